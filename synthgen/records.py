@@ -1,0 +1,188 @@
+"""The types that flow through every stage, in the order in which a run meets them.
+
+A real record and a synthetic one are different types, so that a real record cannot type-check into a release.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+class Condition(Protocol):
+    """What a sample is asked to be (findings, view, severity, …). Hashable and immutable."""
+
+    @property
+    def stratum(self) -> str:
+        """The coarse class by which patients are stratified in the split, e.g. ``"Pneumonia"``."""
+        ...
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        """The condition as it stands in shards and in the release's metadata."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+C = TypeVar("C", bound=Condition)
+C_co = TypeVar("C_co", bound=Condition, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Real(Generic[T, C]):
+    """One record of a real patient. Never leaves the work folder.
+
+    Attributes:
+        patient: the cohort's identifier of the patient; every split is by this.
+        record: the record's identifier within the cohort (a file name); orders a patient's visits.
+    """
+
+    patient: str
+    record: str
+    condition: C
+    payload: T
+
+
+@dataclass(frozen=True, slots=True)
+class Synthetic(Generic[T, C]):
+    """One generated record. ``seed`` and ``condition`` (with the model) determine ``payload``."""
+
+    seed: int
+    condition: C
+    payload: T
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[C]):
+    """What a generator is asked for: the noise (by its seed) and the condition."""
+
+    seed: int
+    condition: C
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Records that a loader left out, with the reason: nothing is dropped silently."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[T, C]):
+    """What a modality's loader found in a cohort folder, before the split."""
+
+    records: tuple[Real[T, C], ...]
+    layout: str
+    licence: str
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cohort(Generic[T, C]):
+    """A real cohort split by patient: train (T), calibration (C), audit (E). The three are disjoint by patient.
+
+    Attributes:
+        digest: hex digest over every (patient, record, split); recorded with a release's provenance in the work folder.
+    """
+
+    train: tuple[Real[T, C], ...]
+    calibration: tuple[Real[T, C], ...]
+    audit: tuple[Real[T, C], ...]
+    licence: str
+    digest: str
+
+
+class Generator(Protocol[T, C]):
+    """A fitted generator. There is no unfitted one: fitting returns a folder, opening a folder returns this."""
+
+    def __call__(self, requests: Sequence[Request[C]]) -> list[Synthetic[T, C]]:
+        """Generates one sample per request. The sample depends on its own request only, not on its neighbours."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one filter says of one record: rejected when ``score`` is at or below ``threshold``, or is NaN."""
+
+    filter: str
+    score: float
+    threshold: float
+
+    @property
+    def keeps(self) -> bool:
+        """True when the record is farther from every training patient than the threshold. NaN rejects."""
+        return self.score > self.threshold
+
+
+class PrivacyFilter(Protocol[T]):
+    """A calibrated filter: one verdict per payload; larger scores are safer."""
+
+    def __call__(self, payloads: Sequence[T]) -> list[Verdict]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Every figure that is ever reported: its value, its 95% interval and the number of independent units behind it.
+
+    Attributes:
+        metric: name as in docs/metrics.md, e.g. ``"verification_auc"``.
+        ci95: lower and upper end; ``(nan, nan)`` only where no interval can be had, which the report then says.
+        n: independent units (patients, where there are patients).
+        better: ``"higher"``, ``"lower"``, or the ideal value, e.g. ``"0.5"``.
+    """
+
+    metric: str
+    value: float
+    ci95: tuple[float, float]
+    n: int
+    better: str = "higher"
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.n < 0:
+            raise ValueError(f"n must be >= 0, got {self.n}")
+        low, high = self.ci95
+        if not (math.isnan(low) or math.isnan(high)) and low > high:
+            raise ValueError(f"ci95 must be ordered, got {self.ci95}")
+
+    def as_dict(self) -> dict[str, JsonValue]:
+        """JSON form; NaN becomes null."""
+
+        def number(x: float) -> float | None:
+            return None if math.isnan(x) else round(x, 6)
+
+        return {
+            "metric": self.metric,
+            "value": number(self.value),
+            "ci95": [number(self.ci95[0]), number(self.ci95[1])],
+            "n": self.n,
+            "better": self.better,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Planted(Generic[T]):
+    """Copies of real training records, made on purpose, to measure what the filters miss.
+
+    Attributes:
+        perturbation: e.g. ``"exact"``, ``"jpeg_q50"``, ``"autoencoder"``.
+        domain: ``"exact"`` (a miss fails closed), ``"generator"`` (the generator's own domain: more than 5% missed is
+            INCONCLUSIVE) or ``"perturbed"`` (reported).
+        payloads: one copy per sampled training patient.
+    """
+
+    perturbation: str
+    domain: str
+    payloads: tuple[T, ...]
+
+    def __post_init__(self) -> None:
+        if self.domain not in {"exact", "generator", "perturbed"}:
+            raise ValueError(f"domain must be exact, generator or perturbed, got {self.domain!r}")
