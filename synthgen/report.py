@@ -1,0 +1,190 @@
+"""What a run says about itself: the facts that the gate, the evaluation and the writers hand to the sealed release.
+
+Only coarse counts and estimates stand here: no threshold, no score of a sample, no patient, no private path.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from synthgen.records import Estimate, JsonValue, Skipped
+
+
+class Outcome(StrEnum):
+    """The verdict on a release as a whole. Only PASS seals by itself; REFUSE never does."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, no password
+    REFUSE = "REFUSE"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    CALIBRATED_NOT_AUDITED = "CALIBRATED_NOT_AUDITED"
+    UNCALIBRATED = "UNCALIBRATED"
+    NO_COHORT = "NO_COHORT"
+
+
+@dataclass(frozen=True)
+class CalibrationFacts:
+    """What the calibration attained.
+
+    Attributes:
+        patients_train, patients_calibration, patients_audit: patients behind each part of the split.
+        alpha: the level that was asked for.
+        k: the threshold is the k-th smallest of the calibration scores.
+        expected_block_rate: k / (n + 1), the rate at which a stranger is rejected, in expectation.
+        block_rate_ci95: central 95% of Beta(k, n + 1 - k), the distribution of the true rate.
+        attainable_alpha: 1 / (n + 1), the smallest level that so many patients allow.
+        filter_shares: for each filter by name, the share of the blocked calibration patients that it blocks.
+        audit_block_rate: the rate measured on the audit patients, who set nothing.
+    """
+
+    patients_train: int
+    patients_calibration: int
+    patients_audit: int
+    alpha: float
+    k: int
+    expected_block_rate: float
+    block_rate_ci95: tuple[float, float]
+    attainable_alpha: float
+    filter_shares: tuple[tuple[str, float], ...]
+    audit_block_rate: Estimate | None
+
+
+@dataclass(frozen=True)
+class GeneratorTest:
+    """First attempts below the threshold, held against BetaBinomial(N; k, n + 1 - k).
+
+    Attributes:
+        attempts: N, first attempts that were judged.
+        rejected: how many of them the gate rejected.
+        limit: the 99.9% limit; more than this and the generator memorises.
+        train_share: share of first attempts nearer to T than to a size-matched C (ideal 0.5).
+    """
+
+    attempts: int
+    rejected: int
+    limit: int
+    memorises: bool
+    train_share: Estimate | None
+
+
+@dataclass(frozen=True)
+class PlantedResult:
+    """Planted copies of one perturbation: how many the gate caught, and the 95% upper bound on what it misses."""
+
+    perturbation: str
+    domain: str
+    planted: int
+    caught: int
+    miss_upper95: float
+
+
+@dataclass(frozen=True)
+class ScreeningFacts:
+    """Coarse counts of the screening. ``exhausted`` slots found no acceptable sample within their attempts."""
+
+    slots: int
+    attempts: int
+    rejected: int
+    exhausted: int
+
+
+@dataclass(frozen=True)
+class PrivacyReport:
+    """Everything that ``privacy_report.json`` states. Parts that could not be had are None, and a reason says why."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    claim: str
+    filters: tuple[str, ...]
+    calibration: CalibrationFacts | None
+    generator_test: GeneratorTest | None
+    planted: tuple[PlantedResult, ...]
+    screening: ScreeningFacts
+    attacks: tuple[Estimate, ...]
+    attack_limit: float
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the released table: its Croissant data type is ``sc:Text``, ``sc:Integer``, ``sc:Boolean`` …"""
+
+    name: str
+    data_type: str
+    description: str
+    repeated: bool = False
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a modality's writer says of the data files it wrote, for the card and for Croissant.
+
+    Attributes:
+        metadata_file: path of the table inside the release, e.g. ``"data/train/metadata.csv"``.
+        media_glob: glob of the media files inside the release, e.g. ``"data/train/*.png"``; empty where there are none.
+        media_type: MIME type of the media files.
+        media_column: the column of ``columns`` that names the media file.
+        counts: for each label its number of samples.
+        task_categories: the hub's terms for the YAML header, e.g. ``("image-classification",)``.
+    """
+
+    modality: str
+    title: str
+    description: str
+    samples: int
+    columns: tuple[Column, ...]
+    metadata_file: str
+    media_glob: str
+    media_type: str
+    media_column: str
+    counts: tuple[tuple[str, int], ...]
+    task_categories: tuple[str, ...]
+    modality_tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How the release came to be, as far as it may be public.
+
+    Attributes:
+        config_digest, model_digest: hex digests; they identify, they do not disclose.
+        source: public name of the kind of source (``"demo phantom"``, ``"nih"``), with its licence.
+    """
+
+    synthgen_version: str
+    seed: int
+    preset: str
+    config_digest: str
+    model_digest: str
+    source: str
+    source_licence: str
+    generator: str
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReleaseReport:
+    """The whole public account of a release: provenance, data, privacy, and fidelity, diversity and utility."""
+
+    provenance: Provenance
+    dataset: DatasetFacts
+    privacy: PrivacyReport
+    evaluation: tuple[Estimate, ...]
+
+
+def to_json(value: object) -> JsonValue:
+    """Dataclasses of this module, nested, as plain JSON values (tuples become lists, NaN becomes null)."""
+    if isinstance(value, Estimate):
+        return value.as_dict()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 6)
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    raise TypeError(f"no JSON form for {type(value).__name__}")
