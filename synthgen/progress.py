@@ -25,7 +25,7 @@ class Progress(Protocol):
     """Where long work reports to."""
 
     def task(self, name: str, total: int, unit: str, done: int = 0) -> Task:
-        """Opens a bar of ``total`` units named in the singular (``"step"``, ``"image"``); ``done`` were done earlier."""
+        """Opens a bar of ``total`` units, named in the singular (``"step"``); ``done`` of them were done earlier."""
         ...
 
     def say(self, line: str) -> None:

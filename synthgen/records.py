@@ -29,9 +29,8 @@ class Condition(Protocol):
 
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 C = TypeVar("C", bound=Condition)
-C_co = TypeVar("C_co", bound=Condition, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +120,10 @@ class Verdict:
         return self.score > self.threshold
 
 
-class PrivacyFilter(Protocol[T]):
+class PrivacyFilter(Protocol[T_contra]):
     """A calibrated filter: one verdict per payload; larger scores are safer."""
 
-    def __call__(self, payloads: Sequence[T]) -> list[Verdict]: ...
+    def __call__(self, payloads: Sequence[T_contra]) -> list[Verdict]: ...
 
 
 @dataclass(frozen=True, slots=True)
