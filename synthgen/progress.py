@@ -80,7 +80,13 @@ class _RichBars:
 @contextmanager
 def bars(console: Console) -> Iterator[Progress]:
     """Progress bars with rates on ``console``."""
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
-               TextColumn("{task.fields[note]}"))
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     with RichProgress(*columns, console=console) as progress:
         yield _RichBars(progress)
