@@ -1,0 +1,252 @@
+"""Figures with intervals. The unit is the patient: patients are resampled, never images or pairs.
+
+Bootstrap draws are weights: a resample of patients gives every record the number of times its patient was drawn, and
+each statistic is computed on weighted records, for all resamples at once (Efron and Tibshirani 1993, percentile
+interval). Where every patient agrees (an AUC of exactly 1, a rate of exactly 0) the bootstrap would report an interval
+of no width; there the exact binomial interval stands in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from synthgen.records import Estimate
+
+Floats = NDArray[np.float64]
+
+RESAMPLES = 1000
+_BLOCK = 4_000_000  # weights held at once: 32 MB
+
+
+def finite(name: str, values: NDArray[np.generic]) -> Floats:
+    """``values`` as float64; ValueError when one is NaN or infinite (a silent NaN would move every rank)."""
+    array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite")
+    return array
+
+
+def patient_counts(patients: int, seed: int, resamples: int = RESAMPLES) -> Floats:
+    """How often each patient is drawn in each resample: shape [resamples, patients]; rows sum to ``patients``."""
+    if patients < 1:
+        raise ValueError("a bootstrap needs at least one patient")
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(patients, np.full(patients, 1 / patients), size=resamples).astype(np.float64)
+
+
+def patient_weights(patients: Sequence[str], seed: int, resamples: int = RESAMPLES) -> Floats:
+    """Weight of every record in every resample of its patients: shape [resamples, records]."""
+    names, index = np.unique(np.asarray(patients, dtype=np.str_), return_inverse=True)
+    return patient_counts(len(names), seed, resamples)[:, index]
+
+
+def blocks(resamples: int, records: int) -> Iterator[slice]:
+    """Slices of the resamples such that one block of weights stays small."""
+    step = max(1, _BLOCK // max(1, records))
+    for start in range(0, resamples, step):
+        yield slice(start, min(resamples, start + step))
+
+
+def percentile_interval(draws: Floats) -> tuple[float, float]:
+    """Central 95% of the draws; NaN draws (a resample without one of the classes) are left out."""
+    kept = draws[~np.isnan(draws)]
+    if len(kept) == 0:
+        return (float("nan"), float("nan"))
+    low, high = np.quantile(kept, [0.025, 0.975])
+    return (float(low), float(high))
+
+
+def clopper_pearson(successes: int, n: int) -> tuple[float, float]:
+    """Exact 95% interval of a proportion (Clopper and Pearson 1934)."""
+    if not 0 <= successes <= n:
+        raise ValueError(f"successes must be in 0 to {n}, got {successes}")
+    if n == 0:
+        return (float("nan"), float("nan"))
+    low = 0.0 if successes == 0 else float(stats.beta.ppf(0.025, successes, n - successes + 1))
+    high = 1.0 if successes == n else float(stats.beta.ppf(0.975, successes + 1, n - successes))
+    return (low, high)
+
+
+def proportion(metric: str, successes: int, n: int, *, better: str = "higher", note: str = "") -> Estimate:
+    """A share of independent units with its Clopper-Pearson interval."""
+    value = successes / n if n else float("nan")
+    return Estimate(metric, value, clopper_pearson(successes, n), n, better, note)
+
+
+def bounded_interval(value: float, draws: Floats, n: int) -> tuple[float, float]:
+    """Percentile interval of a quantity in [0, 1] that contains its value; exact where all ``n`` units agree."""
+    if value in (0.0, 1.0):
+        return clopper_pearson(n if value == 1.0 else 0, n)
+    low, high = percentile_interval(draws)
+    return (min(low, value), max(high, value))
+
+
+def mean(
+    metric: str,
+    values: NDArray[np.generic],
+    patients: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
+    better: str = "higher",
+    note: str = "",
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Mean of ``values`` [records]; the interval resamples ``patients`` (each record its own where None)."""
+    x = finite("values", values)
+    owners = [str(i) for i in range(len(x))] if patients is None else patients
+    if len(owners) != len(x) or len(x) == 0:
+        raise ValueError("values and patients must have the same length, at least 1")
+    weights = patient_weights(owners, seed, resamples)
+    draws = weights @ x / weights.sum(axis=1)
+    return Estimate(metric, float(x.mean()), percentile_interval(draws), len(set(owners)), better, note)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """``part / whole``, NaN where ``whole`` is 0."""
+    out = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=out, where=whole > 0)
+    return out
+
+
+def _curve(positive: Floats, negative: Floats, wp: Floats, wn: Floats) -> tuple[Floats, Floats]:
+    """Weights of positives and negatives per distinct score, ascending: two arrays [resamples, levels]."""
+    scores = np.concatenate([positive, negative])
+    order = np.argsort(scores, kind="stable")
+    levels = np.flatnonzero(np.r_[True, np.diff(scores[order]) > 0])
+    none_p, none_n = np.zeros_like(wn), np.zeros_like(wp)
+    up = np.concatenate([wp, none_p], axis=1)[:, order]
+    un = np.concatenate([none_n, wn], axis=1)[:, order]
+    return np.add.reduceat(up, levels, axis=1), np.add.reduceat(un, levels, axis=1)
+
+
+def auc_draws(positive: Floats, negative: Floats, wp: Floats, wn: Floats) -> Floats:
+    """P(positive > negative) + half P(equal) per resample. Weights [resamples, n]; NaN where a class is empty."""
+    up, un = _curve(positive, negative, wp, wn)
+    below = np.cumsum(un, axis=1) - 0.5 * un
+    total = up.sum(axis=1) * un.sum(axis=1)
+    wins = (up * below).sum(axis=1)
+    return _ratio(wins, total)
+
+
+def tpr_draws(positive: Floats, negative: Floats, wp: Floats, wn: Floats, fpr: float) -> Floats:
+    """Per resample, the largest true positive rate of all thresholds whose false positive rate is at most ``fpr``."""
+    up, un = _curve(positive, negative, wp, wn)
+    tp, fp = np.cumsum(up[:, ::-1], axis=1), np.cumsum(un[:, ::-1], axis=1)
+    allowed = fp <= fpr * fp[:, -1:] + 1e-9
+    best = np.where(allowed, tp, 0.0).max(axis=1)
+    return _ratio(best, np.where(fp[:, -1] > 0, tp[:, -1], 0.0))
+
+
+def _ones(n: int) -> Floats:
+    return np.ones((1, n))
+
+
+def two_samples(
+    positive: NDArray[np.generic],
+    negative: NDArray[np.generic],
+    positive_patients: Sequence[str] | None,
+    negative_patients: Sequence[str] | None,
+) -> tuple[Floats, Floats, list[str], list[str]]:
+    """Checked scores and owners of two groups; each record is its own patient where None is given."""
+    p, n = finite("positive scores", positive), finite("negative scores", negative)
+    pp = [str(i) for i in range(len(p))] if positive_patients is None else list(positive_patients)
+    nn = [str(i) for i in range(len(n))] if negative_patients is None else list(negative_patients)
+    if not len(p) or not len(n) or len(pp) != len(p) or len(nn) != len(n):
+        raise ValueError("both groups need at least one score, and one patient per score")
+    return p, n, pp, nn
+
+
+def auc(
+    metric: str,
+    positive: NDArray[np.generic],
+    negative: NDArray[np.generic],
+    *,
+    positive_patients: Sequence[str] | None = None,
+    negative_patients: Sequence[str] | None = None,
+    seed: int = 0,
+    better: str = "higher",
+    note: str = "",
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Area under the ROC curve of two groups of disjoint patients, each resampled by itself. Ties count one half.
+
+    ``n`` is the number of patients in both groups together.
+    """
+    p, n, pp, nn = two_samples(positive, negative, positive_patients, negative_patients)
+    value = float(auc_draws(p, n, _ones(len(p)), _ones(len(n)))[0])
+    draws = auc_draws(p, n, patient_weights(pp, seed, resamples), patient_weights(nn, seed + 1, resamples))
+    a, b = len(set(pp)), len(set(nn))
+    # Perfect separation: min(a, b) disjoint pairs, all ordered alike, are that many Bernoulli(AUC) successes.
+    return Estimate(metric, value, bounded_interval(value, draws, min(a, b)), a + b, better, note)
+
+
+def tpr_at_fpr(
+    metric: str,
+    positive: NDArray[np.generic],
+    negative: NDArray[np.generic],
+    fpr: float,
+    *,
+    positive_patients: Sequence[str] | None = None,
+    negative_patients: Sequence[str] | None = None,
+    seed: int = 0,
+    better: str = "higher",
+    note: str = "",
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """True positive rate at a false positive rate of at most ``fpr``, without interpolation.
+
+    With fewer than 1/fpr negatives no false positive is allowed at all, and the note says so.
+    """
+    if not 0 <= fpr <= 1:
+        raise ValueError(f"fpr must be in [0, 1], got {fpr}")
+    p, n, pp, nn = two_samples(positive, negative, positive_patients, negative_patients)
+    value = float(tpr_draws(p, n, _ones(len(p)), _ones(len(n)), fpr)[0])
+    draws = tpr_draws(p, n, patient_weights(pp, seed, resamples), patient_weights(nn, seed + 1, resamples), fpr)
+    a, b = len(set(pp)), len(set(nn))
+    return Estimate(metric, value, bounded_interval(value, draws, a), a + b, better, few_negatives(len(n), fpr, note))
+
+
+def few_negatives(n: int, fpr: float, note: str = "") -> str:
+    """``note``, with a word where ``n`` negatives are too few to resolve ``fpr``."""
+    if n * fpr >= 1:
+        return note
+    return "; ".join(part for part in (note, f"{n} negatives: measured at no false positive at all") if part)
+
+
+def macro_auc_draws(scores: Floats, labels: NDArray[np.bool_], weights: Floats) -> Floats:
+    """Mean AUC over labels per resample, less those that lack a class. Shapes [n, L], [n, L], [resamples, n]."""
+    columns = [
+        auc_draws(scores[on, j], scores[~on, j], weights[:, on], weights[:, ~on]) for j, on in enumerate(labels.T)
+    ]
+    stacked = np.stack(columns)
+    known = ~np.isnan(stacked)
+    total = np.where(known, stacked, 0.0).sum(axis=0)
+    return _ratio(total, known.sum(axis=0).astype(np.float64))
+
+
+def macro_auc(
+    metric: str,
+    scores: NDArray[np.generic],
+    labels: NDArray[np.bool_],
+    patients: Sequence[str],
+    *,
+    seed: int = 0,
+    better: str = "higher",
+    note: str = "",
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Mean AUC over labels. ``scores`` [n, L], ``labels`` [n, L] bool, both classes present in every column."""
+    s, y = finite("scores", scores), np.asarray(labels, dtype=np.bool_)
+    if s.shape != y.shape or s.ndim != 2 or len(patients) != len(s):
+        raise ValueError("scores and labels must be [n, labels], with one patient per row")
+    if not s.size or not (y.any(0) & ~y.all(0)).all():
+        raise ValueError("every label needs positives and negatives")
+    value = float(macro_auc_draws(s, y, _ones(len(s)))[0])
+    draws = macro_auc_draws(s, y, patient_weights(patients, seed, resamples))
+    n = len(set(patients))
+    rarest = int(min(y.sum(axis=0).min(), (~y).sum(axis=0).min()))
+    return Estimate(metric, value, bounded_interval(value, draws, rarest), n, better, note)
