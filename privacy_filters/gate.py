@@ -173,7 +173,7 @@ def plant_returning(gate: Gate[T], held_out: Sequence[Real[T, C]], seed: int) ->
     return PlantedResult("another_visit", "perturbed", len(groups), caught, miss_upper(len(groups), caught))
 
 
-def test_generator(
+def judge_generator(
     calibration: Calibration, attempts: int, rejected: int, train_share: Estimate | None
 ) -> GeneratorTest:
     """Holds the generator's first attempts against BetaBinomial(N; k, n + 1 - k).
