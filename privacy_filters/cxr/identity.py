@@ -1,0 +1,223 @@
+"""Who is it: a patient-retrieval embedding and a siamese patient-verification head for chest radiographs.
+
+Packhäuser et al. 2022 ("Deep learning-based patient re-identification is able to exploit the biometric nature of
+medical chest X-ray data") showed that a radiograph identifies its patient; Packhäuser et al. 2023 reject generated
+images with such networks. Here both are one small residual network: its unit vectors serve the nearest-neighbour
+search, and a symmetric head on a pair of vectors says "same patient" or not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from synthgen.errors import UserError
+from synthgen.privacy_filters.cxr.config import IdentityConfig
+
+FORMAT = "synthgen-cxr-identity-1"
+WEIGHTS = "identity.safetensors"
+CARD = "identity.json"
+_CHUNK = 32  # images per forward pass: bounds memory
+
+# (zoom, shift right, shift down) in units of half the image, averaged into one embedding
+_VIEWS = (
+    (1.0, 0.0, 0.0),
+    (0.94, 0.0, 0.0),
+    (1.06, 0.0, 0.0),
+    (1.0, 0.05, 0.0),
+    (1.0, -0.05, 0.0),
+    (1.0, 0.0, 0.05),
+    (1.0, 0.0, -0.05),
+    (0.9, 0.0, 0.0),
+    (1.1, 0.0, 0.0),
+)
+
+
+def resized(images: NDArray[np.uint8], size: int) -> Tensor:
+    """uint8 [N, H, W] of any size to float32 [N, 1, size, size], 0 to 1, by a triangle filter without aliasing."""
+    pixels = torch.from_numpy(np.array(images)).unsqueeze(1).float() / 255
+    if pixels.shape[-2:] == (size, size):
+        return pixels
+    return F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+
+
+def normalised(images: Tensor) -> Tensor:
+    """Exposure removed: float32 [N, 1, S, S], 0 to 1, to [N, 2, S, S].
+
+    The first channel is standardised over the image, the second over a window of a fifth of its side, which shows
+    ribs and clavicles behind dense tissue as brightly as in the lungs.
+    """
+    wide = images - images.mean(dim=(2, 3), keepdim=True)
+    wide = wide / (wide.square().mean(dim=(2, 3), keepdim=True).sqrt() + 0.02)
+    window = images.shape[-1] // 10 * 2 + 1
+    mean = _box(images, window)
+    spread = (_box(images.square(), window) - mean.square()).clamp(min=0).sqrt()
+    return torch.cat([wide, (images - mean) / (spread + 0.02)], dim=1)
+
+
+def _box(images: Tensor, window: int) -> Tensor:
+    """Mean over a window × window square, edges replicated; two passes of one dimension each."""
+    half = window // 2
+    padded = F.pad(images, (half, half, half, half), mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(padded, (window, 1), stride=1), (1, window), stride=1)
+
+
+class Block(nn.Module):
+    """Two 3 × 3 convolutions around a shortcut (He et al. 2016)."""
+
+    def __init__(self, inside: int, outside: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inside, outside, 3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(outside),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outside, outside, 3, padding=1, bias=False),
+            nn.BatchNorm2d(outside),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride > 1 or inside != outside:
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity(),
+                nn.Conv2d(inside, outside, 1, bias=False),
+                nn.BatchNorm2d(outside),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.body(x) + self.shortcut(x))
+
+
+class Encoder(nn.Module):
+    """A small residual network whose last map is read twice: pooled (what), and as a 3 × 3 grid (where).
+
+    Ribs and clavicles are local, so that pooling alone would forget them.
+    """
+
+    def __init__(self, config: IdentityConfig) -> None:
+        super().__init__()
+        widths = [config.width * 2**i for i in range(4)]
+        stages: list[nn.Module] = [
+            nn.Conv2d(2, widths[0], 5, stride=2, padding=2, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        ]
+        for inside, outside in itertools.pairwise(widths):
+            stages.append(Block(inside, outside, stride=2))
+            stages.extend(Block(outside, outside, stride=1) for _ in range(config.depth - 1))
+        self.stages = nn.Sequential(*stages)
+        self.local = nn.Conv2d(widths[-1], widths[0], 1)
+        self.drop = nn.Dropout(0.0)
+        self.project = nn.Linear(widths[-1] + 9 * widths[0], config.dimensions)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """float32 [N, 1, S, S], 0 to 1, to unit vectors [N, D]."""
+        maps = self.stages(normalised(images).contiguous(memory_format=torch.channels_last))
+        what = maps.clamp(min=1e-6).pow(3).mean(dim=(2, 3)).pow(1 / 3)  # generalised mean (Radenović et al. 2018)
+        where = F.adaptive_avg_pool2d(self.local(maps), 3).flatten(1)
+        return F.normalize(self.project(self.drop(torch.cat([what, where], dim=1))), dim=1)
+
+
+class Verifier(nn.Module):
+    """Siamese head: (|e1 − e2|, e1 · e2) to a logit, symmetric by construction; starts as a scaled cosine."""
+
+    def __init__(self, dimensions: int, hidden: int = 64) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(10.0))
+        self.offset = nn.Parameter(torch.tensor(-5.0))
+        self.hidden = nn.Linear(2 * dimensions, hidden)
+        self.out = nn.Linear(hidden, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+        self.gain = dimensions**0.5  # components of unit vectors are of the order of 1 / sqrt(D)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """float32 [..., D] twice, to logits [...]; larger means the same patient."""
+        product = first * second
+        pair = torch.cat([(first - second).abs() * self.gain, product * self.gain**2], dim=-1)
+        correction: Tensor = self.out(F.relu(self.hidden(pair))).squeeze(-1)
+        return self.scale * product.sum(dim=-1) + self.offset + correction
+
+
+class Networks(nn.Module):
+    """Encoder and verification head, and the attribute head that only training uses."""
+
+    def __init__(self, config: IdentityConfig) -> None:
+        super().__init__()
+        self.encoder = Encoder(config)
+        self.verifier = Verifier(config.dimensions)
+        self.attributes = nn.Linear(config.dimensions, 2)
+
+
+class Identity:
+    """The fitted networks. Immutable; no random state."""
+
+    def __init__(self, networks: Networks, config: IdentityConfig) -> None:
+        self._networks = networks.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._config = config
+
+    @property
+    def dimensions(self) -> int:
+        """D, the length of an embedding."""
+        return self._config.dimensions
+
+    def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 [N, H, W] of any size to unit vectors, float32 [N, D]; an image's vector depends on it alone."""
+        if images.ndim != 3 or images.dtype != np.uint8:
+            raise ValueError(f"images must be uint8 [N, H, W], got {images.dtype} {list(images.shape)}")
+        rows = [np.zeros((0, self.dimensions), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(images), _CHUNK):
+                pixels = resized(images[start : start + _CHUNK], self._config.size)
+                views = [self._networks.encoder(_seen(pixels, *view)) for view in _VIEWS[: self._config.views]]
+                rows.append(F.normalize(torch.stack(views).sum(dim=0), dim=1).numpy())
+        return np.concatenate(rows)
+
+    def verify(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embeddings float32 [N, D] twice, to logits float32 [N]: larger means the same patient. Symmetric."""
+        if first.shape != second.shape or first.ndim != 2 or first.shape[1] != self.dimensions:
+            raise ValueError(f"embeddings must be [N, {self.dimensions}] twice, got {first.shape} and {second.shape}")
+        pair = (torch.from_numpy(np.asarray(e, np.float32)) for e in (first, second))
+        with torch.inference_mode():
+            logits: Tensor = self._networks.verifier(*pair)
+        result: NDArray[np.float32] = logits.numpy()
+        return result
+
+
+def _seen(images: Tensor, zoom: float, right: float, down: float) -> Tensor:
+    """The images as another positioning shows them; float32 [N, 1, S, S]."""
+    if (zoom, right, down) == (1.0, 0.0, 0.0):
+        return images
+    matrix = torch.tensor([[1 / zoom, 0.0, -right], [0.0, 1 / zoom, -down]]).expand(len(images), 2, 3)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def open_identity(folder: Path) -> Identity:
+    """Opens what :func:`fit_identity` saved.
+
+    Raises:
+        UserError: the folder is no finished identity model, or its files are damaged or not safetensors.
+    """
+    again = "name a folder that fit_identity has finished, or delete it and fit again"
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder} holds no identity model ({CARD} is missing or unreadable): {again}") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise UserError(f"{folder / CARD} is not of the format {FORMAT}: {again}")
+    try:
+        config = IdentityConfig.model_validate(card.get("config"))
+        networks = Networks(config)
+        networks.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError, ValidationError) as error:
+        raise UserError(f"{folder / WEIGHTS} is missing, damaged or not safetensors of this model: {again}") from error
+    return Identity(networks, config)
