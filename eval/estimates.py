@@ -105,7 +105,7 @@ def mean(
     return Estimate(metric, float(x.mean()), percentile_interval(draws), len(set(owners)), better, note)
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
+def ratio(part: Floats, whole: Floats) -> Floats:
     """``part / whole``, NaN where ``whole`` is 0."""
     out = np.full(len(whole), np.nan)
     np.divide(part, whole, out=out, where=whole > 0)
@@ -129,7 +129,7 @@ def auc_draws(positive: Floats, negative: Floats, wp: Floats, wn: Floats) -> Flo
     below = np.cumsum(un, axis=1) - 0.5 * un
     total = up.sum(axis=1) * un.sum(axis=1)
     wins = (up * below).sum(axis=1)
-    return _ratio(wins, total)
+    return ratio(wins, total)
 
 
 def tpr_draws(positive: Floats, negative: Floats, wp: Floats, wn: Floats, fpr: float) -> Floats:
@@ -138,7 +138,7 @@ def tpr_draws(positive: Floats, negative: Floats, wp: Floats, wn: Floats, fpr: f
     tp, fp = np.cumsum(up[:, ::-1], axis=1), np.cumsum(un[:, ::-1], axis=1)
     allowed = fp <= fpr * fp[:, -1:] + 1e-9
     best = np.where(allowed, tp, 0.0).max(axis=1)
-    return _ratio(best, np.where(fp[:, -1] > 0, tp[:, -1], 0.0))
+    return ratio(best, np.where(fp[:, -1] > 0, tp[:, -1], 0.0))
 
 
 def _ones(n: int) -> Floats:
@@ -225,7 +225,7 @@ def macro_auc_draws(scores: Floats, labels: NDArray[np.bool_], weights: Floats) 
     stacked = np.stack(columns)
     known = ~np.isnan(stacked)
     total = np.where(known, stacked, 0.0).sum(axis=0)
-    return _ratio(total, known.sum(axis=0).astype(np.float64))
+    return ratio(total, known.sum(axis=0).astype(np.float64))
 
 
 def macro_auc(
@@ -250,3 +250,42 @@ def macro_auc(
     n = len(set(patients))
     rarest = int(min(y.sum(axis=0).min(), (~y).sum(axis=0).min()))
     return Estimate(metric, value, bounded_interval(value, draws, rarest), n, better, note)
+
+
+def patient_folds(patients: Sequence[str] | None, records: int, folds: int, seed: int) -> NDArray[np.intp]:
+    """A fold in 0 to folds − 1 per record, the same for all records of a patient; folds are even in patients."""
+    owners = np.arange(records).astype(np.str_) if patients is None else np.asarray(patients, dtype=np.str_)
+    if len(owners) != records:
+        raise ValueError("one patient per record")
+    names, index = np.unique(owners, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    return np.asarray((order % folds)[index], dtype=np.intp)
+
+
+def jackknife_interval(value: float, *left_out: Floats) -> tuple[float, float]:
+    """``value`` ± 1.96 standard errors by the delete-a-group jackknife (Shao and Tu 1995, section 2.3).
+
+    Each array holds the statistic with one group left out at a time, for one independent source of chance (the patients,
+    the samples); their variances add.
+    """
+    variance = sum(float((len(t) - 1) / len(t) * ((t - t.mean()) ** 2).sum()) for t in left_out if len(t) > 1)
+    half = float(stats.norm.ppf(0.975)) * variance**0.5
+    return (value - half, value + half)
+
+
+def one_per_patient(patients: Sequence[str], seed: int, limit: int | None = None) -> NDArray[np.intp]:
+    """Indices of one random record of each patient, of at most ``limit`` random patients, in order of the records."""
+    owners = np.asarray(patients, dtype=np.str_)
+    shuffled = np.random.default_rng(seed).permutation(len(owners))
+    _, first = np.unique(owners[shuffled], return_index=True)
+    chosen = shuffled[np.sort(first)[:limit]]
+    return np.asarray(np.sort(chosen), dtype=np.intp)
+
+
+def best_cut(positive: Floats, negative: Floats) -> float:
+    """Threshold of the best balanced accuracy: midway between the scores on either side of the cut."""
+    levels = np.unique(np.concatenate([positive, negative]))
+    cuts = np.concatenate([[levels[0] - 1.0], (levels[1:] + levels[:-1]) / 2, [levels[-1] + 1.0]])
+    tpr = 1 - np.searchsorted(np.sort(positive), cuts, side="right") / len(positive)
+    tnr = np.searchsorted(np.sort(negative), cuts, side="right") / len(negative)
+    return float(cuts[int(np.argmax(tpr + tnr))])

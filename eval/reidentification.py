@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from synthgen.eval.estimates import (
     Floats,
     auc_draws,
+    best_cut,
     blocks,
     bounded_interval,
     few_negatives,
@@ -65,15 +66,6 @@ def verification_pairs(patients: Sequence[str], seed: int, max_different: int = 
     )
 
 
-def _best_threshold(same: Floats, diff: Floats) -> float:
-    """Threshold of the best balanced accuracy: midway between the scores on either side of the cut."""
-    levels = np.unique(np.concatenate([same, diff]))
-    cuts = np.concatenate([[levels[0] - 1.0], (levels[1:] + levels[:-1]) / 2, [levels[-1] + 1.0]])
-    tpr = 1 - np.searchsorted(np.sort(same), cuts, side="right") / len(same)
-    tnr = np.searchsorted(np.sort(diff), cuts, side="right") / len(diff)
-    return float(cuts[int(np.argmax(tpr + tnr))])
-
-
 def _cross_fitted_hits(
     same: Floats, diff: Floats, owner_same: Indices, owner_diff: Indices, half: NDArray[np.bool_]
 ) -> tuple[Floats, Floats]:
@@ -82,7 +74,7 @@ def _cross_fitted_hits(
     for side in (False, True):
         on_s, on_d = half[owner_same] == side, half[owner_diff] == side
         fit_s, fit_d = (~on_s, ~on_d) if (~on_s).any() and (~on_d).any() else (on_s | True, on_d | True)
-        cut = _best_threshold(same[fit_s], diff[fit_d])
+        cut = best_cut(same[fit_s], diff[fit_d])
         hit_same[on_s], hit_diff[on_d] = same[on_s] > cut, diff[on_d] <= cut
     return hit_same, hit_diff
 

@@ -1,0 +1,277 @@
+"""Attacks on what would be released. Members are training patients (T), non-members audit patients (E).
+
+Every attack is fitted on what an attacker has: the release S, and a reference population; never on T or E. Then
+members and non-members are exchangeable unless S gives members away, and an AUC other than one half is evidence of just
+that. (A network fitted on T would tell T from E by its own overfitting, and blame the release.)
+
+Embeddings are [records, dimensions]; distances are Euclidean. Give as many members as non-members, one record each
+(``one_per_patient``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from synthgen.eval.estimates import (
+    Floats,
+    auc,
+    best_cut,
+    finite,
+    patient_folds,
+    patient_weights,
+    percentile_interval,
+    ratio,
+    tpr_at_fpr,
+)
+from synthgen.records import Estimate
+
+LIMIT = 0.55
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Who is attacked, in one embedding: members [n, D] and non-members [m, D], with the patient of every row."""
+
+    members: Floats
+    nonmembers: Floats
+    member_patients: tuple[str, ...]
+    nonmember_patients: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.member_patients) != len(self.members) or len(self.nonmember_patients) != len(self.nonmembers):
+            raise ValueError("one patient per row")
+        if set(self.member_patients) & set(self.nonmember_patients):
+            raise ValueError("a patient is both member and non-member")
+
+
+def attack_succeeds(estimate: Estimate, limit: float = LIMIT) -> bool:
+    """True when the lower end of an AUC's interval lies above ``limit``. Other figures (rates, gains) never decide.
+
+    An attack whose interval could not be had (NaN) does not succeed; the report shows it without an interval.
+    """
+    if not 0.5 <= limit <= 1:
+        raise ValueError(f"limit must be in [0.5, 1], got {limit}")
+    return estimate.metric.endswith("_auc") and estimate.ci95[0] > limit
+
+
+def nearest_distance(queries: NDArray[np.generic], base: NDArray[np.generic]) -> Floats:
+    """Distance of each query [n, D] to its nearest row of ``base`` [m, D]. Exact; an exact copy has distance 0."""
+    q, b = finite("queries", queries), finite("base", base)
+    if len(b) == 0:
+        raise ValueError("base has no rows")
+    parts = [cdist(q[i : i + _CHUNK], b).min(axis=1) for i in range(0, len(q), _CHUNK)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def _auc_and_tpr(
+    name: str, members: Floats, others: Floats, groups: Groups, seed: int, note: str
+) -> tuple[Estimate, ...]:
+    t, e = groups.member_patients, groups.nonmember_patients
+    area = auc(
+        f"{name}_auc", members, others, positive_patients=t, negative_patients=e, seed=seed, better="0.5", note=note
+    )
+    rate = tpr_at_fpr(
+        f"{name}_tpr_at_fpr_0.01",
+        members,
+        others,
+        0.01,
+        positive_patients=t,
+        negative_patients=e,
+        seed=seed,
+        better="0.01",
+        note=note,
+    )
+    return (area, rate)
+
+
+def nn_membership(
+    groups: Groups, synthetic: NDArray[np.generic], *, seed: int = 0, name: str = "membership_nn", note: str = ""
+) -> tuple[Estimate, ...]:
+    """Nearest-neighbour membership inference: score −min d(x, S). AUC, and true positive rate at 1% false positives."""
+    t, e = -nearest_distance(groups.members, synthetic), -nearest_distance(groups.nonmembers, synthetic)
+    return _auc_and_tpr(name, t, e, groups, seed, note)
+
+
+def hole_attack(
+    groups: Groups, synthetic: NDArray[np.generic], *, seed: int = 0, name: str = "hole", note: str = ""
+) -> tuple[Estimate, ...]:
+    """Does the screening leave a hole around who was trained on? Score min d(x, S): far from S means member."""
+    t, e = nearest_distance(groups.members, synthetic), nearest_distance(groups.nonmembers, synthetic)
+    return _auc_and_tpr(name, t, e, groups, seed, note)
+
+
+def _log_density(points: Floats, queries: Floats) -> Floats:
+    """Gaussian kernel density of whitened ``points`` [n, D] at ``queries`` [m, D], Scott's bandwidth, less a constant.
+
+    The constant does not depend on the query, so that ranks of density ratios do not either.
+    """
+    n, d = points.shape
+    bandwidth = n ** (-1 / (d + 4))
+    parts = [
+        logsumexp(-0.5 * cdist(queries[i : i + _CHUNK], points, "sqeuclidean") / bandwidth**2, axis=1)
+        for i in range(0, len(queries), _CHUNK)
+    ]
+    return np.asarray(np.concatenate(parts), dtype=np.float64)
+
+
+def domias(
+    groups: Groups,
+    synthetic: NDArray[np.generic],
+    reference: NDArray[np.generic],
+    *,
+    dimensions: int = 8,
+    seed: int = 0,
+    name: str = "membership_domias",
+    note: str = "",
+) -> tuple[Estimate, ...]:
+    """DOMIAS (van Breugel et al. 2023, eq. 2): score log p_S(x) − log p_ref(x), kernel densities on a whitened PCA.
+
+    Args:
+        reference: [r, D], records of a population that is neither T nor E (the calibration patients).
+        dimensions: of the PCA, which is fitted on the reference and S together; fewer where there are few records.
+    """
+    s, ref = finite("synthetic", synthetic), finite("reference", reference)
+    if min(len(s), len(ref)) < 4:
+        raise ValueError("DOMIAS needs at least 4 synthetic and 4 reference records")
+    both = np.concatenate([s, ref])
+    pca = PCA(n_components=min(dimensions, len(both) // 4, both.shape[1]), svd_solver="full").fit(both)
+    scale = np.sqrt(np.maximum(pca.explained_variance_, 1e-12))
+
+    def embed(x: Floats) -> Floats:
+        return np.asarray(pca.transform(x) / scale, dtype=np.float64)
+
+    def score(x: Floats) -> Floats:
+        return _log_density(embed(s), embed(x)) - _log_density(embed(ref), embed(x))
+
+    text = "; ".join(part for part in (note, f"kernel densities on {len(scale)} whitened principal components") if part)
+    return _auc_and_tpr(name, score(groups.members), score(groups.nonmembers), groups, seed, text)
+
+
+def identity_attack(
+    groups: Groups, synthetic: NDArray[np.generic], *, seed: int = 0, name: str = "identity", note: str = ""
+) -> tuple[Estimate, ...]:
+    """Who is in the release? Score: largest cosine similarity to S, in an embedding of identity that no filter used."""
+
+    def unit(x: NDArray[np.generic]) -> Floats:
+        array = finite("embeddings", x)
+        return array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12)
+
+    s = unit(synthetic)
+    t, e = (unit(x) @ s.T for x in (groups.members, groups.nonmembers))
+    return _auc_and_tpr(name, t.max(axis=1), e.max(axis=1), groups, seed, note)
+
+
+def privacy_gain(
+    members: NDArray[np.generic],
+    nonmembers: NDArray[np.generic],
+    *,
+    seed: int = 0,
+    metric: str = "privacy_gain",
+    note: str = "",
+) -> Estimate:
+    """1 − (TPR − FPR) of a membership attack by its scores, relative to publishing T (Stadler et al. 2022, eq. 4).
+
+    One record per patient. The threshold for each half of the patients is the best one of the other half: the best one
+    of all would find an advantage in pure noise. Ideal 1; above 1 the attack misleads.
+    """
+    t, e = finite("member scores", members), finite("non-member scores", nonmembers)
+    if min(len(t), len(e)) < 4:
+        raise ValueError("privacy gain needs at least 4 members and 4 non-members")
+    fold_t, fold_e = patient_folds(None, len(t), 2, seed), patient_folds(None, len(e), 2, seed + 1)
+    hit_t, hit_e = np.zeros(len(t)), np.zeros(len(e))
+    for side in (0, 1):
+        cut = best_cut(t[fold_t != side], e[fold_e != side])
+        hit_t[fold_t == side], hit_e[fold_e == side] = t[fold_t == side] > cut, e[fold_e == side] > cut
+    wt = patient_weights([str(i) for i in range(len(t))], seed)
+    we = patient_weights([str(i) for i in range(len(e))], seed + 1)
+    draws = 1 - (wt @ hit_t / len(t) - we @ hit_e / len(e))
+    value = float(1 - (hit_t.mean() - hit_e.mean()))
+    return Estimate(metric, value, percentile_interval(draws), len(t) + len(e), "1", note)
+
+
+@dataclass(frozen=True)
+class _Guesses:
+    """What the attacker says of one group: probability given to the truth, right or wrong, and the truth."""
+
+    confidence: Floats
+    right: Floats
+    truth: NDArray[np.intp]
+    patients: list[str]
+
+    def success(self, weights: Floats) -> Floats:
+        """Mean over the attribute's values of the weighted share guessed right, per resample; NaN where one is missing."""
+        shares = []
+        for value in np.unique(self.truth):
+            of = self.truth == value
+            total = weights[:, of].sum(axis=1)
+            shares.append(ratio(weights[:, of] @ self.right[of], total))
+        return np.asarray(np.mean(shares, axis=0), dtype=np.float64)
+
+
+def attribute_inference(
+    groups: Groups,
+    synthetic: NDArray[np.generic],
+    member_attribute: Sequence[str],
+    nonmember_attribute: Sequence[str],
+    synthetic_attribute: Sequence[str],
+    *,
+    seed: int = 0,
+    name: str = "attribute_inference",
+    note: str = "",
+) -> tuple[Estimate, ...]:
+    """An attacker knows all of x but one attribute, and learns from S to guess it (Yeom et al. 2018, section 5).
+
+    Rows are what the attacker knows: the image's embedding and the other attributes. A logistic regression learns the
+    attribute on S. Two figures: the probability it gives the truth, T against E, as an AUC; and the gain, its success on
+    T minus its success on E, where success is the mean over the attribute's values of the share guessed right (T and
+    E may be composed differently). Guessing right on both alike is what a useful release allows; ideal gain 0.
+
+    Raises:
+        ValueError: the attribute has fewer than two values that S, T and E share.
+    """
+    shared = sorted(set(member_attribute) & set(nonmember_attribute) & set(synthetic_attribute))
+    if len(shared) < 2:
+        raise ValueError("the attribute needs two values that S, T and E share")
+
+    def known(x: NDArray[np.generic], attribute: Sequence[str]) -> tuple[Floats, NDArray[np.intp], NDArray[np.bool_]]:
+        values = np.asarray(attribute, dtype=np.str_)
+        keep = np.isin(values, shared)
+        return finite("features", x)[keep], np.asarray(np.searchsorted(shared, values[keep]), dtype=np.intp), keep
+
+    x, y, _ = known(synthetic, synthetic_attribute)
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000)).fit(x, y)
+
+    def guess(x: Floats, attribute: Sequence[str], patients: Sequence[str]) -> _Guesses:
+        rows, truth, keep = known(x, attribute)
+        probability = np.asarray(model.predict_proba(rows), dtype=np.float64)
+        right = (probability.argmax(axis=1) == truth).astype(np.float64)
+        owners = [p for p, k in zip(patients, keep, strict=True) if k]
+        return _Guesses(probability[np.arange(len(truth)), truth], right, truth, owners)
+
+    t = guess(groups.members, member_attribute, groups.member_patients)
+    e = guess(groups.nonmembers, nonmember_attribute, groups.nonmember_patients)
+    on_t, on_e = (float(g.success(np.ones((1, len(g.truth))))[0]) for g in (t, e))
+    draws = t.success(patient_weights(t.patients, seed)) - e.success(patient_weights(e.patients, seed + 1))
+    text = "; ".join(part for part in (note, f"success on E {on_e:.3f}") if part)
+    area = auc(
+        f"{name}_auc",
+        t.confidence,
+        e.confidence,
+        positive_patients=t.patients,
+        negative_patients=e.patients,
+        seed=seed,
+        better="0.5",
+        note=text,
+    )
+    return (area, Estimate(f"{name}_gain", on_t - on_e, percentile_interval(draws), area.n, "0", text))
