@@ -1,0 +1,202 @@
+"""The model folder: a diffusers folder in safetensors that a stranger can open with diffusers alone.
+
+    vae/ unet/ scheduler/   as diffusers' save_pretrained writes them (unet/ holds the moving average of the weights)
+    condition.json          the places of the condition vector, the image's size, the sampler's defaults
+    synthgen.json           modality, format version, digests; written last: a folder without it is not finished
+    README.md               the lines by which a stranger draws images
+    checkpoints/ samples/   private: the state of an unfinished training, grids of samples; not part of the model
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+
+from synthgen.errors import UserError
+from synthgen.generators.cxr.conditioning import AGE_CENTRE, AGE_SCALE, Encoding
+from synthgen.generators.cxr.config import SamplerConfig
+from synthgen.generators.cxr.files import new_folder, write_file
+from synthgen.generators.cxr.sampler import CxrGenerator
+from synthgen.records import JsonValue
+
+MODALITY, FORMAT = "cxr", 1
+PARTS = ("vae", "unet", "scheduler")
+_PICKLED = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What ``synthgen.json`` and ``condition.json`` say."""
+
+    encoding: Encoding
+    size: int
+    config_digest: str
+
+
+def save_part(part: AutoencoderKL | UNet2DConditionModel | DPMSolverMultistepScheduler, folder: Path) -> None:
+    """Writes one part of a model to ``folder``, whole or not at all."""
+    with new_folder(folder) as temporary:
+        part.save_pretrained(temporary)
+
+
+def finish_folder(folder: Path, card: Card, sampler: SamplerConfig) -> None:
+    """Writes what stands beside the parts; ``synthgen.json`` last, which makes the folder a model."""
+    condition: dict[str, JsonValue] = {
+        "size": card.size,
+        "fields": list(card.encoding.fields),
+        "age": {"centre": AGE_CENTRE, "scale": AGE_SCALE},
+        "guidance": sampler.guidance,
+        "steps": sampler.steps,
+    }
+    _write_json(folder / "condition.json", condition)
+    write_file(folder / "README.md", _readme(card).encode())
+    about: dict[str, JsonValue] = {"modality": MODALITY, "format": FORMAT, "config_digest": card.config_digest}
+    _write_json(folder / "synthgen.json", about)
+
+
+def is_finished(folder: Path) -> bool:
+    """True where ``folder`` holds a model that was trained to its end."""
+    return (folder / "synthgen.json").is_file()
+
+
+def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> CxrGenerator:
+    """The generator in ``folder``, on the GPU where there is one.
+
+    Args:
+        rows: see :class:`CxrGenerator`.
+
+    Raises:
+        UserError: the folder is no finished cxr model, is of a newer format, lacks a part, or holds pickled weights.
+    """
+    check_folder(folder)
+    condition = _read_json(folder / "condition.json")
+    fields = condition.get("fields")
+    size = condition.get("size")
+    if not isinstance(fields, list) or not isinstance(size, int):
+        raise UserError(f"{folder}/condition.json lacks its fields or its size; fit the model again")
+    findings = tuple(str(field).removeprefix("finding:") for field in fields if str(field).startswith("finding:"))
+    encoding = Encoding(findings[1:])
+    if list(encoding.fields) != fields:
+        raise UserError(f"{folder}/condition.json describes another encoding; it needs another version of synthgen")
+    try:
+        vae = AutoencoderKL.from_pretrained(folder / "vae", use_safetensors=True, local_files_only=True)
+        unet = UNet2DConditionModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True)
+        scheduler = DPMSolverMultistepScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder}: a part of the model cannot be read; fit it again or copy it again") from error
+    device = _device()
+    vae, unet = vae.eval().requires_grad_(False).to(device), unet.eval().requires_grad_(False).to(device)
+    return CxrGenerator(vae, unet, scheduler, encoding, sampler, rows, size)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuses what must not be opened, before anything is loaded.
+
+    Raises:
+        UserError: see :func:`open_generator`.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no model folder {folder}")
+    pickled = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _PICKLED)
+    if pickled:
+        name = pickled[0].relative_to(folder)
+        raise UserError(f"{folder} holds pickled weights ({name}), which can run code: convert them to safetensors")
+    if not is_finished(folder):
+        unfinished = (folder / "checkpoints").is_dir()
+        hint = "its training is not finished: run the same fit again" if unfinished else "synthgen.json is missing"
+        raise UserError(f"{folder} is not a finished synthgen model: {hint}")
+    about = _read_json(folder / "synthgen.json")
+    if about.get("modality") != MODALITY:
+        raise UserError(f"{folder} is a model of modality {about.get('modality')!r}, not {MODALITY!r}")
+    version = about.get("format")
+    if not isinstance(version, int) or version > FORMAT:
+        raise UserError(f"{folder} has model format {version}; this synthgen reads up to {FORMAT}: upgrade synthgen")
+    if not (folder / "condition.json").is_file():
+        raise UserError(f"{folder} lacks condition.json; fit the model again or copy it again")
+    for part in PARTS:
+        config = "scheduler_config.json" if part == "scheduler" else "config.json"
+        weights = part == "scheduler" or any((folder / part).glob("*.safetensors"))
+        if not (folder / part / config).is_file() or not weights:
+            raise UserError(f"{folder} lacks {part}/; fit the model again or copy it again")
+
+
+def model_digest(folder: Path) -> str:
+    """SHA-256 over the names and bytes of the model's own files; checkpoints, samples and README do not count."""
+    digest = hashlib.sha256()
+    files = [folder / "condition.json", folder / "synthgen.json"]
+    files += [p for part in PARTS for p in (folder / part).rglob("*") if p.is_file()]
+    for path in sorted(files):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _write_json(path: Path, value: Mapping[str, JsonValue]) -> None:
+    write_file(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def _read_json(path: Path) -> dict[str, JsonValue]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as JSON; copy the model again") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} must hold a JSON object; copy the model again")
+    return value
+
+
+_SNIPPET = '''import json, torch
+from pathlib import Path
+from PIL import Image
+from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+
+folder = Path("model")
+vae = AutoencoderKL.from_pretrained(folder / "vae")
+unet = UNet2DConditionModel.from_pretrained(folder / "unet")
+scheduler = DPMSolverMultistepScheduler.from_pretrained(folder / "scheduler")
+about = json.loads((folder / "condition.json").read_text())
+
+wanted = {WANTED}
+condition = torch.tensor([[float(field in wanted) for field in about["fields"]]])
+null = torch.tensor([[float(field == "unconditional") for field in about["fields"]]])
+latent = torch.randn(1, unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
+scheduler.set_timesteps(about["steps"])
+with torch.inference_mode():
+    for t in scheduler.timesteps:
+        v, v0 = unet(torch.cat([latent] * 2), t, None, class_labels=torch.cat([condition, null])).sample.chunk(2)
+        latent = scheduler.step(v0 + about["guidance"] * (v - v0), t, latent).prev_sample
+    pixels = vae.decode(latent / vae.config.scaling_factor + vae.config.shift_factor).sample.mean(1)
+Image.fromarray(((pixels[0] + 1) * 127.5).round().clamp(0, 255).byte().numpy()).save("radiograph.png")'''
+
+
+def _readme(card: Card) -> str:
+    finding = (card.encoding.findings or ("No Finding",))[0]
+    snippet = _SNIPPET.replace("WANTED", f'"finding:{finding}", "view:PA"')
+    return f"""# A generator of synthetic chest radiographs, {card.size} x {card.size}
+
+Class-conditional latent diffusion. `vae/`, `unet/` and `scheduler/` open with diffusers alone:
+
+```python
+{snippet}
+```
+
+`condition.json` names every place of the condition vector: findings are 0 or 1; an unknown view, sex or age stays at 0;
+an age needs `age:known` = 1 and `age:scaled` = (years - {AGE_CENTRE:.0f}) / {AGE_SCALE:.0f}; the unconditional vector has
+only `unconditional` = 1.
+
+What these lines draw is **unscreened**. The model was trained on radiographs of patients and may have memorised some:
+only `synthgen generate` holds each image against them before release. `checkpoints/` and `samples/`, where they are
+present, are private; leave them out when you share the model. Not for diagnosis.
+"""
