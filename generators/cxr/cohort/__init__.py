@@ -1,0 +1,97 @@
+"""Cohorts of real chest radiographs: a folder in any of the known layouts, read in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from synthgen.errors import UserError
+from synthgen.generators.cxr.cohort import store
+from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted
+from synthgen.generators.cxr.cohort.recognise import recognise
+from synthgen.generators.cxr.cohort.settings import CohortConfig
+from synthgen.modalities.cxr.types import CxrCondition, CxrImage
+from synthgen.progress import Progress
+from synthgen.records import Loaded, Real
+
+__all__ = ["CohortConfig", "load_cohort"]
+
+
+def load_cohort(
+    data: Path, config: CohortConfig, *, size: int, cache: Path, progress: Progress
+) -> Loaded[CxrImage, CxrCondition]:
+    """Reads a folder of real radiographs.
+
+    Records are in the order of their ids, whatever the file system says. Payloads are uint8 [size, size], read-only
+    views into one memory-mapped file in ``cache``, so that memory does not grow with the cohort; the file serves again
+    while the images are the same.
+
+    Args:
+        data: the folder, in one of the layouts nih, chexpert, mimic, padchest, plain, dicom.
+        size: pixels a side.
+        cache: a private folder for real patients' data (mode 0700); made where it is absent.
+
+    Raises:
+        UserError: anything about the folder that the user must put right, in one line.
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
+    layout = recognise(data, config)
+    store.private_folder(cache)
+    listing = layout.read(data, config, cache, progress)
+    listing = _within_vocabulary(listing, config.findings)
+    listing, sizes = _present(listing, absent_is_error=config.absent == "error")
+    if not listing.entries:
+        reasons = "; ".join(f"{skip.count} × {skip.reason}" for skip in listing.skipped) or "its table has no rows"
+        raise UserError(f"no image is left of the {listing.layout} cohort in {data}: {reasons}")
+    images = store.pixels(listing, sizes, size=size, cache=cache, progress=progress)
+    for skip in listing.skipped:
+        progress.say(f"left out {skip.count} × {skip.reason}")
+    records = (
+        Real(entry.patient, entry.record, entry.condition, image)
+        for entry, image in zip(listing.entries, images, strict=True)
+    )
+    return Loaded(tuple(records), listing.layout, listing.licence, listing.skipped)
+
+
+def _without(listing: Listing, kept: list[Entry], reason: str) -> Listing:
+    """The listing with the kept entries; what is missing is counted under the reason."""
+    reasons = Counter({skip.reason: skip.count for skip in listing.skipped})
+    if len(kept) < len(listing.entries):
+        reasons[reason] += len(listing.entries) - len(kept)
+    return replace(listing, entries=tuple(kept), skipped=counted(reasons))
+
+
+def _within_vocabulary(listing: Listing, vocabulary: tuple[str, ...]) -> Listing:
+    """Conditions with the chosen findings only. An image all of whose findings go is left out: it is not normal."""
+    if not vocabulary:
+        return listing
+    present = {finding for entry in listing.entries for finding in entry.condition.findings}
+    lacking = sorted(set(vocabulary) - present)
+    if lacking:
+        has = ", ".join(sorted(present)) or "none"
+        raise UserError(f"no image of the cohort has the finding {', '.join(lacking)}; it has {has}")
+    kept: list[Entry] = []
+    for entry in listing.entries:
+        chosen = tuple(finding for finding in entry.condition.findings if finding in vocabulary)
+        if chosen or not entry.condition.findings:
+            kept.append(replace(entry, condition=replace(entry.condition, findings=chosen)))
+    return _without(listing, kept, "no finding but such as the configuration leaves out")
+
+
+def _present(listing: Listing, *, absent_is_error: bool) -> tuple[Listing, dict[Path, tuple[int, int]]]:
+    """The entries whose files are there, with bytes and modification time of each."""
+    sizes: dict[Path, tuple[int, int]] = {}
+    for entry in listing.entries:
+        if entry.file.is_file():
+            status = entry.file.stat()
+            sizes[entry.file] = status.st_size, status.st_mtime_ns
+    kept = [entry for entry in listing.entries if entry.file in sizes]
+    absent = [entry for entry in listing.entries if entry.file not in sizes]
+    if absent and absent_is_error:
+        raise UserError(
+            f"{len(absent)} of {len(listing.entries)} images are absent, the first {absent[0].file.name} "
+            f"({absent[0].where}): add them, delete their rows, or set cohort.absent=skip"
+        )
+    return _without(listing, kept, "absent image"), sizes

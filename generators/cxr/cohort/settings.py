@@ -1,0 +1,26 @@
+"""The settings of cohort loading."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from synthgen.config import Section
+
+
+class CohortConfig(Section):
+    """How a folder of real radiographs is read."""
+
+    layout: Literal["auto", "nih", "chexpert", "mimic", "padchest", "plain", "dicom"] = Field(
+        "auto", description="The folder's layout; auto recognises it."
+    )
+    uncertain: Literal["negative", "positive", "drop"] = Field(
+        "negative", description="What -1 in a CheXpert or MIMIC-CXR table means; drop leaves the image out."
+    )
+    findings: tuple[str, ...] = Field(
+        (), description="The findings to keep; empty keeps all. Images with only other findings are left out."
+    )
+    absent: Literal["error", "skip"] = Field(
+        "error", description="An image that the table names and the folder lacks: an error, or left out and counted."
+    )
