@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from synthgen.eval.estimates import (
     Floats,
+    NotMeasurableError,
     auc,
     best_cut,
     finite,
@@ -143,7 +144,7 @@ def domias(
     """
     s, ref = finite("synthetic", synthetic), finite("reference", reference)
     if min(len(s), len(ref)) < 4:
-        raise ValueError("DOMIAS needs at least 4 synthetic and 4 reference records")
+        raise NotMeasurableError("DOMIAS needs at least 4 synthetic and 4 reference records")
     both = np.concatenate([s, ref])
     pca = PCA(n_components=min(dimensions, len(both) // 4, both.shape[1]), svd_solver="full").fit(both)
     scale = np.sqrt(np.maximum(pca.explained_variance_, 1e-12))
@@ -165,7 +166,7 @@ def identity_attack(
 
     def unit(x: NDArray[np.generic]) -> Floats:
         array = finite("embeddings", x)
-        return array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12)
+        return np.asarray(array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12), dtype=np.float64)
 
     s = unit(synthetic)
     t, e = (unit(x) @ s.T for x in (groups.members, groups.nonmembers))
@@ -187,7 +188,7 @@ def privacy_gain(
     """
     t, e = finite("member scores", members), finite("non-member scores", nonmembers)
     if min(len(t), len(e)) < 4:
-        raise ValueError("privacy gain needs at least 4 members and 4 non-members")
+        raise NotMeasurableError("privacy gain needs at least 4 members and 4 non-members")
     fold_t, fold_e = patient_folds(None, len(t), 2, seed), patient_folds(None, len(e), 2, seed + 1)
     hit_t, hit_e = np.zeros(len(t)), np.zeros(len(e))
     for side in (0, 1):
@@ -210,7 +211,7 @@ class _Guesses:
     patients: list[str]
 
     def success(self, weights: Floats) -> Floats:
-        """Mean over the attribute's values of the weighted share guessed right, per resample; NaN where one is missing."""
+        """Mean over the attribute's values of the weighted share guessed right; NaN where one was not drawn."""
         shares = []
         for value in np.unique(self.truth):
             of = self.truth == value
@@ -233,16 +234,17 @@ def attribute_inference(
     """An attacker knows all of x but one attribute, and learns from S to guess it (Yeom et al. 2018, section 5).
 
     Rows are what the attacker knows: the image's embedding and the other attributes. A logistic regression learns the
-    attribute on S. Two figures: the probability it gives the truth, T against E, as an AUC; and the gain, its success on
-    T minus its success on E, where success is the mean over the attribute's values of the share guessed right (T and
-    E may be composed differently). Guessing right on both alike is what a useful release allows; ideal gain 0.
+    attribute on S. Two figures: the probability it gives the truth, T against E, as an AUC; and the gain, its success
+    on T minus its success on E, where success is the mean over the attribute's values of the share guessed right (T
+    and E may be composed differently). Guessing right on both alike is what a useful release allows; ideal gain 0. The
+    empty string is an unknown value, and left out.
 
     Raises:
-        ValueError: the attribute has fewer than two values that S, T and E share.
+        NotMeasurableError: the attribute has fewer than two values that S, T and E share.
     """
-    shared = sorted(set(member_attribute) & set(nonmember_attribute) & set(synthetic_attribute))
+    shared = sorted((set(member_attribute) & set(nonmember_attribute) & set(synthetic_attribute)) - {""})
     if len(shared) < 2:
-        raise ValueError("the attribute needs two values that S, T and E share")
+        raise NotMeasurableError("the attribute needs two values that S, T and E share")
 
     def known(x: NDArray[np.generic], attribute: Sequence[str]) -> tuple[Floats, NDArray[np.intp], NDArray[np.bool_]]:
         values = np.asarray(attribute, dtype=np.str_)

@@ -8,18 +8,26 @@ of no width; there the exact binomial interval stands in its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from synthgen.progress import Progress
 from synthgen.records import Estimate
 
 Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+P = ParamSpec("P")
 
 RESAMPLES = 1000
 _BLOCK = 4_000_000  # weights held at once: 32 MB
+
+
+class NotMeasurableError(ValueError):
+    """Too little data for a figure: a report leaves it out and says so."""
 
 
 def finite(name: str, values: NDArray[np.generic]) -> Floats:
@@ -244,7 +252,7 @@ def macro_auc(
     if s.shape != y.shape or s.ndim != 2 or len(patients) != len(s):
         raise ValueError("scores and labels must be [n, labels], with one patient per row")
     if not s.size or not (y.any(0) & ~y.all(0)).all():
-        raise ValueError("every label needs positives and negatives")
+        raise NotMeasurableError("every label needs positives and negatives")
     value = float(macro_auc_draws(s, y, _ones(len(s)))[0])
     draws = macro_auc_draws(s, y, patient_weights(patients, seed, resamples))
     n = len(set(patients))
@@ -252,7 +260,7 @@ def macro_auc(
     return Estimate(metric, value, bounded_interval(value, draws, rarest), n, better, note)
 
 
-def patient_folds(patients: Sequence[str] | None, records: int, folds: int, seed: int) -> NDArray[np.intp]:
+def patient_folds(patients: Sequence[str] | None, records: int, folds: int, seed: int) -> Indices:
     """A fold in 0 to folds − 1 per record, the same for all records of a patient; folds are even in patients."""
     owners = np.arange(records).astype(np.str_) if patients is None else np.asarray(patients, dtype=np.str_)
     if len(owners) != records:
@@ -265,15 +273,15 @@ def patient_folds(patients: Sequence[str] | None, records: int, folds: int, seed
 def jackknife_interval(value: float, *left_out: Floats) -> tuple[float, float]:
     """``value`` ± 1.96 standard errors by the delete-a-group jackknife (Shao and Tu 1995, section 2.3).
 
-    Each array holds the statistic with one group left out at a time, for one independent source of chance (the patients,
-    the samples); their variances add.
+    Each array holds the statistic with one group left out at a time, for one independent source of chance (the
+    patients, the samples); their variances add.
     """
     variance = sum(float((len(t) - 1) / len(t) * ((t - t.mean()) ** 2).sum()) for t in left_out if len(t) > 1)
     half = float(stats.norm.ppf(0.975)) * variance**0.5
     return (value - half, value + half)
 
 
-def one_per_patient(patients: Sequence[str], seed: int, limit: int | None = None) -> NDArray[np.intp]:
+def one_per_patient(patients: Sequence[str], seed: int, limit: int | None = None) -> Indices:
     """Indices of one random record of each patient, of at most ``limit`` random patients, in order of the records."""
     owners = np.asarray(patients, dtype=np.str_)
     shuffled = np.random.default_rng(seed).permutation(len(owners))
@@ -289,3 +297,15 @@ def best_cut(positive: Floats, negative: Floats) -> float:
     tpr = 1 - np.searchsorted(np.sort(positive), cuts, side="right") / len(positive)
     tnr = np.searchsorted(np.sort(negative), cuts, side="right") / len(negative)
     return float(cuts[int(np.argmax(tpr + tnr))])
+
+
+def measured(
+    progress: Progress, figure: Callable[P, Estimate | tuple[Estimate, ...]], *args: P.args, **kwargs: P.kwargs
+) -> tuple[Estimate, ...]:
+    """The figures of ``figure(*args, **kwargs)``; none where there is too little data, which is said."""
+    try:
+        found = figure(*args, **kwargs)
+    except NotMeasurableError as error:
+        progress.say(f"{getattr(figure, '__name__', 'a figure').replace('_', ' ')} is not measured: {error}")
+        return ()
+    return found if isinstance(found, tuple) else (found,)

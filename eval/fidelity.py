@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist
 
 from synthgen.eval.estimates import (
     Floats,
+    NotMeasurableError,
     finite,
     jackknife_interval,
     mean,
@@ -34,7 +35,7 @@ def _feature_sets(real: NDArray[np.generic], synthetic: NDArray[np.generic], lea
     if r.ndim != 2 or s.ndim != 2 or r.shape[1] != s.shape[1]:
         raise ValueError("features must be [records, dimensions], with the same dimensions on both sides")
     if min(len(r), len(s)) < least:
-        raise ValueError(f"both sides need at least {least} records, got {len(r)} and {len(s)}")
+        raise NotMeasurableError(f"both sides need at least {least} records, got {len(r)} and {len(s)}")
     return r, s
 
 
@@ -46,8 +47,8 @@ def _root_of_covariance(x: Floats) -> Floats:
 def frechet_distance(real: Floats, synthetic: Floats) -> float:
     """|μ_r − μ_s|² + tr(Σ_r + Σ_s − 2(Σ_r Σ_s)^½) of two feature sets [n, d], [m, d] (Heusel et al. 2017, eq. 6).
 
-    With Σ_r = AᵀA and Σ_s = BᵀB the trace of the root is the sum of the singular values of A Bᵀ: no root of a product of
-    singular matrices is taken, so it holds for n < d. The triangular factors keep A Bᵀ at [≤ d, ≤ d].
+    With Σ_r = AᵀA and Σ_s = BᵀB the trace of the root is the sum of the singular values of A Bᵀ: no root of a product
+    of singular matrices is taken, so it holds for n < d. The triangular factors keep A Bᵀ at [≤ d, ≤ d].
     """
     a, b = _root_of_covariance(real), _root_of_covariance(synthetic)
     root = float(np.linalg.svd(a @ b.T, compute_uv=False).sum())
@@ -83,7 +84,7 @@ def _kernel(x: Floats, y: Floats) -> Floats:
 
 
 def squared_mmd(x: Floats, y: Floats) -> float:
-    """Unbiased squared MMD under (xᵀy/d + 1)³ (Bińkowski et al. 2018, eq. 4); negative values are possible and right."""
+    """Unbiased squared MMD under (xᵀy/d + 1)³ (Bińkowski et al. 2018, eq. 4); it may be negative."""
     kxx, kyy = _kernel(x, x), _kernel(y, y)
     n, m = len(x), len(y)
     within = (kxx.sum() - np.trace(kxx)) / (n * (n - 1)) + (kyy.sum() - np.trace(kyy)) / (m * (m - 1))
@@ -106,7 +107,7 @@ def kid(
     blocks = [(r[fold_r == f], s[fold_s == f]) for f in range(count)]
     values = np.array([squared_mmd(x, y) for x, y in blocks if min(len(x), len(y)) >= 2])
     if len(values) < 2:
-        raise ValueError("KID needs at least two blocks of two patients and two samples")
+        raise NotMeasurableError("KID needs at least two blocks of two patients and two samples")
     half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     value = float(values.mean())
     return Estimate(metric, value, (value - half, value + half), min(len(r), len(s)), "lower", note)
@@ -193,7 +194,7 @@ def ms_ssim_within(
     Read it beside the same figure of the real images: higher than real means that the generator repeats itself.
 
     Raises:
-        ValueError: no two images (of different patients) share a condition.
+        NotMeasurableError: no two images (of different patients) share a condition.
     """
     owners = [str(i) for i in range(len(images))] if patients is None else list(patients)
     if len(conditions) != len(images) or len(owners) != len(images):
@@ -202,7 +203,7 @@ def ms_ssim_within(
     a, b = np.triu_indices(len(images), k=1)
     kept = np.flatnonzero((groups[a] == groups[b]) & (names[a] != names[b]))
     if len(kept) == 0:
-        raise ValueError("no condition has two images of different patients")
+        raise NotMeasurableError("no condition has two images of different patients")
     if len(kept) > max_pairs:
         kept = np.sort(np.random.default_rng(seed).choice(kept, max_pairs, replace=False))
     a, b = a[kept], b[kept]

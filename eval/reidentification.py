@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from synthgen.eval.estimates import (
     Floats,
+    Indices,
+    NotMeasurableError,
     auc_draws,
     best_cut,
     blocks,
@@ -27,7 +29,6 @@ from synthgen.eval.estimates import (
 )
 from synthgen.records import Estimate
 
-Indices = NDArray[np.intp]
 MAX_DIFFERENT = 20_000
 RESAMPLES = 1000
 
@@ -153,7 +154,7 @@ def retrieval(embeddings: NDArray[np.generic], patients: Sequence[str], seed: in
         raise ValueError("embeddings must be [N, D], with one patient per row")
     names, index, records = np.unique(owners, return_inverse=True, return_counts=True)
     if not (records >= 2).any():
-        raise ValueError("retrieval needs a patient with two records")
+        raise NotMeasurableError("retrieval needs a patient with two records")
     ap, hit, query_owner = [], [], []
     for q in np.flatnonzero(records[index] >= 2):
         similarity = np.round(x @ x[q], 12)  # equal vectors must tie whatever the order of summation

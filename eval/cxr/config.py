@@ -1,0 +1,27 @@
+"""Settings of the evaluation of chest X-rays."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from synthgen.config import Section
+
+
+class EvaluationConfig(Section):
+    """How a release of chest X-rays is evaluated. The defaults take a minute or two on one core for 800 images."""
+
+    image_size: int = Field(64, ge=32, le=256, description="Pixels a side to which all images are resized.")
+    pixel_size: int = Field(32, ge=8, le=128, description="Pixels a side of the pixel space for distances.")
+    max_samples: int = Field(2000, ge=16, description="At most so many records of each set are used, drawn at random.")
+    classifier_steps: int = Field(400, ge=1, description="Optimiser steps of each of the three classifiers.")
+    batch_size: int = Field(32, ge=2, description="Images in one step.")
+    learning_rate: float = Field(2e-3, gt=0, le=0.1, description="Peak rate of AdamW, on a cosine after a warm-up.")
+    width: int = Field(16, ge=8, le=64, multiple_of=8, description="Channels of the classifier's first stage.")
+    identity_views: int = Field(
+        6, ge=2, le=32, description="Augmented views of each image that fit the identity attack."
+    )
+    density_dimensions: int = Field(8, ge=1, le=64, description="Principal components of the density attack (DOMIAS).")
+    ms_ssim_pairs: int = Field(300, ge=1, description="At most so many image pairs within conditions.")
+    encoder: str = Field(
+        "", description="Hub name or folder of an image encoder for one more feature space; empty: none."
+    )
