@@ -1,15 +1,16 @@
 """From scores of held-out strangers to thresholds with a stated error rate.
 
-Every filter f gives a record x a score s_f(x) >= 0, larger is safer. So that several filters share one level alpha, scores
-are put on one scale by constants that come from the training patients alone (median and spread of the log score that each
-training record gets when its own patient is left out), and the gate's score is the smallest over the filters:
+Every filter f gives a record x a score s_f(x) >= 0, larger is safer. So that several filters share one level alpha,
+scores are put on one scale by constants that come from the training patients alone (median and spread of the log score
+that each training record gets when its own patient is left out), and the gate's score is the smallest over the filters:
 
     g(x) = min_f (log s_f(x) - centre_f) / scale_f
 
-Because g is fixed before a calibration patient is looked at, the calibration patients and a new stranger are exchangeable,
-and the classical facts of split-conformal prediction hold exactly, whatever the filters are: with the threshold at the k-th
-smallest of n calibration scores a stranger is rejected at rate k / (n + 1) in expectation, and the true rate given the
-calibration set is Beta(k, n + 1 - k) distributed (Vovk 2012, Conditional validity of inductive conformal predictors).
+Because g is fixed before a calibration patient is looked at, the calibration patients and a new stranger are
+exchangeable, and the classical facts of split-conformal prediction hold exactly, whatever the filters are: with the
+threshold at the k-th smallest of n calibration scores a stranger is rejected at rate k / (n + 1) in expectation, and the
+true rate given the calibration set is Beta(k, n + 1 - k) distributed (Vovk 2012, Conditional validity of inductive
+conformal predictors).
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Calibration:
 
     def common(self, scores: Scores) -> Scores:
         """The gate's score g of each record, shape [N], from ``scores`` [N, F]. NaN in any filter gives NaN."""
-        return common_scale(scores, self.centre, self.scale).min(axis=1)
+        return np.asarray(common_scale(scores, self.centre, self.scale).min(axis=1))
 
     def rejects(self, scores: Scores) -> NDArray[np.bool_]:
         """Shape [N]: True where any filter is at or below its threshold, or NaN."""
@@ -83,7 +84,7 @@ class Calibration:
         """(1 + #{j: g_j <= g}) / (n + 1) of each record, shape [N]; NaN scores give the smallest p."""
         g = np.nan_to_num(self.common(scores), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
         below = np.searchsorted(np.asarray(self.strangers), g, side="right")
-        return (1.0 + below) / (self.n + 1.0)
+        return np.asarray((1.0 + below) / (self.n + 1.0), dtype=np.float64)
 
     def as_dict(self) -> dict[str, JsonValue]:
         return {
@@ -100,10 +101,10 @@ class Calibration:
 
 
 def common_scale(scores: Scores, centre: Sequence[float], scale: Sequence[float]) -> Scores:
-    """(log s - centre) / scale per filter, shape [N, F]; a score of zero becomes -inf, a negative one or NaN stays NaN."""
+    """(log s - centre) / scale per filter, shape [N, F]; zero becomes -inf, a negative score or NaN becomes NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(np.asarray(scores, dtype=np.float64))
-    return (logs - np.asarray(centre)) / np.asarray(scale)
+    return np.asarray((logs - np.asarray(centre)) / np.asarray(scale), dtype=np.float64)
 
 
 def k_for(alpha: float, n: int) -> int:

@@ -25,17 +25,18 @@ from synthgen.records import C, Estimate, Planted, Real, Verdict
 from synthgen.report import CalibrationFacts, GeneratorTest, Outcome, PlantedResult, ScreeningFacts
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 GENERATOR_DOMAIN_MISS_LIMIT = 0.05
 
 
-class Filters(Protocol[T]):
+class Filters(Protocol[T_contra]):
     """Filters that were fitted on T alone and know its records, not yet calibrated."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
 
-    def scores(self, payloads: Sequence[T], exclude: Sequence[str] | None = None) -> NDArray[np.float64]:
+    def scores(self, payloads: Sequence[T_contra], exclude: Sequence[str] | None = None) -> NDArray[np.float64]:
         """Density-normalised distance to the nearest training patient, shape [N, F], >= 0, larger is safer.
 
         Args:
@@ -43,11 +44,11 @@ class Filters(Protocol[T]):
         """
         ...
 
-    def enrolled(self, payloads: Sequence[T], patients: Sequence[str]) -> Self:
+    def enrolled(self, payloads: Sequence[T_contra], patients: Sequence[str]) -> Self:
         """The same filters, protecting these records too; nothing is fitted on them."""
         ...
 
-    def distances(self, payloads: Sequence[T], references: Sequence[T]) -> NDArray[np.float64]:
+    def distances(self, payloads: Sequence[T_contra], references: Sequence[T_contra]) -> NDArray[np.float64]:
         """Plain distance in the retrieval embedding, shape [N, R]."""
         ...
 
@@ -261,8 +262,8 @@ def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
     test = found.generator_test
     if test is not None and test.memorises:
         refuse.append(
-            f"the generator memorises: {test.rejected} of its {test.attempts} first attempts lie too close to a training "
-            f"patient, an honest generator stays at or below {test.limit}"
+            f"the generator memorises: {test.rejected} of its {test.attempts} first attempts lie too close to a "
+            f"training patient, an honest generator stays at or below {test.limit}"
         )
     for result in found.planted:
         missed = result.planted - result.caught
@@ -312,11 +313,11 @@ def claim(filters: Sequence[str], facts: CalibrationFacts, planted: Sequence[Pla
     listed = [r for r in planted if r.perturbation != "another_visit"]
     worst = max((r.miss_upper95 for r in listed), default=1.0)
     names = ", ".join(r.perturbation for r in listed)
+    held_out = facts.patients_calibration or facts.patients_train
     return (
-        f"Under filters {', '.join(filters)}, every released record scores farther from all {facts.patients_train} training "
-        f"patients than the {_ordinal(facts.k)} closest of {facts.patients_calibration or facts.patients_train} held-out "
-        f"patients; planted-copy miss rate ≤ {worst:.1%} (95%) for the listed perturbations ({names}); this is screening, "
-        "not DP and not anonymity."
+        f"Under filters {', '.join(filters)}, every released record scores farther from all {facts.patients_train} "
+        f"training patients than the {_ordinal(facts.k)} closest of {held_out} held-out patients; planted-copy miss rate "
+        f"≤ {worst:.1%} (95%) for the listed perturbations ({names}); this is screening, not DP and not anonymity."
     )
 
 

@@ -49,6 +49,20 @@ class PatientIndex:
             owner=owner,
         )
 
+    @property
+    def owners(self) -> list[str]:
+        """The patient of every row."""
+        return [self.patients[i] for i in self.owner]
+
+    def number(self, patient: str) -> np.intp | None:
+        """The patient's place in ``patients``; None for a patient who is not indexed."""
+        place = np.searchsorted(np.asarray(self.patients), patient)
+        return place if place < len(self.patients) and self.patients[place] == patient else None
+
+    def least_per_patient(self, distances: NDArray[np.floating]) -> NDArray[np.float64]:
+        """The smallest over each patient's rows: [N] to [P]."""
+        return np.asarray(np.minimum.reduceat(distances, self.starts), dtype=np.float64)
+
     def similarities(self, queries: Floats, exclude: Sequence[str] | None = None) -> Floats:
         """Largest cosine of each query to any record of each patient, shape [Q, P].
 
@@ -58,11 +72,11 @@ class PatientIndex:
         """
         best = np.maximum.reduceat(queries @ self.vectors.T, self.starts, axis=1)
         if exclude is not None:
-            number = {name: i for i, name in enumerate(self.patients)}
             for row, patient in enumerate(exclude):
-                if patient in number:
-                    best[row, number[patient]] = -np.inf
-        return best
+                own = self.number(patient)
+                if own is not None:
+                    best[row, own] = -np.inf
+        return np.asarray(best, dtype=np.float32)
 
     def nearest(
         self, queries: Floats, k: int = 1, exclude: Sequence[str] | None = None
@@ -87,14 +101,15 @@ class PatientIndex:
 
 def chord(cosines: Floats) -> Floats:
     """Euclidean distance of unit vectors from their cosine, in [0, 2]."""
-    return np.sqrt(np.maximum(2.0 - 2.0 * cosines, 0.0)).astype(np.float32)
+    return np.asarray(np.sqrt(np.maximum(2.0 - 2.0 * cosines, 0.0)), dtype=np.float32)
 
 
 def local_scale(nearest_other: NDArray[np.floating], floor_share: float = 0.5) -> NDArray[np.float64]:
     """The denominator of a density-normalised distance, per training patient.
 
-    A patient whose twin is in the cohort (a sibling's file, the same person under two numbers) has a tiny distance to the
-    nearest other patient; dividing by it would make a copy look far. So the scale is floored at a share of the median.
+    A patient whose twin is in the cohort (a sibling's file, the same person under two numbers) has a tiny distance to
+    the nearest other patient; dividing by it would make a copy look far. So the scale is floored at a share of the
+    median.
 
     Args:
         nearest_other: shape [P], distance of each training patient to the nearest other one; may hold NaN or infinity
@@ -104,4 +119,5 @@ def local_scale(nearest_other: NDArray[np.floating], floor_share: float = 0.5) -
     finite = nearest_other[np.isfinite(nearest_other)]
     median = float(np.median(finite)) if finite.size else 1.0
     floor = max(floor_share * median, np.finfo(np.float32).tiny)
-    return np.maximum(np.where(np.isfinite(nearest_other), nearest_other, median), floor).astype(np.float64)
+    known = np.where(np.isfinite(nearest_other), nearest_other, median).astype(np.float64)
+    return np.maximum(known, floor)
