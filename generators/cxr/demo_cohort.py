@@ -1,0 +1,129 @@
+"""The demo cohort: phantom patients with known identity, in the plain folder that a user's own data would be."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from pydantic import Field
+
+from synthgen.config import Section
+from synthgen.errors import UserError
+from synthgen.generators.cxr.phantom import FINDINGS, Patient, render, sample_patient, sample_visit
+from synthgen.modalities.cxr.types import CxrCondition, View
+from synthgen.progress import Progress
+
+_README = """Simulated chest radiographs: a digital phantom drawn from random numbers. Free of any patient.
+
+Labels stand in metadata.csv, separated by '|'. Patients and visits are the phantom's: images of one patient_id
+show the same simulated anatomy. Not for diagnosis, nor for training anything that will meet a patient.
+"""
+
+_CHRONIC = frozenset({"Cardiomegaly", "Emphysema", "Nodule"})
+"""Findings that a patient who has them mostly still has at the next visit."""
+
+
+class DemoCohortConfig(Section):
+    """The simulated cohort."""
+
+    patients: int = Field(400, ge=1, le=1_000_000, description="Simulated patients.")
+    size: int = Field(128, ge=32, le=1024, description="Pixels on a side.")
+    share_second_visit: float = Field(0.4, ge=0, le=1, description="Share of patients with more than one image.")
+    share_third_visit: float = Field(0.15, ge=0, le=1, description="Of those, share with a third.")
+    share_no_finding: float = Field(0.35, ge=0, le=1, description="Share of patients without any finding at first.")
+    mean_findings: float = Field(1.5, ge=1, le=4, description="Mean number of findings of the others.")
+    share_ap: float = Field(0.35, ge=0, le=1, description="Share of AP views.")
+    persistence: float = Field(0.9, ge=0, le=1, description="Chance that a chronic finding is still there.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    file_name: str
+    patient_id: str
+    condition: CxrCondition
+
+
+def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:
+    """Writes ``folder/images/*.png``, ``folder/metadata.csv`` and a README that says that all of it is simulated.
+
+    The same configuration and seed give the same bytes. The folder appears when it is complete, or not at all.
+
+    Raises:
+        UserError: the folder exists and is not empty, or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is not an empty folder: choose another place for the demo cohort")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror}") from error
+    try:
+        _write(unfinished, config, seed, progress)
+        unfinished.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        unfinished.rename(folder)
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:
+    (folder / "images").mkdir()
+    (folder / "README.txt").write_text(_README, encoding="utf-8")
+    digits = max(4, len(str(config.patients)))
+    task = progress.task("demo cohort", config.patients, "patient")
+    with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["file_name", "patient_id", "labels", "view", "sex", "age"])
+        for index in range(config.patients):
+            patient_id = f"p{index + 1:0{digits}d}"
+            for row in _patient(folder, patient_id, index, config, seed):
+                c = row.condition
+                table.writerow([row.file_name, row.patient_id, "|".join(c.labels), c.view, c.sex, c.age])
+            task.advance()
+
+
+def _patient(folder: Path, patient_id: str, index: int, config: DemoCohortConfig, seed: int) -> list[_Row]:
+    # One stream per patient, so that the first hundred patients are the same in a cohort of any size.
+    rng = np.random.default_rng([seed, index, 0xC0407])
+    patient = sample_patient(int(rng.integers(2**62)))
+    visits = 1 + int(rng.random() < config.share_second_visit)
+    visits += int(visits == 2 and rng.random() < config.share_third_visit)
+    findings: frozenset[str] = frozenset()
+    age, rows = patient.age, []
+    for number in range(visits):
+        findings = _findings(rng, patient, config, None if number == 0 else findings)
+        ill = len(findings & {"Edema", "Effusion", "Consolidation", "Pneumothorax"}) > 0
+        view: View = "AP" if rng.random() < config.share_ap * (1.3 if ill else 0.7) else "PA"
+        condition = CxrCondition(findings=tuple(sorted(findings)), view=view, sex=patient.sex, age=min(age, 120))
+        image = render(patient, sample_visit(int(rng.integers(2**62)), patient), condition.findings, view, config.size)
+        name = f"images/{patient_id}_v{number}.png"
+        Image.fromarray(image).save(folder / name)
+        rows.append(_Row(name, patient_id, condition))
+        age += int(rng.random() < 0.4)
+    return rows
+
+
+def _findings(
+    rng: np.random.Generator, patient: Patient, config: DemoCohortConfig, before: frozenset[str] | None
+) -> frozenset[str]:
+    """Findings of a visit, given those of the visit before. Hyperinflation and fluid of the heart seldom meet."""
+    if before is None and rng.random() < config.share_no_finding:
+        return frozenset()
+    kept = frozenset(f for f in sorted(before or ()) if rng.random() < (config.persistence if f in _CHRONIC else 0.45))
+    wanted = 1 + rng.poisson(config.mean_findings - 1) if before is None else int(rng.random() < 0.35)
+    old = max(0, patient.age - 45) / 45
+    weights = np.array([1 + old * (f in {"Cardiomegaly", "Emphysema", "Effusion"}) for f in FINDINGS])
+    added = rng.choice(FINDINGS, size=min(int(wanted), 4), replace=False, p=weights / weights.sum())
+    findings = kept | frozenset(str(f) for f in added)
+    if "Emphysema" in findings and findings & {"Edema", "Cardiomegaly"}:
+        findings -= {"Emphysema"} if "Emphysema" not in kept else {"Edema", "Cardiomegaly"}
+    return findings

@@ -1,0 +1,11 @@
+"""A digital phantom of the chest: simulated radiographs of simulated people, with known identity and known findings.
+
+``sample_patient(seed)`` draws an anatomy, ``sample_visit(seed, patient)`` the circumstances of one exposure, and
+``render(patient, visit, findings, view, size)`` integrates the attenuation along the beam and develops the film.
+"""
+
+from synthgen.generators.cxr.phantom.anatomy import Patient, Visit, sample_patient, sample_visit
+from synthgen.generators.cxr.phantom.findings import FINDINGS
+from synthgen.generators.cxr.phantom.render import render
+
+__all__ = ["FINDINGS", "Patient", "Visit", "render", "sample_patient", "sample_visit"]
