@@ -1,0 +1,169 @@
+"""Writes accepted chest X-rays in the layouts that their users read: imagefolder, and DICOM besides.
+
+Both writers stream: they hold one sample at a time. Neither writes a sample's seed, because the seed and the model
+together would give the sample's noise to whoever holds the model; a sample is known by its place in the release.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from synthgen.errors import MissingExtraError
+from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrSynthetic
+from synthgen.records import JsonValue
+from synthgen.report import Column, DatasetFacts
+
+METADATA_FILE = "data/train/metadata.jsonl"
+"""JSON lines rather than CSV: the findings of an image are a list, and unknown is ``null``."""
+
+_COLUMNS = (
+    Column("file_name", "sc:Text", "The image file, beside this table."),
+    Column("id", "sc:Text", "The sample's name; the PatientID of its DICOM file, where there is one."),
+    Column("labels", "sc:Text", "The findings that the image was asked to show, or 'No Finding'.", repeated=True),
+    Column("view", "sc:Text", "The projection asked for: PA or AP; null when none was stated."),
+    Column("sex", "sc:Text", "The sex asked for: F or M; null when none was stated."),
+    Column("age", "sc:Integer", "The age asked for, in years; null when none was stated."),
+)
+
+
+def sample_id(index: int) -> str:
+    """The public name of sample ``index``: ``"SYNTHETIC-000123"``."""
+    return f"SYNTHETIC-{index:06d}"
+
+
+def write_imagefolder(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]]) -> DatasetFacts:
+    """Writes ``data/train/000000.png`` … and ``data/train/metadata.jsonl``, which ``datasets.load_dataset`` reads.
+
+    Args:
+        folder: the release's folder, without ``data/train`` as yet.
+        samples: (index in the release, sample), streamed; images uint8 of shape [size, size].
+
+    Raises:
+        ValueError: an image is not a uint8 square.
+        OSError: the folder cannot be written.
+    """
+    media = folder / "data" / "train"
+    media.mkdir(parents=True)
+    counts: Counter[str] = Counter()
+    total = 0
+    with (folder / METADATA_FILE).open("x", encoding="utf-8", newline="\n") as table:
+        for index, sample in samples:
+            name = f"{index:06d}.png"
+            _grayscale(sample.payload).save(media / name, format="PNG", compress_level=6)
+            table.write(json.dumps(_row(name, index, sample.condition), ensure_ascii=False) + "\n")
+            counts.update(sample.condition.labels)
+            total += 1
+    return DatasetFacts(
+        modality="cxr",
+        title="Synthetic chest X-rays",
+        description=(
+            f"{total:,} synthetic frontal chest radiographs (8-bit grayscale PNG), each with the findings, view, sex "
+            "and age that it was generated for. No image shows a real person."
+        ),
+        samples=total,
+        columns=_COLUMNS,
+        metadata_file=METADATA_FILE,
+        media_glob="data/train/*.png",
+        media_type="image/png",
+        media_column="file_name",
+        counts=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+        task_categories=("image-classification",),
+        modality_tags=("chest-x-ray", "radiology"),
+    )
+
+
+def write_dicom(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]], *, release_seed: int) -> None:
+    """Writes ``dicom/000000.dcm`` …: one Secondary Capture image per sample, marked as synthetic, uncompressed.
+
+    UIDs are derived from ``release_seed`` and the index alone, so that a rerun writes the same bytes. There is no date
+    and no institution, for there was no examination (DICOM PS3.3 A.8.1; Synthetic Data (0008,001C) of C.12.1).
+
+    Args:
+        folder: the release's folder, without ``dicom`` as yet.
+        samples: (index in the release, sample), streamed; images uint8 of shape [size, size].
+
+    Raises:
+        MissingExtraError: pydicom is not installed.
+        ValueError: an image is not a uint8 square.
+        OSError: the folder cannot be written.
+    """
+    try:
+        from pydicom import dcmwrite
+    except ImportError as error:
+        raise MissingExtraError("the DICOM writer", "cxr") from error
+    target = folder / "dicom"
+    target.mkdir()
+    for index, sample in samples:
+        with (target / f"{index:06d}.dcm").open("xb") as file:
+            dcmwrite(file, _dicom(index, sample, release_seed), enforce_file_format=True)
+
+
+def _grayscale(pixels: CxrImage) -> Image.Image:
+    if pixels.ndim != 2 or pixels.shape[0] != pixels.shape[1] or pixels.dtype.name != "uint8":
+        raise ValueError(f"images must be uint8 squares, got {pixels.dtype.name} of shape {pixels.shape}")
+    return Image.fromarray(pixels)
+
+
+def _row(name: str, index: int, condition: CxrCondition) -> dict[str, JsonValue]:
+    return {
+        "file_name": name,
+        "id": sample_id(index),
+        "labels": list(condition.labels),
+        "view": condition.view or None,
+        "sex": condition.sex or None,
+        "age": condition.age,
+    }
+
+
+def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+    def uid(*role: str) -> Any:
+        return generate_uid(entropy_srcs=["synthgen release", str(release_seed), str(index), *role])
+
+    pixels, condition = sample.payload, sample.condition
+    _grayscale(pixels)
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    meta.MediaStorageSOPInstanceUID = uid("instance")
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = generate_uid(entropy_srcs=["synthgen"])
+    meta.ImplementationVersionName = "SYNTHGEN"
+
+    data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SpecificCharacterSet = "ISO_IR 192"
+    data.SOPClassUID, data.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    data.SyntheticData = "YES"
+    data.PatientName, data.PatientID = f"Synthetic^{index:06d}", sample_id(index)
+    data.PatientSex, data.PatientBirthDate = condition.sex, ""
+    if condition.age is not None:
+        data.PatientAge = f"{condition.age:03d}Y"
+    data.StudyInstanceUID, data.SeriesInstanceUID = uid("study"), uid("series")
+    data.StudyDate = data.StudyTime = data.StudyID = data.AccessionNumber = data.ReferringPhysicianName = ""
+    data.SeriesNumber = data.InstanceNumber = 1
+    data.Modality, data.BodyPartExamined, data.ViewPosition = "DX", "CHEST", condition.view
+    data.PatientOrientation = ""
+    data.Manufacturer, data.ManufacturerModelName = "synthgen", "synthgen"
+    data.ConversionType, data.ImageType = "SYN", ["DERIVED", "SECONDARY"]
+    data.DerivationDescription = "Synthetic image made by a generative model; it shows no real person"
+    data.ImageComments = f"SYNTHETIC, not for diagnosis. Generated for: {_listed(condition.labels)}"
+    data.BurnedInAnnotation, data.LossyImageCompression = "NO", "00"
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
+    data.Rows, data.Columns = pixels.shape
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit = 7
+    raw = pixels.tobytes()
+    data.PixelData = raw + b"\0" * (len(raw) % 2)
+    data["PixelData"].VR = "OB"
+    return data
+
+
+def _listed(labels: Sequence[str]) -> str:
+    return ", ".join(labels)

@@ -1,0 +1,88 @@
+"""The dataset card: README.md with the YAML header that the hub and ``datasets.load_dataset`` read."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from synthgen.records import Estimate
+from synthgen.release import words
+from synthgen.report import ReleaseReport
+
+_HUB_LICENCES = {
+    "apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0",
+    "cc-by-nd-4.0", "cc-by-nc-nd-4.0", "odbl", "odc-by", "pddl",
+}  # fmt: skip
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+def dataset_card(report: ReleaseReport, quarantined: bool, contact_sheet: str | None) -> str:
+    """README.md as text. ``contact_sheet`` is the picture's name in the release, where there is one."""
+    environment = Environment(
+        loader=PackageLoader("synthgen.release", "templates"),
+        autoescape=False,  # noqa: S701 - Markdown, and every free text passes `cell` or `line`
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(cell=_cell, line=_line, percent=words.percent)
+    page = environment.get_template("README.md.j2")
+    return page.render(
+        header=_header(report),
+        report=report,
+        heading=words.heading(report, quarantined=quarantined),
+        meaning=words.MEANING[report.privacy.outcome],
+        quarantined=quarantined,
+        contact_sheet=contact_sheet,
+        words=words,
+        row=_row,
+    )
+
+
+def hub_licence(licence: str) -> str:
+    """The hub's identifier of a licence, or ``"other"``."""
+    name = licence.strip().lower().replace(" ", "-")
+    return name if name in _HUB_LICENCES else "other"
+
+
+def size_category(samples: int) -> str:
+    """The hub's size class, e.g. ``"1K<n<10K"``."""
+    return next((name for limit, name in _SIZES if samples < limit), "1M<n<10M")
+
+
+def _header(report: ReleaseReport) -> str:
+    dataset, source = report.dataset, report.provenance.source_licence
+    licence = hub_licence(source)
+    header: dict[str, object] = {"pretty_name": dataset.title, "license": licence}
+    if licence == "other":
+        header["license_name"] = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-")[:60] or "unstated"
+    header |= {
+        "task_categories": list(dataset.task_categories),
+        "tags": ["synthetic", "medical", *dataset.modality_tags],
+        "size_categories": [size_category(dataset.samples)],
+        "annotations_creators": ["machine-generated"],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": _data_files(report)}]}],
+    }
+    return yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _data_files(report: ReleaseReport) -> list[str] | str:
+    dataset = report.dataset
+    return [dataset.metadata_file, dataset.media_glob] if dataset.media_glob else dataset.metadata_file
+
+
+def _row(estimate: Estimate) -> str:
+    figures = (words.metric_name(estimate.metric), words.number(estimate.value), words.interval(estimate),
+               f"{estimate.n:,}", words.direction(estimate.better), estimate.note)  # fmt: skip
+    return "| " + " | ".join(_cell(figure) for figure in figures) + " |"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()).replace("<", "&lt;")
+
+
+def _cell(text: str) -> str:
+    return _line(text).replace("|", "\\|")

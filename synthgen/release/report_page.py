@@ -1,0 +1,74 @@
+"""report.html: the report as one page that needs nothing else; no script, no font, no picture from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from synthgen.records import Estimate
+from synthgen.release import words
+from synthgen.report import Outcome, ReleaseReport
+
+_LOWEST, _HIGHEST = 0.4, 1.0
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """An estimate on the axis of the attacks: everything in percent of the axis' length."""
+
+    estimate: Estimate
+    left: float
+    width: float
+    point: float
+    succeeds: bool
+
+
+def report_page(report: ReleaseReport, quarantined: bool, contact_sheet: bytes | None) -> str:
+    """The page as text. The plots are plain HTML, so that the same report gives the same bytes on every machine.
+
+    Args:
+        contact_sheet: PNG of synthetic samples, embedded.
+    """
+    environment = Environment(
+        loader=PackageLoader("synthgen.release", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    privacy = report.privacy
+    page = environment.get_template("report.html.j2")
+    return page.render(
+        report=report,
+        words=words,
+        heading=words.heading(report, quarantined=quarantined),
+        meaning=words.MEANING[privacy.outcome],
+        tone={Outcome.PASS: "good", Outcome.REFUSE: "bad"}.get(privacy.outcome, "unsure"),
+        auc_attacks=[_whisker(attack, privacy.attack_limit) for attack in privacy.attacks if words.is_auc(attack)],
+        other_attacks=[attack for attack in privacy.attacks if not words.is_auc(attack)],
+        limit_at=_position(privacy.attack_limit),
+        chance_at=_position(0.5),
+        ticks=[(f"{tick / 10:.1f}", _position(tick / 10)) for tick in range(4, 11)],
+        largest=max((count for _, count in report.dataset.counts), default=1),
+        contact_sheet=base64.b64encode(contact_sheet).decode() if contact_sheet else None,
+    )
+
+
+def _position(value: float) -> float:
+    """Where a value stands on the axis, in percent; values beyond an end stand at the end, NaN at the start."""
+    share = (value - _LOWEST) / (_HIGHEST - _LOWEST)
+    return round(100 * min(1.0, max(0.0, share)), 2) if share == share else 0.0
+
+
+def _whisker(attack: Estimate, limit: float) -> Whisker:
+    left, right = (_position(end) for end in attack.ci95)
+    return Whisker(
+        estimate=attack,
+        left=left,
+        width=round(right - left, 2),
+        point=_position(attack.value),
+        succeeds=words.attack_succeeds(attack, limit),
+    )

@@ -1,0 +1,137 @@
+"""Seals a release: card, Croissant, reports and digests, one last look, and one rename; or quarantine.
+
+with staged(out) as staging:
+    dataset = write(staging.folder, samples)
+    sealed = seal(staging, report, work=work, accept=(), forbidden=names, contact_sheet=png)
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthgen.errors import UserError
+from synthgen.release.card import dataset_card
+from synthgen.release.checks import assert_public
+from synthgen.release.croissant import croissant
+from synthgen.release.report_page import report_page
+from synthgen.release.staging import REPORT, SUMS, Staging, check_output, publish, remove, sums_of
+from synthgen.report import Outcome, ReleaseReport, to_json
+
+CONTACT_SHEET = "contact_sheet.png"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Where a run's result stands.
+
+    Attributes:
+        folder: the release, or the quarantine.
+        quarantined: True when ``out`` was not made; the caller then ends with ``ReleaseRefusedError``.
+        digest: SHA-256 of ``SHA256SUMS``: one figure that identifies every byte of the release.
+        already: True when the same release stood there, unchanged, and nothing was written.
+    """
+
+    folder: Path
+    outcome: Outcome
+    quarantined: bool
+    digest: str
+    already: bool = False
+
+
+def seal(
+    staging: Staging,
+    report: ReleaseReport,
+    *,
+    work: Path,
+    accept: tuple[Outcome, ...] = (),
+    forbidden: Iterable[str] = (),
+    contact_sheet: bytes | None = None,
+) -> Sealed:
+    """Completes what the writers put into ``staging.folder`` and moves it to where the verdict says.
+
+    The same samples and report give the same bytes. PASS, or a verdict in ``accept``, goes to ``staging.out``; the rest
+    goes to ``<work>/quarantine`` (mode 0700), in place of an earlier one, and ``staging.out`` is left alone.
+
+    Args:
+        work: the private work folder.
+        accept: verdicts that the user seals knowingly.
+        forbidden: private strings, see ``assert_public``.
+        contact_sheet: PNG of synthetic samples for card and page.
+
+    Raises:
+        UserError: REFUSE in ``accept``; ``staging.out`` holds something else; it cannot be written.
+        ReleaseRefusedError: something private would have been released.
+    """
+    if Outcome.REFUSE in accept:
+        raise UserError("REFUSE cannot be accepted: the samples of a refused run are not released")
+    outcome = report.privacy.outcome
+    quarantined = outcome is not Outcome.PASS and outcome not in accept
+    folder = staging.folder
+    if contact_sheet is not None:
+        (folder / CONTACT_SHEET).write_bytes(contact_sheet)
+    # Croissant first: it names the data files, and the writers have just finished them.
+    _write_text(folder / "croissant.json", _json(croissant(folder, report)))
+    _write_text(folder / REPORT, _json(to_json(report)))
+    _write_text(folder / "README.md", dataset_card(report, quarantined, CONTACT_SHEET if contact_sheet else None))
+    _write_text(folder / "report.html", report_page(report, quarantined, contact_sheet))
+    if not quarantined:
+        assert_public(folder, forbidden)
+    sums = sums_of(folder)
+    _write_text(folder / SUMS, sums)
+    digest = hashlib.sha256(sums.encode()).hexdigest()
+    if quarantined:
+        return Sealed(_quarantine(folder, work / "quarantine"), outcome, True, digest)
+    already = _same_release(staging.out, sums)
+    if not already:
+        _release(folder, staging.out)
+    return Sealed(staging.out, outcome, False, digest, already)
+
+
+def _same_release(out: Path, sums: str) -> bool:
+    check_output(out)
+    if not (out / SUMS).exists():
+        return False
+    if (out / SUMS).read_text(encoding="utf-8") != sums:
+        raise UserError(f"--out {out} holds the release of another run: choose another folder")
+    if sums_of(out) != sums:
+        raise UserError(f"--out {out} was changed after it was sealed: remove it, or choose another folder")
+    return True
+
+
+def _release(folder: Path, out: Path) -> None:
+    try:
+        publish(folder, out)
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+            raise UserError(f"--out {out} appeared during the run: choose another folder") from error
+        raise
+
+
+def _quarantine(folder: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    coming = target.with_name(f".{target.name}.partial")
+    remove(coming)
+    try:
+        folder.rename(coming)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copytree(folder, coming)
+    coming.chmod(0o700)
+    remove(target)
+    publish(coming, target)
+    return target
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
