@@ -2,10 +2,151 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from synthgen.errors import UserError
 
 
 class Section(BaseModel):
     """Base of every section of a configuration: frozen, and it knows all its keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+M = TypeVar("M", bound=Section)
+
+
+class SplitConfig(Section):
+    """Shares of the patients, and the seed of their assignment; or a file that assigns them."""
+
+    train: float = Field(0.6, gt=0, lt=1, description="share of the patients whom models and filters are fitted on")
+    calibration: float = Field(0.25, ge=0, lt=1, description="share who set the thresholds")
+    audit: float = Field(0.15, ge=0, lt=1, description="share who judge the release as non-members")
+    seed: int = Field(0, ge=0, description="of the assignment; apart from the run's seed, so that runs share a split")
+    file: Path | None = Field(None, description="CSV with patient_id,split (train, calibration or audit)")
+
+    @model_validator(mode="after")
+    def _whole(self) -> SplitConfig:
+        total = self.train + self.calibration + self.audit
+        if abs(total - 1.0) > 1e-6:
+            raise ValueError(f"the shares of train, calibration and audit must add up to 1, got {total:g}")
+        return self
+
+
+class GateConfig(Section):
+    """The release gate."""
+
+    alpha: float = Field(0.01, gt=0, lt=0.5, description="rate at which the whole gate may block strangers")
+    attack_auc: float = Field(0.55, ge=0.5, lt=1, description="an attack succeeds when its interval lies above this")
+    planted: int = Field(
+        299, ge=1, description="planted copies per perturbation; all of 299 caught bounds misses at 1%"
+    )
+    noised_strength: float = Field(0.15, gt=0, lt=1, description="noise of the copies that the generator denoises")
+
+
+class SlotConfig(Section):
+    """How slots are batched. Part of what makes a run reproducible to the byte."""
+
+    rows: int = Field(16, ge=1, le=4096, description="slots that are generated together; each keeps its row")
+    depth: int = Field(4, ge=1, le=4096, description="batches to a shard")
+    attempts: int = Field(20, ge=1, le=10_000, description="attempts per slot before it is given up")
+
+
+class RunConfig(Section, Generic[M]):
+    """Everything that determines a run, but for the data."""
+
+    samples: int = Field(200, ge=1, description="samples in the release")
+    seed: int = Field(0, ge=0, lt=2**63, description="of everything but the split")
+    threads: int = Field(0, ge=0, description="torch threads; 0 takes the machine's cores")
+    split: SplitConfig = SplitConfig()
+    gate: GateConfig = GateConfig()
+    slots: SlotConfig = SlotConfig()
+    modality: M
+
+    def digest(self) -> str:
+        """Hex digest of all settings."""
+        return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
+
+
+def presets(modality: str) -> tuple[str, ...]:
+    """Names of the presets that ship for ``modality``."""
+    folder = resources.files("synthgen.configs").joinpath(modality)
+    return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def load_config(
+    section: type[M], modality: str, name_or_file: str, settings: Sequence[str] = (), **overrides: int | None
+) -> RunConfig[M]:
+    """Reads a preset by name or a YAML file, applies ``key=value`` settings, and checks the whole.
+
+    Args:
+        section: the modality's own section, under the key ``modality``.
+        settings: dotted keys, e.g. ``"gate.alpha=0.02"``; values are read as YAML.
+        overrides: top-level keys set by options of the command line; None leaves them.
+
+    Raises:
+        UserError: one line, naming the key that is wrong and what it must be.
+    """
+    values = _read(modality, name_or_file)
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator or not key.strip():
+            raise UserError(f"--set takes key=value, got {setting!r}")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UserError(f"--set {key}: the value is not valid YAML") from None
+        _put(values, key.strip().split("."), value, key)
+    values.update({key: value for key, value in overrides.items() if value is not None})
+    values.setdefault("modality", {})
+    try:
+        return RunConfig[section].model_validate(values)  # type: ignore[valid-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "configuration"
+        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        raise UserError(f"configuration {name_or_file}: {where}: {reason[:1].lower()}{reason[1:]}") from None
+
+
+def _read(modality: str, name_or_file: str) -> dict[str, Any]:
+    path = Path(name_or_file)
+    if path.suffix in {".yaml", ".yml"}:
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise UserError(f"cannot read the configuration file {path}") from None
+    else:
+        if name_or_file not in presets(modality):
+            known = ", ".join(presets(modality))
+            raise UserError(f"no preset {name_or_file!r} for {modality}: give one of {known}, or a .yaml file")
+        text = resources.files("synthgen.configs").joinpath(modality, f"{name_or_file}.yaml").read_text("utf-8")
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        raise UserError(f"{path} is not valid YAML{'' if line is None else f' (line {line + 1})'}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold a mapping of settings")
+    return values
+
+
+def _put(values: dict[str, Any], keys: list[str], value: object, whole: str) -> None:
+    for key in keys[:-1]:
+        inner = values.setdefault(key, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"--set {whole}: {key} is a value, not a section")
+        values = inner
+    values[keys[-1]] = value
+
+
+def as_json(config: BaseModel) -> str:
+    """Stable JSON text of a configuration."""
+    return json.dumps(config.model_dump(mode="json"), sort_keys=True, indent=1)

@@ -164,6 +164,19 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """What a modality's evaluation returns.
+
+    Attributes:
+        attacks: each an AUC against one half, T as members and E as non-members; the verdict rests on these.
+        quality: fidelity, diversity, utility, and what else is worth reporting.
+    """
+
+    attacks: tuple[Estimate, ...] = ()
+    quality: tuple[Estimate, ...] = ()
+
+
+@dataclass(frozen=True)
 class ReleaseReport:
     """The whole public account of a release: provenance, data, privacy, and fidelity, diversity and utility."""
 

@@ -1,0 +1,93 @@
+"""The split by patient: train, calibration and audit share nobody."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from synthgen.config import SplitConfig
+from synthgen.errors import UserError
+from synthgen.records import C, Cohort, Loaded, Real
+
+T = TypeVar("T")
+
+PARTS = ("train", "calibration", "audit")
+_RARE_STRATUM = 10
+
+
+def split_by_patient(loaded: Loaded[T, C], config: SplitConfig) -> Cohort[T, C]:
+    """Assigns every patient, with all records, to one part: stratified by condition, seeded, or as a file says.
+
+    Raises:
+        UserError: if the cohort has one patient only, a part would stay empty, or the split file contradicts itself.
+    """
+    patients = sorted({record.patient for record in loaded.records})
+    if len(patients) < 2:
+        raise UserError(f"the cohort has {len(patients)} patient(s): nobody can be held out; give a larger cohort")
+    if config.file is not None:
+        part = read_split(config.file, patients)
+    else:
+        part = _assign(patients, _strata(loaded.records), config)
+    parts = {name: tuple(r for r in loaded.records if part[r.patient] == name) for name in PARTS}
+    if not parts["train"]:
+        raise UserError("no patient is left for training: give a larger cohort or a larger split.train")
+    digest = hashlib.blake2b(digest_size=16)
+    for record in sorted(loaded.records, key=lambda r: (r.patient, r.record)):
+        digest.update("\0".join((record.patient, record.record, part[record.patient], "")).encode())
+    return Cohort(parts["train"], parts["calibration"], parts["audit"], loaded.licence, digest.hexdigest())
+
+
+def read_split(path: Path, patients: Sequence[str]) -> dict[str, str]:
+    """Reads ``patient_id,split`` rows: every patient of the cohort exactly once, in one part.
+
+    Raises:
+        UserError: naming the row, never the patient.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError):
+        raise UserError(f"cannot read the split file {path}") from None
+    if not rows or not {"patient_id", "split"} <= set(rows[0]):
+        raise UserError(f"the split file {path} needs the columns patient_id,split")
+    part: dict[str, str] = {}
+    for number, row in enumerate(rows, start=2):
+        patient, name = (row["patient_id"] or "").strip(), (row["split"] or "").strip()
+        if name not in PARTS:
+            raise UserError(f"{path}, row {number}: split is {name!r}, it must be one of {', '.join(PARTS)}")
+        if part.setdefault(patient, name) != name:
+            raise UserError(f"{path}, row {number}: a patient stands in two splits; give each patient one")
+    missing = [patient for patient in patients if patient not in part]
+    if missing:
+        raise UserError(f"{path} leaves {len(missing)} of the cohort's {len(patients)} patients without a split")
+    return part
+
+
+def _strata(records: Sequence[Real[T, C]]) -> dict[str, str]:
+    """Each patient's commonest condition; the rare ones together, so that every stratum can be shared out."""
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        seen[record.patient][record.condition.stratum] += 1
+    stratum = {patient: min(c, key=lambda s: (-c[s], s)) for patient, c in seen.items()}
+    sizes = Counter(stratum.values())
+    return {patient: s if sizes[s] >= _RARE_STRATUM else "rare" for patient, s in stratum.items()}
+
+
+def _assign(patients: Sequence[str], stratum: Mapping[str, str], config: SplitConfig) -> dict[str, str]:
+    """Deals the patients out, stratum by stratum in random order, always to the part that lags farthest behind."""
+    rng = np.random.default_rng(config.seed)
+    lot = dict(zip(patients, rng.permutation(len(patients)), strict=True))
+    shares = dict(zip(PARTS, (config.train, config.calibration, config.audit), strict=True))
+    dealt: Counter[str] = Counter()
+    part: dict[str, str] = {}
+    for count, patient in enumerate(sorted(patients, key=lambda p: (stratum[p], lot[p])), start=1):
+        name = max(PARTS, key=lambda p: (shares[p] * count - dealt[p], -PARTS.index(p)))
+        part[patient] = name
+        dealt[name] += 1
+    return part

@@ -1,0 +1,149 @@
+"""What differs between kinds of data, and the one door through which the spine reaches it.
+
+Built-in modalities come through the same entry point group as a third party's: ``synthgen.modalities``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from synthgen.config import RunConfig, Section
+from synthgen.errors import MissingExtraError, UserError
+from synthgen.privacy_filters.gate import Filters
+from synthgen.progress import Progress
+from synthgen.records import C, Cohort, Generator, JsonValue, Loaded, Planted, Real, Synthetic
+from synthgen.report import DatasetFacts, Evaluation
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Section)
+
+GROUP = "synthgen.modalities"
+
+
+class Modality(Protocol[T, C, M]):
+    """Everything that the pipeline asks of a modality, in the order in which it asks."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def section(self) -> type[M]:
+        """The pydantic model of the configuration's ``modality`` section."""
+        ...
+
+    @property
+    def presets(self) -> tuple[str, str]:
+        """The preset for the demo cohort, and the one for real data."""
+        ...
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The release formats, the default first."""
+        ...
+
+    def write_demo_cohort(self, folder: Path, config: M, seed: int, progress: Progress) -> None:
+        """Writes the cohort that stands in when no data is given, in a layout that ``load_cohort`` reads."""
+        ...
+
+    def load_cohort(self, data: Path, config: M, cache: Path, progress: Progress) -> Loaded[T, C]:
+        """Reads a cohort of real records. ``cache`` is a private folder."""
+        ...
+
+    def load_candidates(self, folder: Path, config: M, progress: Progress) -> list[tuple[str, T]]:
+        """Reads somebody else's synthetic records, with a name each."""
+        ...
+
+    def fit(self, train: Sequence[Real[T, C]], config: M, folder: Path, seed: int, progress: Progress) -> None:
+        """Fits the generator on T into ``folder``; resumes, and returns at once when it is finished."""
+        ...
+
+    def fit_filters(self, train: Sequence[Real[T, C]], config: M, folder: Path, seed: int, progress: Progress) -> None:
+        """Fits what the filters learn, on T alone; resumes likewise."""
+        ...
+
+    def model_digest(self, model: Path) -> str:
+        """Hex digest of a model folder.
+
+        Raises:
+            UserError: if it is no model folder of this modality, or holds pickled weights.
+        """
+        ...
+
+    def open_generator(self, model: Path, config: M, rows: int) -> Generator[T, C]:
+        """Opens a fitted generator for batches of ``rows``."""
+        ...
+
+    def open_filters(self, train: Sequence[Real[T, C]], config: M, folder: Path) -> Filters[T]:
+        """Opens the fitted filters over the records that they protect."""
+        ...
+
+    def planted(
+        self, records: Sequence[Real[T, C]], model: Path, config: RunConfig[M], seed: int
+    ) -> Iterable[Planted[T]]:
+        """Copies of training records under the modality's perturbations, in the generator's own domain too."""
+        ...
+
+    def conditions(self, train: Sequence[Real[T, C]], config: M) -> Callable[[int], C]:
+        """Draws the condition of a slot from its seed.
+
+        Raises:
+            UserError: if a condition is asked for that the cohort lacks.
+        """
+        ...
+
+    def condition_from(self, values: dict[str, JsonValue]) -> C:
+        """Inverse of ``Condition.as_dict``."""
+        ...
+
+    def encode(self, payload: T) -> bytes:
+        """A payload as it lies in a shard, byte for byte the same for the same payload."""
+        ...
+
+    def decode(self, content: bytes) -> T: ...
+
+    def evaluate(
+        self, samples: Sequence[Synthetic[T, C]], cohort: Cohort[T, C], config: M, seed: int, progress: Progress
+    ) -> Evaluation:
+        """Attacks on, and the quality of, what would be released."""
+        ...
+
+    def write(
+        self, folder: Path, samples: Iterable[tuple[int, Synthetic[T, C]]], formats: Sequence[str], seed: int
+    ) -> DatasetFacts:
+        """Writes the release's data files; ``samples`` are (slot, sample), streamed once per format."""
+        ...
+
+    def preview(self, samples: Sequence[Synthetic[T, C]]) -> bytes:
+        """A PNG that shows some samples, for the report page."""
+        ...
+
+    def describe(self, config: M) -> str:
+        """One public line on the generator, for the card."""
+        ...
+
+
+def names() -> tuple[str, ...]:
+    """The installed modalities."""
+    return tuple(sorted({entry.name for entry in metadata.entry_points(group=GROUP)}))
+
+
+def load(name: str) -> Modality[Any, Any, Any]:
+    """Loads a modality by name.
+
+    Raises:
+        UserError: if there is none of that name.
+        MissingExtraError: if its optional packages are not installed.
+    """
+    found = [entry for entry in metadata.entry_points(group=GROUP) if entry.name == name]
+    if not found:
+        raise UserError(f"no modality {name!r}: give one of {', '.join(names())}")
+    try:
+        loaded: Modality[Any, Any, Any] = found[0].load()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "synthgen":
+            raise
+        raise MissingExtraError(f"--modality {name}", name) from None
+    return loaded

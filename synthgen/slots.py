@@ -1,0 +1,112 @@
+"""Slots: the unit of work. Slot i of the release has its condition; attempt a of slot i has its seed; nothing else varies.
+
+So a release does not depend on how many workers made it, in what order, or how often they were killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from synthgen.records import C, Generator, Request, Synthetic, Verdict
+
+T = TypeVar("T")
+
+Judge = Callable[[Sequence[T]], list[tuple[Verdict, ...]]]
+
+
+def attempt_seed(run_seed: int, slot: int, attempt: int) -> int:
+    """blake2b(run_seed, slot, attempt) as an integer in [0, 2^63)."""
+    return _hash("attempt", run_seed, slot, attempt)
+
+
+def condition_seed(run_seed: int, slot: int) -> int:
+    """The seed by which a slot's condition is drawn; a retry keeps the condition."""
+    return _hash("condition", run_seed, slot)
+
+
+def stage_seed(run_seed: int, stage: str) -> int:
+    """The seed of one stage of the run, below 2^31 so that every library takes it."""
+    return _hash(stage, run_seed) % 2**31
+
+
+def _hash(*parts: int | str) -> int:
+    text = ",".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Consecutive slots that one worker fills, ``rows`` at a time.
+
+    Slot ``first + j`` has row ``j % rows`` of every batch it is in, whoever else is in it: with a batch of fixed shape,
+    rounding cannot depend on which of its neighbours are still open.
+    """
+
+    number: int
+    first: int
+    count: int
+    rows: int
+
+    @property
+    def slots(self) -> range:
+        return range(self.first, self.first + self.count)
+
+
+def shards(samples: int, rows: int, depth: int) -> list[Shard]:
+    """Cuts ``samples`` slots into shards of ``rows × depth``; the last one may be shorter."""
+    size = rows * depth
+    return [Shard(n, low, min(size, samples - low), rows) for n, low in enumerate(range(0, samples, size))]
+
+
+@dataclass(frozen=True)
+class Attempt(Generic[T, C]):
+    """One generated sample and what the filters say of it."""
+
+    slot: int
+    number: int
+    sample: Synthetic[T, C]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def kept(self) -> bool:
+        """True when every filter keeps the sample. No verdict at all keeps nothing."""
+        return bool(self.verdicts) and all(verdict.keeps for verdict in self.verdicts)
+
+
+def fill(
+    shard: Shard,
+    generate: Generator[T, C],
+    judge: Judge[T],
+    condition: Callable[[int], C],
+    *,
+    run_seed: int,
+    attempts: int,
+) -> Iterator[Attempt[T, C]]:
+    """Fills a shard: every slot tries, always with its own condition, until a sample is kept or its attempts end.
+
+    Each row of the batch is a lane through which its slots pass one after the other; a rejected slot stays at the head of
+    its lane, so that retries ride along with the first attempts of later slots. Rows without a slot are padding.
+    """
+    lanes = [deque(range(shard.first + row, shard.first + shard.count, shard.rows)) for row in range(shard.rows)]
+    tried = dict.fromkeys(shard.slots, 0)
+    padding = Request(0, condition(shard.first))
+    while any(lanes):
+        heads = [lane[0] if lane else None for lane in lanes]
+        requests = [
+            padding if slot is None else Request(attempt_seed(run_seed, slot, tried[slot]), condition(slot))
+            for slot in heads
+        ]
+        samples = generate(requests)
+        open_rows = [row for row, slot in enumerate(heads) if slot is not None]
+        judged = judge([samples[row].payload for row in open_rows])
+        for row, verdicts in zip(open_rows, judged, strict=True):
+            slot = lanes[row][0]
+            attempt = Attempt(slot, tried[slot], samples[row], verdicts)
+            tried[slot] += 1
+            if attempt.kept or tried[slot] == attempts:
+                lanes[row].popleft()
+            yield attempt
