@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cxr.cohort import nih, plain
+from synthgen.generators.cxr.cohort import chexpert, dicom, mimic, nih, padchest, plain
 from synthgen.generators.cxr.cohort.listing import Listing
 from synthgen.generators.cxr.cohort.settings import CohortConfig
 from synthgen.progress import Progress
@@ -30,7 +30,11 @@ class Layout:
 
 LAYOUTS: Final = (
     Layout("nih", nih.LOOKED_FOR, nih.recognises, nih.read),
+    Layout("chexpert", chexpert.LOOKED_FOR, chexpert.recognises, chexpert.read),
+    Layout("mimic", mimic.LOOKED_FOR, mimic.recognises, mimic.read),
+    Layout("padchest", padchest.LOOKED_FOR, padchest.recognises, padchest.read),
     Layout("plain", plain.LOOKED_FOR, plain.recognises, plain.read),
+    Layout("dicom", dicom.LOOKED_FOR, dicom.recognises, dicom.read),
 )
 
 

@@ -1,0 +1,179 @@
+"""A tree of DICOM files, as a PACS exports it: folders of any depth, with laterals and other examinations among them.
+
+What is no frontal chest radiograph is left out and counted; a file that cannot be read is an error. PatientID becomes
+an HMAC-SHA-256 under a random salt that is kept in the private cache folder, and a record's id is its rank among all
+images by patient and time: neither a patient's number, nor a date, nor a path goes further than this module.
+
+Headers hold no findings. ``metadata.csv`` in the folder may give them, with the columns file_name and labels (and
+patient_id, which then overrides the header's: for files that were all anonymised to one PatientID). Without it every
+image has the one finding ``Unlabelled``, because "No Finding" would be a claim that nobody made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from synthgen.errors import UserError
+from synthgen.generators.cxr.cohort import cells, dicom_header, dicom_pixels, plain, tables
+from synthgen.generators.cxr.cohort.dicom_header import Header
+from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, in_order
+from synthgen.generators.cxr.cohort.settings import CohortConfig
+from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.progress import Progress
+
+LOOKED_FOR: Final = "DICOM files (*.dcm, or files with the DICM mark) at any depth"
+UNLABELLED: Final = "Unlabelled"
+_SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+_SALT: Final = "patient-salt"
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    findings: tuple[str, ...]
+    patient: str
+    where: str
+
+
+def recognises(data: Path) -> bool:
+    """True where a DICOM file lies anywhere in the folder."""
+    return next(files_in(data), None) is not None
+
+
+def files_in(data: Path) -> Iterator[Path]:
+    """The DICOM files of the tree, in the order of their paths. Hidden files and DICOMDIR are passed over."""
+    for folder, subfolders, names in os.walk(data):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if name.startswith(".") or name.upper() == "DICOMDIR":
+                continue
+            suffix = path.suffix.lower()
+            # Exports without suffix are common, and their last dot may stand within a UID.
+            if suffix in _SUFFIXES or ((not suffix or suffix[1:].isdigit()) and _marked(path)):
+                yield path
+
+
+def _marked(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> Listing:
+    """Lists the frontal chest radiographs. Raises UserError for a file that cannot be read, or has no PatientID."""
+    files = tuple(files_in(data))
+    if not files:
+        raise UserError(f"the DICOM layout needs {LOOKED_FOR} in {data}")
+    table = data / plain.TABLE
+    labels = _labels(table, data) if table.is_file() else None
+    _refuse_absent(labels or {}, files)
+    chests, skipped = _chests(files, progress)
+    if labels is not None:
+        skipped["image without a row in the table"] += sum(path not in labels for path in chests)
+        chests = {path: header for path, header in chests.items() if path in labels}
+    identities = {path: _identity(path, header, (labels or {}).get(path)) for path, header in chests.items()}
+    salt = salt_in(cache)
+    ranked = sorted(chests, key=lambda path: (identities[path], chests[path].when, chests[path].instance_uid, path))
+    entries = [
+        _entry(rank, path, chests[path], (labels or {}).get(path), pseudonym(salt, *identities[path]))
+        for rank, path in enumerate(ranked)
+    ]
+    silent = sum(header.silent for header in chests.values())
+    if silent:
+        progress.say(f"{silent} DICOM files do not say which part of the body they show, and are taken for chests")
+    if labels is None:
+        progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"')
+    return Listing(
+        "dicom", plain.licence_of(data), in_order(entries), counted(+skipped), dicom_pixels.measure, dicom_pixels.decode
+    )
+
+
+def _chests(files: tuple[Path, ...], progress: Progress) -> tuple[dict[Path, Header], Counter[str]]:
+    """The headers of all frontal chest radiographs, each image once, and the reasons for the rest."""
+    chests: dict[Path, Header] = {}
+    skipped: Counter[str] = Counter()
+    same_uid: defaultdict[str, list[Path]] = defaultdict(list)
+    task = progress.task("read DICOM headers", total=len(files), unit="file")
+    for path in files:
+        found = dicom_header.examine(dicom_pixels.read(path, header_only=True))
+        task.advance()
+        if isinstance(found, str):
+            skipped[found] += 1
+        elif any(_same_bytes(path, other) for other in same_uid[found.instance_uid]):
+            skipped["copy of another file"] += 1
+        else:
+            same_uid[found.instance_uid].append(path)
+            chests[path] = found
+    return chests, skipped
+
+
+def _same_bytes(path: Path, other: Path) -> bool:
+    return path.stat().st_size == other.stat().st_size and path.read_bytes() == other.read_bytes()
+
+
+def _labels(table: Path, data: Path) -> dict[Path, _Label]:
+    labels: dict[Path, _Label] = {}
+    for row in tables.read_rows(table, ("file_name", "labels"), ("patient_id",)):
+        path = plain.inside(data, row["file_name"], row.where)
+        if path in labels:
+            raise UserError(f"{path.name} is named twice, in {labels[path].where} and in {row.where}: keep one row")
+        findings = cells.findings(row["labels"].split("|"), row.where)
+        labels[path] = _Label(findings, "" if cells.blank(row["patient_id"]) else row["patient_id"], row.where)
+    return labels
+
+
+def _refuse_absent(labels: dict[Path, _Label], files: tuple[Path, ...]) -> None:
+    absent = sorted(labels.keys() - set(files))
+    if absent:
+        raise UserError(
+            f"{len(absent)} DICOM files are absent, the first {absent[0].name} ({labels[absent[0]].where}): "
+            "add them or delete their rows"
+        )
+
+
+def _identity(path: Path, header: Header, label: _Label | None) -> tuple[str, str]:
+    if label is not None and label.patient:
+        return "metadata.csv", label.patient
+    if not header.patient_id:
+        raise UserError(
+            f"{path.name} has no PatientID, and records are split by patient: "
+            f"give a patient_id in {plain.TABLE} (file_name, patient_id, labels), or take the file away"
+        )
+    return header.issuer, header.patient_id
+
+
+def _entry(rank: int, path: Path, header: Header, label: _Label | None, patient: str) -> Entry:
+    findings = (UNLABELLED,) if label is None else label.findings
+    condition = CxrCondition(findings, header.view, header.sex, header.age)
+    where = "found in the folder" if label is None else label.where
+    return Entry(patient, f"image-{rank:08d}", condition, path, where)
+
+
+def salt_in(cache: Path) -> bytes:
+    """The salt of this cache folder, 32 random bytes: made at the first call, the same from then on."""
+    path = cache / _SALT
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise UserError(f"cannot write to {cache}: {error.strerror}") from error
+    else:
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(32))
+    salt = path.read_bytes()
+    if len(salt) != 32:
+        raise UserError(f"{path} is damaged: delete it, and the patients get new pseudonyms")
+    return salt
+
+
+def pseudonym(salt: bytes, issuer: str, patient_id: str) -> str:
+    """HMAC-SHA-256 of who issued the number and the number, 96 bits in hex: the same patient, and no way back."""
+    return hmac.new(salt, f"{issuer}\0{patient_id}".encode(), hashlib.sha256).hexdigest()[:24]

@@ -1,0 +1,169 @@
+"""What a DICOM header says of an image: whose, which view, and whether it is a frontal chest radiograph at all.
+
+Reasons are fixed phrases: nothing that stands in a header is ever quoted, because descriptions may name patients.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from synthgen.generators.cxr.cohort import cells
+from synthgen.modalities.cxr.types import Sex, View
+
+RADIOGRAPHS: Final = frozenset({"CR", "DX"})
+"""Modality (0008,0060) of radiographs."""
+PERHAPS: Final = frozenset({"SC", "OT", "RG"})
+"""Modalities under which a radiograph may hide: taken where the header says that it shows a chest."""
+
+TAGS: Final = (
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyDate", "StudyTime", "Modality",
+    "PresentationIntentType", "StudyDescription", "SeriesDescription", "ViewCodeSequence", "PatientID",
+    "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge", "BodyPartExamined", "ProtocolName",
+    "ViewPosition", "AcquisitionDeviceProcessingDescription", "AnatomicRegionSequence", "InstanceNumber",
+    "PatientOrientation", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns",
+)  # fmt: skip
+"""All that is read of a header."""
+
+_CHEST: Final = re.compile(r"CHEST|THORA|TORAX|TÓRAX|\bCXR\b|\bLUNGS?\b|PULMON|POUMON")
+_OTHER_PART: Final = re.compile(
+    r"\b(KNEES?|HIPS?|ANKLE|FOOT|FEET|TOES?|HEEL|CALCAN|HANDS?|WRIST|FINGER|THUMB|ELBOW|SHOULDER|SCAPULA|CLAVIC|HUMER|"
+    r"FOREARM|ARM\b|LEGS?\b|LOWER LEG|FEM(UR|ORAL)|TIBIA|FIBULA|PATELLA|PELVI|SACR|COCCY|ABDOM|KUB|SPINE|[LCT].?SPINE|"
+    r"LUMB|CERVIC|NECK|SKULL|HEAD|SINUS|NASAL|ORBIT|JAW|MANDIB|DENTAL|BREAST|MAMMO|RIBS?\b|STERNUM|EXTREM|BABYGRAM|"
+    r"WHOLE BODY|SCOLIO)"
+)
+_LATERAL: Final = re.compile(r"\b(LL|RL|LAT|LLAT|RLAT|LATERAL|SEITLICH|PROFIL)\b")
+_PA: Final = re.compile(r"\b(PA|P\.A\.|P-A|POSTERO-?ANTERIOR)\b")
+_AP: Final = re.compile(r"\b(AP|A\.P\.|A-P|ANTERO-?POSTERIOR)\b")
+# View codes of CID 4010: SNOMED RT and CT.
+_PA_CODES: Final = frozenset({"R-10214", "272479007"})
+_AP_CODES: Final = frozenset({"R-10206", "399348003"})
+_LATERAL_CODES: Final = frozenset({"R-10236", "399173006", "R-10232", "399198007", "R-10228", "399067008"})
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A frontal chest radiograph's header.
+
+    Attributes:
+        silent: True where the header does not say which part of the body it shows.
+    """
+
+    patient_id: str
+    issuer: str
+    instance_uid: str
+    when: tuple[str, str, int]
+    view: View
+    sex: Sex
+    age: int | None
+    silent: bool
+
+
+def examine(dataset: Any) -> Header | str:
+    """The header of a frontal chest radiograph, or the reason why it is none. ``dataset`` is a pydicom Dataset."""
+    modality = text(dataset, "Modality").upper()
+    if modality not in RADIOGRAPHS | PERHAPS:
+        return "modality that is no radiograph"
+    if not (number(dataset, "Rows") and number(dataset, "Columns")):
+        return "DICOM object without an image"
+    if number(dataset, "NumberOfFrames") > 1:
+        return "more than one frame"
+    if text(dataset, "PhotometricInterpretation").upper() == "PALETTE COLOR":
+        return "palette colour, no radiograph"
+    if text(dataset, "PresentationIntentType").upper() == "FOR PROCESSING":
+        return "raw image for processing, not for presentation"
+    part = _chest(dataset)
+    if part is False:
+        return "other body part"
+    if part is None and modality in PERHAPS:
+        return "secondary capture that does not say it shows a chest"
+    view = _view(dataset)
+    if view is None:
+        return "lateral or oblique view"
+    return Header(
+        patient_id=text(dataset, "PatientID"),
+        issuer=text(dataset, "IssuerOfPatientID"),
+        instance_uid=text(dataset, "SOPInstanceUID"),
+        when=(text(dataset, "StudyDate"), text(dataset, "StudyTime"), number(dataset, "InstanceNumber")),
+        view=view,
+        sex=_sex(dataset),
+        age=_age(dataset),
+        silent=part is None,
+    )
+
+
+def text(dataset: Any, keyword: str) -> str:
+    """An element's value as stripped text, backslashes between several; empty where it is absent."""
+    value = dataset.get(keyword)
+    if value is None:
+        return ""
+    several = value if isinstance(value, list) or hasattr(value, "append") else (value,)
+    return "\\".join(str(item).strip() for item in several)
+
+
+def number(dataset: Any, keyword: str) -> int:
+    """An element's value as a whole number; 0 where it is absent or is none."""
+    try:
+        return int(float(text(dataset, keyword) or 0))
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _chest(dataset: Any) -> bool | None:
+    """Whether a chest is shown; None where nothing says so. The tag of the body part outweighs descriptions."""
+    described = ("StudyDescription", "SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription")
+    named = text(dataset, "BodyPartExamined").upper()
+    if named:
+        return bool(_CHEST.search(_without_spine(named))) and "ABDOM" not in named
+    meanings = [text(item, "CodeMeaning") for item in dataset.get("AnatomicRegionSequence") or ()]
+    said = " / ".join([*meanings, *(text(dataset, keyword) for keyword in described)]).upper()
+    if _CHEST.search(_without_spine(said)):
+        return True
+    return False if _OTHER_PART.search(said) else None
+
+
+def _without_spine(said: str) -> str:
+    return re.sub(r"THORA\w*[\s_-]*(SPINE|VERTEBRA)", "SPINE", said)
+
+
+def _view(dataset: Any) -> View | None:
+    """The frontal view, ``""`` where nothing tells, None for any other view."""
+    position = text(dataset, "ViewPosition").upper()
+    if not cells.blank(position):
+        return _view_in(position)
+    for item in dataset.get("ViewCodeSequence") or ():
+        code = text(item, "CodeValue")
+        if code in _PA_CODES | _AP_CODES | _LATERAL_CODES:
+            return None if code in _LATERAL_CODES else "PA" if code in _PA_CODES else "AP"
+        return _view_in(text(item, "CodeMeaning").upper())
+    if text(dataset, "PatientOrientation").upper()[:1] in {"A", "P"}:  # rows run from front to back
+        return None
+    # Of the series, not of the study: "CHEST PA AND LAT" is the name of both its images.
+    said = f"{text(dataset, 'SeriesDescription')} / {text(dataset, 'ProtocolName')}".upper()
+    frontal = _view_in(said) or ""
+    if _LATERAL.search(said):
+        return "" if frontal else None
+    return frontal
+
+
+def _view_in(said: str) -> View | None:
+    pa, ap = bool(_PA.search(said)), bool(_AP.search(said))
+    return "PA" if pa and not ap else "AP" if ap and not pa else None
+
+
+def _sex(dataset: Any) -> Sex:
+    match text(dataset, "PatientSex").upper():
+        case "F":
+            return "F"
+        case "M":
+            return "M"
+    return ""
+
+
+def _age(dataset: Any) -> int | None:
+    age = cells.years(text(dataset, "PatientAge"))
+    birth, study = text(dataset, "PatientBirthDate"), text(dataset, "StudyDate")
+    if age is None and re.fullmatch(r"\d{8}", birth) and re.fullmatch(r"\d{8}", study):
+        age = (int(study) - int(birth)) // 10_000
+    return age if age is not None and 0 <= age <= cells.OLDEST else None
