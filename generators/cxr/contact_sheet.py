@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from synthgen.modalities.cxr.types import CxrSynthetic
 
 _MOST = 64
-_GAP, _CAPTION = 8, 18
+_GAP, _LINE, _FONT = 10, 17, 13
 _PAPER, _INK = 255, 70
 
 
@@ -33,22 +33,23 @@ def contact_sheet(samples: Sequence[CxrSynthetic], *, columns: int = 8, tile: in
     shown = samples[:_MOST]
     columns = min(columns, len(shown))
     rows = math.ceil(len(shown) / columns)
-    step_x, step_y = tile + _GAP, tile + _CAPTION + _GAP
+    step_x, step_y = tile + _GAP, tile + 2 * _LINE + _GAP + 4
     sheet = Image.new("L", (columns * step_x + _GAP, rows * step_y + _GAP), _PAPER)
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=11)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=_FONT)
     for place, sample in enumerate(shown):
         x, y = _GAP + place % columns * step_x, _GAP + place // columns * step_y
         sheet.paste(Image.fromarray(sample.payload).resize((tile, tile), Image.Resampling.LANCZOS), (x, y))
-        draw.text((x, y + tile + 3), _fitted(_caption(sample), tile, font), fill=_INK, font=font)
+        for line, text in enumerate(_caption(sample)):
+            draw.text((x, y + tile + 2 + line * _LINE), _fitted(text, tile, font), fill=_INK, font=font)
     buffer = io.BytesIO()
     sheet.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
-def _caption(sample: CxrSynthetic) -> str:
+def _caption(sample: CxrSynthetic) -> tuple[str, str]:
     condition = sample.condition
-    who = f"{condition.sex}{'' if condition.age is None else condition.age}"
-    return " · ".join(part for part in (condition.view, who, ", ".join(condition.labels)) if part)
+    age = "" if condition.age is None else str(condition.age)
+    return ", ".join(condition.labels), " · ".join(part for part in (condition.view, condition.sex, age) if part)
 
 
 def _fitted(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

@@ -6,9 +6,10 @@ together would give the sample's noise to whoever holds the model; a sample is k
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def write_imagefolder(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]])
     with (folder / METADATA_FILE).open("x", encoding="utf-8", newline="\n") as table:
         for index, sample in samples:
             name = f"{index:06d}.png"
-            _grayscale(sample.payload).save(media / name, format="PNG", compress_level=6)
+            (media / name).write_bytes(_png(sample.payload))
             table.write(json.dumps(_row(name, index, sample.condition), ensure_ascii=False) + "\n")
             counts.update(sample.condition.labels)
             total += 1
@@ -64,7 +65,7 @@ def write_imagefolder(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]])
         title="Synthetic chest X-rays",
         description=(
             f"{total:,} synthetic frontal chest radiographs (8-bit grayscale PNG), each with the findings, view, sex "
-            "and age that it was generated for. No image shows a real person."
+            "and age that it was generated for."
         ),
         samples=total,
         columns=_COLUMNS,
@@ -104,10 +105,17 @@ def write_dicom(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]], *, re
             dcmwrite(file, _dicom(index, sample, release_seed), enforce_file_format=True)
 
 
-def _grayscale(pixels: CxrImage) -> Image.Image:
+def _png(pixels: CxrImage) -> bytes:
+    _check(pixels)
+    # By way of memory: Pillow, writing a file itself, hides a full disk behind "encoder error -2".
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def _check(pixels: CxrImage) -> None:
     if pixels.ndim != 2 or pixels.shape[0] != pixels.shape[1] or pixels.dtype.name != "uint8":
         raise ValueError(f"images must be uint8 squares, got {pixels.dtype.name} of shape {pixels.shape}")
-    return Image.fromarray(pixels)
 
 
 def _row(name: str, index: int, condition: CxrCondition) -> dict[str, JsonValue]:
@@ -129,7 +137,7 @@ def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
         return generate_uid(entropy_srcs=["synthgen release", str(release_seed), str(index), *role])
 
     pixels, condition = sample.payload, sample.condition
-    _grayscale(pixels)
+    _check(pixels)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     meta.MediaStorageSOPInstanceUID = uid("instance")
@@ -152,8 +160,8 @@ def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
     data.PatientOrientation = ""
     data.Manufacturer, data.ManufacturerModelName = "synthgen", "synthgen"
     data.ConversionType, data.ImageType = "SYN", ["DERIVED", "SECONDARY"]
-    data.DerivationDescription = "Synthetic image made by a generative model; it shows no real person"
-    data.ImageComments = f"SYNTHETIC, not for diagnosis. Generated for: {_listed(condition.labels)}"
+    data.DerivationDescription = "Synthetic image made by a generative model; not a record of any person"
+    data.ImageComments = f"SYNTHETIC, not for diagnosis. Generated for: {', '.join(condition.labels)}"
     data.BurnedInAnnotation, data.LossyImageCompression = "NO", "00"
     data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
     data.Rows, data.Columns = pixels.shape
@@ -163,7 +171,3 @@ def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
     data.PixelData = raw + b"\0" * (len(raw) % 2)
     data["PixelData"].VR = "OB"
     return data
-
-
-def _listed(labels: Sequence[str]) -> str:
-    return ", ".join(labels)

@@ -130,10 +130,10 @@ def calibration(facts: CalibrationFacts) -> list[str]:
 
 def generator_test(test: GeneratorTest) -> list[str]:
     """The test of the generator itself, as sentences."""
-    verdict = "more than that: the generator memorises" if test.memorises else "within the limit"
+    verdict = "This one does not: it memorises." if test.memorises else "So does this one."
     lines = [
         f"Before screening, the gate rejected {test.rejected:,} of {test.attempts:,} first attempts. A generator that "
-        f"knows its patients no better than strangers stays at or below {test.limit:,} in 99.9% of runs: {verdict}.",
+        f"knows its patients no better than strangers stays at or below {test.limit:,} in 99.9% of runs. {verdict}",
     ]
     if test.train_share is not None:
         share = test.train_share

@@ -105,8 +105,8 @@ _REPORT = ReleaseReport(
         outcome=Outcome.PASS,
         reasons=(),
         claim=(
-            "Under filters near_copy, identity, every released record scores farther from all 240 training patients than "
-            "the 3rd closest of 200 held-out patients; planted-copy miss rate ≤ 4.95% (95%) for the listed "
+            "Under filters near_copy, identity, every released record scores farther from all 240 training patients "
+            "than the 3rd closest of 200 held-out patients; planted-copy miss rate ≤ 4.95% (95%) for the listed "
             "perturbations; this is screening, not DP and not anonymity."
         ),
         filters=("near_copy", "identity"),

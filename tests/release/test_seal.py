@@ -152,7 +152,7 @@ def test_refuse_cannot_be_accepted(tmp_path: Path, run: Run, outcome: Outcome) -
 
 
 def test_a_private_string_stops_the_seal(tmp_path: Path, run: Run) -> None:
-    with pytest.raises(ReleaseRefusedError, match="README.md") as caught:
+    with pytest.raises(ReleaseRefusedError, match=r"README\.md") as caught:
         run(tmp_path / "release", forbidden=("nobody-here", "demo phantom"))
     assert "phantom" not in str(caught.value)
     assert leftovers(tmp_path) == set()

@@ -1,0 +1,158 @@
+"""Card, Croissant and page: valid for the tools that read them, and saying what the report says."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from synthgen.records import Estimate
+from synthgen.release import seal, staged
+from synthgen.release.card import hub_licence, size_category
+from synthgen.release.words import attack_succeeds, metric_name, percent
+from synthgen.report import DatasetFacts, Outcome, ReleaseReport
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture
+def release(
+    tmp_path: Path,
+    write_data: Callable[[Path], DatasetFacts],
+    make_report: Callable[..., ReleaseReport],
+    sheet: bytes,
+) -> Path:
+    with staged(tmp_path / "release") as staging:
+        report = make_report(write_data(staging.folder))
+        return seal(staging, report, work=tmp_path / "work", contact_sheet=sheet).folder
+
+
+def test_datasets_reads_it_through_the_cards_header(tmp_path: Path, release: Path) -> None:
+    pytest.importorskip("datasets")
+    script = (
+        "import sys; from datasets import load_dataset\n"
+        "data = load_dataset(sys.argv[1], cache_dir=sys.argv[2])\n"
+        "assert list(data) == ['train'], data\n"
+        "assert data['train'].column_names == ['image', 'id', 'labels', 'age'] and data['train'].num_rows == 12\n"
+        "assert data['train'][1]['labels'] == ['Effusion', 'Nodule'] and data['train'][4]['age'] is None\n"
+        "assert data['train'][1]['image'].getpixel((0, 0)) == 9\n"
+    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-c", script, str(release), str(tmp_path / "cache")]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+
+
+def test_the_card(release: Path, make_report: Callable[..., ReleaseReport]) -> None:
+    text = (release / "README.md").read_text()
+    _, header, body = text.split("---\n", 2)
+    fields = yaml.safe_load(header)
+    assert fields["license"] == "cc0-1.0" and fields["size_categories"] == ["n<1K"]
+    assert fields["tags"][:2] == ["synthetic", "medical"] and fields["task_categories"] == ["image-classification"]
+    assert make_report(DatasetFacts("", "", "", 0, (), "", "", "", "", (), (), ())).privacy.claim in body
+    assert "| TSTR AUC | 0.780 | 0.710 to 0.840 | 100 | higher is better |  |" in body
+    assert "| authenticity | 0.940 | – | 64 |" in body
+    assert "real: 0.29 \\| same size" in body
+    assert "It is not differential privacy" in body and "It is not anonymisation" in body
+    assert not re.search(r"\n\n\n|{{|{%|None|nan\b", body)
+    tables = re.findall(r"(?:^\|.*\n)+", body, re.MULTILINE)
+    assert len(tables) == 6
+    for table in tables:  # every row of a table has as many cells as its head
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, table
+
+
+def test_hub_terms() -> None:
+    assert hub_licence("CC BY 4.0") == "cc-by-4.0"
+    assert hub_licence("free use, cite Wang et al. 2017") == "other"
+    assert [size_category(n) for n in (0, 999, 1_000, 10_000)] == ["n<1K", "n<1K", "1K<n<10K", "10K<n<100K"]
+
+
+def test_words() -> None:
+    assert [percent(share) for share in (0.0, 0.00995, 0.05, 1.0, float("nan"))] == ["0%", "1.00%", "5.0%", "100%", "–"]
+    assert metric_name("verification_auc") == "verification AUC" and metric_name("map_at_r") == "mAP at r"
+    assert attack_succeeds(Estimate("x_auc", 0.7, (0.56, 0.8), 9), 0.55)
+    assert not attack_succeeds(Estimate("x_auc", 0.7, (0.55, 0.8), 9), 0.55)
+    assert not attack_succeeds(Estimate("x_tpr", 0.9, (0.8, 0.95), 9), 0.55)
+
+
+def test_croissant_is_valid_and_yields_the_records(release: Path, caplog: pytest.LogCaptureFixture) -> None:
+    mlc = pytest.importorskip("mlcroissant")
+    with caplog.at_level(logging.WARNING):
+        dataset = mlc.Dataset(str(release / "croissant.json"))
+    assert not dataset.metadata.ctx.issues.errors
+    # No date: a release is the same bytes whenever it is made. Nothing else is missed.
+    assert [issue for issue in dataset.metadata.ctx.issues.warnings if "datePublished" not in str(issue)] == []
+    records = list(dataset.records("samples"))
+    assert len(records) == 12
+    assert records[1]["samples/id"] == b"SYNTHETIC-000001"
+    assert records[1]["samples/labels"] == [b"Effusion", b"Nodule"]
+    assert records[4]["samples/age"] is None and records[5]["samples/age"] == 45
+    assert isinstance(records[1]["samples/image"], Image.Image)
+    assert records[1]["samples/image"].getpixel((0, 0)) in {9, (9, 9, 9)}
+    raw = json.loads((release / "croissant.json").read_text())
+    for field in ("dataCollection", "dataLimitations", "personalSensitiveInformation", "dataUseCases", "dataBiases"):
+        assert raw[f"rai:{field}"], field
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.sources: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        self.sources += [value or "" for name, value in attrs if name in {"src", "href"}]
+        if tag not in {"meta", "img", "link", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_needs_nothing_else(release: Path) -> None:
+    page = _Page()
+    text = (release / "report.html").read_text()
+    page.feed(text)
+    assert page.open == []
+    assert not page.seen & {"script", "link", "iframe"}
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources) and len(page.sources) == 1
+    assert "url(" not in text and "@import" not in text
+    assert "59 of 59" in text and "planted-copy miss rate" in text
+
+
+def test_the_page_escapes_what_it_is_given(
+    tmp_path: Path, write_data: Callable[[Path], DatasetFacts], make_report: Callable[..., ReleaseReport]
+) -> None:
+    with staged(tmp_path / "release") as staging:
+        report = make_report(write_data(staging.folder), Outcome.REFUSE, ("<script>alert(1)</script>",))
+        folder = seal(staging, report, work=tmp_path / "work").folder
+    assert "<script" not in (folder / "report.html").read_text()
+    assert "<script" not in (folder / "README.md").read_text()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine to render the page with")
+def test_the_page_renders(tmp_path: Path, release: Path) -> None:
+    picture = tmp_path / "page.png"
+    command = [
+        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        f"--user-data-dir={tmp_path / 'profile'}", "--hide-scrollbars", "--window-size=1100,1400",
+        f"--screenshot={picture}", (release / "report.html").as_uri(),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    colours = {colour for _, colour in Image.open(picture).convert("RGB").getcolors(1 << 24) or []}
+    assert (0xEA, 0xF6, 0xEF) in colours, "the verdict's banner"
+    assert (0x2B, 0x6C, 0xB0) in colours, "the bars"
