@@ -24,7 +24,7 @@ def body_depth(patient: Patient, visit: Visit, thorax: Thorax, beam: Beam, x: Ar
     )
     q = np.clip(beside / wide, 0, 1)
     q3 = q * q * q
-    trunk = thick * np.sqrt(1 - q3 * q3) * ramp(y - np.float32(patient.shoulder_y - 1.0), 5.0)
+    trunk = thick * np.sqrt(1 - q3 * q3) * ramp(y - np.float32(patient.shoulder_y - 4.0), 9.0)
 
     # The shoulders: a slab under the slope of the trapezius, closed by the deltoid at the side.
     outer = patient.shoulder_half_width
@@ -103,6 +103,7 @@ def mediastinum(
         solid(0.2, middle - 0.2, z + 1, 0.62 * left, 5.6, 6.4),
         solid(1.6 * trunk + 0.3, 0.5 * middle - 2.2, z - 1, 1.9 * trunk, 3.4, 5.0, -12),
         solid(patient.knob_x, patient.knob_y, 0.0, knob, 1.2 * knob, 4.0),
+        solid(-0.55 * patient.cava_x, 0.3, z, 0.62 * patient.cava_x, 4.6, 4.5, 4),
         _column(patient, thorax, beam, x, y),
         _descending(patient, beam, x, y),
     ]
@@ -141,7 +142,7 @@ def _descending(patient: Patient, beam: Beam, x: Array, y: Array) -> Array:
     return out
 
 
-def stomach(patient: Patient, visit: Visit, thorax: Thorax, beam: Beam, x: Array, y: Array) -> Array:
+def stomach(patient: Patient, visit: Visit, thorax: Thorax, x: Array, y: Array) -> Array:
     """Path length of gas under the left dome and in the bowel, cm: comes and goes between visits."""
     rng = np.random.default_rng([visit.seed, 0x6A5])
     top = thorax.dome[1]

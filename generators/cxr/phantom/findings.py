@@ -93,7 +93,7 @@ def sample_lesions(patient: Patient, visit: Visit, findings: tuple[str, ...]) ->
     inflation = own.uniform(0.75, 1.15) + now.normal(0, 0.05)
     collapse = sides(one_side(0.15), 1.6, 3.2, "Atelectasis")
     band_tilt = float(own.uniform(-0.25, 0.25))
-    effusion = sides(one_side(0.35), 3.2, 8.0, "Effusion")
+    effusion = sides(one_side(0.35), 4.6, 10.0, "Effusion")
     edema = now.uniform(0.55, 1.0)
     pneumothorax = sides(one_side(0.0), 2.0, 4.5, "Pneumothorax")
     lobe = int(own.integers(4))
@@ -111,9 +111,9 @@ def sample_lesions(patient: Patient, visit: Visit, findings: tuple[str, ...]) ->
             int(own.integers(2)),
             float(own.uniform(0.45, 0.78)),
             float(own.uniform(0.18, 0.72)),
-            float(own.uniform(1.15, 2.1) * grown),
+            float(own.uniform(1.15, 1.9) * grown),
         )
-        for _ in range(int(own.integers(1, 4)))
+        for _ in range(int(own.integers(1, 3)))
     )
     return Lesions(
         seed=int(own.integers(2**31)),
@@ -198,7 +198,7 @@ def _effusion(lung: Lung, thorax: Thorax, height: float) -> Array:
     floor = thorax.dome[lung.side] + thorax.dome_height[lung.side]
     inward = np.clip((lung.lateral - lung.across) / lung.lateral, 0, 1)
     rim = inward - np.float32(0.42)
-    climb = np.float32(0.34 * height) * (1 - np.exp(-inward * 7)) - np.float32(0.5) * rim * rim
+    climb = np.float32(0.42 * height) * (1 - np.exp(-inward * 6)) - np.float32(0.5) * rim * rim
     surface = np.float32(floor - height) + climb
     return ramp(lung.y - surface + np.float32(0.5), 2.2)
 
@@ -209,7 +209,7 @@ def _edema(lung: Lung, lesions: Lesions, hilum_y: float) -> Array:
     b = (lung.y - np.float32(hilum_y + 2.2)) / np.float32(7.0)
     wing = np.exp(-(a * a + b * b))
     patches = np.float32(1.0) + np.float32(0.35) * _cloudy(lung, lesions.seed + 1, 1.3)
-    out: Array = np.clip(np.float32(0.46 * lesions.edema) * wing * patches + np.float32(0.06 * lesions.edema), 0, 0.7)
+    out: Array = np.clip(np.float32(0.55 * lesions.edema) * wing * patches + np.float32(0.06 * lesions.edema), 0, 0.7)
     return out
 
 
@@ -233,20 +233,22 @@ def _bands(lung: Lung, thorax: Thorax, lesions: Lesions, s: int) -> Array:
     for k in range(int(rng.integers(2, 4))):
         x0, y0 = float(rng.uniform(6.0, 8.0)), thorax.dome[s] - 1.1 - 1.5 * k + float(rng.uniform(-0.3, 0.3))
         tilt = lesions.band_tilt + float(rng.normal(0, 0.08))
-        half, thick = float(rng.uniform(2.6, 4.0)), float(rng.uniform(0.28, 0.46))
+        half, thick = float(rng.uniform(2.6, 4.0)), float(rng.uniform(0.32, 0.60))
         dx = lung.across - np.float32(x0)
         dy = lung.y - np.float32(y0) - np.float32(tilt) * dx - np.float32(0.02) * dx * dx
         ends = np.clip(1.25 - np.abs(dx) / np.float32(half), 0, 1)
-        out += np.float32(4.2) * np.exp(-((dy / np.float32(thick)) ** 2)) * ramp(ends, 0.6)
-    base = ramp(lung.y - np.float32(thorax.dome[s] - 2.6), 3.0)
-    crowded: Array = base * np.float32(1.6) * np.minimum(lung.air * np.float32(0.12), 1)
+        out += np.float32(2.7) * np.exp(-((dy / np.float32(thick)) ** 2)) * ramp(ends, 0.6)
+    base = ramp(lung.y - np.float32(thorax.dome[s] - 3.2), 3.4)
+    crowded: Array = base * np.float32(2.2) * np.minimum(lung.air * np.float32(0.12), 1)
     return out + crowded
 
 
 def _nodule(lung: Lung, thorax: Thorax, nodule: Nodule) -> Array:
     x0, y0 = _spot(lung, thorax, nodule.across, nodule.down)
     r2 = ((lung.across - np.float32(x0)) ** 2 + (lung.y - np.float32(y0)) ** 2) / np.float32(nodule.radius**2)
-    out: Array = np.float32(2.3 * nodule.radius) * np.sqrt(np.maximum(1 - r2, 0))
+    inside = np.maximum(1 - r2, 0)
+    # A little softer at the rim than a ball: masses are lobed and grow into the lung.
+    out: Array = np.float32(2.5 * nodule.radius) * inside / np.sqrt(inside + np.float32(0.12))
     return out
 
 

@@ -8,6 +8,7 @@ have chords in closed form.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 Array = NDArray[np.floating[Any]]
+
+BLOCK = 16_384
+"""Elements worked on at once: temporaries stay in the cache, and below the size for which memory is mapped anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +82,34 @@ class Beam:
         px, py = self.onto_plane(np.array([x]), np.array([y]), np.array([z]))
         return float(px[0]), float(py[0]), self.source / (self.source + self.front * z)
 
-    def spread(self, cloud: Cloud, blur: float = 0.0) -> Array:
-        """Path length in cm of a cloud, [pixels, pixels]; ``blur`` is the sigma of a smoothing, in pixels."""
+    def spread(self, clouds: Iterable[Cloud], blur: float = 0.0) -> Array:
+        """Path length in cm of clouds, [pixels, pixels]; ``blur`` is the sigma of a smoothing, in pixels."""
         n = self.pixels
-        px, py = self.onto_plane(cloud.x, cloud.y, cloud.z)
-        px, py = px - np.float32(self.centre_x), py - np.float32(self.centre_y)
-        cos, sin = math.cos(self.roll), math.sin(self.roll)
-        u = ((cos * px - sin * py) + self.fov / 2) * self.per_cm - 0.5
-        v = ((sin * px + cos * py) + self.fov / 2) * self.per_cm - 0.5
-        inside = (u > 0) & (v > 0) & (u < n - 1) & (v < n - 1)
-        u, v, w = u[inside], v[inside], cloud.volume[inside] * self.per_cm**2
-        i, j = u.astype(np.int64), v.astype(np.int64)
-        fu, fv = u - i, v - j
-        at = j * n + i
-        out = np.bincount(at, w * (1 - fu) * (1 - fv), n * n)
-        out += np.bincount(at + 1, w * fu * (1 - fv), n * n)
-        out += np.bincount(at + n, w * (1 - fu) * fv, n * n)
-        out += np.bincount(at + n + 1, w * fu * fv, n * n)
-        image = out.reshape(n, n).astype(np.float32)
+        flat = np.zeros(n * n, np.float32)
+        for cloud in clouds:
+            for start in range(0, len(cloud.x), BLOCK):
+                self._spread_block(cloud, slice(start, start + BLOCK), flat)
+        image = flat.reshape(n, n)
         return smooth(image, blur) if blur > 0 else image
+
+    def _spread_block(self, cloud: Cloud, block: slice, flat: Array) -> None:
+        """Adds points to ``flat``, each shared by the four pixels around it."""
+        n = self.pixels
+        px, py = self.onto_plane(cloud.x[block], cloud.y[block], cloud.z[block])
+        px, py = px - self.centre_x, py - self.centre_y
+        cos, sin = math.cos(self.roll) * self.per_cm, math.sin(self.roll) * self.per_cm
+        middle = 0.5 * n - 0.5
+        u, v = cos * px - sin * py + middle, sin * px + cos * py + middle
+        inside = (u > 0) & (v > 0) & (u < n - 1) & (v < n - 1)
+        u, v, w = u[inside], v[inside], cloud.volume[block][inside] * np.float32(self.per_cm**2)
+        i, j = u.astype(np.int32), v.astype(np.int32)
+        fu, fv = u - i.astype(np.float32), v - j.astype(np.float32)
+        at = (j * n + i).astype(np.intp)
+        low, high = w * (1 - fv), w * fv
+        np.add.at(flat, at, low * (1 - fu))
+        np.add.at(flat, at + 1, low * fu)
+        np.add.at(flat, at + n, high * (1 - fu))
+        np.add.at(flat, at + n + 1, high * fu)
 
 
 def smooth(image: Array, sigma: float) -> Array:
@@ -105,23 +118,15 @@ def smooth(image: Array, sigma: float) -> Array:
     return out
 
 
-def join(*clouds: Cloud) -> Cloud:
-    """One cloud of several."""
-    return Cloud(
-        np.concatenate([c.x for c in clouds]),
-        np.concatenate([c.y for c in clouds]),
-        np.concatenate([c.z for c in clouds]),
-        np.concatenate([c.volume for c in clouds]),
-    )
-
-
 def cloud(x: Array, y: Array, z: Array, volume: Array) -> Cloud:
     """A cloud of any arrays that broadcast to one shape."""
-    x, y, z, volume = (a.astype(np.float32).ravel() for a in np.broadcast_arrays(x, y, z, volume))
+    x, y, z, volume = (a.astype(np.float32, copy=False).ravel() for a in np.broadcast_arrays(x, y, z, volume))
     return Cloud(x, y, z, volume)
 
 
-def tube(path: Array, breadth: Array, depth: Array, wall: float | Array, around: int, marrow: float = 0.15) -> Cloud:
+def tube(
+    path: Array, breadth: Array, depth: Array, wall: float | Array, around: int, marrow: float = 0.15
+) -> list[Cloud]:
     """A bone as a hollow tube of compact bone, its marrow counted as ``marrow`` of compact bone.
 
     Args:
@@ -130,27 +135,38 @@ def tube(path: Array, breadth: Array, depth: Array, wall: float | Array, around:
         wall: thickness of the compact bone, cm; a number, or per sample.
         around: points around the section.
     """
-    path = path.astype(np.float32)
-    step = np.gradient(path, axis=1)
-    length = np.linalg.norm(step, axis=2)
-    tangent = step / np.maximum(length, 1e-6)[..., None]
-    up = -tangent * tangent[..., 1:2]
-    up[..., 1] += 1.0
-    up /= np.maximum(np.linalg.norm(up, axis=2), 1e-3)[..., None]
-    side = np.cross(tangent, up)
-    shells = []
-    for scale, points_around in ((1.0, around), (0.55, around // 2)):
-        angle = ((np.arange(points_around) + 0.5) * (2 * np.pi / points_around)).astype(np.float32)
-        offset = (
-            up[..., None, :] * (breadth[..., None] * 0.5 * scale * np.cos(angle))[..., None]
-            + side[..., None, :] * (depth[..., None] * 0.5 * scale * np.sin(angle))[..., None]
-        )
-        points = path[..., None, :] + offset
-        compact = np.pi * (breadth + depth) / 2 * wall
-        section = compact if scale == 1.0 else np.pi * breadth * depth / 4 * marrow * (wall / np.max(wall))
-        volume = (section * length / points_around)[..., None]
-        shells.append(cloud(points[..., 0], points[..., 1], points[..., 2], volume))
-    return join(*shells)
+    walls = np.broadcast_to(np.asarray(wall), breadth.shape)
+    full = float(np.max(walls))
+    at_once = max(1, BLOCK // (around * path.shape[1]))
+    clouds = []
+    for start in range(0, len(path), at_once):
+        part = slice(start, start + at_once)
+        p, b, d, w = (a[part].astype(np.float32) for a in (path, breadth, depth, walls))
+        clouds += _tube(p, b, d, w, full, around, marrow)
+    return clouds
+
+
+def _tube(
+    path: Array, breadth: Array, depth: Array, wall: Array, full: float, around: int, marrow: float
+) -> list[Cloud]:
+    sx, sy, sz = np.moveaxis(np.gradient(path, axis=1), 2, 0)
+    length = np.sqrt(sx * sx + sy * sy + sz * sz)
+    scale_down = 1 / np.maximum(length, 1e-6)
+    tx, ty, tz = sx * scale_down, sy * scale_down, sz * scale_down
+    # Across the tube: the part of the vertical that is normal to it, and the normal to both.
+    rise = 1 / np.maximum(np.sqrt(1 - np.minimum(ty * ty, 1)), 1e-3)
+    up = (-tx * ty * rise, (1 - ty * ty) * rise, -tz * ty * rise)
+    side = (ty * up[2] - tz * up[1], tz * up[0] - tx * up[2], tx * up[1] - ty * up[0])
+    compact = np.pi * (breadth + depth) / 2 * wall
+    spongy = np.pi * breadth * depth / 4 * marrow * (wall / full)
+    clouds = []
+    for scale, points, section in ((1.0, around, compact), (0.55, around // 2, spongy)):
+        angle = ((np.arange(points) + 0.5) * (2 * np.pi / points)).astype(np.float32)
+        high = (breadth * (0.5 * scale))[..., None] * np.cos(angle)
+        wide = (depth * (0.5 * scale))[..., None] * np.sin(angle)
+        x, y, z = (path[..., k, None] + up[k][..., None] * high + side[k][..., None] * wide for k in range(3))
+        clouds.append(cloud(x, y, z, (section * length / points)[..., None]))
+    return clouds
 
 
 def rod(path: Array, radius: Array, across: int = 9) -> Cloud:

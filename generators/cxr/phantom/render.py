@@ -12,7 +12,7 @@ from synthgen.generators.cxr.phantom import skeleton, vessels
 from synthgen.generators.cxr.phantom.anatomy import Patient, Visit
 from synthgen.generators.cxr.phantom.body import body_depth, mediastinum, stomach
 from synthgen.generators.cxr.phantom.findings import Lesions, Lung, sample_lesions
-from synthgen.generators.cxr.phantom.geometry import Array, Beam, smooth
+from synthgen.generators.cxr.phantom.geometry import BLOCK, Array, Beam, smooth
 from synthgen.generators.cxr.phantom.thorax import Thorax, shape_thorax
 from synthgen.modalities.cxr.types import CxrImage, View
 
@@ -59,28 +59,33 @@ def attenuation(patient: Patient, visit: Visit, findings: tuple[str, ...], view:
     thorax = shape_thorax(
         patient, visit, volume=lesions.inflation, raised=lesions.collapse, lift=1.3 if view == "AP" else 0.0
     )
-    x, y = beam.grid()
-    heart = mediastinum(patient, visit, thorax, beam, x, y, lesions.heart)
     density = min(beam.per_cm, 16.0)
-
     tree = vessels.grow(patient, thorax, 0.75 * density, fullness=1 + 0.22 * lesions.edema - 0.2 * lesions.inflation)
     blood = vessels.draw(tree, beam)
-    grain = _texture(patient, x, y)
-    aerated = AERATED * (1 - 0.22 * min(lesions.inflation, 1.2)) * (1 + np.float32(0.10 * patient.texture) * grain)
-    lung_paths, lung_depth = _lungs(patient, thorax, beam, x, y, heart, lesions, blood, aerated)
-
-    soft = body_depth(patient, visit, thorax, beam, x, y) * (1 + np.float32(0.012) * grain)
-    windpipe = beam.spread(skeleton.trachea(patient, 0.8 * density), 0.8)
-    gas = stomach(patient, visit, thorax, beam, x, y)
-    soft = np.maximum(soft - lung_paths - windpipe - gas, 0)
-
-    bones = beam.spread(skeleton.ribs(patient, visit, thorax, density), 0.55)
+    windpipe = beam.spread([skeleton.trachea(patient, 0.8 * density)], 0.8)
     girdle, plates = skeleton.girdle(patient, visit, view, density)
-    bones += beam.spread(girdle, 0.6) + smooth(beam.spread(plates), 0.35 * beam.per_cm)
-    bones += smooth(beam.spread(skeleton.cartilage(patient, thorax, density)), max(0.6, 0.09 * beam.per_cm))
-    bones += skeleton.spine(patient, thorax, beam, x, y)
-    bones += _calcium(patient, beam, x, y)
-    total: Array = np.float32(SOFT) * soft + lung_depth + np.float32((BONE - SOFT) * patient.bone_density) * bones
+    bones = beam.spread(skeleton.ribs(patient, visit, thorax, density), 0.55)
+    bones += beam.spread(girdle, 0.6)
+    bones += beam.spread(plates, 0.35 * beam.per_cm)
+    bones += beam.spread([skeleton.cartilage(patient, thorax, density)], max(0.6, 0.09 * beam.per_cm))
+    lattice = _lattice(patient)
+
+    total = np.empty((pixels, pixels), np.float32)
+    x_all, y_all = beam.grid()
+    strip = max(1, BLOCK // pixels)
+    for start in range(0, pixels, strip):
+        rows = slice(start, start + strip)
+        x, y = x_all[rows], y_all[rows]
+        grain = _texture(lattice, x, y)
+        heart = mediastinum(patient, visit, thorax, beam, x, y, lesions.heart)
+        thin = AERATED * (1 - 0.22 * min(lesions.inflation, 1.2))
+        aerated = np.float32(thin) * (1 + np.float32(0.10 * patient.texture) * grain)
+        taken, put = _lungs(patient, thorax, x, y, heart, lesions, blood[rows], aerated)
+        gas = stomach(patient, visit, thorax, x, y)
+        soft = body_depth(patient, visit, thorax, beam, x, y) * (1 + np.float32(0.012) * grain)
+        soft = np.maximum(soft - taken - windpipe[rows] - gas, 0)
+        bone = bones[rows] + skeleton.spine(patient, thorax, beam, x, y) + _calcium(patient, beam, x, y)
+        total[rows] = np.float32(SOFT) * soft + put + np.float32((BONE - SOFT) * patient.bone_density) * bone
     return total
 
 
@@ -88,7 +93,7 @@ def aim(patient: Patient, visit: Visit, view: View, pixels: int) -> Beam:
     """The geometry of the exposure: 180 cm from behind for PA, 105 cm from the front for AP."""
     supine = view == "AP"
     # The technician frames the chest: the field follows the patient's size only in part.
-    field = (14.0 + 0.85 * patient.cage_half_width + 0.36 * patient.lung_height) * visit.zoom
+    field = (12.7 + 0.85 * patient.cage_half_width + 0.36 * patient.lung_height) * visit.zoom
     middle = patient.apex_y + 0.5 * patient.lung_height + 0.4
     return Beam(
         pixels=pixels,
@@ -106,7 +111,6 @@ def aim(patient: Patient, visit: Visit, view: View, pixels: int) -> Beam:
 def _lungs(
     patient: Patient,
     thorax: Thorax,
-    beam: Beam,
     x: Array,
     y: Array,
     heart: Array,
@@ -152,14 +156,20 @@ def _above_dome(thorax: Thorax, s: int, across: Array, y: Array, wide: Array, de
     return np.maximum(out, 0)
 
 
-def _texture(patient: Patient, x: Array, y: Array) -> Array:
-    """Two octaves of noise fixed to the body, unit variance."""
+def _lattice(patient: Patient) -> Array:
+    """Two octaves of periodic noise, unit variance, [144, 144]."""
     lattice = np.random.default_rng([patient.seed, 0x7E87]).standard_normal((144, 144)).astype(np.float32)
     fine = ndimage.gaussian_filter(lattice, 0.8, mode="wrap")
     coarse = ndimage.gaussian_filter(lattice[::-1], 3.0, mode="wrap")
     field = fine / fine.std() + coarse / coarse.std()
+    out: Array = field / field.std()
+    return out
+
+
+def _texture(lattice: Array, x: Array, y: Array) -> Array:
+    """The noise where it lies in the body, a lattice point every 0.32 cm."""
     where = np.stack([y, x]) * np.float32(1 / 0.32) + np.float32(72)
-    out: Array = ndimage.map_coordinates(field / field.std(), where, order=1, mode="wrap")
+    out: Array = ndimage.map_coordinates(lattice, where, order=1, mode="wrap")
     return out
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from synthgen.generators.cxr.phantom.anatomy import RIBS, Patient, Visit
-from synthgen.generators.cxr.phantom.geometry import Array, Beam, Cloud, cloud, join, rod, tube
+from synthgen.generators.cxr.phantom.geometry import Array, Beam, Cloud, cloud, rod, tube
 from synthgen.generators.cxr.phantom.thorax import Thorax
 from synthgen.modalities.cxr.types import View
 
 _SIDES = (-1.0, 1.0)
 
 
-def _spine_y(patient: Patient, vertebra: float) -> float:
+def _spine_y(patient: Patient, vertebra: NDArray[np.integer[Any]]) -> Array:
     """Level of the middle of thoracic vertebra 1, 2, …; the carina lies at the lower edge of the fifth."""
     return (vertebra - 5.4) * patient.vertebra_pitch
 
 
-def ribs(patient: Patient, visit: Visit, thorax: Thorax, density: float) -> Cloud:
+def ribs(patient: Patient, visit: Visit, thorax: Thorax, density: float) -> list[Cloud]:
     """Both sides' ribs. Each runs from the spine in an inclined plane round the cage to its cartilage.
 
     Args:
@@ -26,89 +29,84 @@ def ribs(patient: Patient, visit: Visit, thorax: Thorax, density: float) -> Clou
     samples = int(24 * density)
     around = max(10, int(2.2 * density))
     t = np.linspace(0, 1, samples)
-    paths, breadths, depths = [], [], []
     flare = 1 - 0.06 * visit.inspiration
-    for s, side in enumerate(_SIDES):
-        for rib in range(1, RIBS):
-            y0 = _spine_y(patient, rib) + patient.rib_jitter[s * RIBS + rib - 1]
-            grown = np.clip((rib + 1.5) / 6, 0.35, 1)
-            drop = patient.rib_drop * flare * grown * (1.0 if rib < 8 else 1 + 0.05 * (rib - 8))
-            end = (0.80 if rib < 8 else 0.80 - 0.08 * (rib - 7)) * np.pi
-            angle = end * t
-            slope = patient.rib_slope * (0.4 + 0.1 * rib)
-            reach = float(thorax.at(thorax.lateral, np.array([y0 + drop / 2 + 6 * slope]))[0]) + 0.25
-            wide = reach - 1.2
-            deep = float(thorax.at(thorax.depth, np.array([y0 + drop / 2]))[0]) + 0.6
-            if rib == 1:
-                wide, deep = max(wide * 0.85, 4.0), max(deep, 3.6)
-            sweep = np.sin(angle)
-            x = 1.2 + wide * np.sign(sweep) * np.abs(sweep) ** 0.86
-            z = -deep * np.cos(angle)
-            y = y0 + drop * ((1 - np.cos(angle)) / 2) ** 1.15 + slope * (x - 1.2)
-            bend = thorax.at(thorax.shift, y.astype(np.float32))
-            paths.append(np.stack([side * x + bend, y, z], axis=-1))
-            front = np.clip((t - 0.55) / 0.4, 0, 1)
-            thick = patient.rib_breadth * (0.8 if rib in (1, 11) else 1.0)
-            breadths.append(thick * (0.92 + 0.25 * front))
-            depths.append(thick * (0.62 - 0.18 * front))
+    side = np.array(_SIDES)[:, None, None]
+    rib = np.arange(1, RIBS)[:, None]
+    jitter = np.array(patient.rib_jitter).reshape(2, RIBS)[:, : RIBS - 1, None]
+    head = _spine_y(patient, rib) + jitter
+    grown = np.clip((rib + 1.5) / 6, 0.55, 1)
+    drop = patient.rib_drop * flare * grown * (1 + 0.05 * np.maximum(rib - 8, 0))
+    angle = (0.80 - 0.08 * np.maximum(rib - 7, 0)) * np.pi * t
+    slope = patient.rib_slope * (0.4 + 0.1 * rib)
+    wide = thorax.at(thorax.lateral, head + drop / 2 + 6 * slope) - 0.95
+    deep = thorax.at(thorax.depth, head + drop / 2) + 0.6
+    first = rib == 1
+    wide, deep = np.where(first, np.maximum(wide * 0.85, 4.0), wide), np.where(first, np.maximum(deep, 3.6), deep)
+    x = 1.2 + wide * np.abs(np.sin(angle)) ** 0.86
+    y = head + drop * ((1 - np.cos(angle)) / 2) ** 1.15 + slope * (x - 1.2)
+    path = np.stack([side * x + thorax.at(thorax.shift, y), y, -deep * np.cos(angle)], axis=-1)
+    path = path.reshape(-1, samples, 3)
+    front = np.clip((t - 0.55) / 0.4, 0, 1)
+    thick = patient.rib_breadth * np.where((rib == 1) | (rib == RIBS - 1), 0.8, 1.0)
+    breadth, depth = (np.tile(thick * profile, (2, 1)) for profile in (0.92 + 0.25 * front, 0.62 - 0.18 * front))
     # Bone thins into cartilage, which shows as little as muscle.
     fade = 1 - 0.35 * np.clip((t - 0.5) / 0.3, 0, 1) - 0.65 * np.clip((t - 0.78) / 0.2, 0, 1) ** 1.5
-    wall = np.broadcast_to(patient.rib_cortex * np.maximum(fade, 0.0), (len(paths), samples))
-    return tube(np.stack(paths), np.stack(breadths), np.stack(depths), wall, around, marrow=0.42)
+    thin = np.tile(np.where(rib <= 2, 0.75, 1.0), (2, 1))
+    wall = patient.rib_cortex * thin * np.maximum(fade, 0.0)
+    return tube(path, breadth, depth, wall, around, marrow=0.42)
 
 
 def cartilage(patient: Patient, thorax: Thorax, density: float) -> Cloud:
-    """Calcified flecks in the front ends of the upper ribs; the first is the earliest and the brightest."""
+    """Calcified flecks in the front ends of the upper ribs; the first is the earliest and the brightest.
+
+    Args:
+        density: flecks per cm.
+    """
     rng = np.random.default_rng([patient.seed, 0xCA1C])
-    per = int(26 * density)
-    clouds = []
-    for side in _SIDES:
-        for rib in range(1, 8):
-            amount = patient.cartilage_calcium * (1.6 if rib == 1 else 0.8) * rng.uniform(0.5, 1.2)
-            y0 = _spine_y(patient, rib) + patient.rib_drop * np.clip((rib + 1.5) / 6, 0.35, 1) * 0.9
-            wide = float(thorax.at(thorax.lateral, np.array([y0]))[0])
-            far = max(wide * 0.55, 3.6)
-            at = rng.random(per)
-            x = 2.2 + (far - 2.2) * at
-            y = y0 + rng.normal(0, 0.3, per) + (0.6 - 0.5 * at)
-            volume = amount * 0.9 * rng.random(per) ** 3 / per
-            z = np.full(per, 6.0)
-            clouds.append(cloud(side * x, y, z, volume))
-    return join(*clouds)
+    rib = np.arange(1, 8)[:, None]
+    shape = (2, 7, int(26 * density))
+    amount = patient.cartilage_calcium * np.where(rib == 1, 1.6, 0.8) * rng.uniform(0.5, 1.2, (2, 7, 1))
+    level = _spine_y(patient, rib) + patient.rib_drop * np.clip((rib + 1.5) / 6, 0.35, 1) * 0.9
+    far = np.maximum(thorax.at(thorax.lateral, level) * 0.55, 3.6)
+    at = rng.random(shape)
+    x = np.array(_SIDES)[:, None, None] * (2.2 + (far - 2.2) * at)
+    y = level + rng.normal(0, 0.3, shape) + (0.6 - 0.5 * at)
+    return cloud(x, y, np.array(6.0), amount * 0.9 * rng.random(shape) ** 3 / shape[2])
 
 
-def girdle(patient: Patient, visit: Visit, view: View, density: float) -> tuple[Cloud, Cloud]:
+def girdle(patient: Patient, visit: Visit, view: View, density: float) -> tuple[list[Cloud], list[Cloud]]:
     """Clavicles, humeri and the scapulae's borders; and the plates (blades, the sternum's handle), to be blurred."""
     supine = view == "AP"
     t = np.linspace(0, 1, int(17 * density))
     around = max(10, int(2.6 * density))
-    clouds, blades = [], []
+    # The clavicle, an S seen from above and a shallow one from the front.
     lift = 1.0 if supine else 0.0
-    for side in _SIDES:
-        # The clavicle, an S seen from above and a shallow one from the front.
-        far = patient.shoulder_half_width - 3.6
-        x = 1.7 + (far - 1.7) * t
-        rise = patient.clavicle_rise + lift
-        y = patient.clavicle_y - lift * 0.7 + 0.5 * side * patient.clavicle_asymmetry - rise * t
-        y = y + patient.clavicle_sag * (np.sin(2 * np.pi * t) * 0.5 - np.sin(np.pi * t) * 0.6)
-        z = 6.0 - 8.5 * t + 1.6 * np.sin(2 * np.pi * t)
-        breadth = 2 * patient.clavicle_radius * (1 + 0.55 * np.exp(-t * 12) + 0.35 * t**4 - 0.12 * np.sin(np.pi * t))
-        path = np.stack([side * x, y, z], -1)[None]
-        clouds.append(tube(path, breadth[None], breadth[None] * 0.85, 0.24, around, marrow=0.35))
-        borders, blade = _scapula(patient, visit, side, supine, t, around)
-        clouds.append(borders)
-        blades.append(blade)
-        clouds.append(_humerus(patient, visit, side, t, around))
+    far = patient.shoulder_half_width - 3.6
+    x = 1.7 + (far - 1.7) * t
+    y = patient.clavicle_y - lift * 0.7 - (patient.clavicle_rise + lift) * t
+    y = y + patient.clavicle_sag * (np.sin(2 * np.pi * t) * 0.5 - np.sin(np.pi * t) * 0.6)
+    z = 6.0 - 8.5 * t + 1.6 * np.sin(2 * np.pi * t)
+    breadth = 2 * patient.clavicle_radius * (1 + 0.55 * np.exp(-t * 12) + 0.35 * t**4 - 0.12 * np.sin(np.pi * t))
+    path = np.stack([x, y, z], -1)[None]
+    clavicle = tube(path, breadth[None], breadth[None] * 0.85, 0.24, around, marrow=0.35)
+    borders, blade = _scapula(patient, visit, supine, t, around)
+    left = [*clavicle, *borders, *_humerus(patient, visit, t, around)]
     # The manubrium: a plate whose edges show beside the spine when the patient stands turned.
     u, v = np.meshgrid(np.linspace(-1, 1, int(6 * density)), np.linspace(0, 1, int(6 * density)))
     plate_x = u * (2.7 - 1.1 * v)
     plate_y = patient.clavicle_y + 0.2 + 4.8 * v
     volume = np.full(u.shape, 0.3 * 5.4 * 4.8 / u.size) * (1.6 - 0.6 * v)
-    blades.append(cloud(plate_x, plate_y, np.array(7.2), volume))
-    return join(*clouds), join(*blades)
+    handle = cloud(plate_x, plate_y, np.array(7.2), volume)
+    higher = patient.clavicle_asymmetry
+    return left + [_mirror(c, higher) for c in left], [blade, _mirror(blade, higher), handle]
 
 
-def _scapula(patient: Patient, visit: Visit, side: float, supine: bool, t: Array, around: int) -> tuple[Cloud, Cloud]:
+def _mirror(left: Cloud, higher: float) -> Cloud:
+    """The same on the right, ``higher`` cm up."""
+    return Cloud(-left.x, left.y - np.float32(higher), left.z, left.volume)
+
+
+def _scapula(patient: Patient, visit: Visit, supine: bool, t: Array, around: int) -> tuple[list[Cloud], Cloud]:
     out = patient.scapula_x + visit.scapula_shift + (-1.3 if supine else 1.6)
     turn = np.radians(patient.scapula_turn + (2 if supine else 14))
     pivot = np.array([patient.shoulder_half_width - 5.6, patient.shoulder_y + 2.6])
@@ -126,7 +124,7 @@ def _scapula(patient: Patient, visit: Visit, side: float, supine: bool, t: Array
     def line(a: tuple[float, float], b: tuple[float, float], bow: float, z: float) -> Array:
         x = a[0] + (b[0] - a[0]) * t + bow * np.sin(np.pi * t)
         y = a[1] + (b[1] - a[1]) * t
-        path: Array = np.stack([side * x, y, np.full(len(t), z)], -1)
+        path: Array = np.stack([x, y, np.full(len(t), z)], -1)
         return path
 
     lines = np.stack(
@@ -147,21 +145,15 @@ def _scapula(patient: Patient, visit: Visit, side: float, supine: bool, t: Array
     y = first * joint[1] + second * tip[1] + third * corner[1]
     area = 0.5 * abs((tip[0] - joint[0]) * (corner[1] - joint[1]) - (corner[0] - joint[0]) * (tip[1] - joint[1]))
     volume = np.full(x.shape, 0.2 * area / x.size)
-    blade = cloud(side * x, y, np.array(-7.5), volume)
+    blade = cloud(x, y, np.array(-7.5), volume)
     return borders, blade
 
 
-def arm_path(patient: Patient, visit: Visit, side: float, t: Array) -> Array:
-    """The line of the upper arm from the shoulder joint, [len(t), 3]; t in 0 to 1 over 26 cm."""
+def _humerus(patient: Patient, visit: Visit, t: Array, around: int) -> list[Cloud]:
     angle = np.radians(visit.arm_angle)
     x = patient.shoulder_half_width - 2.6 + 26 * t * np.sin(angle)
     y = patient.shoulder_y + 3.0 + 26 * t * np.cos(angle)
-    path: Array = np.stack([side * x, y, np.full(len(t), -1.0)], -1)
-    return path
-
-
-def _humerus(patient: Patient, visit: Visit, side: float, t: Array, around: int) -> Cloud:
-    shaft = arm_path(patient, visit, side, t)[None]
+    shaft = np.stack([x, y, np.full(len(t), -1.0)], -1)[None]
     breadth = (2.1 + 2.3 * np.exp(-((t * 26 / 2.4) ** 2)))[None]
     return tube(shaft, breadth, breadth, 0.22, 3 * around, marrow=0.10)
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from synthgen.generators.cxr.phantom.anatomy import Patient
-from synthgen.generators.cxr.phantom.geometry import Array, Beam, Cloud, smooth
+from synthgen.generators.cxr.phantom.geometry import Array, Beam, Cloud, cloud
 from synthgen.generators.cxr.phantom.thorax import Thorax
 
 _GENERATIONS = 7
 _LEVELS = (0.45, 0.8, 1.4, 2.4, 4.0)
 """Sigmas, in pixels, of the bins into which vessels are sorted by calibre."""
 
-Tree = tuple[Cloud, Array]
-"""Points with their volume, and the radius at each (cm)."""
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """One generation of one lung: sample points, and the radius (cm) at each."""
+
+    points: Cloud
+    radius: Array
 
 
-def grow(patient: Patient, thorax: Thorax, density: float, *, fullness: float = 1.0) -> Tree:
+def grow(patient: Patient, thorax: Thorax, density: float, *, fullness: float = 1.0) -> list[Branches]:
     """Grows both lungs' trees from the hila. Murray's law sets the calibres (r³ is shared at a branching).
 
     The tree is grown in the frame of the patient's usual breath and stretched with the lung.
@@ -25,14 +32,13 @@ def grow(patient: Patient, thorax: Thorax, density: float, *, fullness: float = 
         density: sample points per cm.
         fullness: factor on the calibres (congestion).
     """
-    clouds: list[Array] = []
+    out = []
     for s, side in enumerate((-1.0, 1.0)):
-        clouds.append(_lung(patient, thorax, s, side, density, fullness))
-    x, y, z, volume, radius = np.concatenate(clouds, axis=1).astype(np.float32)
-    return Cloud(x, y, z, volume), radius
+        out += _lung(patient, thorax, s, side, density, fullness)
+    return out
 
 
-def _lung(patient: Patient, thorax: Thorax, s: int, side: float, density: float, fullness: float) -> Array:
+def _lung(patient: Patient, thorax: Thorax, s: int, side: float, density: float, fullness: float) -> list[Branches]:
     rng = np.random.default_rng([patient.seed, 0x7EE5, s])
     hilum_y = (patient.hilum_y_right, patient.hilum_y_left)[s]
     # Headings of the segmental vessels in the frontal plane: 0 sideways, +90 down. The lower lobe has the larger share.
@@ -53,23 +59,20 @@ def _lung(patient: Patient, thorax: Thorax, s: int, side: float, density: float,
     size = patient.lung_height / 23.5
     length = np.where(np.abs(headings) < 28, 2.5, 3.3) * size * rng.uniform(0.75, 1.25, k)
     spread = np.radians(patient.vessel_spread)
-    parts = []
+    out = []
     t = np.linspace(0, 1, max(4, int(2.0 * density)))
     stretch = _stretch(thorax, patient)
     for generation in range(_GENERATIONS):
         heading /= np.linalg.norm(heading, axis=1, keepdims=True)
         bow = rng.normal(0, 0.12, heading.shape) * length[:, None]
-        path = start[:, None] + heading[:, None] * (length[:, None] * t)[..., None]
-        path = path + bow[:, None] * np.sin(np.pi * t)[:, None]
+        bent = np.sin(np.pi * t)[:, None] * bow[:, None]
+        path = (start[:, None] + (heading * length[:, None])[:, None] * t[:, None] + bent).astype(np.float32)
         taper = radius[:, None] * (1 - 0.18 * t)
         # Away from the hilum, calibres follow the patient's vessel density.
         gain = patient.vessel_density if generation > 1 else 1.0
         volume = np.pi * taper**2 * length[:, None] / len(t) * gain * fullness**2
-        parts.append(
-            np.stack([side * path[..., 0], path[..., 1] * stretch, path[..., 2], volume, taper * fullness]).reshape(
-                5, -1
-            )
-        )
+        points = cloud(side * path[..., 0], path[..., 1] * stretch, path[..., 2], volume)
+        out.append(Branches(points, (taper * fullness).ravel()))
         end = start + heading * length[:, None]
         n = len(radius)
         share = rng.uniform(0.3, 0.7, n)
@@ -78,7 +81,7 @@ def _lung(patient: Patient, thorax: Thorax, s: int, side: float, density: float,
         length = np.repeat(length, 2) * rng.uniform(0.62, 1.0, 2 * n)
         turn = spread * rng.uniform(0.35, 1.25, 2 * n) * np.tile([1.0, -1.0], n)
         heading = _turned(np.repeat(heading, 2, axis=0), turn, rng.normal(0, 0.28, 2 * n))
-    return np.concatenate(parts, axis=1)
+    return out
 
 
 def _stretch(thorax: Thorax, patient: Patient) -> float:
@@ -92,15 +95,17 @@ def _turned(heading: Array, turn: Array, out: Array) -> Array:
     return np.stack([cos * x - sin * y, sin * x + cos * y, z * 0.8 + out], -1)
 
 
-def draw(tree: Tree, beam: Beam) -> Array:
+def draw(tree: list[Branches], beam: Beam) -> Array:
     """Path length of blood in cm, [pixels, pixels], as if the lungs had no border."""
-    cloud, radius = tree
-    sigma = 0.5 * radius * beam.per_cm
-    bin_of = np.digitize(sigma, np.sqrt(np.array(_LEVELS[1:]) * np.array(_LEVELS[:-1])))
+    bounds = np.sqrt(np.array(_LEVELS[1:]) * np.array(_LEVELS[:-1]))
+    binned: list[list[Cloud]] = [[] for _ in _LEVELS]
+    for branches in tree:
+        bin_of = np.digitize(0.5 * beam.per_cm * branches.radius, bounds)
+        for index in range(bin_of.min(), bin_of.max() + 1):
+            chosen, c = bin_of == index, branches.points
+            binned[index].append(Cloud(c.x[chosen], c.y[chosen], c.z[chosen], c.volume[chosen]))
     out = np.zeros((beam.pixels, beam.pixels), np.float32)
-    for index, level in enumerate(_LEVELS):
-        chosen = bin_of == index
-        if chosen.any():
-            part = Cloud(cloud.x[chosen], cloud.y[chosen], cloud.z[chosen], cloud.volume[chosen])
-            out += smooth(beam.spread(part), level)
+    for clouds, sigma in zip(binned, _LEVELS, strict=True):
+        if clouds:
+            out += beam.spread(clouds, sigma)
     return out
