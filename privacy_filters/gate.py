@@ -279,6 +279,11 @@ def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
                 "the samples lie farther from every real record than strangers do, and not every copy in the "
                 f"generator's own domain is caught ({result.perturbation})"
             )
+    if found.far_from_all and not any(result.domain == "generator" for result in found.planted):
+        doubt.append(
+            "the samples lie farther from every real record than strangers do, and without their generator nobody "
+            "knows whether the gate would catch a copy among them"
+        )
     if not any(result.domain == "exact" for result in found.planted):
         refuse.append("no exact copies were planted, so nothing is known of what the gate misses")
     for attack in found.attacks:
@@ -304,7 +309,9 @@ def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
     if doubt:
         return Outcome.INCONCLUSIVE, tuple(doubt)
     if not found.audited or not found.calibrated_on_strangers:
-        return Outcome.CALIBRATED_NOT_AUDITED, ("no audit patients: no attack was run on the release",)
+        return Outcome.CALIBRATED_NOT_AUDITED, (
+            "no attack was run: there are no audit patients, or the conditions are unknown",
+        )
     return Outcome.PASS, ()
 
 

@@ -1,4 +1,4 @@
-"""Writing so that a crash leaves either the old file or the new one, and private folders that only their owner reads."""
+"""Writing so that a crash leaves the old file or the new one, and private folders that only their owner reads."""
 
 from __future__ import annotations
 

@@ -81,9 +81,9 @@ class Modality(Protocol[T, C, M]):
         ...
 
     def planted(
-        self, records: Sequence[Real[T, C]], model: Path, config: RunConfig[M], seed: int
+        self, records: Sequence[Real[T, C]], model: Path | None, config: RunConfig[M], seed: int
     ) -> Iterable[Planted[T]]:
-        """Copies of training records under the modality's perturbations, in the generator's own domain too."""
+        """Copies of training records under the modality's perturbations, with a model in its own domain too."""
         ...
 
     def conditions(self, train: Sequence[Real[T, C]], config: M) -> Callable[[int], C]:
@@ -111,9 +111,21 @@ class Modality(Protocol[T, C, M]):
         ...
 
     def write(
-        self, folder: Path, samples: Iterable[tuple[int, Synthetic[T, C]]], formats: Sequence[str], seed: int
+        self,
+        folder: Path,
+        samples: Callable[[], Iterable[tuple[int, Synthetic[T, C]]]],
+        formats: Sequence[str],
+        seed: int,
     ) -> DatasetFacts:
-        """Writes the release's data files; ``samples`` are (slot, sample), streamed once per format."""
+        """Writes the release's data files; ``samples`` gives (slot, sample) afresh for each format."""
+        ...
+
+    def read_release(self, folder: Path) -> list[Synthetic[T, C]]:
+        """Reads back the data files of a release; seeds are not released, so they read as 0.
+
+        Raises:
+            UserError: if the folder is no release of this modality.
+        """
         ...
 
     def preview(self, samples: Sequence[Synthetic[T, C]]) -> bytes:

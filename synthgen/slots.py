@@ -1,4 +1,4 @@
-"""Slots: the unit of work. Slot i of the release has its condition; attempt a of slot i has its seed; nothing else varies.
+"""Slots: the unit of work. Slot i of the release has its condition, attempt a of slot i its seed; nothing else varies.
 
 So a release does not depend on how many workers made it, in what order, or how often they were killed.
 """
@@ -88,8 +88,8 @@ def fill(
 ) -> Iterator[Attempt[T, C]]:
     """Fills a shard: every slot tries, always with its own condition, until a sample is kept or its attempts end.
 
-    Each row of the batch is a lane through which its slots pass one after the other; a rejected slot stays at the head of
-    its lane, so that retries ride along with the first attempts of later slots. Rows without a slot are padding.
+    Each row of the batch is a lane through which its slots pass one after the other; a rejected slot stays at the head
+    of its lane, so that retries ride along with the first attempts of later slots. Rows without a slot are padding.
     """
     lanes = [deque(range(shard.first + row, shard.first + shard.count, shard.rows)) for row in range(shard.rows)]
     tried = dict.fromkeys(shard.slots, 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,21 @@ class CxrCondition:
 
     def as_dict(self) -> dict[str, JsonValue]:
         return {"labels": list(self.labels), "view": self.view, "sex": self.sex, "age": self.age}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, JsonValue]) -> CxrCondition:
+        """Inverse of :meth:`as_dict`.
+
+        Raises:
+            ValueError: if the values are no condition.
+        """
+        labels, view, sex, age = (values.get(key) for key in ("labels", "view", "sex", "age"))
+        if not isinstance(labels, list) or view not in get_args(View) or sex not in get_args(Sex):
+            raise ValueError("not the values of a condition")
+        if age is not None and not isinstance(age, int):
+            raise ValueError("age must be a whole number of years or null")
+        findings = tuple(str(label) for label in labels if label != NO_FINDING)
+        return cls(findings, cast(View, view), cast(Sex, sex), age)
 
 
 CxrReal = Real[CxrImage, CxrCondition]

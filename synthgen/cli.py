@@ -1,0 +1,214 @@
+"""The command line. Each command is a few lines; the work is in the pipeline."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from synthgen import __version__, modality, parts
+from synthgen.config import RunConfig, load_config
+from synthgen.engines.local import LocalEngine
+from synthgen.errors import ReleaseRefusedError, SynthgenError, UserError
+from synthgen.modality import Modality
+from synthgen.pipeline import Plan, run
+from synthgen.progress import bars
+from synthgen.release import check_output
+from synthgen.report import Outcome
+from synthgen.slots import stage_seed
+from synthgen.workfolder import opened
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+ModalityName = Annotated[str, typer.Option("--modality", help="Kind of data: cxr.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the real cohort; without it a demo cohort is written.")]
+RealData = Annotated[Path, typer.Option("--data", help="Folder of the real cohort.")]
+Work = Annotated[Path, typer.Option(help="Private work folder (mode 0700); the same one resumes.")]
+Config = Annotated[str | None, typer.Option(help="Preset by name, or a YAML file.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. gate.alpha=0.02; repeatable.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything but the split.")]
+
+
+@app.command()
+def generate(
+    modality_name: ModalityName,
+    data: Data = None,
+    model: Annotated[Path | None, typer.Option(help="Fitted model folder; without it one is fitted.")] = None,
+    samples: Annotated[int | None, typer.Option("-n", "--samples", help="Samples in the release.")] = None,
+    out: Annotated[Path, typer.Option(help="Release folder; must not exist.")] = Path("release"),
+    work: Work = Path("work"),
+    config: Config = None,
+    settings: Settings = None,
+    engine: Annotated[str, typer.Option(help="Where shards are computed: local.")] = "local",
+    seed: Seed = None,
+    formats: Annotated[list[str] | None, typer.Option("--format", help="Further release format, e.g. dicom.")] = None,
+    accept: Annotated[list[str] | None, typer.Option(help="Seal this verdict too (never REFUSE); repeatable.")] = None,
+) -> None:
+    """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals."""
+    kind = modality.load(modality_name)
+    demo = data is None
+    preset = config or kind.presets[0 if demo else 1]
+    settled = load_config(kind.section, kind.name, preset, settings or (), samples=samples, seed=seed)
+    verdicts = _accepted(accept or ())
+    wanted = _formats(kind, formats or ())
+    if engine != "local":
+        raise UserError(f"no engine {engine!r}: give local")
+    check_output(out, config_digest=settled.digest())
+    _threads(settled)
+    with opened(work, modality=kind.name, config_digest=settled.digest()) as folder, bars(_console()) as progress:
+        if data is None:
+            data = folder.demo
+            if not data.exists():
+                kind.write_demo_cohort(data, settled.modality, stage_seed(settled.seed, "demo"), progress)
+            progress.say(f"no --data: using the demo cohort, simulated and free of any patient ({data})")
+        name = Path(preset).stem
+        plan = Plan(data=data, model=model, out=out, preset=name, formats=wanted, accept=verdicts, demo=demo)
+        sealed = run(kind, settled, plan, folder, LocalEngine(), progress)
+    if sealed.quarantined:
+        raise ReleaseRefusedError(
+            f"{sealed.outcome}: nothing was released; the reasons are in {sealed.folder}/README.md"
+        )
+    print(f"{sealed.outcome}: sealed {sealed.folder} (sha256 {sealed.digest[:16]}…)")  # noqa: T201
+
+
+@app.command()
+def fit(
+    modality_name: ModalityName,
+    data: RealData,
+    out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    work: Work = Path("work"),
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+) -> None:
+    """Fits a generator on the training part of a cohort; run again, it resumes."""
+    kind = modality.load(modality_name)
+    settled = load_config(kind.section, kind.name, config or kind.presets[1], settings or (), seed=seed)
+    _threads(settled)
+    with opened(work, modality=kind.name, config_digest=settled.digest()) as folder, bars(_console()) as progress:
+        parts.fit(kind, settled, data, out, folder, progress)
+    print(f"fitted {out}: synthgen generate --modality {kind.name} --data … --model {out}")  # noqa: T201
+
+
+@app.command()
+def screen(
+    candidates: Annotated[Path, typer.Argument(help="Folder of somebody else's synthetic records.")],
+    modality_name: ModalityName,
+    data: RealData,
+    work: Work = Path("work"),
+    out: Annotated[Path, typer.Option(help="Report to write (JSON).")] = Path("screening.json"),
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+) -> None:
+    """Judges synthetic records that were made elsewhere, with the same gate."""
+    kind = modality.load(modality_name)
+    settled = load_config(kind.section, kind.name, config or kind.presets[1], settings or (), seed=seed)
+    if out.exists():
+        raise UserError(f"--out {out} exists: choose another name")
+    _threads(settled)
+    with opened(work, modality=kind.name, config_digest=settled.digest()) as folder, bars(_console()) as progress:
+        outcome = parts.screen(kind, settled, data, candidates, out, folder, progress)
+    if outcome is Outcome.REFUSE:
+        raise ReleaseRefusedError(f"{outcome}: the reasons are in {out}")
+    print(f"{outcome}: the report is {out}")  # noqa: T201
+
+
+@app.command()
+def evaluate(
+    release: Annotated[Path, typer.Argument(help="A release folder.")],
+    data: RealData,
+    modality_name: ModalityName = "cxr",
+    work: Work = Path("work"),
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+) -> None:
+    """Attacks and evaluates a release against the cohort behind it."""
+    kind = modality.load(modality_name)
+    settled = load_config(kind.section, kind.name, config or kind.presets[1], settings or (), seed=seed)
+    _threads(settled)
+    with opened(work, modality=kind.name, config_digest=settled.digest()) as folder, bars(_console()) as progress:
+        found = parts.evaluate(kind, settled, release, data, folder, progress)
+    table = Table("metric", "value", "95% interval", "n", "better")
+    for estimate in (*found.attacks, *found.quality):
+        low, high = estimate.ci95
+        table.add_row(
+            estimate.metric, f"{estimate.value:.3f}", f"{low:.3f} to {high:.3f}", str(estimate.n), estimate.better
+        )
+    Console().print(table)
+
+
+@app.command(name="demo-cohort")
+def demo_cohort(
+    modality_name: ModalityName,
+    out: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.")],
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+) -> None:
+    """Writes the simulated cohort that `generate` uses when no --data is given."""
+    kind = modality.load(modality_name)
+    settled = load_config(kind.section, kind.name, config or kind.presets[0], settings or (), seed=seed)
+    with bars(_console()) as progress:
+        kind.write_demo_cohort(out, settled.modality, stage_seed(settled.seed, "demo"), progress)
+    print(f"wrote {out}")  # noqa: T201
+
+
+@app.callback(invoke_without_command=True)
+def _top(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    """Synthetic medical data that can leave the building: generated, screened against the real patients, sealed."""
+    if version:
+        print(__version__)  # noqa: T201
+        raise typer.Exit
+
+
+def _console() -> Console:
+    return Console(stderr=True)
+
+
+def _threads(config: RunConfig[Any]) -> None:
+    if config.threads:
+        os.environ["OMP_NUM_THREADS"] = str(config.threads)
+
+
+def _accepted(names: list[str] | tuple[str, ...]) -> tuple[Outcome, ...]:
+    choices = [outcome for outcome in Outcome if outcome not in {Outcome.PASS, Outcome.REFUSE}]
+    for name in names:
+        if name == Outcome.REFUSE:
+            raise UserError("--accept REFUSE: a refused generator cannot be released")
+        if name not in choices:
+            raise UserError(f"--accept {name}: give one of {', '.join(choices)}")
+    return tuple(Outcome(name) for name in names)
+
+
+def _formats(kind: Modality[Any, Any, Any], names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in kind.formats:
+            raise UserError(f"--format {name}: {kind.name} has {', '.join(kind.formats)}")
+    return tuple(dict.fromkeys((kind.formats[0], *names)))
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except SynthgenError as error:
+        print(f"synthgen: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("synthgen: interrupted; the same command resumes", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+
+
+def main() -> None:
+    """Entry point of the command ``synthgen``."""
+    with _one_line_errors():
+        app()

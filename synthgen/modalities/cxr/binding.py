@@ -1,0 +1,153 @@
+"""Chest X-rays as a modality: binds the generator, the filters and the evaluation, which do not know each other."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from synthgen.config import RunConfig, Section
+from synthgen.eval.cxr.config import EvaluationConfig
+from synthgen.eval.cxr.evaluate import evaluate
+from synthgen.generators.cxr.candidates import load_images
+from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
+from synthgen.generators.cxr.conditions import ConditionConfig, ConditionSampler, condition_sampler
+from synthgen.generators.cxr.config import GeneratorConfig
+from synthgen.generators.cxr.contact_sheet import contact_sheet
+from synthgen.generators.cxr.demo_cohort import DemoCohortConfig, write_demo_cohort
+from synthgen.generators.cxr.model_folder import model_digest, open_generator
+from synthgen.generators.cxr.read import read_imagefolder
+from synthgen.generators.cxr.sampler import CxrGenerator
+from synthgen.generators.cxr.training import fit_generator
+from synthgen.generators.cxr.write import write_dicom, write_imagefolder
+from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrReal, CxrSynthetic
+from synthgen.privacy_filters.cxr.config import IdentityConfig
+from synthgen.privacy_filters.cxr.filters import CxrFilters
+from synthgen.privacy_filters.cxr.identity import open_identity
+from synthgen.privacy_filters.cxr.identity_training import fit_identity
+from synthgen.privacy_filters.cxr.planted import planted_copies
+from synthgen.progress import Progress
+from synthgen.records import Cohort, JsonValue, Loaded, Planted
+from synthgen.report import DatasetFacts, Evaluation
+
+
+class CxrConfig(Section):
+    """The configuration's ``modality`` section for chest X-rays."""
+
+    demo: DemoCohortConfig = DemoCohortConfig()
+    cohort: CohortConfig = CohortConfig()
+    conditions: ConditionConfig = ConditionConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    identity: IdentityConfig = IdentityConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+class Cxr:
+    """See :class:`synthgen.modality.Modality`; every method hands on to the function that does the work."""
+
+    name = "cxr"
+    section = CxrConfig
+    presets = ("demo", "cpu")
+    formats = ("imagefolder", "dicom")
+
+    def write_demo_cohort(self, folder: Path, config: CxrConfig, seed: int, progress: Progress) -> None:
+        write_demo_cohort(folder, config.demo, seed, progress)
+
+    def load_cohort(
+        self, data: Path, config: CxrConfig, cache: Path, progress: Progress
+    ) -> Loaded[CxrImage, CxrCondition]:
+        return load_cohort(data, config.cohort, size=config.generator.size, cache=cache, progress=progress)
+
+    def load_candidates(self, folder: Path, config: CxrConfig, progress: Progress) -> list[tuple[str, CxrImage]]:
+        return load_images(folder, size=config.generator.size, progress=progress)
+
+    def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
+        fit_generator(train, config.generator, folder, seed=seed, progress=progress)
+
+    def fit_filters(
+        self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress
+    ) -> None:
+        fit_identity(train, config.identity, folder / "identity", seed=seed, progress=progress)
+
+    def model_digest(self, model: Path) -> str:
+        return model_digest(model)
+
+    def open_generator(self, model: Path, config: CxrConfig, rows: int) -> CxrGenerator:
+        return open_generator(model, config.generator.sampler, rows)
+
+    def open_filters(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path) -> CxrFilters:
+        identity = open_identity(folder / "identity")
+        return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train])
+
+    def planted(
+        self, records: Sequence[CxrReal], model: Path | None, config: RunConfig[CxrConfig], seed: int
+    ) -> Iterable[Planted[CxrImage]]:
+        if model is None:
+            return planted_copies(records, (), seed)
+        generator = self.open_generator(model, config.modality, config.slots.rows)
+        strength = config.gate.noised_strength
+
+        def decoded(originals: Sequence[CxrReal]) -> list[CxrImage]:
+            return generator.autoencoder_round_trip([r.payload for r in originals])
+
+        def denoised(originals: Sequence[CxrReal]) -> list[CxrImage]:
+            images, conditions = [r.payload for r in originals], [r.condition for r in originals]
+            return generator.noised_round_trip(images, conditions, strength=strength, seed=seed)
+
+        return planted_copies(records, (("autoencoder", decoded), ("noised_and_denoised", denoised)), seed)
+
+    def conditions(self, train: Sequence[CxrReal], config: CxrConfig) -> ConditionSampler:
+        return condition_sampler(train, config.conditions)
+
+    def condition_from(self, values: dict[str, JsonValue]) -> CxrCondition:
+        return CxrCondition.from_dict(values)
+
+    def encode(self, payload: CxrImage) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(payload).save(buffer, format="PNG", compress_level=6)
+        return buffer.getvalue()
+
+    def decode(self, content: bytes) -> CxrImage:
+        return np.asarray(Image.open(io.BytesIO(content)))
+
+    def evaluate(
+        self,
+        samples: Sequence[CxrSynthetic],
+        cohort: Cohort[CxrImage, CxrCondition],
+        config: CxrConfig,
+        seed: int,
+        progress: Progress,
+    ) -> Evaluation:
+        found = evaluate(samples=samples, cohort=cohort, config=config.evaluation, seed=seed, progress=progress)
+        return Evaluation(found.attacks, found.quality)
+
+    def write(
+        self,
+        folder: Path,
+        samples: Callable[[], Iterable[tuple[int, CxrSynthetic]]],
+        formats: Sequence[str],
+        seed: int,
+    ) -> DatasetFacts:
+        facts = write_imagefolder(folder, samples())
+        if "dicom" in formats:
+            write_dicom(folder, samples(), release_seed=seed)
+        return facts
+
+    def read_release(self, folder: Path) -> list[CxrSynthetic]:
+        return read_imagefolder(folder)
+
+    def preview(self, samples: Sequence[CxrSynthetic]) -> bytes:
+        return contact_sheet(samples)
+
+    def describe(self, config: CxrConfig) -> str:
+        g = config.generator
+        return (
+            f"Latent diffusion at {g.size} px (diffusers AutoencoderKL and UNet2DConditionModel), v-prediction, "
+            f"{g.sampler.kind} in {g.sampler.steps} steps, guidance {g.sampler.guidance:g}"
+        )
+
+
+CXR = Cxr()

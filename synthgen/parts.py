@@ -1,0 +1,113 @@
+"""Parts of the flow as commands of their own: fit a model, judge or evaluate what was made elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from synthgen.config import RunConfig, Section
+from synthgen.errors import UserError
+from synthgen.evaluate import far_from_all
+from synthgen.files import write_atomically
+from synthgen.fit import fit_filters
+from synthgen.modality import Modality
+from synthgen.pipeline import split_cohort
+from synthgen.privacy_filters.gate import Findings, claim, decide, judge_generator, share_nearer_to_train
+from synthgen.progress import Progress
+from synthgen.records import C
+from synthgen.report import Evaluation, Outcome, PrivacyReport, ScreeningFacts, to_json
+from synthgen.screen import check_patients, open_screen
+from synthgen.slots import stage_seed
+from synthgen.workfolder import Workfolder
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Section)
+
+
+def fit(
+    modality: Modality[T, C, M], config: RunConfig[M], data: Path, out: Path, work: Workfolder, progress: Progress
+) -> None:
+    """Fits a generator on the training part of a cohort into ``out``; resumes."""
+    _, cohort = split_cohort(modality, config, data, work, progress)
+    modality.fit(cohort.train, config.modality, out, stage_seed(config.seed, "model"), progress)
+
+
+def screen(
+    modality: Modality[T, C, M],
+    config: RunConfig[M],
+    data: Path,
+    candidates: Path,
+    out: Path,
+    work: Workfolder,
+    progress: Progress,
+) -> Outcome:
+    """Judges somebody else's records with the same gate; every record counts as a first attempt.
+
+    The coarse report goes to ``out``. Which records are kept stays in the work folder (``screen/kept.txt``): that a
+    record was rejected says that it is close to a patient. No attack is run, so the verdict is never PASS.
+    """
+    named = modality.load_candidates(candidates, config.modality, progress)
+    _, cohort = split_cohort(modality, config, data, work, progress)
+    check_patients(cohort, config.gate.alpha, ())
+    folder = fit_filters(modality, cohort, config, work.screen, progress)
+    opened = open_screen(modality, cohort, config, filters_folder=folder, model=None, progress=progress)
+    task = progress.task("screen", len(named), "record")
+    kept: list[str] = []
+    rows = config.slots.rows
+    for low in range(0, len(named), rows):
+        batch = named[low : low + rows]
+        for (name, _), verdicts in zip(batch, opened.gate([payload for _, payload in batch]), strict=True):
+            if all(verdict.keeps for verdict in verdicts):
+                kept.append(name)
+        task.advance(len(batch), f"{low + len(batch) - len(kept)} rejected")
+    write_atomically(folder / "kept.txt", "".join(f"{name}\n" for name in kept).encode())
+    payloads = [payload for _, payload in named]
+    share = share_nearer_to_train(
+        opened.gate.filters, payloads[:256], cohort.train, cohort.calibration, stage_seed(config.seed, "train_share")
+    )
+    rejected = len(named) - len(kept)
+    findings = Findings(
+        calibration=opened.gate.calibration,
+        calibrated_on_strangers=bool(cohort.calibration),
+        generator_test=judge_generator(opened.gate.calibration, len(named), rejected, share),
+        far_from_all=far_from_all(opened.gate, payloads[:256]),
+        planted=opened.planted,
+        screening=ScreeningFacts(len(named), len(named), rejected, 0),
+        attacks=(),
+        attack_limit=config.gate.attack_auc,
+        audited=False,
+    )
+    outcome, reasons = decide(findings)
+    report = PrivacyReport(
+        outcome=outcome,
+        reasons=reasons,
+        claim=claim(opened.gate.filters.names, opened.facts, opened.planted),
+        filters=opened.gate.filters.names,
+        calibration=opened.facts,
+        generator_test=findings.generator_test,
+        planted=opened.planted,
+        screening=findings.screening,
+        attacks=(),
+        attack_limit=findings.attack_limit,
+    )
+    write_atomically(out, (json.dumps(to_json(report), indent=2, sort_keys=True) + "\n").encode())
+    progress.say(f"{len(kept)} of {len(named)} records are kept; their names are in {folder / 'kept.txt'}")
+    return outcome
+
+
+def evaluate(
+    modality: Modality[T, C, M], config: RunConfig[M], release: Path, data: Path, work: Workfolder, progress: Progress
+) -> Evaluation:
+    """Attacks and evaluates a release against the cohort behind it; the estimates also go to ``evaluation.json``.
+
+    Raises:
+        UserError: if the folder is no release of this modality.
+    """
+    samples = modality.read_release(release)
+    if not samples:
+        raise UserError(f"the release {release} holds no sample")
+    _, cohort = split_cohort(modality, config, data, work, progress)
+    found = modality.evaluate(samples, cohort, config.modality, stage_seed(config.seed, "evaluation"), progress)
+    write_atomically(work.folder / "evaluation.json", (json.dumps(to_json(found), indent=2) + "\n").encode())
+    return found
