@@ -83,7 +83,7 @@ def nearest_neighbour_distance_ratio(
     """Mean of d₁/d₂ over S: distance to the nearest of T over that to the nearest other patient; 0 for a copy."""
     first, second, _ = _nearest_two(finite("synthetic", synthetic), finite("train", train), train_patients)
     ratios = np.divide(first, second, out=np.zeros(len(first)), where=second > 0)  # a copy of a twin is a copy
-    return mean("nndr", ratios, seed=seed, note=note)
+    return mean("nndr", ratios, seed=seed, bounded=True, note=note)
 
 
 def dcr_share(

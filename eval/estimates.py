@@ -42,8 +42,9 @@ def patient_counts(patients: int, seed: int, resamples: int = RESAMPLES) -> Floa
     """How often each patient is drawn in each resample: shape [resamples, patients]; rows sum to ``patients``."""
     if patients < 1:
         raise ValueError("a bootstrap needs at least one patient")
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(patients, np.full(patients, 1 / patients), size=resamples).astype(np.float64)
+    drawn = np.random.default_rng(seed).integers(patients, size=(resamples, patients))
+    flat = (drawn + patients * np.arange(resamples)[:, None]).ravel()
+    return np.bincount(flat, minlength=resamples * patients).reshape(resamples, patients).astype(np.float64)
 
 
 def patient_weights(patients: Sequence[str], seed: int, resamples: int = RESAMPLES) -> Floats:
@@ -101,16 +102,22 @@ def mean(
     seed: int = 0,
     better: str = "higher",
     note: str = "",
+    bounded: bool = False,
     resamples: int = RESAMPLES,
 ) -> Estimate:
-    """Mean of ``values`` [records]; the interval resamples ``patients`` (each record its own where None)."""
+    """Mean of ``values`` [records]; the interval resamples ``patients`` (each record its own where None).
+
+    ``bounded`` values lie in [0, 1]: where all of them are 0, or 1, the exact interval takes over.
+    """
     x = finite("values", values)
     owners = [str(i) for i in range(len(x))] if patients is None else patients
     if len(owners) != len(x) or len(x) == 0:
         raise ValueError("values and patients must have the same length, at least 1")
     weights = patient_weights(owners, seed, resamples)
     draws = weights @ x / weights.sum(axis=1)
-    return Estimate(metric, float(x.mean()), percentile_interval(draws), len(set(owners)), better, note)
+    n, value = len(set(owners)), float(x.mean())
+    interval = bounded_interval(value, draws, n) if bounded else percentile_interval(draws)
+    return Estimate(metric, value, interval, n, better, note)
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:
@@ -133,20 +140,24 @@ def _curve(positive: Floats, negative: Floats, wp: Floats, wn: Floats) -> tuple[
 
 def auc_draws(positive: Floats, negative: Floats, wp: Floats, wn: Floats) -> Floats:
     """P(positive > negative) + half P(equal) per resample. Weights [resamples, n]; NaN where a class is empty."""
-    up, un = _curve(positive, negative, wp, wn)
-    below = np.cumsum(un, axis=1) - 0.5 * un
-    total = up.sum(axis=1) * un.sum(axis=1)
-    wins = (up * below).sum(axis=1)
-    return ratio(wins, total)
+    wins = np.zeros(len(wp))
+    step = max(1, _BLOCK // max(1, len(negative)))
+    for start in range(0, len(positive), step):
+        p = positive[start : start + step, None]
+        order = (p > negative).astype(np.float64) + 0.5 * (p == negative)
+        wins += ((wp[:, start : start + step] @ order) * wn).sum(axis=1)
+    return ratio(wins, wp.sum(axis=1) * wn.sum(axis=1))
 
 
 def tpr_draws(positive: Floats, negative: Floats, wp: Floats, wn: Floats, fpr: float) -> Floats:
     """Per resample, the largest true positive rate of all thresholds whose false positive rate is at most ``fpr``."""
-    up, un = _curve(positive, negative, wp, wn)
-    tp, fp = np.cumsum(up[:, ::-1], axis=1), np.cumsum(un[:, ::-1], axis=1)
-    allowed = fp <= fpr * fp[:, -1:] + 1e-9
-    best = np.where(allowed, tp, 0.0).max(axis=1)
-    return ratio(best, np.where(fp[:, -1] > 0, tp[:, -1], 0.0))
+    order = np.argsort(-negative, kind="stable")
+    falsely = np.cumsum(wn[:, order], axis=1)
+    over = falsely > fpr * falsely[:, -1:] + 1e-9
+    # The first negative too many sets the bar, and its equals stay out with it; without one, everybody is in.
+    bar = np.where(over.any(axis=1), negative[order][over.argmax(axis=1)], -np.inf)
+    truly = (wp * (positive > bar[:, None])).sum(axis=1)
+    return ratio(truly, np.where(falsely[:, -1] > 0, wp.sum(axis=1), 0.0))
 
 
 def _ones(n: int) -> Floats:

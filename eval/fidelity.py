@@ -138,7 +138,10 @@ def precision_recall_density_coverage(
         ("density", in_real.sum(axis=0) / k, None),
         ("coverage", (between.min(axis=1) <= radius_r).astype(np.float64), real_patients),
     )
-    return tuple(mean(prefix + name, hits, owners, seed=seed, note=note) for name, hits, owners in judged)
+    return tuple(
+        mean(prefix + name, hits, owners, seed=seed, bounded=name != "density", note=note)
+        for name, hits, owners in judged
+    )
 
 
 def scales_for(size: int) -> int:

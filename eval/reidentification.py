@@ -174,12 +174,6 @@ def retrieval(embeddings: NDArray[np.generic], patients: Sequence[str], seed: in
     def per_patient(metric: str, values: list[float]) -> Estimate:
         own = np.bincount(owner, weights=values, minlength=len(names))[kept] / queries[kept]
         note = f"{len(owner)} queries among {len(x)} records; each patient counts once"
-        estimate = mean(metric, own, seed=seed, note=note)
-        return Estimate(metric, estimate.value, _widened(estimate), estimate.n, "higher", estimate.note)
+        return mean(metric, own, seed=seed, bounded=True, note=note)
 
     return (per_patient("retrieval_map_at_r", ap), per_patient("retrieval_p_at_1", hit))
-
-
-def _widened(estimate: Estimate) -> tuple[float, float]:
-    """The interval of a mean in [0, 1]; where every patient agrees, the exact one instead of one of no width."""
-    return bounded_interval(estimate.value, np.array(estimate.ci95), estimate.n)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from synthgen.eval.estimates import (
     Floats,
     NotMeasurableError,
     finite,
-    macro_auc,
     macro_auc_draws,
     patient_weights,
     percentile_interval,
@@ -45,17 +45,17 @@ def utility(
     seed: int = 0,
     note: str = "",
 ) -> tuple[Estimate, ...]:
-    """Macro AUC on the audit records of classifiers trained on synthetic, on real (of the same size) and on both.
+    """Macro AUC on the audit records of classifiers trained on synthetic, on real of the same size, on both.
 
     Args:
         labels: [n, L], the truth; ``names`` its columns. Labels with fewer than 5 positives or negatives are left out,
             and named in the note.
-        synthetic, real, both: [n, L], the scores of the three classifiers.
+        synthetic, real, both: [K, n, L], the scores of the three classifiers in each of K trainings.
 
     Returns:
         ``tstr_auc_macro``, ``trtr_auc_macro``, ``train_on_both_auc_macro``, ``tstr_gap`` (real − synthetic: points
         lost) and ``augmentation_gain`` (both − real: points won). The differences are paired: one resample of patients
-        serves both. The intervals hold for these trained classifiers; the chance of another training is not in them.
+        serves both. The variance between trainings is added to that of the patients; with K = 1 it is not known.
 
     Raises:
         NotMeasurableError: no label has enough of both classes.
@@ -63,24 +63,42 @@ def utility(
     columns, left_out = measurable_labels(labels, names)
     if len(columns) == 0:
         raise NotMeasurableError(f"no label has {LEAST} positives and {LEAST} negatives among the audit records")
-    parts = [note, "labels: " + ", ".join(names[i] for i in columns)]
+    trainings = len(synthetic)
+    parts = [note, f"{trainings} trainings" if trainings > 1 else "1 training: its chance is not in the interval"]
+    parts.append("labels: " + ", ".join(names[i] for i in columns))
     if left_out:
         parts.append(f"left out, fewer than {LEAST} of a class: " + ", ".join(left_out))
     text = "; ".join(part for part in parts if part)
-    truth = labels[:, columns]
-    s, r, b = (finite("scores", x)[:, columns] for x in (synthetic, real, both))
-    weights = patient_weights(patients, seed)
+    truth, n = labels[:, columns], len(set(patients))
+    weights = np.concatenate([np.ones((1, len(truth))), patient_weights(patients, seed)])  # row 0: the figure itself
+    s, r, b = (
+        np.stack([macro_auc_draws(scores[:, columns], truth, weights) for scores in finite("scores", x)])
+        for x in (synthetic, real, both)
+    )
 
-    def difference(metric: str, first: Floats, second: Floats, better: str) -> Estimate:
-        one = np.ones((1, len(truth)))
-        value = float((macro_auc_draws(first, truth, one) - macro_auc_draws(second, truth, one))[0])
-        draws = macro_auc_draws(first, truth, weights) - macro_auc_draws(second, truth, weights)
-        return Estimate(metric, value, percentile_interval(draws), len(set(patients)), better, text)
+    def figure(metric: str, draws: Floats, low: float, better: str) -> Estimate:
+        value = float(draws[:, 0].mean())
+        ends = _over_trainings(draws[:, 0], draws[:, 1:])
+        return Estimate(metric, value, (max(low, ends[0]), min(1.0, ends[1])), n, better, text)
 
     return (
-        macro_auc("tstr_auc_macro", s, truth, patients, seed=seed, note=text),
-        macro_auc("trtr_auc_macro", r, truth, patients, seed=seed, note=text),
-        macro_auc("train_on_both_auc_macro", b, truth, patients, seed=seed, note=text),
-        difference("tstr_gap", r, s, "lower"),
-        difference("augmentation_gain", b, r, "higher"),
+        figure("tstr_auc_macro", s, 0.0, "higher"),
+        figure("trtr_auc_macro", r, 0.0, "higher"),
+        figure("train_on_both_auc_macro", b, 0.0, "higher"),
+        figure("tstr_gap", r - s, -1.0, "lower"),
+        figure("augmentation_gain", b - r, -1.0, "higher"),
     )
+
+
+def _over_trainings(values: Floats, draws: Floats) -> tuple[float, float]:
+    """Interval of a mean over K trainings, values [K], draws [K, resamples]: patients' and trainings' variances add.
+
+    Student's t with Satterthwaite's degrees of freedom, K − 1 for the trainings and very many for the patients.
+    """
+    patients = float(np.nanvar(draws.mean(axis=0)))
+    trainings = float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0
+    if trainings == 0:
+        return percentile_interval(draws.mean(axis=0))
+    freedom = (len(values) - 1) * ((patients + trainings) / trainings) ** 2
+    half = float(stats.t.ppf(0.975, freedom)) * (patients + trainings) ** 0.5
+    return (float(values.mean()) - half, float(values.mean()) + half)

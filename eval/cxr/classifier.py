@@ -99,7 +99,7 @@ def _initialise(net: nn.Module, generator: torch.Generator) -> None:
 def train_classifier(
     images: Images, labels: Labels, config: EvaluationConfig, seed: int, progress: Progress, name: str
 ) -> Classifier:
-    """Binary cross-entropy per label, AdamW, cosine rate. Batches are drawn with replacement: any set size trains alike.
+    """Binary cross-entropy per label, AdamW, cosine rate. Batches are drawn with replacement, so any size trains alike.
 
     Args:
         images: [n, s, s], s a multiple of 16. labels: [n, L].
@@ -166,25 +166,43 @@ def tstr(
     there are fewer, all are used, and the note gives both sizes. Without a label to measure by there are no estimates.
     """
     names = sorted({label for c in (*real_train.conditions, *real_test.conditions) for label in c.labels})
-    rng = np.random.default_rng(seed)
-    rows = np.sort(rng.permutation(len(real_train))[: len(synthetic)])
     x_s, y_s = synthetic.images, label_matrix(synthetic.conditions, names)
-    x_r, y_r = real_train.images[rows], label_matrix([real_train.conditions[i] for i in rows], names)
-    on_synthetic = train_classifier(x_s, y_s, config, seed, progress, "synthetic")
-    on_real = train_classifier(x_r, y_r, config, seed, progress, "real")
-    on_both = train_classifier(np.concatenate([x_s, x_r]), np.concatenate([y_s, y_r]), config, seed, progress, "both")
+    runs = [_three(x_s, y_s, real_train, names, config, seed + k, progress) for k in range(config.classifier_repeats)]
+    used = min(len(real_train), len(synthetic))
     try:
+        scores = [np.stack([run[i].logits(real_test.images) for run in runs]) for i in range(3)]
         estimates = utility(
             label_matrix(real_test.conditions, names),
             names,
             real_test.patients,
-            synthetic=on_synthetic.logits(real_test.images),
-            real=on_real.logits(real_test.images),
-            both=on_both.logits(real_test.images),
+            synthetic=scores[0],
+            real=scores[1],
+            both=scores[2],
             seed=seed,
-            note=f"trained on {len(x_s)} synthetic, {len(x_r)} real images, {config.classifier_steps} steps",
+            note=f"trained on {len(x_s)} synthetic, {used} real images, {config.classifier_steps} steps",
         )
     except NotMeasurableError as error:
         progress.say(f"utility is not measured: {error}")
         estimates = ()
-    return Tstr(estimates, on_synthetic, on_real)
+    return Tstr(estimates, runs[0][0], runs[0][1])
+
+
+def _three(
+    images: Images,
+    labels: Labels,
+    real: LabelledImages,
+    names: Sequence[str],
+    config: EvaluationConfig,
+    seed: int,
+    progress: Progress,
+) -> tuple[Classifier, Classifier, Classifier]:
+    """One training each on synthetic images, on a fresh draw of as many real ones, and on both."""
+    rows = np.sort(np.random.default_rng(seed).permutation(len(real))[: len(images)])
+    x, y = real.images[rows], label_matrix([real.conditions[i] for i in rows], names)
+    sets = (
+        ("synthetic", images, labels),
+        ("real", x, y),
+        ("both", np.concatenate([images, x]), np.concatenate([labels, y])),
+    )
+    first, second, third = (train_classifier(a, b, config, seed, progress, name) for name, a, b in sets)
+    return first, second, third
