@@ -74,7 +74,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     table = data / plain.TABLE
     labels = _labels(table, data) if table.is_file() else None
     _refuse_absent(labels or {}, files)
-    chests, skipped = _chests(files, progress)
+    chests, skipped = _chests(files, config.unnamed_part == "keep", progress)
     if labels is not None:
         skipped["image without a row in the table"] += sum(path not in labels for path in chests)
         chests = {path: header for path, header in chests.items() if path in labels}
@@ -87,7 +87,10 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     ]
     silent = sum(header.silent for header in chests.values())
     if silent:
-        progress.say(f"{silent} DICOM files do not say which part of the body they show, and are taken for chests")
+        progress.say(
+            f"{silent} DICOM files do not say which part of the body they show, and are taken for chests; "
+            "cohort.unnamed_part=skip leaves them out"
+        )
     if labels is None:
         progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"')
     return Listing(
@@ -95,17 +98,20 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     )
 
 
-def _chests(files: tuple[Path, ...], progress: Progress) -> tuple[dict[Path, Header], Counter[str]]:
+def _chests(files: tuple[Path, ...], keep_silent: bool, progress: Progress) -> tuple[dict[Path, Header], Counter[str]]:
     """The headers of all frontal chest radiographs, each image once, and the reasons for the rest."""
     chests: dict[Path, Header] = {}
     skipped: Counter[str] = Counter()
     same_uid: defaultdict[str, list[Path]] = defaultdict(list)
     task = progress.task("read DICOM headers", total=len(files), unit="file")
     for path in files:
-        found = dicom_header.examine(dicom_pixels.read(path, header_only=True))
+        with dicom_pixels.opened(path, header_only=True) as dataset:
+            found = dicom_header.examine(dataset)
         task.advance()
         if isinstance(found, str):
             skipped[found] += 1
+        elif found.silent and not keep_silent:
+            skipped["header that does not say which part of the body it shows"] += 1
         elif any(_same_bytes(path, other) for other in same_uid[found.instance_uid]):
             skipped["copy of another file"] += 1
         else:
@@ -176,4 +182,5 @@ def salt_in(cache: Path) -> bytes:
 
 def pseudonym(salt: bytes, issuer: str, patient_id: str) -> str:
     """HMAC-SHA-256 of who issued the number and the number, 96 bits in hex: the same patient, and no way back."""
-    return hmac.new(salt, f"{issuer}\0{patient_id}".encode(), hashlib.sha256).hexdigest()[:24]
+    message = f"{len(issuer)}:{issuer}{patient_id}".encode("utf-8", "surrogatepass")
+    return hmac.new(salt, message, hashlib.sha256).hexdigest()[:24]

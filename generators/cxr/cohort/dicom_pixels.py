@@ -6,54 +6,60 @@ DICOM PS3.3 C.7.6.3.1, C.11.1, C.11.2; padding: C.7.5.1.1.2.
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom.pixels import apply_modality_lut, apply_voi, pixel_array
 
-from synthgen.errors import MissingExtraError, UserError
+from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import dicom_header, pixels
 from synthgen.modalities.cxr.types import CxrImage
-
-try:
-    import pydicom
-    from pydicom.pixels import apply_modality_lut, apply_voi, pixel_array
-except ImportError as error:
-    raise MissingExtraError("reading DICOM files", "cxr") from error
 
 _CLIPPED: Final = 0.98
 """A window that drives more of the image than this to black or white was not made for it."""
 
 
-def measure(path: Path) -> tuple[int, int]:
-    """Width and height in pixels, from the header alone. Raises UserError where they cannot be a radiograph's."""
-    dataset = read(path, header_only=True)
-    return pixels.check_size(path.name, dicom_header.number(dataset, "Columns"), dicom_header.number(dataset, "Rows"))
-
-
-def read(path: Path, *, header_only: bool) -> Any:
+@contextlib.contextmanager
+def opened(path: Path, *, header_only: bool) -> Iterator[Any]:
     """A pydicom Dataset, with the elements of the header that are needed, or with all.
 
+    Elements are parsed when they are first looked at, and pixels when they are asked for: whatever fails within the
+    context means that the file is damaged. pydicom's warnings are not shown, because they quote patients' data.
+
     Raises:
-        UserError: the file is empty, cut short, or no DICOM.
+        UserError: the file is empty, cut short, damaged, or no DICOM.
     """
-    if path.stat().st_size == 0:
-        raise UserError(f"{path.name} is an empty file (0 bytes)")
     try:
-        with pydicom.config.disable_value_validation():  # its warnings would quote patients' data
+        with warnings.catch_warnings(record=True), pydicom.config.disable_value_validation():
+            if path.stat().st_size == 0:
+                raise UserError(f"{path.name} is an empty file (0 bytes)")
             dataset = pydicom.dcmread(
                 path,
                 force=True,  # old files lack the preamble
                 stop_before_pixels=header_only,
                 specific_tags=list(dicom_header.TAGS) if header_only else None,
             )
-    except Exception as error:  # of many kinds, for damaged files
+            if "SOPClassUID" not in dataset:
+                raise UserError(f"{path.name} is no DICOM file, or a damaged one: copy it again from its source")
+            yield dataset
+    except UserError:
+        raise
+    except Exception as error:  # pydicom and the decoders raise anything for damaged files
         raise UserError(f"{path.name} is a damaged DICOM file: copy it again from its source") from error
-    if "SOPClassUID" not in dataset:
-        raise UserError(f"{path.name} is no DICOM file, or a damaged one: copy it again from its source")
-    return dataset
+
+
+def measure(path: Path) -> tuple[int, int]:
+    """Width and height in pixels, from the header alone. Raises UserError where they cannot be a radiograph's."""
+    with opened(path, header_only=True) as dataset:
+        width, height = (dicom_header.number(dataset, keyword) for keyword in ("Columns", "Rows"))
+        return pixels.check_size(path.name, width, height)
 
 
 def decode(path: Path, size: int) -> CxrImage:
@@ -63,18 +69,14 @@ def decode(path: Path, size: int) -> CxrImage:
         UserError: the pixels cannot be decoded, or all are the same.
     """
     measure(path)
-    dataset = read(path, header_only=False)
-    try:
-        with pydicom.config.disable_value_validation():
-            stored = pixel_array(dataset)
-            if stored.ndim == 3:
-                return pixels.square(Image.fromarray(stored.astype(np.uint8)).convert("L"), size, path.name)
-            shown = _shown(stored, dataset)
-    except UserError:
-        raise
-    except Exception as error:  # third-party decoders raise anything
-        raise UserError(f"the pixels of {path.name} cannot be decoded: copy it again from its source") from error
-    return pixels.square(Image.fromarray(shown), size, path.name)
+    with opened(path, header_only=False) as dataset:
+        stored = pixel_array(dataset)
+        if stored.ndim == 3:
+            levels = pixels.stretch(stored.astype(np.float32), 0, 2 ** int(dataset.BitsStored) - 1)
+            shown = Image.fromarray(levels.astype(np.uint8)).convert("L")
+        else:
+            shown = Image.fromarray(_shown(stored, dataset))
+    return pixels.square(shown, size, path.name)
 
 
 def _shown(stored: NDArray[Any], dataset: Any) -> NDArray[np.float32]:

@@ -68,7 +68,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
             age=None if too_old else cells.age(row["Patient Age"], row.where),
         )
         # 00000061 and 61 are one patient.
-        file = images.pop(name, folders[0] / name)
+        file = images.pop(name, folders[0] / Path(name).name)
         entries.append(Entry(patient.lstrip("0") or "0", name, condition, file, row.where))
     if typing_errors:
         progress.say(f"{typing_errors} ages above {cells.OLDEST} in {found[0].name} are taken as unknown")

@@ -21,6 +21,9 @@ class CohortConfig(Section):
     findings: tuple[str, ...] = Field(
         (), description="The findings to keep; empty keeps all. Images with only other findings are left out."
     )
+    unnamed_part: Literal["keep", "skip"] = Field(
+        "keep", description="A DICOM radiograph whose header does not say which part of the body it shows."
+    )
     absent: Literal["error", "skip"] = Field(
         "error", description="An image that the table names and the folder lacks: an error, or left out and counted."
     )

@@ -53,7 +53,7 @@ def pixels(
     digest = _digest(listing, sizes, size)
     target = cache / f"pixels-{size}px-{digest[:32]}.npy"
     shape = (len(listing.entries), size, size)
-    if target.exists():
+    with contextlib.suppress(OSError, ValueError):  # absent, or damaged
         stored = np.load(target, mmap_mode="r")
         if stored.shape == shape and stored.dtype == np.uint8:
             return np.asarray(stored)
