@@ -51,6 +51,17 @@ def test_passes(tmp_path: Path) -> None:
     assert_public(tmp_path, [*FORBIDDEN, "000017.png", "12345", "and", "", "–"])
 
 
+def test_reads_the_header_of_dicom(tmp_path: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    data = pydicom.dcmread(pydicom.data.get_testdata_file("CT_small.dcm"))
+    data.PatientID, data.PatientComments = "SYNTHETIC-000000", "copy of P-00123"
+    data.remove_private_tags()
+    data.save_as(tmp_path / "000000.dcm")
+    assert_public(tmp_path, ["P-99999"])
+    with pytest.raises(ReleaseRefusedError, match="patient"):
+        assert_public(tmp_path, FORBIDDEN)
+
+
 def test_refuses_what_it_cannot_read(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"\0")
     with pytest.raises(ReleaseRefusedError, match="cannot read"):
