@@ -162,7 +162,7 @@ class _State:
             group["lr"] = rate
         loss = _loss(self.networks, images, data.attributes[first + second], config)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.networks.parameters(), 5.0)
         self.optimiser.step()
         self.step += 1
@@ -184,7 +184,7 @@ class _State:
 
     def restore(self, path: Path, run: str, folder: Path) -> None:
         try:
-            with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+            with safe_open(path, framework="pt") as file:
                 about = file.metadata() or {}
             tensors = load_file(path)
         except (OSError, SafetensorError) as error:
