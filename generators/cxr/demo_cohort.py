@@ -100,7 +100,7 @@ def _patient(folder: Path, patient_id: str, index: int, config: DemoCohortConfig
     findings: frozenset[str] = frozenset()
     age, rows = patient.age, []
     for number in range(visits):
-        findings = _findings(rng, patient, config, None if number == 0 else findings)
+        findings = draw_findings(rng, patient, config, None if number == 0 else findings)
         ill = len(findings & {"Edema", "Effusion", "Consolidation", "Pneumothorax"}) > 0
         view: View = "AP" if rng.random() < config.share_ap * (1.3 if ill else 0.7) else "PA"
         condition = CxrCondition(findings=tuple(sorted(findings)), view=view, sex=patient.sex, age=min(age, 120))
@@ -112,7 +112,7 @@ def _patient(folder: Path, patient_id: str, index: int, config: DemoCohortConfig
     return rows
 
 
-def _findings(
+def draw_findings(
     rng: np.random.Generator, patient: Patient, config: DemoCohortConfig, before: frozenset[str] | None
 ) -> frozenset[str]:
     """Findings of a visit, given those of the visit before. Hyperinflation and fluid of the heart seldom meet."""

@@ -50,7 +50,7 @@ class Lesions:
         heart: factor on the heart's width.
         inflation: of emphysema, 0 to about 1.
         collapse: rise of each dome, cm, with a band of collapsed lung above it.
-        effusion: height of the fluid above each costophrenic angle, cm.
+        effusion: height of the fluid beyond three quarters of each dome's, cm: the angle is filled at the least.
         edema: 0 to 1.
         pneumothorax: width of each side's rim of air at the apex, cm.
         consolidation: side, centre (shares of width and height), half axes (cm) and density, or None.
@@ -91,11 +91,11 @@ def sample_lesions(patient: Patient, visit: Visit, findings: tuple[str, ...]) ->
 
     heart = now.uniform(1.30, 1.50)
     inflation = own.uniform(0.75, 1.15) + now.normal(0, 0.05)
-    collapse = sides(one_side(0.15), 1.6, 3.2, "Atelectasis")
+    collapse = sides(one_side(0.15), 2.0, 3.6, "Atelectasis")
     band_tilt = float(own.uniform(-0.25, 0.25))
-    effusion = sides(one_side(0.35), 4.6, 10.0, "Effusion")
+    effusion = sides(one_side(0.35), 2.2, 6.5, "Effusion")
     edema = now.uniform(0.55, 1.0)
-    pneumothorax = sides(one_side(0.0), 2.0, 4.5, "Pneumothorax")
+    pneumothorax = sides(one_side(0.0), 2.4, 5.0, "Pneumothorax")
     lobe = int(own.integers(4))
     consolidation = (
         lobe % 2,
@@ -111,7 +111,7 @@ def sample_lesions(patient: Patient, visit: Visit, findings: tuple[str, ...]) ->
             int(own.integers(2)),
             float(own.uniform(0.45, 0.78)),
             float(own.uniform(0.18, 0.72)),
-            float(own.uniform(1.15, 1.9) * grown),
+            float(own.uniform(1.3, 2.1) * grown),
         )
         for _ in range(int(own.integers(1, 3)))
     )
@@ -183,7 +183,8 @@ def apply(lung: Lung, thorax: Thorax, lesions: Lesions, hilum_y: float) -> Chang
     if lesions.pneumothorax[s] > 0:
         outside, line = _rim(lung, thorax, lesions.pneumothorax[s])
         free, air = air * outside, air * (1 - outside)
-        fluid = fluid * (1 - outside)
+        # The lung that has shrunk is denser by what it lost in volume.
+        fluid = np.maximum(fluid, np.float32(0.02 * lesions.pneumothorax[s])) * (1 - outside)
         tissue = tissue * (1 - outside) + line
     return Changed(air=air, free=free, tissue=tissue * (air + free > 0.5), fluid=fluid)
 
@@ -195,10 +196,11 @@ def _spot(lung: Lung, thorax: Thorax, across: float, down: float) -> tuple[float
 
 def _effusion(lung: Lung, thorax: Thorax, height: float) -> Array:
     """Share of the path that is fluid: a level that climbs towards the wall, the meniscus."""
+    height += 0.75 * thorax.dome_height[lung.side]
     floor = thorax.dome[lung.side] + thorax.dome_height[lung.side]
     inward = np.clip((lung.lateral - lung.across) / lung.lateral, 0, 1)
     rim = inward - np.float32(0.42)
-    climb = np.float32(0.42 * height) * (1 - np.exp(-inward * 6)) - np.float32(0.5) * rim * rim
+    climb = np.float32(0.34 * height) * (1 - np.exp(-inward * 6)) - np.float32(0.5) * rim * rim
     surface = np.float32(floor - height) + climb
     return ramp(lung.y - surface + np.float32(0.5), 2.2)
 
@@ -237,7 +239,7 @@ def _bands(lung: Lung, thorax: Thorax, lesions: Lesions, s: int) -> Array:
         dx = lung.across - np.float32(x0)
         dy = lung.y - np.float32(y0) - np.float32(tilt) * dx - np.float32(0.02) * dx * dx
         ends = np.clip(1.25 - np.abs(dx) / np.float32(half), 0, 1)
-        out += np.float32(2.7) * np.exp(-((dy / np.float32(thick)) ** 2)) * ramp(ends, 0.6)
+        out += np.float32(3.2) * np.exp(-((dy / np.float32(thick)) ** 2)) * ramp(ends, 0.6)
     base = ramp(lung.y - np.float32(thorax.dome[s] - 3.2), 3.4)
     crowded: Array = base * np.float32(2.2) * np.minimum(lung.air * np.float32(0.12), 1)
     return out + crowded
@@ -248,7 +250,7 @@ def _nodule(lung: Lung, thorax: Thorax, nodule: Nodule) -> Array:
     r2 = ((lung.across - np.float32(x0)) ** 2 + (lung.y - np.float32(y0)) ** 2) / np.float32(nodule.radius**2)
     inside = np.maximum(1 - r2, 0)
     # A little softer at the rim than a ball: masses are lobed and grow into the lung.
-    out: Array = np.float32(2.5 * nodule.radius) * inside / np.sqrt(inside + np.float32(0.12))
+    out: Array = np.float32(2.9 * nodule.radius) * inside / np.sqrt(inside + np.float32(0.12))
     return out
 
 

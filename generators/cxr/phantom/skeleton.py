@@ -27,7 +27,7 @@ def ribs(patient: Patient, visit: Visit, thorax: Thorax, density: float) -> list
         density: sample points per cm.
     """
     samples = int(24 * density)
-    around = max(10, int(2.2 * density))
+    around = max(10, int(3.2 * density))
     t = np.linspace(0, 1, samples)
     flare = 1 - 0.06 * visit.inspiration
     side = np.array(_SIDES)[:, None, None]
