@@ -234,8 +234,8 @@ def share_nearer_to_train(
 
 
 def attack_succeeds(attack: Estimate, limit: float) -> bool:
-    """True when the lower end of the attack's 95% interval lies above ``limit``."""
-    return attack.ci95[0] > limit
+    """True when an AUC's 95% interval lies above ``limit`` as a whole. Other figures of an attack decide nothing."""
+    return attack.metric.endswith("_auc") and attack.ci95[0] > limit
 
 
 @dataclass(frozen=True)
@@ -323,11 +323,14 @@ def claim(filters: Sequence[str], facts: CalibrationFacts, planted: Sequence[Pla
     held_out = facts.patients_calibration or facts.patients_train
     return (
         f"Under filters {', '.join(filters)}, every released record scores farther from all {facts.patients_train} "
-        f"training patients than the {_ordinal(facts.k)} closest of {held_out} held-out patients; planted-copy miss rate "
-        f"≤ {worst:.1%} (95%) for the listed perturbations ({names}); this is screening, not DP and not anonymity."
+        f"training patients than the {_ordinal(facts.k)} of {held_out} held-out "
+        f"patients; planted-copy miss rate ≤ {worst:.1%} (95%) for the listed perturbations ({names}); this is screening, "
+        "not DP and not anonymity."
     )
 
 
 def _ordinal(k: int) -> str:
+    if k == 1:
+        return "closest"
     suffix = "th" if 10 <= k % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(k % 10, "th")
-    return f"{k}{suffix}"
+    return f"{k}{suffix} closest"

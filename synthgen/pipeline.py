@@ -125,7 +125,6 @@ def run(
     )
     provenance = Provenance(
         synthgen_version=__version__,
-        seed=config.seed,
         preset=plan.preset,
         config_digest=config.digest(),
         model_digest=model_digest,

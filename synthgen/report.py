@@ -145,7 +145,7 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class Provenance:
-    """How the release came to be, as far as it may be public.
+    """How the release came to be, as far as it may be public. Not the seed: with the model it would give the rejects.
 
     Attributes:
         config_digest, model_digest: hex digests; they identify, they do not disclose.
@@ -153,7 +153,6 @@ class Provenance:
     """
 
     synthgen_version: str
-    seed: int
     preset: str
     config_digest: str
     model_digest: str

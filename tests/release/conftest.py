@@ -91,7 +91,6 @@ def sheet() -> bytes:
 _REPORT = ReleaseReport(
     provenance=Provenance(
         synthgen_version="0.1.0",
-        seed=0,
         preset="demo",
         config_digest="c0ffee" * 8,
         model_digest="deadbeef" * 8,

@@ -1,0 +1,73 @@
+"""Exact search, grouped by patient, against a plain loop; and the floor that keeps twins from masking a copy."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthgen.privacy_filters.nearest import PatientIndex, chord, local_scale
+
+
+def unit(rng: np.random.Generator, n: int, d: int = 8) -> np.ndarray:
+    x = rng.normal(size=(n, d)).astype(np.float32)
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+@given(n=st.integers(2, 30), people=st.integers(2, 8), k=st.integers(1, 9), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_nearest_patients_as_in_a_plain_loop(n: int, people: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, patients = unit(rng, n), [f"p{i}" for i in rng.integers(people, size=n)]
+    index = PatientIndex.build(vectors, patients)
+    queries = unit(rng, 5)
+    exclude = [f"p{i}" for i in rng.integers(people, size=5)]
+    numbers, cosines = index.nearest(queries, k, exclude)
+    for row, query in enumerate(queries):
+        best: dict[str, float] = {}
+        for vector, patient in zip(vectors, patients, strict=True):
+            if patient != exclude[row]:
+                best[patient] = max(best.get(patient, -2.0), float(vector @ query))
+        wanted = sorted(best.values(), reverse=True)[:k]
+        got = [float(c) for c in cosines[row] if np.isfinite(c)]
+        assert got == pytest.approx(wanted, abs=1e-5)
+        for number, cosine in zip(numbers[row], cosines[row], strict=True):
+            if np.isfinite(cosine):
+                assert best[index.patients[number]] == pytest.approx(float(cosine), abs=1e-5)
+
+
+def test_a_patients_own_records_do_not_crowd_out_other_patients() -> None:
+    """One patient with many records must not fill the list of neighbours."""
+    rng = np.random.default_rng(0)
+    base = unit(rng, 1)
+    crowd = base + 0.01 * rng.normal(size=(50, 8)).astype(np.float32)
+    crowd /= np.linalg.norm(crowd, axis=1, keepdims=True)
+    others = unit(rng, 3)
+    index = PatientIndex.build(np.concatenate([crowd, others]), ["a"] * 50 + ["b", "c", "d"])
+    numbers, _ = index.nearest(base, k=4)
+    assert {index.patients[i] for i in numbers[0]} == {"a", "b", "c", "d"}
+
+
+def test_chord_is_the_euclidean_distance() -> None:
+    rng = np.random.default_rng(1)
+    a, b = unit(rng, 10), unit(rng, 10)
+    assert chord((a * b).sum(axis=1)) == pytest.approx(np.linalg.norm(a - b, axis=1), abs=1e-5)
+    assert chord(np.array([1.0000001], dtype=np.float32))[0] == 0.0
+
+
+def test_a_twin_does_not_mask_a_copy() -> None:
+    """Without the floor a copy of somebody with a twin would score d / tiny: far."""
+    others = np.array([0.001, 0.9, 1.0, 1.1, 1.2])
+    scale = local_scale(others)
+    assert scale[0] == pytest.approx(0.5 * 1.0)
+    assert 0.01 / scale[0] < 0.05 < 0.01 / others[0]
+
+
+def test_patients_without_neighbours_take_the_median() -> None:
+    assert local_scale(np.array([np.inf, 1.0, 3.0]))[0] == pytest.approx(2.0)
+    assert (local_scale(np.array([np.inf, np.nan])) > 0).all()
+    assert (local_scale(np.zeros(3)) > 0).all()
+
+
+def test_rows_and_patients_must_agree() -> None:
+    with pytest.raises(ValueError, match="one patient per row"):
+        PatientIndex.build(np.zeros((2, 3), np.float32), ["a"])
