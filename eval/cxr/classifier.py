@@ -106,7 +106,8 @@ def train_classifier(
     """
     generator = torch.Generator().manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net = FindingsNet(labels.shape[1], config.width)
+    with torch.random.fork_rng(devices=()):  # constructors draw weights of their own, from the global state
+        net = FindingsNet(labels.shape[1], config.width)
     _initialise(net, generator)
     net.to(device).train()
     x = torch.from_numpy(standardised(images)).float().unsqueeze(1)
