@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from synthgen.generators.cxr.config import AugmentationConfig
 
+DRAWS = 6
+"""How many uniform draws of -1 to 1 one image takes."""
 
-def augment(pixels: Tensor, config: AugmentationConfig, rng: np.random.Generator) -> Tensor:
-    """Rotates, shifts, scales and re-exposes each of pixels [B, 1, S, S] (-1 to 1) by its own draw; never flips."""
-    draw = torch.from_numpy(rng.uniform(-1, 1, (len(pixels), 6)).astype(np.float32)).to(pixels.device)
+
+def augment(pixels: Tensor, config: AugmentationConfig, draws: Tensor) -> Tensor:
+    """Rotates, scales, shifts and re-exposes each of pixels [B, 1, S, S] (-1 to 1) by its own draws; never flips.
+
+    Args:
+        draws: [B, DRAWS], -1 to 1: rotation, scale, shift across and down, contrast, brightness.
+    """
+    draw = draws.to(pixels.device, torch.float32)
     angle, scale = draw[:, 0] * math.radians(config.rotation), 1 + draw[:, 1] * config.scale
     cos, sin = angle.cos() * scale, angle.sin() * scale
     shift = 2 * config.shift * draw[:, 2:4]  # a side is 2 long in the grid's coordinates

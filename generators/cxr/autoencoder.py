@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -52,7 +50,9 @@ def _pretrained(name: str, size: int) -> AutoencoderKL:
             "give a folder, or a hub name while there is a network"
         ) from error
     if vae.config.in_channels not in (1, 3) or vae.config.out_channels != vae.config.in_channels:
-        raise UserError(f"autoencoder.pretrained: {name!r} must take 1 or 3 channels, it takes {vae.config.in_channels}")
+        raise UserError(
+            f"autoencoder.pretrained: {name!r} must take 1 or 3 channels, it takes {vae.config.in_channels}"
+        )
     if size % downsampling(vae):
         raise UserError(f"size ({size}) must be a multiple of {downsampling(vae)} for the autoencoder {name!r}")
     vae.register_to_config(_name_or_path="")  # a private path must not travel with the model
@@ -62,6 +62,12 @@ def _pretrained(name: str, size: int) -> AutoencoderKL:
 def downsampling(vae: AutoencoderKL) -> int:
     """How many pixels of an image stand behind one pixel of its latent, along a side."""
     return int(2 ** (len(vae.config.block_out_channels) - 1))
+
+
+def latent_shape(vae: AutoencoderKL, size: int) -> tuple[int, int, int]:
+    """Channels, height and width of the latent of an image of side ``size``."""
+    side = size // downsampling(vae)
+    return (int(vae.config.latent_channels), side, side)
 
 
 def to_tensor(images: NDArray[np.uint8]) -> Tensor:
@@ -82,8 +88,9 @@ def for_model(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
 
 def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
     """Normalised latents [B, C, S/f, S/f] of pixels [B, 1, S, S] in -1 to 1: the posterior's mean, shifted, scaled."""
-    mean: Tensor = vae.encode(for_model(vae, pixels)).latent_dist.mean
-    return (mean - (vae.config.shift_factor or 0.0)) * vae.config.scaling_factor
+    mean = vae.encode(for_model(vae, pixels)).latent_dist.mean
+    latents: Tensor = (mean - (vae.config.shift_factor or 0.0)) * vae.config.scaling_factor
+    return latents
 
 
 def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
@@ -108,7 +115,8 @@ class AutoencoderLoss(nn.Module):
         loss = F.l1_loss(gray, target)
         loss = loss + self._config.laplacian * laplacian_loss(gray, target)
         loss = loss + self._config.frequency * focal_frequency_loss(gray, target)
-        return loss + self._config.kl * posterior.kl().mean()
+        total: Tensor = loss + self._config.kl * posterior.kl().mean()
+        return total
 
 
 def laplacian_loss(a: Tensor, b: Tensor, levels: int = 3) -> Tensor:
@@ -143,14 +151,15 @@ def focal_frequency_loss(a: Tensor, b: Tensor) -> Tensor:
         distance = torch.fft.rfft2((a - b).float(), norm="ortho").abs().square()
         weight = distance.detach().sqrt()
         weight = weight / weight.amax(dim=(-2, -1), keepdim=True).clamp_min(1e-12)
-        return (weight * distance).mean()
+        loss: Tensor = (weight * distance).mean()
+        return loss
 
 
 def normalise_latents(vae: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
     """Gives the latents zero mean and unit variance per channel, so that one noise schedule fits all channels.
 
-    The statistics [C] of the training latents are folded into the 1 x 1 convolutions around the latent, which leaves the
-    reconstruction as it was; an autoencoder without those convolutions gets scalar shift and scaling factors instead.
+    The statistics [C] of the training latents are folded into the 1 x 1 convolutions around the latent, which leaves
+    the reconstruction as it was; an autoencoder without those convolutions gets scalar shift and scaling factors.
     """
     if vae.quant_conv is None or vae.post_quant_conv is None:
         total = (std.square() + (mean - mean.mean()).square()).mean().sqrt()
@@ -165,8 +174,3 @@ def normalise_latents(vae: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
         into.bias[:channels] = (into.bias[:channels] - mean) / std
         into.bias[channels:] -= 2 * std.log()  # the log-variance shrinks with the mean
     vae.register_to_config(shift_factor=0.0, scaling_factor=1.0)
-
-
-def save_autoencoder(vae: AutoencoderKL, folder: Path) -> None:
-    """Writes ``vae`` as a diffusers folder in safetensors."""
-    vae.save_pretrained(folder, safe_serialization=True)

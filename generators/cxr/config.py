@@ -13,13 +13,18 @@ class AutoencoderConfig(Section):
     """The autoencoder between images and latents: its shape, its loss and its training."""
 
     pretrained: str = Field("", description="Hub name or folder of an AutoencoderKL to start from; empty: from scratch")
-    channels: tuple[int, ...] = Field((16, 32, 64), min_length=2, max_length=6, description="Width of each resolution")
+    channels: tuple[int, ...] = Field(
+        (16, 32, 64, 64),
+        min_length=2,
+        max_length=6,
+        description="Width of each resolution; the latent has the last one",
+    )
     layers: int = Field(1, ge=1, le=4, description="Residual blocks per resolution")
-    latent_channels: int = Field(4, ge=1, le=32, description="Channels of a latent")
-    groups: int = Field(8, ge=1, le=32, description="Groups of the group normalisation; divides every width")
+    latent_channels: int = Field(8, ge=1, le=32, description="Channels of a latent")
+    groups: int = Field(4, ge=1, le=32, description="Groups of the group normalisation; divides every width")
     steps: int = Field(900, ge=0, description="Training steps; 0 only with a pretrained autoencoder")
-    batch: int = Field(8, ge=1, le=4096, description="Images per step, over all processes")
-    learning_rate: float = Field(1e-3, gt=0, le=1e-1, description="Peak learning rate of AdamW")
+    batch: int = Field(4, ge=1, le=4096, description="Images per step, over all processes")
+    learning_rate: float = Field(7e-4, gt=0, le=1e-1, description="Peak learning rate of AdamW")
     laplacian: float = Field(1.0, ge=0, le=100, description="Weight of the Laplacian-pyramid term")
     frequency: float = Field(0.05, ge=0, le=100, description="Weight of the focal frequency term")
     kl: float = Field(1e-6, ge=0, le=1, description="Weight of the Kullback-Leibler term")
@@ -28,15 +33,31 @@ class AutoencoderConfig(Section):
     def _consistent(self) -> Self:
         if any(width % self.groups for width in self.channels):
             raise ValueError(f"groups ({self.groups}) must divide every one of channels {self.channels}")
+        if not self.pretrained and not self._fits_transform_code():
+            raise ValueError(
+                f"channels {self.channels} with {self.groups} groups are too narrow for {self.latent_channels} latent "
+                "channels: use fewer groups, fewer latent channels or wider channels"
+            )
         if self.steps == 0 and not self.pretrained:
             raise ValueError("steps must be > 0 unless pretrained names an autoencoder")
         return self
+
+    def _fits_transform_code(self) -> bool:
+        """Room for the linear code that the training starts from (see transform_coding)."""
+        widths, below = self.channels, len(self.channels) - 2
+        wide = (
+            all(width >= 4**level for level, width in enumerate(widths[:-1])) and widths[below] >= self.latent_channels
+        )
+        pairs = self.groups * ((widths[-1] // self.groups - 2) // 2)
+        return wide and widths[0] // self.groups >= 4 and pairs >= self.latent_channels
 
 
 class DenoiserConfig(Section):
     """The class-conditional denoiser of the latents and its training."""
 
-    channels: tuple[int, ...] = Field((64, 128, 128), min_length=1, max_length=6, description="Width of each resolution")
+    channels: tuple[int, ...] = Field(
+        (64, 128, 128), min_length=1, max_length=6, description="Width of each resolution"
+    )
     attention_levels: int = Field(2, ge=0, le=6, description="How many of the coarsest resolutions have self-attention")
     layers: int = Field(2, ge=1, le=4, description="Residual blocks per resolution")
     groups: int = Field(16, ge=1, le=32, description="Groups of the group normalisation; divides every width")

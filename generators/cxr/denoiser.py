@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import torch
 from diffusers import DPMSolverMultistepScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from synthgen.generators.cxr.config import DenoiserConfig
 
 
-def build_denoiser(config: DenoiserConfig, *, latent_size: int, latent_channels: int, width: int) -> UNet2DConditionModel:
+def build_denoiser(
+    config: DenoiserConfig, *, latent_size: int, latent_channels: int, width: int
+) -> UNet2DConditionModel:
     """A new denoiser of latents [B, latent_channels, latent_size, latent_size], conditioned on vectors [B, width].
 
     The condition is projected and added to the time embedding, which scales and shifts every residual block
@@ -87,4 +88,5 @@ class DenoiserLoss(nn.Module):
         error = (predicted.float() - (alpha * noise - sigma * latents)).square().mean(dim=(1, 2, 3))
         snr = self.alphas_cumprod[timesteps] / (1 - self.alphas_cumprod[timesteps])
         weight = (snr.clamp(max=self._min_snr) + 1) / (snr + 1)
-        return (weight * error).mean()
+        loss: Tensor = (weight * error).mean()
+        return loss

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from synthgen.errors import UserError
+from synthgen.modalities.cxr.types import CxrImage
 
 
 @contextmanager
@@ -21,7 +26,8 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror or error}; free space or choose another folder") from error
+        reason = error.strerror or error
+        raise UserError(f"cannot write to {folder}: {reason}; free space or choose another folder") from error
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -49,6 +55,18 @@ def new_folder(path: Path) -> Iterator[Path]:
                 _sync(file)
         shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
+
+
+def write_grid(path: Path, images: Sequence[CxrImage], columns: int) -> None:
+    """Writes equally sized ``images`` as one PNG, row by row."""
+    size, rows = images[0].shape[0], -(-len(images) // columns)
+    sheet = np.zeros((rows * size, columns * size), np.uint8)
+    for i, image in enumerate(images):
+        y, x = divmod(i, columns)
+        sheet[y * size : (y + 1) * size, x * size : (x + 1) * size] = image
+    buffer = BytesIO()
+    Image.fromarray(sheet).save(buffer, format="PNG")
+    write_file(path, buffer.getvalue())
 
 
 def _sync(path: Path) -> None:

@@ -1,10 +1,10 @@
 """The model folder: a diffusers folder in safetensors that a stranger can open with diffusers alone.
 
-    vae/ unet/ scheduler/   as diffusers' save_pretrained writes them (unet/ holds the moving average of the weights)
-    condition.json          the places of the condition vector, the image's size, the sampler's defaults
-    synthgen.json           modality, format version, digests; written last: a folder without it is not finished
-    README.md               the lines by which a stranger draws images
-    checkpoints/ samples/   private: the state of an unfinished training, grids of samples; not part of the model
+vae/ unet/ scheduler/   as diffusers' save_pretrained writes them (unet/ holds the moving average of the weights)
+condition.json          the places of the condition vector, the image's size, the sampler's defaults
+synthgen.json           modality, format version, digests; written last: a folder without it is not finished
+README.md               the lines by which a stranger draws images
+checkpoints/ samples/   private: the state of an unfinished training, grids of samples; not part of the model
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
 
 from synthgen.errors import UserError
@@ -59,6 +60,11 @@ def finish_folder(folder: Path, card: Card, sampler: SamplerConfig) -> None:
     _write_json(folder / "synthgen.json", about)
 
 
+def has_weights(part: Path) -> bool:
+    """True where a diffusers part lies whole in ``part``."""
+    return (part / "config.json").is_file() and any(part.glob("*.safetensors"))
+
+
 def is_finished(folder: Path) -> bool:
     """True where ``folder`` holds a model that was trained to its end."""
     return (folder / "synthgen.json").is_file()
@@ -89,7 +95,7 @@ def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> Cx
         scheduler = DPMSolverMultistepScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{folder}: a part of the model cannot be read; fit it again or copy it again") from error
-    device = _device()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     vae, unet = vae.eval().requires_grad_(False).to(device), unet.eval().requires_grad_(False).to(device)
     return CxrGenerator(vae, unet, scheduler, encoding, sampler, rows, size)
 
@@ -119,9 +125,8 @@ def check_folder(folder: Path) -> None:
     if not (folder / "condition.json").is_file():
         raise UserError(f"{folder} lacks condition.json; fit the model again or copy it again")
     for part in PARTS:
-        config = "scheduler_config.json" if part == "scheduler" else "config.json"
-        weights = part == "scheduler" or any((folder / part).glob("*.safetensors"))
-        if not (folder / part / config).is_file() or not weights:
+        scheduler = folder / part / "scheduler_config.json"
+        if not (scheduler.is_file() if part == "scheduler" else has_weights(folder / part)):
             raise UserError(f"{folder} lacks {part}/; fit the model again or copy it again")
 
 
@@ -135,12 +140,6 @@ def model_digest(folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _write_json(path: Path, value: Mapping[str, JsonValue]) -> None:
@@ -157,9 +156,10 @@ def _read_json(path: Path) -> dict[str, JsonValue]:
     return value
 
 
-_SNIPPET = '''import json, torch
+_SNIPPET = """import json, torch
 from pathlib import Path
 from PIL import Image
+import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
 
 folder = Path("model")
@@ -178,7 +178,7 @@ with torch.inference_mode():
         v, v0 = unet(torch.cat([latent] * 2), t, None, class_labels=torch.cat([condition, null])).sample.chunk(2)
         latent = scheduler.step(v0 + about["guidance"] * (v - v0), t, latent).prev_sample
     pixels = vae.decode(latent / vae.config.scaling_factor + vae.config.shift_factor).sample.mean(1)
-Image.fromarray(((pixels[0] + 1) * 127.5).round().clamp(0, 255).byte().numpy()).save("radiograph.png")'''
+Image.fromarray(((pixels[0] + 1) * 127.5).round().clamp(0, 255).byte().numpy()).save("radiograph.png")"""
 
 
 def _readme(card: Card) -> str:
@@ -193,8 +193,8 @@ Class-conditional latent diffusion. `vae/`, `unet/` and `scheduler/` open with d
 ```
 
 `condition.json` names every place of the condition vector: findings are 0 or 1; an unknown view, sex or age stays at 0;
-an age needs `age:known` = 1 and `age:scaled` = (years - {AGE_CENTRE:.0f}) / {AGE_SCALE:.0f}; the unconditional vector has
-only `unconditional` = 1.
+an age needs `age:known` = 1 and `age:scaled` = (years - {AGE_CENTRE:.0f}) / {AGE_SCALE:.0f}; the unconditional vector
+has only `unconditional` = 1.
 
 What these lines draw is **unscreened**. The model was trained on radiographs of patients and may have memorised some:
 only `synthgen generate` holds each image against them before release. `checkpoints/` and `samples/`, where they are

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
-from synthgen.generators.cxr.autoencoder import decode, downsampling, encode, to_images, to_tensor
+from synthgen.generators.cxr.autoencoder import decode, encode, latent_shape, to_images, to_tensor
 from synthgen.generators.cxr.conditioning import Encoding
 from synthgen.generators.cxr.config import SamplerConfig
 from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrSynthetic
 from synthgen.records import Request, Synthetic
 
-Solver = DPMSolverMultistepScheduler | DDIMScheduler
+
+class Solver(Protocol):
+    """What is used of a diffusers scheduler, after ``set_timesteps``."""
+
+    timesteps: Tensor
+
+    def step(self, model_output: Tensor, timestep: Tensor, sample: Tensor) -> SchedulerOutput: ...
 
 
 def solver_of(scheduler: DPMSolverMultistepScheduler, config: SamplerConfig, device: torch.device) -> Solver:
     """The saved scheduler with the solver and the steps of ``config``, ready for one pass."""
+    solver: DPMSolverMultistepScheduler | DDIMScheduler
     if config.kind == "ddim":  # Song et al. 2021, eq. 12 with eta = 0
         solver = DDIMScheduler.from_config(scheduler.config, clip_sample=False)
     else:
         solver = DPMSolverMultistepScheduler.from_config(scheduler.config)
     solver.set_timesteps(config.steps, device=device)
-    return solver
+    return cast(Solver, solver)
 
 
 def noise_of(seed: int | tuple[int, ...], shape: Sequence[int]) -> Tensor:
@@ -72,8 +81,9 @@ class CxrGenerator:
     """A fitted generator of chest radiographs.
 
     Attributes:
-        rows: shape of every batch. Request j is computed in row j mod ``rows``, and missing rows are padding, so that the
-            rounding of a sample does not depend on how many others are asked for; None computes exactly what is asked.
+        rows: shape of every batch. Request j is computed in row j mod ``rows``, and missing rows are padding, so that
+            the rounding of a sample does not depend on how many others are asked for; None computes exactly what is
+            asked, in one batch.
         size: side of the images, pixels.
     """
 
@@ -93,8 +103,7 @@ class CxrGenerator:
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """Shape of one latent: channels, height, width."""
-        side = self.size // downsampling(self.vae)
-        return (int(self.vae.config.latent_channels), side, side)
+        return latent_shape(self.vae, self.size)
 
     def __call__(self, requests: Sequence[Request[CxrCondition]]) -> list[CxrSynthetic]:
         """One radiograph per request.
@@ -129,8 +138,8 @@ class CxrGenerator:
         """``images`` noised and denoised under ``conditions`` (SDEdit, Meng et al. 2022).
 
         Args:
-            strength: share of the noise schedule that is run, in (0, 1]: near 0 returns the autoencoder's copy, 1 starts
-                from noise alone.
+            strength: share of the noise schedule that is run, in (0, 1]: near 0 returns the autoencoder's copy, 1
+                starts from noise alone.
             seed: image i takes the noise of (seed, i).
         """
         if not 0 < strength <= 1:

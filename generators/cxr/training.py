@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from io import BytesIO
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,34 +13,52 @@ import torch
 from accelerate import Accelerator
 from diffusers import AutoencoderKL
 from diffusers.training_utils import EMAModel
-from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from synthgen.errors import UserError
-from synthgen.generators.cxr.augmentation import augment
+from synthgen.generators.cxr.augmentation import DRAWS, augment
 from synthgen.generators.cxr.autoencoder import (
     AutoencoderLoss,
     build_autoencoder,
     decode,
-    downsampling,
     encode,
+    latent_shape,
     normalise_latents,
     to_images,
-    to_tensor,
 )
 from synthgen.generators.cxr.conditioning import Encoding
 from synthgen.generators.cxr.config import GeneratorConfig
 from synthgen.generators.cxr.denoiser import DenoiserLoss, build_denoiser, build_scheduler
-from synthgen.generators.cxr.files import write_file
-from synthgen.generators.cxr.model_folder import Card, finish_folder, is_finished, save_part
-from synthgen.generators.cxr.optimise import Schedule, batch_indices, has_weights, optimise
+from synthgen.generators.cxr.files import write_file, write_grid
+from synthgen.generators.cxr.model_folder import Card, finish_folder, has_weights, is_finished, save_part
+from synthgen.generators.cxr.optimise import Schedule, batch_indices, optimise
 from synthgen.generators.cxr.sampler import denoise, noise_of, solver_of
-from synthgen.modalities.cxr.types import CxrImage, CxrReal
+from synthgen.generators.cxr.training_images import latents_of, pixels_of
+from synthgen.generators.cxr.transform_coding import start_as_transform_code
+from synthgen.modalities.cxr.types import CxrReal
 from synthgen.progress import Progress
 
-_AUTOENCODER, _LATENTS, _DENOISER = 1, 2, 3  # streams of random numbers, beside the seed
-_ENCODE_BATCH = 16
+_AUTOENCODER, _COPIES, _DENOISER, _CODE = 1, 2, 3, 4  # streams of random numbers, beside the seed
+_AUTOENCODER_DECAY = 0.99
+_GRID = 16
+_CODE_PIXELS = 2**21  # enough for the statistics of patches, little enough for any memory
+
+
+@dataclass(frozen=True)
+class _Run:
+    accelerator: Accelerator
+    train: Sequence[CxrReal]
+    config: GeneratorConfig
+    folder: Path
+    seed: int
+    progress: Progress
+
+    def share(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        """This process's rows of a batch, on its device. Every process draws the whole batch, so that the draws do not
+        depend on how many processes there are.
+        """
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        return tuple(tensor[rank::processes].to(self.accelerator.device) for tensor in batch)
 
 
 def fit_generator(
@@ -48,23 +66,32 @@ def fit_generator(
 ) -> None:
     """Trains a generator on ``train`` and writes it to ``folder`` (see model_folder). Resumes what was begun there.
 
-    Images of another side than ``config.size`` are resampled. Runs on one CPU, one GPU, or as many processes as
-    ``accelerate launch`` starts; the batch, its noise and its augmentation are functions of (seed, step) alone.
+    Images of another side than ``config.size`` are resampled. Runs on a CPU, a GPU, or as many processes as
+    ``accelerate launch`` starts; the order of the batches, their noise and their augmentation are functions of
+    (seed, step) alone. A training that was killed at any time and is run again ends, on a CPU, with the very weights of
+    one that was not.
 
     Raises:
-        UserError: no images; a folder that holds another training; a pretrained autoencoder that cannot be had; a write
-            that the system refuses.
+        UserError: no images; a folder that holds another training; a pretrained autoencoder that cannot be had; a batch
+            smaller than the number of processes; a write that the system refuses.
     """
     if not train:
         raise UserError("the training split is empty: the generator needs images to train on")
     accelerator = Accelerator(mixed_precision="bf16" if config.mixed_precision and _has_bf16() else "no")
-    _claim(folder, _run_digest(train, config, seed), accelerator)
+    if min(config.autoencoder.batch, config.denoiser.batch) < accelerator.num_processes:
+        raise UserError(f"a batch must have at least one image for each of {accelerator.num_processes} processes")
+    run = _Run(accelerator, train, config, folder, seed, progress)
+    _claim(run)
     if is_finished(folder):
         progress.say(f"model found in {folder}: nothing to train")
         return
+    if not has_weights(folder / "vae"):
+        _fit_autoencoder(run)
+    vae = AutoencoderKL.from_pretrained(folder / "vae", use_safetensors=True, local_files_only=True)
+    vae = vae.eval().requires_grad_(False).to(accelerator.device, memory_format=torch.channels_last)
     encoding = Encoding.of(record.condition for record in train)
-    vae = _fit_autoencoder(accelerator, train, config, folder, seed=seed, progress=progress)
-    _fit_denoiser(accelerator, vae, train, encoding, config, folder, seed=seed, progress=progress)
+    if not has_weights(folder / "unet"):
+        _fit_denoiser(run, vae, encoding)
     if accelerator.is_main_process:
         save_part(build_scheduler(config.denoiser), folder / "scheduler")
         finish_folder(folder, Card(encoding, config.size, _config_digest(config, seed)), config.sampler)
@@ -73,145 +100,111 @@ def fit_generator(
     accelerator.wait_for_everyone()
 
 
-def _fit_autoencoder(
-    accelerator: Accelerator,
-    train: Sequence[CxrReal],
-    config: GeneratorConfig,
-    folder: Path,
-    *,
-    seed: int,
-    progress: Progress,
-) -> AutoencoderKL:
-    """The trained autoencoder, its latents normalised; read back from ``folder`` when an earlier run finished it."""
-    chosen = config.autoencoder
-    if not has_weights(folder / "vae"):
-        torch.manual_seed(seed)
-        vae = build_autoencoder(chosen, config.size)
-        loss = AutoencoderLoss(vae, chosen)
-        side = config.size // downsampling(vae)
-
-        def batch_of(step: int) -> tuple[Tensor, ...]:
-            mine = _share(accelerator, chosen.batch)
-            rows = batch_indices(len(train), chosen.batch, step, seed=seed)[mine]
-            rng = np.random.default_rng([seed, _AUTOENCODER, step, accelerator.process_index])
-            pixels = augment(_pixels(train, rows, config.size), config.augmentation, rng)
-            noise = torch.from_numpy(
-                rng.standard_normal((len(rows), vae.config.latent_channels, side, side), np.float32)
-            )
-            return pixels.to(accelerator.device), noise.to(accelerator.device)
-
-        schedule = _schedule(config, chosen.steps, chosen.batch, chosen.learning_rate, 0.99)
-        optimise(
-            accelerator,
-            loss,
-            batch_of,
-            schedule,
-            name="train autoencoder",
-            checkpoint=folder / "checkpoints" / "autoencoder.safetensors",
-            progress=progress,
-        )
-        latents = _encode_all(vae, train, config, copies=1, seed=seed)
-        normalise_latents(vae, latents.mean((0, 2, 3)), latents.std((0, 2, 3)).clamp_min(1e-4))
-        if accelerator.is_main_process:
-            save_part(vae.cpu(), folder / "vae")
-            rows = np.arange(min(8, len(train)))
-            with torch.inference_mode():
-                pixels = _pixels(train, rows, config.size)
-                pairs = to_images(pixels) + to_images(decode(vae, encode(vae, pixels)))
-            _write_grid(folder / "samples" / "autoencoder.png", pairs, columns=len(rows))
-        accelerator.wait_for_everyone()
-    vae = AutoencoderKL.from_pretrained(folder / "vae", use_safetensors=True, local_files_only=True)
-    return vae.eval().requires_grad_(False).to(accelerator.device)
-
-
-def _fit_denoiser(
-    accelerator: Accelerator,
-    vae: AutoencoderKL,
-    train: Sequence[CxrReal],
-    encoding: Encoding,
-    config: GeneratorConfig,
-    folder: Path,
-    *,
-    seed: int,
-    progress: Progress,
-) -> None:
-    """Trains the denoiser on cached latents and writes the moving average of its weights."""
-    chosen = config.denoiser
-    copies = config.augmentation.copies
-    latents = _encode_all(vae, train, config, copies=copies, seed=seed).half()
-    vectors = encoding.encode([record.condition for record in train])
-    torch.manual_seed(seed + 1)
-    unet = build_denoiser(
-        chosen, latent_size=latents.shape[-1], latent_channels=latents.shape[1], width=encoding.width
-    )
-    scheduler = build_scheduler(chosen)
-    loss = DenoiserLoss(unet, scheduler.alphas_cumprod, chosen.min_snr)
+def _fit_autoencoder(run: _Run) -> None:
+    """Trains the autoencoder, normalises its latents, and writes it with a picture of originals above copies."""
+    config = run.config.autoencoder
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        vae = build_autoencoder(config, run.config.size)
+    if not config.pretrained:
+        count = max(8, _CODE_PIXELS // run.config.size**2)
+        some = np.random.default_rng([run.seed, _CODE]).permutation(len(run.train))[:count]
+        start_as_transform_code(vae, pixels_of(run.train, some, run.config.size))
+    shape = latent_shape(vae, run.config.size)
 
     def batch_of(step: int) -> tuple[Tensor, ...]:
-        mine = _share(accelerator, chosen.batch)
-        rows = batch_indices(len(train), chosen.batch, step, seed=seed + 1)[mine]
-        rng = np.random.default_rng([seed, _DENOISER, step, accelerator.process_index])
-        clean = latents[torch.from_numpy(rng.integers(copies, size=len(rows)) * len(train) + rows)].float()
-        noise = torch.from_numpy(rng.standard_normal(clean.shape, np.float32))
-        # One timestep per stratum of the schedule: the same marginal, less variance of the loss.
-        strata = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
-        timesteps = torch.from_numpy((strata * chosen.train_timesteps).astype(np.int64))
-        conditions = encoding.drop(
-            vectors[rows], rng, whole=chosen.condition_dropout, field=chosen.field_dropout
-        )
-        batch = (clean, noise, timesteps, torch.from_numpy(conditions))
-        return tuple(tensor.to(accelerator.device) for tensor in batch)
+        rng = np.random.default_rng([run.seed, _AUTOENCODER, step])
+        rows = batch_indices(len(run.train), config.batch, step, seed=run.seed)
+        draws = torch.from_numpy(rng.uniform(-1, 1, (len(rows), DRAWS)))
+        noise = torch.from_numpy(rng.standard_normal((len(rows), *shape), np.float32))
+        places, draws, noise = run.share(torch.from_numpy(rows), draws, noise)
+        pixels = pixels_of(run.train, places.cpu().numpy(), run.config.size).to(noise.device)
+        return augment(pixels, run.config.augmentation, draws), noise
 
     optimise(
-        accelerator,
-        loss,
+        run.accelerator,
+        AutoencoderLoss(vae, config),
         batch_of,
-        _schedule(config, chosen.steps, chosen.batch, chosen.learning_rate, chosen.ema_decay),
-        name="train denoiser",
-        checkpoint=folder / "checkpoints" / "denoiser.safetensors",
-        progress=progress,
-        after_step=_grids(vae, loss, encoding, train, config, folder / "samples", seed=seed),
+        _schedule(run.config, config.steps, config.batch, config.learning_rate, _AUTOENCODER_DECAY),
+        name="train autoencoder",
+        checkpoint=run.folder / "checkpoints" / "autoencoder.safetensors",
+        progress=run.progress,
     )
-    if accelerator.is_main_process:
-        save_part(unet.cpu(), folder / "unet")
+    latents = latents_of(vae, run.train, run.config.augmentation, run.config.size, copies=1, seed=(run.seed, _COPIES))
+    normalise_latents(vae, latents.mean((0, 2, 3)), latents.std((0, 2, 3)).clamp_min(1e-4))
+    if run.accelerator.is_main_process:
+        shown = np.arange(min(_GRID // 2, len(run.train)))
+        with torch.inference_mode():
+            pixels = pixels_of(run.train, shown, run.config.size)
+            copies = decode(vae, encode(vae, pixels.to(vae.device)))
+        write_grid(run.folder / "samples" / "autoencoder.png", to_images(pixels) + to_images(copies), len(shown))
+        save_part(vae, run.folder / "vae")
+    run.accelerator.wait_for_everyone()
 
 
-def _grids(
-    vae: AutoencoderKL,
-    loss: DenoiserLoss,
-    encoding: Encoding,
-    train: Sequence[CxrReal],
-    config: GeneratorConfig,
-    folder: Path,
-    *,
-    seed: int,
-) -> Callable[[int, EMAModel], None]:
-    """What draws a grid of samples from the moving average every ``sample_every`` steps."""
-    places = np.linspace(0, len(train) - 1, min(16, len(train))).astype(int)
-    conditions = torch.from_numpy(encoding.encode([train[i].condition for i in places]))
+def _fit_denoiser(run: _Run, vae: AutoencoderKL, encoding: Encoding) -> None:
+    """Trains the denoiser on cached latents and writes the moving average of its weights."""
+    config, augmentation = run.config.denoiser, run.config.augmentation
+    n, copies = len(run.train), augmentation.copies
+    cached = latents_of(vae, run.train, augmentation, run.config.size, copies=copies, seed=(run.seed, _COPIES)).half()
+    vectors = encoding.encode([record.condition for record in run.train])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        unet = build_denoiser(
+            config, latent_size=cached.shape[-1], latent_channels=cached.shape[1], width=encoding.width
+        )
+    loss = DenoiserLoss(unet, build_scheduler(config).alphas_cumprod, config.min_snr)
+
+    def batch_of(step: int) -> tuple[Tensor, ...]:
+        rng = np.random.default_rng([run.seed, _DENOISER, step])
+        rows = batch_indices(n, config.batch, step, seed=run.seed)
+        latents = cached[torch.from_numpy(rng.integers(copies, size=len(rows)) * n + rows)].float()
+        noise = torch.from_numpy(rng.standard_normal(latents.shape, np.float32))
+        # One timestep from each stratum of the schedule: the same marginal as independent ones, a steadier loss.
+        strata = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
+        timesteps = torch.from_numpy((strata * config.train_timesteps).astype(np.int64))
+        kept = encoding.drop(vectors[rows], rng, whole=config.condition_dropout, field=config.field_dropout)
+        return run.share(latents, noise, timesteps, torch.from_numpy(kept))
 
     def after_step(step: int, ema: EMAModel) -> None:
-        if step % config.sample_every and step != config.denoiser.steps:
-            return
-        device = loss.alphas_cumprod.device
-        parameters = [p for p in loss.parameters() if p.requires_grad]
-        ema.store(parameters)
-        ema.copy_to(parameters)
-        loss.unet.eval()
-        with torch.inference_mode():
-            side = config.size // downsampling(vae)
-            noise = torch.stack([noise_of((seed, j), (vae.config.latent_channels, side, side)) for j in range(len(places))])
-            null = torch.from_numpy(encoding.null(len(places))).to(device)
-            solver = solver_of(build_scheduler(config.denoiser), config.sampler, device)
-            latents = denoise(
-                loss.unet, solver, noise.to(device), conditions.to(device), null, config.sampler.guidance
-            )
-            images = to_images(decode(vae, latents))
-        loss.unet.train()
-        ema.restore(parameters)
-        _write_grid(folder / f"step-{step:06d}.png", images, columns=4)
+        if step % run.config.sample_every == 0 or step == config.steps:
+            _sample_grid(run, vae, loss, ema, encoding, run.folder / "samples" / f"step-{step:06d}.png")
 
-    return after_step
+    optimise(
+        run.accelerator,
+        loss,
+        batch_of,
+        _schedule(run.config, config.steps, config.batch, config.learning_rate, config.ema_decay),
+        name="train denoiser",
+        checkpoint=run.folder / "checkpoints" / "denoiser.safetensors",
+        progress=run.progress,
+        after_step=after_step,
+    )
+    if run.accelerator.is_main_process:
+        save_part(unet, run.folder / "unet")
+    run.accelerator.wait_for_everyone()
+
+
+def _sample_grid(
+    run: _Run, vae: AutoencoderKL, loss: DenoiserLoss, ema: EMAModel, encoding: Encoding, path: Path
+) -> None:
+    """Draws samples from the moving average, under conditions from all over the training set, from fixed noise."""
+    shown = np.linspace(0, len(run.train) - 1, min(_GRID, len(run.train))).astype(int)
+    conditions = torch.from_numpy(encoding.encode([run.train[i].condition for i in shown])).to(vae.device)
+    null = torch.from_numpy(encoding.null(len(shown))).to(vae.device)
+    shape = latent_shape(vae, run.config.size)
+    noise = torch.stack([noise_of((run.seed, j), shape) for j in range(len(shown))]).to(vae.device)
+    solver = solver_of(build_scheduler(run.config.denoiser), run.config.sampler, vae.device)
+    parameters = list(loss.parameters())
+    ema.store(parameters)
+    ema.copy_to(parameters)
+    loss.eval()
+    with torch.inference_mode():
+        latents = denoise(loss.unet, solver, noise, conditions, null, run.config.sampler.guidance)
+        images = to_images(decode(vae, latents))
+    loss.train()
+    ema.restore(parameters)
+    write_grid(path, images, 4)
 
 
 def _schedule(config: GeneratorConfig, steps: int, batch: int, learning_rate: float, ema_decay: float) -> Schedule:
@@ -227,54 +220,6 @@ def _schedule(config: GeneratorConfig, steps: int, batch: int, learning_rate: fl
     )
 
 
-def _share(accelerator: Accelerator, batch: int) -> slice:
-    """The rows of a batch that this process computes."""
-    if batch < accelerator.num_processes:
-        raise UserError(f"a batch of {batch} cannot be shared by {accelerator.num_processes} processes")
-    return slice(accelerator.process_index, None, accelerator.num_processes)
-
-
-def _pixels(train: Sequence[CxrReal], rows: NDArray[np.int64], size: int) -> Tensor:
-    """The images of ``rows``, [B, 1, size, size], -1 to 1."""
-    return to_tensor(np.stack([_resized(train[i].payload, size) for i in rows]))
-
-
-def _resized(image: CxrImage, size: int) -> CxrImage:
-    if image.shape == (size, size):
-        return image
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
-
-
-def _encode_all(
-    vae: AutoencoderKL, train: Sequence[CxrReal], config: GeneratorConfig, *, copies: int, seed: int
-) -> Tensor:
-    """Latents of every image and of its augmented copies, [copies * N, C, h, w]; copy k of image i stands at k * N + i."""
-    device = next(vae.parameters()).device
-    out = []
-    with torch.inference_mode():
-        for copy in range(copies):
-            for start in range(0, len(train), _ENCODE_BATCH):
-                rows = np.arange(start, min(start + _ENCODE_BATCH, len(train)))
-                pixels = _pixels(train, rows, config.size)
-                if copy:
-                    rng = np.random.default_rng([seed, _LATENTS, copy, start])
-                    pixels = augment(pixels, config.augmentation, rng)
-                out.append(encode(vae, pixels.to(device)).cpu())
-    return torch.cat(out).clone()
-
-
-def _write_grid(path: Path, images: Sequence[CxrImage], columns: int) -> None:
-    size = images[0].shape[0]
-    rows = -(-len(images) // columns)
-    sheet = np.zeros((rows * size, columns * size), np.uint8)
-    for i, image in enumerate(images):
-        y, x = divmod(i, columns)
-        sheet[y * size : (y + 1) * size, x * size : (x + 1) * size] = image
-    buffer = BytesIO()
-    Image.fromarray(sheet).save(buffer, format="PNG")
-    write_file(path, buffer.getvalue())
-
-
 def _has_bf16() -> bool:
     return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
 
@@ -283,24 +228,25 @@ def _config_digest(config: GeneratorConfig, seed: int) -> str:
     return hashlib.blake2b(f"{config.model_dump_json()}|{seed}".encode(), digest_size=16).hexdigest()
 
 
-def _run_digest(train: Sequence[CxrReal], config: GeneratorConfig, seed: int) -> str:
+def _run_digest(run: _Run) -> str:
     """Identifies a training: its settings, its seed and its records. Private, because it depends on the images."""
-    digest = hashlib.blake2b(_config_digest(config, seed).encode(), digest_size=16)
-    for record in train:
+    digest = hashlib.blake2b(_config_digest(run.config, run.seed).encode(), digest_size=16)
+    for record in run.train:
         digest.update(json.dumps([record.record, record.condition.as_dict()]).encode())
         digest.update(np.ascontiguousarray(record.payload).tobytes())
     return digest.hexdigest()
 
 
-def _claim(folder: Path, digest: str, accelerator: Accelerator) -> None:
-    """Marks ``folder`` as this training's, or refuses one that is another's."""
+def _claim(run: _Run) -> None:
+    """Marks the folder as this training's, or refuses one that is another's."""
+    folder, digest = run.folder, _run_digest(run)
     mark = folder / "checkpoints" / "run.json"
     if mark.is_file():
         if json.loads(mark.read_text(encoding="utf-8")).get("digest") != digest:
-            raise UserError(f"{folder} holds a training with other settings or images; choose another folder or remove it")
-    elif folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder} is not empty and was not made by this training; choose another folder")
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process and not mark.is_file():
+            raise UserError(f"{folder} holds a training with other settings or images: choose another folder")
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is not empty and was not made by this training: choose another folder")
+    run.accelerator.wait_for_everyone()
+    if run.accelerator.is_main_process and not mark.is_file():
         write_file(mark, json.dumps({"digest": digest}).encode())
-    accelerator.wait_for_everyone()
+    run.accelerator.wait_for_everyone()
