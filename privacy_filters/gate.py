@@ -5,7 +5,7 @@ The steps are pure functions over scores. The one thing that a modality brings i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -136,21 +136,12 @@ def rate(metric: str, successes: int, n: int, *, better: str, note: str = "") ->
     return Estimate(metric, successes / n, (low, high), n, better, note)
 
 
-def plant(gate: Gate[T], planted: Iterable[Planted[T]]) -> tuple[PlantedResult, ...]:
+def plant(gate: Gate[T], planted: Iterable[Planted[T]]) -> Iterator[PlantedResult]:
     """Puts planted copies through the gate and counts, per perturbation, what it catches."""
-    results = []
     for copies in planted:
         caught = int(gate.calibration.rejects(gate.filters.scores(copies.payloads)).sum())
-        results.append(
-            PlantedResult(
-                perturbation=copies.perturbation,
-                domain=copies.domain,
-                planted=len(copies.payloads),
-                caught=caught,
-                miss_upper95=miss_upper(len(copies.payloads), caught),
-            )
-        )
-    return tuple(results)
+        count = len(copies.payloads)
+        yield PlantedResult(copies.perturbation, copies.domain, count, caught, miss_upper(count, caught))
 
 
 def plant_returning(gate: Gate[T], held_out: Sequence[Real[T, C]], seed: int) -> PlantedResult | None:
@@ -297,6 +288,8 @@ def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
             f"{found.screening.exhausted} of {found.screening.slots} slots found no sample that the gate keeps "
             "within their attempts"
         )
+    if found.audited and not found.attacks:
+        doubt.append("no attack could be measured: too few samples or audit patients")
     if refuse:
         return Outcome.REFUSE, tuple(refuse + doubt)
     if not found.calibration.attained:

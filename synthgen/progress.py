@@ -24,8 +24,8 @@ class Task(Protocol):
 class Progress(Protocol):
     """Where long work reports to."""
 
-    def task(self, name: str, total: int, unit: str, done: int = 0) -> Task:
-        """Opens a bar of ``total`` units, named in the singular (``"step"``); ``done`` of them were done earlier."""
+    def task(self, name: str, total: int | None, unit: str, done: int = 0) -> Task:
+        """Opens a bar of ``total`` units (None: unknown), named in the singular; ``done`` of them were done earlier."""
         ...
 
     def say(self, line: str) -> None:
@@ -41,7 +41,7 @@ class _SilentTask:
 class Silent:
     """Reports nowhere: for tests and library use."""
 
-    def task(self, name: str, total: int, unit: str, done: int = 0) -> Task:
+    def task(self, name: str, total: int | None, unit: str, done: int = 0) -> Task:
         return _SilentTask()
 
     def say(self, line: str) -> None:
@@ -58,7 +58,7 @@ class _Rate(ProgressColumn):
 
 
 class _RichTask:
-    def __init__(self, progress: RichProgress, name: str, total: int, unit: str, done: int) -> None:
+    def __init__(self, progress: RichProgress, name: str, total: int | None, unit: str, done: int) -> None:
         self._progress = progress
         self._id = progress.add_task(name, total=total, completed=done, unit=unit, note="")
 
@@ -70,7 +70,7 @@ class _RichBars:
     def __init__(self, progress: RichProgress) -> None:
         self._progress = progress
 
-    def task(self, name: str, total: int, unit: str, done: int = 0) -> Task:
+    def task(self, name: str, total: int | None, unit: str, done: int = 0) -> Task:
         return _RichTask(self._progress, name, total, unit, done)
 
     def say(self, line: str) -> None:

@@ -78,7 +78,7 @@ def open_screen(
     facts = calibration_facts(gate, cohort.train, cohort.calibration, cohort.audit, seed)
     chosen = one_record_each(cohort.train, stage_seed(config.seed, "planted"))[: config.gate.planted]
     copies = modality.planted(chosen, model, config, stage_seed(config.seed, "planted"))
-    task = progress.task("planting copies", 0, "copy")
+    task = progress.task("planting copies", None, "copy")
     planted = []
     for result in plant(gate, copies):
         planted.append(result)

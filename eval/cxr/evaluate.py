@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +16,9 @@ from synthgen.eval.estimates import measured, one_per_patient
 from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrReal, CxrSynthetic
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
+from synthgen.report import Evaluation
 
 LEAST = 8
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Figures for the privacy report (``attacks``) and for the card (``quality``: fidelity, diversity, utility)."""
-
-    attacks: tuple[Estimate, ...]
-    quality: tuple[Estimate, ...]
 
 
 def _drawn(count: int, limit: int, seed: int) -> list[int]:

@@ -169,6 +169,8 @@ def test_the_verdicts(world) -> None:  # type: ignore[no-untyped-def]
     assert outcome(attacks=(Estimate("identity_auc", 0.7, (0.56, 0.8), 80),)) is Outcome.REFUSE
     assert outcome(attacks=(Estimate("authenticity", 0.9, (0.8, 1.0), 80),)) is Outcome.PASS
     assert outcome(screening=ScreeningFacts(100, 150, 51, 1)) is Outcome.INCONCLUSIVE
+    assert outcome(attacks=()) is Outcome.INCONCLUSIVE
+    assert outcome(audited=False, attacks=()) is Outcome.CALIBRATED_NOT_AUDITED
     assert outcome(audited=False) is Outcome.CALIBRATED_NOT_AUDITED
     assert outcome(calibrated_on_strangers=False) is Outcome.CALIBRATED_NOT_AUDITED
     assert outcome(calibration=None) is Outcome.NO_COHORT

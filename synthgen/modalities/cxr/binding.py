@@ -121,8 +121,7 @@ class Cxr:
         seed: int,
         progress: Progress,
     ) -> Evaluation:
-        found = evaluate(samples=samples, cohort=cohort, config=config.evaluation, seed=seed, progress=progress)
-        return Evaluation(found.attacks, found.quality)
+        return evaluate(samples=samples, cohort=cohort, config=config.evaluation, seed=seed, progress=progress)
 
     def write(
         self,
