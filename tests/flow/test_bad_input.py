@@ -1,0 +1,120 @@
+"""A user's mistake ends with one clear line, exit status 2, and nothing half-written."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.flow.conftest import TINY, Run, contents
+
+GENERATE = ("generate", "--modality", "cxr", "--config", TINY)
+
+
+@pytest.fixture
+def cohort(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the demo cohort: a plain folder, as a user would give it."""
+    return Path(shutil.copytree(finished / "work" / "demo-cohort", tmp_path / "cohort"))
+
+
+def refused(done: object, *words: str) -> None:
+    stderr = getattr(done, "stderr")  # noqa: B009
+    last = [line for line in stderr.splitlines() if line.startswith("synthgen: ")]
+    assert getattr(done, "returncode") == 2, stderr  # noqa: B009
+    assert len(last) == 1, stderr
+    assert "Traceback" not in stderr
+    for word in words:
+        assert word in last[0], last[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("generate", "--modality", "ct"), "no modality 'ct'"),
+        ((*GENERATE, "--set", "gate.alfa=1"), "gate.alfa: unknown key"),
+        ((*GENERATE, "--accept", "REFUSE"), "cannot be released"),
+        ((*GENERATE, "--accept", "MAYBE"), "give one of"),
+        ((*GENERATE, "--format", "nifti"), "cxr has imagefolder, dicom"),
+        ((*GENERATE, "--engine", "slurm"), "no engine"),
+        ((*GENERATE, "--data", "nowhere"), "nowhere"),
+        ((*GENERATE, "--set", "gate.alpha=0.01"), "15 calibration patients attain a level of 6.25% at best"),
+    ],
+)
+def test_options(synthgen: Run, tmp_path: Path, arguments: tuple[str, ...], word: str) -> None:
+    refused(synthgen(*arguments, cwd=tmp_path), word)
+    assert not (tmp_path / "release").exists()
+
+
+def test_an_output_folder_that_is_not_ours(synthgen: Run, tmp_path: Path) -> None:
+    (tmp_path / "release").mkdir()
+    (tmp_path / "release" / "thesis.tex").write_text("mine")
+    refused(synthgen(*GENERATE, cwd=tmp_path), "not made by synthgen")
+    assert contents(tmp_path) == {"release/thesis.tex": b"mine"}
+
+
+def test_a_truncated_image_and_an_absent_one(synthgen: Run, cohort: Path, tmp_path: Path) -> None:
+    first, second = sorted((cohort / "images").iterdir())[:2]
+    first.write_bytes(first.read_bytes()[:40])
+    refused(synthgen(*GENERATE, "--data", cohort, cwd=tmp_path), first.name)
+    second.unlink()
+    refused(synthgen(*GENERATE, "--data", cohort, "--work", "w2", cwd=tmp_path), second.name)
+    assert not (tmp_path / "release").exists()
+
+
+def test_a_patient_in_two_splits(synthgen: Run, cohort: Path, tmp_path: Path) -> None:
+    rows = [line.split(",")[1] for line in (cohort / "metadata.csv").read_text().splitlines()[1:]]
+    patients = sorted(set(rows))
+    lines = [f"{p},{'train' if i % 2 else 'calibration'}" for i, p in enumerate(patients)]
+    (tmp_path / "split.csv").write_text("\n".join(["patient_id,split", *lines, f"{patients[0]},audit"]) + "\n")
+    done = synthgen(*GENERATE, "--data", cohort, "--set", f"split.file={tmp_path / 'split.csv'}", cwd=tmp_path)
+    refused(done, "a patient stands in two splits")
+    assert patients[0] not in done.stderr
+
+
+def test_a_condition_that_the_cohort_lacks(synthgen: Run, tmp_path: Path, cohort: Path) -> None:
+    done = synthgen(
+        *GENERATE, "--data", cohort, "--set", "modality.conditions.labels={Fracture: 1}", cwd=tmp_path
+    )
+    refused(done, "the cohort lacks the condition 'Fracture'")
+
+
+def test_models_that_must_not_be_opened(synthgen: Run, finished: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(finished / "work" / "model", tmp_path / "other"))
+    card = json.loads((other / "synthgen.json").read_text())
+    (other / "synthgen.json").write_text(json.dumps({**card, "modality": "speech"}))
+    pickled = Path(shutil.copytree(finished / "work" / "model", tmp_path / "pickled"))
+    (pickled / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"\x80\x04")
+    for folder, word in ((other, "'speech'"), (pickled, "pickled weights"), (tmp_path / "none", "no model folder")):
+        refused(synthgen(*GENERATE, "--model", folder, "--work", f"w-{folder.name}", cwd=tmp_path), word)
+
+
+def test_somebody_elses_images_are_judged(synthgen: Run, finished: Path, cohort: Path, tmp_path: Path) -> None:
+    """Copies of the cohort itself are refused as a memorising generator's; the names kept stay in the work folder."""
+    copies = tmp_path / "copies"
+    shutil.copytree(cohort / "images", copies)
+    common = ("--modality", "cxr", "--data", cohort, "--config", TINY)
+    done = synthgen("screen", copies, *common, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    report = json.loads((tmp_path / "screening.json").read_text())
+    assert report["outcome"] == "REFUSE"
+    assert report["generator_test"]["memorises"]
+    kept = (tmp_path / "work" / "screen" / "kept.txt").read_text().split()
+    assert len(kept) == report["screening"]["slots"] - report["screening"]["rejected"] < len(list(copies.iterdir()))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refused(synthgen("screen", empty, *common, "--out", "b.json", cwd=tmp_path), "no PNG or JPEG")
+    Image.fromarray(np.zeros((1, 1), np.uint8)).save(empty / "dot.png")
+    refused(synthgen("screen", empty, *common, "--out", "b.json", cwd=tmp_path), "dot.png")
+
+
+def test_a_release_is_evaluated_against_its_cohort(synthgen: Run, finished: Path, cohort: Path, tmp_path: Path) -> None:
+    from tests.flow.conftest import result_of
+
+    common = ("--modality", "cxr", "--data", cohort, "--config", TINY)
+    done = synthgen("evaluate", result_of(finished), *common, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "membership_nn_pixels_auc" in done.stdout
+    assert json.loads((tmp_path / "work" / "evaluation.json").read_text())["attacks"]
+    refused(synthgen("evaluate", cohort, *common, cwd=tmp_path), "not a release of chest X-rays")

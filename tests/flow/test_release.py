@@ -1,0 +1,75 @@
+"""A finished run, as its user finds it."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from synthgen.ledger import read_ledger
+from tests.flow.conftest import TINY, Run, contents, result_of
+
+
+def test_the_result_is_complete_and_readable(finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    result = result_of(finished)
+    names = set(contents(result))
+    for name in ("README.md", "croissant.json", "privacy_report.json", "report.html", "SHA256SUMS"):
+        assert name in names
+    assert {f"data/train/{i:06d}.png" for i in range(12)} <= names
+    assert {f"dicom/{i:06d}.dcm" for i in range(12)} <= names
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    read = datasets.load_dataset(str(result), cache_dir=str(tmp_path / "cache"), split="train")
+    assert len(read) == 12
+    assert read[0]["image"].size == (32, 32)
+
+
+def test_the_report_states_what_the_gate_did(finished: Path) -> None:
+    report = json.loads((result_of(finished) / "privacy_report.json").read_text())
+    privacy = report["privacy"]
+    assert privacy["filters"] == ["retrieval", "verification", "near_copy"]
+    assert privacy["calibration"]["patients_train"] == 36
+    assert privacy["calibration"]["patients_calibration"] == 15
+    assert privacy["calibration"]["k"] == 1
+    assert privacy["screening"]["slots"] == 12
+    planted = {p["perturbation"]: p for p in privacy["planted"]}
+    assert planted["exact"]["caught"] == planted["exact"]["planted"] == 12
+    assert {"jpeg_q50", "horizontal_flip", "autoencoder", "noised_and_denoised", "another_visit"} <= set(planted)
+    assert privacy["outcome"] != "PASS" or not privacy["reasons"]
+
+
+def test_the_ledger_tells_every_attempt(finished: Path) -> None:
+    entries, _ = read_ledger(finished / "work" / "ledger.jsonl")
+    report = json.loads((result_of(finished) / "privacy_report.json").read_text())["privacy"]["screening"]
+    assert len(entries) == report["attempts"]
+    assert sum(not e["kept"] for e in entries) == report["rejected"]
+    assert {e["slot"] for e in entries if e["kept"]} == set(range(12))
+    assert all(len(e["verdicts"]) == 3 for e in entries)
+
+
+def test_private_stays_private(finished: Path) -> None:
+    work = finished / "work"
+    assert work.stat().st_mode & 0o777 == 0o700
+    calibration = json.loads((work / "screen" / "calibration.json").read_text())
+    text = b"".join(contents(result_of(finished)).values())
+    for number in (*calibration["strangers"], calibration["threshold"]):
+        assert str(number).encode() not in text
+    assert str(finished).encode() not in text
+    for name in os.listdir(work / "demo-cohort" / "images"):
+        assert name.removesuffix(".png").encode() not in text
+
+
+def test_again_is_a_no_op_and_other_settings_are_refused(finished: Path, synthgen: Run) -> None:
+    before = contents(finished)
+    again = synthgen("generate", "--modality", "cxr", "--config", TINY, "--format", "dicom", cwd=finished)
+    assert again.returncode in {0, 3}, again.stderr
+    assert contents(result_of(finished)) == {
+        name.split("/", 1 if (finished / "release").exists() else 2)[-1]: data
+        for name, data in before.items()
+        if name.startswith(("release/", "work/quarantine/"))
+    }
+    other = synthgen("generate", "--modality", "cxr", "--config", TINY, "--seed", "1", cwd=finished)
+    assert other.returncode == 2
+    assert "other settings" in other.stderr or "another run" in other.stderr
+    assert "Traceback" not in other.stderr
