@@ -8,8 +8,8 @@ that each training record gets when its own patient is left out), and the gate's
 
 Because g is fixed before a calibration patient is looked at, the calibration patients and a new stranger are
 exchangeable, and the classical facts of split-conformal prediction hold exactly, whatever the filters are: with the
-threshold at the k-th smallest of n calibration scores a stranger is rejected at rate k / (n + 1) in expectation, and the
-true rate given the calibration set is Beta(k, n + 1 - k) distributed (Vovk 2012, Conditional validity of inductive
+threshold at the k-th smallest of n calibration scores a stranger is rejected at rate k / (n + 1) in expectation, and
+the true rate given the calibration set is Beta(k, n + 1 - k) distributed (Vovk 2012, Conditional validity of inductive
 conformal predictors).
 """
 

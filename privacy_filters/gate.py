@@ -170,8 +170,8 @@ def judge_generator(
 ) -> GeneratorTest:
     """Holds the generator's first attempts against BetaBinomial(N; k, n + 1 - k).
 
-    A generator whose samples fall below the threshold more often than strangers do memorises; rejecting its worst samples
-    would be no cure, so it is refused as a whole.
+    A generator whose samples fall below the threshold more often than strangers do memorises; rejecting its worst
+    samples would be no cure, so it is refused as a whole.
     """
     limit = generator_limit(attempts, calibration.k, calibration.n)
     return GeneratorTest(attempts, rejected, limit, rejected > limit, train_share)
@@ -316,9 +316,8 @@ def claim(filters: Sequence[str], facts: CalibrationFacts, planted: Sequence[Pla
     held_out = facts.patients_calibration or facts.patients_train
     return (
         f"Under filters {', '.join(filters)}, every released record scores farther from all {facts.patients_train} "
-        f"training patients than the {_ordinal(facts.k)} of {held_out} held-out "
-        f"patients; planted-copy miss rate ≤ {worst:.1%} (95%) for the listed perturbations ({names}); this is screening, "
-        "not DP and not anonymity."
+        f"training patients than the {_ordinal(facts.k)} of {held_out} held-out patients; planted-copy miss rate "
+        f"≤ {worst:.1%} (95%) for the listed perturbations ({names}); this is screening, not DP and not anonymity."
     )
 
 

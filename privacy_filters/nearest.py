@@ -116,8 +116,8 @@ def local_scale(nearest_other: NDArray[np.floating], floor_share: float = 0.5) -
             where a patient has no neighbour, which then counts as the median.
         floor_share: share of the median below which no denominator falls, in (0, 1].
     """
-    finite = nearest_other[np.isfinite(nearest_other)]
+    distances = np.asarray(nearest_other, dtype=np.float64)
+    finite = distances[np.isfinite(distances)]
     median = float(np.median(finite)) if finite.size else 1.0
-    floor = max(floor_share * median, np.finfo(np.float32).tiny)
-    known = np.where(np.isfinite(nearest_other), nearest_other, median).astype(np.float64)
-    return np.maximum(known, floor)
+    floor = max(floor_share * median, float(np.finfo(np.float32).tiny))
+    return np.where(np.isfinite(distances), distances, median).clip(min=floor)

@@ -1,10 +1,10 @@
 """The near-copy filter's representation: what is left of a radiograph once contrast and exposure are taken away.
 
-Search: an image becomes a 32 × 32 picture under local contrast normalisation, its central 28 × 28 pixels a unit vector.
-A candidate is looked at under flips, scales, small turns and shifts; with unit vectors that is one matrix product over all
-training images. Registration: against each of the nearest patients the best of these poses is refined at 64 × 64 to a
-fraction of a pixel by Gauss-Newton steps on an affine map with free contrast (the least-squares form of the enhanced
-correlation coefficient, Evangelidis and Psarakis 2008), and the correlation of the registered pictures is the verdict's.
+Search: an image becomes a 32 × 32 picture under local contrast normalisation, its central 28 × 28 pixels a unit
+vector. A candidate is looked at under flips, scales, small turns and shifts; with unit vectors that is one matrix
+product over all training images. Registration: against each of the nearest records the best of these poses is refined
+at 64 × 64 to a fraction of a pixel by Gauss-Newton steps on an affine map with free contrast (the least-squares form of
+the enhanced correlation coefficient, Evangelidis and Psarakis 2008); the correlation of the registered pictures counts.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Pose:
-    """How a candidate is looked at: mirrored, scaled (above one: zoomed in), turned (degrees), shifted (pixels of 32)."""
+    """How a candidate is looked at: mirrored, scaled (above one: zoomed in), turned (degrees), moved (pixels of 32)."""
 
     mirrored: bool
     scale: float
@@ -68,7 +68,7 @@ POSES = tuple(
 def pictures(images: Sequence[CxrImage]) -> Floats:
     """Images under local contrast normalisation, shape [N, 64, 64]: what is registered."""
     small = torch.cat([_shrunk(image) for image in images])
-    return _normalised(small, 2 * _BACKGROUND, 2 * _SMOOTH)[:, 0].numpy()
+    return np.array(_normalised(small, 2 * _BACKGROUND, 2 * _SMOOTH)[:, 0], dtype=np.float32)
 
 
 def search_vectors(images: Sequence[CxrImage]) -> Floats:
@@ -130,7 +130,7 @@ def _gauss_newton(
     x: torch.Tensor,
     y: torch.Tensor,
 ) -> torch.Tensor:
-    """One step: target ≈ a + c·(w + ∇w·δ(x, y)), linear in a, c and c·δ; the maps ``theta`` [R, 2, 3] composed with δ."""
+    """One step: target ≈ a + c·(w + ∇w·δ(x, y)), linear in a, c and c·δ; returns ``theta`` [R, 2, 3] ∘ δ."""
     half_pixels = 4.0 / _FINE  # a central difference spans two pixels of 2 / 64 each
     gx = F.pad((warped[..., 2:] - warped[..., :-2]) / half_pixels, (1, 1)).flatten(1)[:, inside]
     gy = F.pad((warped[..., 2:, :] - warped[..., :-2, :]) / half_pixels, (0, 0, 1, 1)).flatten(1)[:, inside]

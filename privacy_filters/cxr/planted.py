@@ -97,4 +97,5 @@ def _marked(image: CxrImage) -> CxrImage:
 
 
 def _bytes(pixels: NDArray[np.floating]) -> CxrImage:
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    image: CxrImage = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return image

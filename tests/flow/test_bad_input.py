@@ -74,9 +74,7 @@ def test_a_patient_in_two_splits(synthgen: Run, cohort: Path, tmp_path: Path) ->
 
 
 def test_a_condition_that_the_cohort_lacks(synthgen: Run, tmp_path: Path, cohort: Path) -> None:
-    done = synthgen(
-        *GENERATE, "--data", cohort, "--set", "modality.conditions.labels={Fracture: 1}", cwd=tmp_path
-    )
+    done = synthgen(*GENERATE, "--data", cohort, "--set", "modality.conditions.labels={Fracture: 1}", cwd=tmp_path)
     refused(done, "the cohort lacks the condition 'Fracture'")
 
 

@@ -1,7 +1,6 @@
 """A finished run, as its user finds it."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -56,8 +55,8 @@ def test_private_stays_private(finished: Path) -> None:
     for number in (*calibration["strangers"], calibration["threshold"]):
         assert str(number).encode() not in text
     assert str(finished).encode() not in text
-    for name in os.listdir(work / "demo-cohort" / "images"):
-        assert name.removesuffix(".png").encode() not in text
+    for image in (work / "demo-cohort" / "images").iterdir():
+        assert image.stem.encode() not in text
 
 
 def test_again_is_a_no_op_and_other_settings_are_refused(finished: Path, synthgen: Run) -> None:

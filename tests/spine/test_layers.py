@@ -52,7 +52,7 @@ def test_sides_import_the_shared_types_and_themselves_only() -> None:
 
 
 def test_the_spine_reaches_a_modality_by_its_entry_point_only() -> None:
-    spine = [p for p in sorted((ROOT / "synthgen").glob("*.py"))]
+    spine = sorted((ROOT / "synthgen").glob("*.py"))
     spine += sorted((ROOT / "synthgen/engines").glob("*.py")) + sorted((ROOT / "synthgen/release").glob("*.py"))
     for path in spine:
         for name in imports(path):
