@@ -1,10 +1,10 @@
 """Ten generators that were made to memorise and ten honest ones, before the same gate.
 
-    python benchmarks/memorisation.py --out docs/figures/memorisation.json
+    python benchmarks/memorisation.py --work runs/memorisation --out docs/figures/memorisation.json
 
-One phantom cohort, one split, one gate (networks fitted on T, thresholds set on C). A memorising generator is trained on
-20 patients of T, one image each, without augmentation, until it copies; an honest one is trained on all of T. Each is
-asked for 64 first attempts, and the test of the generator and the verdict are those of every run.
+One phantom cohort, one split, one gate (networks fitted on T, thresholds set on C). A memorising generator is trained
+on 20 patients of T, one image each, without augmentation, until it copies; an honest one is trained on all of T. Each
+is asked for 64 first attempts, and the test of the generator is that of every run.
 """
 
 from __future__ import annotations
