@@ -27,7 +27,9 @@ from synthgen.privacy_filters.cxr.config import IdentityConfig
 FORMAT = "synthgen-cxr-identity-1"
 WEIGHTS = "identity.safetensors"
 CARD = "identity.json"
+COHORT = "cohort"  # name of the cohort's vectors among the weights
 _CHUNK = 32  # images per forward pass: bounds memory
+_NEIGHBOURS = 50
 
 # (zoom, shift right, shift down) in units of half the image, averaged into one embedding
 _VIEWS = (
@@ -159,11 +161,16 @@ class Networks(nn.Module):
 
 
 class Identity:
-    """The fitted networks. Immutable; no random state."""
+    """The fitted networks. Immutable; no random state.
 
-    def __init__(self, networks: Networks, config: IdentityConfig) -> None:
+    ``cohort`` [M, D] are unit vectors of training patients, one each, M >= 1. By them ``verify`` tells who resembles
+    everybody: cross-domain similarity local scaling (Conneau et al. 2018, section 2.3) of both vectors of a pair.
+    """
+
+    def __init__(self, networks: Networks, config: IdentityConfig, cohort: Tensor) -> None:
         self._networks = networks.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._config = config
+        self._cohort = cohort
 
     @property
     def dimensions(self) -> int:
@@ -186,11 +193,17 @@ class Identity:
         """Embeddings float32 [N, D] twice, to logits float32 [N]: larger means the same patient. Symmetric."""
         if first.shape != second.shape or first.ndim != 2 or first.shape[1] != self.dimensions:
             raise ValueError(f"embeddings must be [N, {self.dimensions}] twice, got {first.shape} and {second.shape}")
-        pair = (torch.from_numpy(np.asarray(e, np.float32)) for e in (first, second))
+        a, b = (torch.from_numpy(np.array(e, np.float32)) for e in (first, second))
         with torch.inference_mode():
-            logits: Tensor = self._networks.verifier(*pair)
+            common = (self._commonness(a) + self._commonness(b)) / 2
+            logits: Tensor = self._networks.verifier(a, b) - self._networks.verifier.scale * common
         result: NDArray[np.float32] = logits.numpy()
         return result
+
+    def _commonness(self, embeddings: Tensor) -> Tensor:
+        """Mean similarity [N] to the nearest of the cohort, less the very nearest, who may be the patient."""
+        near = (embeddings @ self._cohort.T).topk(min(_NEIGHBOURS + 1, len(self._cohort)), dim=1).values
+        return near[:, 1:].mean(dim=1) if near.shape[1] > 1 else near[:, 0]
 
 
 def _seen(images: Tensor, zoom: float, right: float, down: float) -> Tensor:
@@ -218,7 +231,9 @@ def open_identity(folder: Path) -> Identity:
     try:
         config = IdentityConfig.model_validate(card.get("config"))
         networks = Networks(config)
-        networks.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError, ValidationError) as error:
+        tensors = load_file(folder / WEIGHTS)
+        cohort = tensors.pop(COHORT)
+        networks.load_state_dict(tensors)
+    except (OSError, SafetensorError, RuntimeError, KeyError, ValidationError) as error:
         raise UserError(f"{folder / WEIGHTS} is missing, damaged or not safetensors of this model: {again}") from error
-    return Identity(networks, config)
+    return Identity(networks, config, cohort)

@@ -24,12 +24,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.types import CxrReal
+from synthgen.modalities.cxr.types import CxrImage, CxrReal
 from synthgen.privacy_filters.cxr.augment import augment
 from synthgen.privacy_filters.cxr.config import IdentityConfig
-from synthgen.privacy_filters.cxr.identity import CARD, FORMAT, WEIGHTS, Networks, resized
+from synthgen.privacy_filters.cxr.identity import CARD, COHORT, FORMAT, WEIGHTS, Identity, Networks, resized
 from synthgen.progress import Progress
 
+COHORT_LIMIT = 512  # training patients whose vectors the model keeps
 _CHECKPOINT = "training.safetensors"
 
 
@@ -66,10 +67,22 @@ def fit_identity(
         bar.advance(note=f"loss {loss:.3f}")
         if state.step % config.checkpoint_every == 0 and state.step < config.steps:
             state.save(folder / _CHECKPOINT, run)
-    _write_tensors(state.averaged, folder / WEIGHTS, {})
+    cohort = cohort_embeddings(state.averaged, config, [train[patient[0]].payload for patient in patients], seed)
+    _write_tensors(state.averaged | {COHORT: cohort}, folder / WEIGHTS, {})
     card = {"format": FORMAT, "run": run, "config": config.model_dump(mode="json"), "patients": len(patients)}
     _write_text(json.dumps(card, indent=1), folder / CARD)
     (folder / _CHECKPOINT).unlink(missing_ok=True)
+
+
+def cohort_embeddings(
+    weights: dict[str, Tensor], config: IdentityConfig, images: Sequence[CxrImage], seed: int
+) -> Tensor:
+    """Unit vectors [M, D] of at most ``COHORT_LIMIT`` of the images (one per patient): whom a stranger resembles."""
+    networks = Networks(config)
+    networks.load_state_dict(weights)
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:COHORT_LIMIT])
+    identity = Identity(networks, config, torch.zeros(1, config.dimensions))
+    return torch.from_numpy(np.concatenate([identity.embed(images[i][None]) for i in chosen]))
 
 
 def _patients(train: Sequence[CxrReal]) -> list[list[int]]:

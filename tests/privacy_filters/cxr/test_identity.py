@@ -152,7 +152,8 @@ def test_a_killed_run_continues_to_the_same_weights(fitted: Path, tmp_path: Path
             def advance(self, steps=1, note=""):
                 self.steps += 1
                 if self.steps == 33: os.kill(os.getpid(), signal.SIGKILL)
-        fit_identity(visits(range(40), 2) + visits(range(40, 60), 1), TINY, Path(sys.argv[1]), seed=3, progress=Deadly())
+        records = visits(range(40), 2) + visits(range(40, 60), 1)
+        fit_identity(records, TINY, Path(sys.argv[1]), seed=3, progress=Deadly())
         """
     )
     folder = tmp_path / "model"
@@ -233,7 +234,7 @@ def test_augmentation_is_seeded_and_stays_in_range(seed: int, strength: float) -
 @given(gain=st.floats(0.5, 1), offset=st.floats(0, 0.2), seed=st.integers(0, 1000))
 def test_normalisation_removes_exposure(gain: float, offset: float, seed: int) -> None:
     images = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(seed))
-    plain, exposed = normalised(images), normalised((images * gain + offset))
+    plain, exposed = normalised(images), normalised(images * gain + offset)
     assert torch.corrcoef(torch.stack([plain.flatten(), exposed.flatten()]))[0, 1] > 0.99
 
 
