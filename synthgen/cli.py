@@ -40,7 +40,9 @@ Seed = Annotated[int | None, typer.Option(help="Seed of everything but the split
 def generate(
     modality_name: ModalityName,
     data: Data = None,
-    model: Annotated[Path | None, typer.Option(help="Fitted model folder; without it one is fitted.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Fitted model folder; without it one is fitted. Without --data: NO_COHORT.")
+    ] = None,
     samples: Annotated[int | None, typer.Option("-n", "--samples", help="Samples in the release.")] = None,
     out: Annotated[Path, typer.Option(help="Release folder; must not exist.")] = Path("release"),
     work: Work = Path("work"),
@@ -53,7 +55,7 @@ def generate(
 ) -> None:
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals."""
     kind = modality.load(modality_name)
-    demo = data is None
+    demo = data is None and model is None
     preset = config or kind.presets[0 if demo else 1]
     settled = load_config(kind.section, kind.name, preset, settings or (), samples=samples, seed=seed)
     verdicts = _accepted(accept or ())
@@ -63,7 +65,7 @@ def generate(
     check_output(out, config_digest=settled.digest())
     _threads(settled)
     with opened(work, modality=kind.name, config_digest=settled.digest()) as folder, bars(_console()) as progress:
-        if data is None:
+        if demo:
             data = folder.demo
             if not data.exists():
                 kind.write_demo_cohort(data, settled.modality, stage_seed(settled.seed, "demo"), progress)

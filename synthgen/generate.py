@@ -5,6 +5,7 @@ A shard that lies on disk is finished work; the ledger follows the shards in the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,11 @@ from synthgen.errors import UserError
 from synthgen.files import private_folder
 from synthgen.ledger import Ledger
 from synthgen.modality import Modality
-from synthgen.privacy_filters.calibration import generator_limit
-from synthgen.privacy_filters.gate import Gate
 from synthgen.progress import Progress
 from synthgen.records import C, JsonValue, Synthetic
 from synthgen.report import ScreeningFacts
 from synthgen.shards import Row, read_shard, shard_path, write_shard
-from synthgen.slots import Shard, condition_seed, fill, shards
+from synthgen.slots import Judge, Shard, condition_seed, fill, shards
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -57,7 +56,7 @@ class Worker(Generic[T, C]):
     modality: Modality[T, C, M]  # type: ignore[valid-type]
     model: Path
     config: RunConfig[M]  # type: ignore[valid-type]
-    gate: Gate[T]
+    judge: Judge[T]
     condition: Callable[[int], C]
     folder: Path
 
@@ -72,7 +71,7 @@ class Worker(Generic[T, C]):
         def work(shard: Shard) -> Shard:
             path = shard_path(self.folder, shard)
             if not path.exists():
-                made = list(fill(shard, generator, self.gate, condition, run_seed=seed, attempts=attempts))
+                made = list(fill(shard, generator, self.judge, condition, run_seed=seed, attempts=attempts))
                 write_shard(path, made, self.modality.encode)
             return shard
 
@@ -84,7 +83,8 @@ def generate(
     config: RunConfig[M],
     *,
     model: Path,
-    gate: Gate[T],
+    judge: Judge[T],
+    limit: int | None,
     condition: Callable[[int], C],
     engine: Engine,
     work: Path,
@@ -92,15 +92,17 @@ def generate(
 ) -> Generated[T, C]:
     """Fills every slot of the release, or stops when the generator has shown that it memorises.
 
+    Args:
+        judge: the gate.
+        limit: more rejected first attempts than this end the run; None sets no limit.
+
     Raises:
         UserError: if the ledger and the shards of the work folder disagree.
     """
     folder = private_folder(work / "shards")
     ledger = Ledger(work / "ledger.jsonl")
     plan = shards(config.samples, config.slots.rows, config.slots.depth)
-    calibration = gate.calibration
-    limit = generator_limit(config.samples, calibration.k, calibration.n)
-    worker = Worker(modality, model, config, gate, condition, folder)
+    worker = Worker(modality, model, config, judge, condition, folder)
     recorded = len(ledger.entries)
     task = progress.task("generate ⇄ screen", config.samples, "sample")
     tally = _Tally()
@@ -114,7 +116,7 @@ def generate(
         tally = tally.plus(entries)
         done.append(shard)
         task.advance(shard.count, f"{tally.rejected} rejected")
-        if tally.first_rejected > limit:
+        if limit is not None and tally.first_rejected > limit:
             break
     facts = ScreeningFacts(
         slots=sum(shard.count for shard in done),
@@ -122,7 +124,7 @@ def generate(
         rejected=tally.rejected,
         exhausted=sum(shard.count for shard in done) - tally.kept,
     )
-    stopped = tally.first_rejected > limit
+    stopped = limit is not None and tally.first_rejected > limit
     return Generated(folder, tuple(done), facts, tally.first, tally.first_rejected, stopped)
 
 
@@ -155,6 +157,18 @@ def kept_samples(modality: Modality[T, C, M], generated: Generated[T, C]) -> Ite
         )
         for row in rows:
             yield row.slot, _sample(modality, row)
+
+
+def duplicates(generated: Generated[T, C]) -> int:
+    """How many kept samples are byte for byte the double of an earlier one."""
+    seen: set[bytes] = set()
+    doubles = 0
+    for row in generated.rows():
+        if row.kept:
+            digest = hashlib.blake2b(row.payload, digest_size=16).digest()
+            doubles += digest in seen
+            seen.add(digest)
+    return doubles
 
 
 def first_attempts(modality: Modality[T, C, M], generated: Generated[T, C], most: int) -> list[Synthetic[T, C]]:

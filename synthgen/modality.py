@@ -94,6 +94,10 @@ class Modality(Protocol[T, C, M]):
         """
         ...
 
+    def free_conditions(self, model: Path) -> Callable[[int], C]:
+        """Draws conditions from what the model can make, where there is no cohort to draw them from."""
+        ...
+
     def condition_from(self, values: dict[str, JsonValue]) -> C:
         """Inverse of ``Condition.as_dict``."""
         ...

@@ -13,11 +13,12 @@ from synthgen.config import RunConfig, Section
 from synthgen.engines import Engine
 from synthgen.evaluate import evaluate_release, far_from_all, generator_test
 from synthgen.fit import fit_filters, fit_model
-from synthgen.generate import first_attempts, generate, kept_samples
+from synthgen.generate import Generated, duplicates, first_attempts, generate, kept_samples
 from synthgen.modality import Modality
+from synthgen.privacy_filters.calibration import generator_limit
 from synthgen.privacy_filters.gate import Findings, claim, decide
 from synthgen.progress import Progress
-from synthgen.records import C, Cohort, Loaded
+from synthgen.records import C, Cohort, Estimate, Loaded, Skipped, Verdict
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.screen import check_patients, open_screen
@@ -35,7 +36,7 @@ _PREVIEW = 64
 class Plan:
     """What the user asked for, beside the configuration."""
 
-    data: Path
+    data: Path | None
     model: Path | None
     out: Path
     preset: str
@@ -67,6 +68,9 @@ def run(
     Raises:
         UserError: for whatever the user must put right; nothing half-written is left outside the work folder.
     """
+    if plan.data is None:
+        return run_without_cohort(modality, config, plan, work, engine, progress)
+
     # 1. The cohort, split by patient before anything is fitted.
     loaded, cohort = split_cohort(modality, config, plan.data, work, progress)
     check_patients(cohort, config.gate.alpha, plan.accept)
@@ -86,7 +90,8 @@ def run(
         modality,
         config,
         model=model,
-        gate=screen.gate,
+        judge=screen.gate,
+        limit=generator_limit(config.samples, screen.gate.calibration.k, screen.gate.calibration.n),
         condition=condition,
         engine=engine,
         work=work.folder,
@@ -123,30 +128,118 @@ def run(
         attacks=evaluation.attacks,
         attack_limit=config.gate.attack_auc,
     )
+    return release(
+        modality,
+        config,
+        plan,
+        generated,
+        source=Source("demo phantom" if plan.demo else loaded.layout, loaded.licence, loaded.skipped),
+        model_digest=model_digest,
+        privacy=privacy,
+        quality=evaluation.quality,
+        private={r.patient for r in loaded.records} | {r.record for r in loaded.records},
+        work=work,
+    )
+
+
+def run_without_cohort(
+    modality: Modality[T, C, M], config: RunConfig[M], plan: Plan, work: Workfolder, engine: Engine, progress: Progress
+) -> Sealed:
+    """Generates from a fitted model with no real data at hand: nothing can be screened, and the verdict says so.
+
+    Only doubles within the release are counted. The verdict NO_COHORT seals nothing unless the user accepts it.
+    """
+    if plan.model is None:
+        raise ValueError("a run without a cohort needs a model")
+    model_digest = modality.model_digest(plan.model)
+    work.claim_model(model_digest)
+    generated = generate(
+        modality,
+        config,
+        model=plan.model,
+        judge=lambda payloads: [(Verdict("none", 1.0, 0.0),) for _ in payloads],
+        limit=None,
+        condition=modality.free_conditions(plan.model),
+        engine=engine,
+        work=work.folder,
+        progress=progress,
+    )
+    doubles = duplicates(generated)
+    found = Findings(None, False, None, False, (), generated.facts, (), config.gate.attack_auc, False)
+    outcome, reasons = decide(found)
+    privacy = PrivacyReport(
+        outcome=outcome,
+        reasons=(*reasons, f"{doubles} of {generated.facts.slots} samples are doubles of another"),
+        claim="Nothing is claimed: no real cohort was given, so no sample was compared with a patient.",
+        filters=(),
+        calibration=None,
+        generator_test=None,
+        planted=(),
+        screening=generated.facts,
+        attacks=(),
+        attack_limit=config.gate.attack_auc,
+    )
+    return release(
+        modality,
+        config,
+        plan,
+        generated,
+        source=Source("unknown", "as stated by the data holder", ()),
+        model_digest=model_digest,
+        privacy=privacy,
+        quality=(),
+        private=set(),
+        work=work,
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """What may be said in public of where the model's training data came from."""
+
+    name: str
+    licence: str
+    skipped: tuple[Skipped, ...]
+
+
+def release(
+    modality: Modality[T, C, M],
+    config: RunConfig[M],
+    plan: Plan,
+    generated: Generated[T, C],
+    *,
+    source: Source,
+    model_digest: str,
+    privacy: PrivacyReport,
+    quality: tuple[Estimate, ...],
+    private: set[str],
+    work: Workfolder,
+) -> Sealed:
+    """Writes the kept samples and everything that is said of them, and seals or quarantines it.
+
+    Args:
+        private: patients and records of the cohort, none of which may stand anywhere in the release.
+    """
     provenance = Provenance(
         synthgen_version=__version__,
         preset=plan.preset,
         config_digest=config.digest(),
         model_digest=model_digest,
-        source="demo phantom" if plan.demo else loaded.layout,
-        source_licence=loaded.licence,
+        source=source.name,
+        source_licence=source.licence,
         generator=modality.describe(config.modality),
-        skipped=loaded.skipped,
+        skipped=source.skipped,
     )
+    paths = {str(work.folder), *([] if plan.data is None else [str(plan.data.resolve())])}
+    seed = stage_seed(config.seed, f"release {model_digest} {config.digest()}")
     with staged(plan.out) as staging:
-        dataset = modality.write(
-            staging.folder,
-            lambda: kept_samples(modality, generated),
-            plan.formats,
-            stage_seed(config.seed, "release"),
-        )
+        dataset = modality.write(staging.folder, lambda: kept_samples(modality, generated), plan.formats, seed)
         shown = [sample for _, sample in islice(kept_samples(modality, generated), _PREVIEW)]
-        private = {r.patient for r in loaded.records} | {r.record for r in loaded.records}
         return seal(
             staging,
-            ReleaseReport(provenance, dataset, privacy, evaluation.quality),
+            ReleaseReport(provenance, dataset, privacy, quality),
             work=work.folder,
             accept=plan.accept,
-            forbidden=sorted(private | {str(work.folder), str(plan.data.resolve())}),
+            forbidden=sorted(private | paths),
             contact_sheet=modality.preview(shown) if shown else None,
         )

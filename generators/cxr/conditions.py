@@ -83,6 +83,17 @@ def condition_sampler(train: Sequence[CxrReal], config: ConditionConfig) -> Cond
     )
 
 
+def uniform_sampler(vocabulary: Sequence[str]) -> ConditionSampler:
+    """Each finding alone or none, both views and sexes, and the ages 20 to 89, all equally often."""
+    labels = ((), *((finding,) for finding in vocabulary))
+    return ConditionSampler(
+        tuple((label, 1.0) for label in labels),
+        (("AP", 1.0), ("PA", 1.0)),
+        (("F", 1.0), ("M", 1.0)),
+        tuple((band, 1.0) for band in range(2, 9)),
+    )
+
+
 def _label_set(text: str) -> tuple[str, ...]:
     return tuple(sorted({part.strip() for part in text.split("|")} - {NO_FINDING, ""}))
 

@@ -75,8 +75,9 @@ def search_vectors(images: Sequence[CxrImage]) -> Floats:
     """Unit vectors of training images, shape [N, 784]: what is searched."""
     small = torch.cat([_coarse(_shrunk(image)) for image in images])
     low = _CENTRE
-    vectors = _unit(small[:, 0, low : low + _CROP, low : low + _CROP].flatten(1)).numpy()
-    return np.nan_to_num(vectors)  # a constant training image has no copy that could be told from any other
+    vectors = _unit(small[:, 0, low : low + _CROP, low : low + _CROP].flatten(1))
+    # A constant training image has no copy that could be told from any other: it becomes the zero vector.
+    return np.array(vectors.nan_to_num(0.0), dtype=np.float32)
 
 
 def search_views(image: CxrImage) -> Floats:

@@ -88,6 +88,17 @@ def test_models_that_must_not_be_opened(synthgen: Run, finished: Path, tmp_path:
         refused(synthgen(*GENERATE, "--model", folder, "--work", f"w-{folder.name}", cwd=tmp_path), word)
 
 
+def test_a_model_without_a_cohort_seals_nothing_by_itself(synthgen: Run, finished: Path, tmp_path: Path) -> None:
+    model = finished / "work" / "model"
+    done = synthgen(*GENERATE, "--model", model, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "NO_COHORT" in done.stderr
+    assert not (tmp_path / "release").exists()
+    done = synthgen(*GENERATE, "--model", model, "--accept", "NO_COHORT", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "NO_COHORT" in (tmp_path / "release" / "README.md").read_text()
+
+
 def test_somebody_elses_images_are_judged(synthgen: Run, finished: Path, cohort: Path, tmp_path: Path) -> None:
     """Copies of the cohort itself are refused as a memorising generator's; the names kept stay in the work folder."""
     copies = tmp_path / "copies"

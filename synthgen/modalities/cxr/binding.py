@@ -14,11 +14,11 @@ from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.evaluate import evaluate
 from synthgen.generators.cxr.candidates import load_images
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
-from synthgen.generators.cxr.conditions import ConditionConfig, ConditionSampler, condition_sampler
+from synthgen.generators.cxr.conditions import ConditionConfig, ConditionSampler, condition_sampler, uniform_sampler
 from synthgen.generators.cxr.config import GeneratorConfig
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import DemoCohortConfig, write_demo_cohort
-from synthgen.generators.cxr.model_folder import model_digest, open_generator
+from synthgen.generators.cxr.model_folder import check_folder, model_digest, open_generator
 from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
@@ -73,6 +73,7 @@ class Cxr:
         fit_identity(train, config.identity, folder / "identity", seed=seed, progress=progress)
 
     def model_digest(self, model: Path) -> str:
+        check_folder(model)
         return model_digest(model)
 
     def open_generator(self, model: Path, config: CxrConfig, rows: int) -> CxrGenerator:
@@ -101,6 +102,9 @@ class Cxr:
 
     def conditions(self, train: Sequence[CxrReal], config: CxrConfig) -> ConditionSampler:
         return condition_sampler(train, config.conditions)
+
+    def free_conditions(self, model: Path) -> ConditionSampler:
+        return uniform_sampler(open_generator(model, GeneratorConfig().sampler, None).vocabulary)
 
     def condition_from(self, values: dict[str, JsonValue]) -> CxrCondition:
         return CxrCondition.from_dict(values)
