@@ -17,13 +17,14 @@ from synthgen import __version__, modality, parts
 from synthgen.config import RunConfig, load_config
 from synthgen.engines.local import LocalEngine
 from synthgen.errors import ReleaseRefusedError, SynthgenError, UserError
+from synthgen.files import disk_errors
 from synthgen.modality import Modality
 from synthgen.pipeline import Plan, run
 from synthgen.progress import bars
 from synthgen.release import check_output
 from synthgen.report import Outcome
 from synthgen.slots import stage_seed
-from synthgen.workfolder import opened
+from synthgen.workfolder import Workfolder, opened
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -64,7 +65,7 @@ def generate(
         raise UserError(f"no engine {engine!r}: give local")
     check_output(out, config_digest=settled.digest())
     _threads(settled)
-    with opened(work, modality=kind.name, config_digest=settled.digest()) as folder, bars(_console()) as progress:
+    with _opened(work, kind, settled) as folder, bars(_console()) as progress:
         if demo:
             data = folder.demo
             if not data.exists():
@@ -94,7 +95,7 @@ def fit(
     kind = modality.load(modality_name)
     settled = load_config(kind.section, kind.name, config or kind.presets[1], settings or (), seed=seed)
     _threads(settled)
-    with opened(work, modality=kind.name, config_digest=settled.digest()) as folder, bars(_console()) as progress:
+    with _opened(work, kind, settled) as folder, bars(_console()) as progress:
         parts.fit(kind, settled, data, out, folder, progress)
     print(f"fitted {out}: synthgen generate --modality {kind.name} --data … --model {out}")  # noqa: T201
 
@@ -116,7 +117,7 @@ def screen(
     if out.exists():
         raise UserError(f"--out {out} exists: choose another name")
     _threads(settled)
-    with opened(work, modality=kind.name, config_digest=settled.digest()) as folder, bars(_console()) as progress:
+    with _opened(work, kind, settled) as folder, bars(_console()) as progress:
         outcome = parts.screen(kind, settled, data, candidates, out, folder, progress)
     if outcome is Outcome.REFUSE:
         raise ReleaseRefusedError(f"{outcome}: the reasons are in {out}")
@@ -137,7 +138,7 @@ def evaluate(
     kind = modality.load(modality_name)
     settled = load_config(kind.section, kind.name, config or kind.presets[1], settings or (), seed=seed)
     _threads(settled)
-    with opened(work, modality=kind.name, config_digest=settled.digest()) as folder, bars(_console()) as progress:
+    with _opened(work, kind, settled) as folder, bars(_console()) as progress:
         found = parts.evaluate(kind, settled, release, data, folder, progress)
     table = Table("metric", "value", "95% interval", "n", "better")
     for estimate in (*found.attacks, *found.quality):
@@ -170,6 +171,13 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
     if version:
         print(__version__)  # noqa: T201
         raise typer.Exit
+
+
+@contextmanager
+def _opened(work: Path, kind: Modality[Any, Any, Any], config: RunConfig[Any]) -> Iterator[Workfolder]:
+    """The work folder, with a full disk anywhere in the run turned into one line."""
+    with disk_errors(work), opened(work, modality=kind.name, config_digest=config.digest()) as folder:
+        yield folder
 
 
 def _console() -> Console:

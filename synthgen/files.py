@@ -13,7 +13,7 @@ from synthgen.errors import UserError
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turns a full disk or a missing permission into one line that says what to do."""
+    """Turns a full disk or a missing permission in the block into one line that says what to do."""
     try:
         yield
     except OSError as error:

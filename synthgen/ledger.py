@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from synthgen.errors import UserError
+from synthgen.files import disk_errors
 from synthgen.records import JsonValue
 
 _START = "0" * 32
@@ -68,8 +69,9 @@ class Ledger:
             closed = {**entry, "digest": self._previous}
             lines.append(json.dumps(closed, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n")
             self.entries.append(dict(entry))
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
+        with disk_errors(self._path.parent):
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())

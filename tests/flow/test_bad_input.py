@@ -1,14 +1,15 @@
 """A user's mistake ends with one clear line, exit status 2, and nothing half-written."""
 
 import json
+import resource
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
+from flow_command import TINY, Run, command, contents, environment, result_of
 from PIL import Image
-
-from tests.flow.conftest import TINY, Run, contents
 
 GENERATE = ("generate", "--modality", "cxr", "--config", TINY)
 
@@ -88,6 +89,31 @@ def test_models_that_must_not_be_opened(synthgen: Run, finished: Path, tmp_path:
         refused(synthgen(*GENERATE, "--model", folder, "--work", f"w-{folder.name}", cwd=tmp_path), word)
 
 
+@pytest.mark.parametrize("kilobytes", [2, 40, 150])
+def test_a_full_disk_in_the_middle_of_a_run(finished: Path, tmp_path: Path, kilobytes: int) -> None:
+    """No file may grow beyond a limit, as on a disk that fills up; with room again, the same command ends the run."""
+
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))
+
+    arguments = (*GENERATE, "--format", "dicom")
+    done = subprocess.run(
+        command(*arguments),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        preexec_fn=little_room,
+    )
+    refused(done, "")
+    assert not (tmp_path / "release").exists()
+    if kilobytes == 150:
+        done = subprocess.run(command(*arguments), cwd=tmp_path, env=environment(), timeout=600, check=False)
+        assert contents(result_of(tmp_path)) == contents(result_of(finished))
+
+
 def test_a_model_without_a_cohort_seals_nothing_by_itself(synthgen: Run, finished: Path, tmp_path: Path) -> None:
     model = finished / "work" / "model"
     done = synthgen(*GENERATE, "--model", model, cwd=tmp_path)
@@ -119,8 +145,6 @@ def test_somebody_elses_images_are_judged(synthgen: Run, finished: Path, cohort:
 
 
 def test_a_release_is_evaluated_against_its_cohort(synthgen: Run, finished: Path, cohort: Path, tmp_path: Path) -> None:
-    from tests.flow.conftest import result_of
-
     common = ("--modality", "cxr", "--data", cohort, "--config", TINY)
     done = synthgen("evaluate", result_of(finished), *common, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

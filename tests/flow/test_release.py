@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from flow_command import TINY, Run, contents, result_of
 
 from synthgen.ledger import read_ledger
-from tests.flow.conftest import TINY, Run, contents, result_of
 
 
 def test_the_result_is_complete_and_readable(finished: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

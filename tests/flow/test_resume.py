@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flow_command import TINY, command, contents, environment, result_of
 
 from synthgen.ledger import read_ledger
-from tests.flow.conftest import TINY, command, contents, environment, result_of
 
 ARGUMENTS = ("generate", "--modality", "cxr", "--config", TINY, "--format", "dicom")
 

@@ -1,0 +1,27 @@
+"""The command line as a user runs it: a process of its own, and what it leaves."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+TINY = Path(__file__).with_name("tiny.yaml")
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "synthgen", *map(str, arguments)]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
+
+
+def result_of(folder: Path) -> Path:
+    """Where the run's result stands: the release, or the quarantine."""
+    return folder / "release" if (folder / "release").exists() else folder / "work" / "quarantine"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
