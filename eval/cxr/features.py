@@ -1,7 +1,4 @@
-"""Feature spaces for chest X-rays that need no download: pixels, gradient histograms, an embedding of identity.
-
-An encoder from the hub, or a folder that holds one, can be added by name.
-"""
+"""Feature spaces for chest X-rays that need no download: pixels, gradient histograms, an embedding of identity."""
 
 from __future__ import annotations
 
@@ -16,7 +13,6 @@ from PIL import Image
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from synthgen.errors import MissingExtraError, UserError
 from synthgen.modalities.cxr.types import CxrImage
 
 Floats = NDArray[np.float64]
@@ -125,40 +121,3 @@ def fit_identity(images: Images, patients: Sequence[str], *, views: int, seed: i
     lda = LinearDiscriminantAnalysis(solver="eigen", shrinkage=0.05, n_components=rank)
     lda.fit(pca.transform(x), np.tile(classes, views))
     return IdentityEmbedder(pca.mean_, pca.components_.T @ lda.scalings_[:, :rank])
-
-
-def hub_encoder(name: str, batch: int = 32) -> Embed:
-    """An image encoder by hub name or folder, in safetensors only: images [n, h, w] to its pooled features [n, d].
-
-    Gray is repeated to three channels; the encoder's own processor resizes and normalises. Without a pooled output the
-    mean of the last hidden states is taken.
-
-    Raises:
-        MissingExtraError: transformers is not installed.
-        UserError: the encoder cannot be loaded.
-    """
-    try:
-        from transformers import AutoImageProcessor, AutoModel
-    except ImportError as error:
-        raise MissingExtraError("an encoder from the hub", "cxr") from error
-    try:
-        processor = AutoImageProcessor.from_pretrained(name)
-        model = AutoModel.from_pretrained(name, use_safetensors=True).eval()
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"evaluation.encoder: cannot load {name!r}: give a folder or hub name with a safetensors image encoder "
-            "and its preprocessor_config.json"
-        ) from error
-
-    @torch.no_grad()
-    def embed(images: Images) -> Floats:
-        parts = []
-        for start in range(0, len(images), batch):
-            colour = [np.repeat(image[:, :, None], 3, axis=2) for image in images[start : start + batch]]
-            output = model(**processor(images=colour, return_tensors="pt"))
-            pooled = getattr(output, "pooler_output", None)
-            vectors = output.last_hidden_state.mean(dim=1) if pooled is None else pooled.flatten(1)
-            parts.append(vectors.double().numpy())
-        return np.concatenate(parts)
-
-    return embed

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from synthgen.modalities.cxr.encoder import Embed
 from synthgen.modalities.cxr.types import CxrImage
 from synthgen.privacy_filters.cxr.identity import Identity
 from synthgen.privacy_filters.cxr.near_copy import (
@@ -40,21 +41,29 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CxrFilters:
-    """The three fitted filters over the training records."""
+    """The fitted filters over the training records: three, and a fourth where an encoder is named."""
 
     people: People
     near_copies: NearCopies
+    encoded: Encoded | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        return ("retrieval", "verification", "near_copy")
+        return ("retrieval", "verification", "near_copy", *(("encoder",) if self.encoded else ()))
 
     @classmethod
-    def over(cls, identity: Identity, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
+    def over(
+        cls,
+        identity: Identity,
+        payloads: Sequence[CxrImage],
+        patients: Sequence[str],
+        encoder: Embed | None = None,
+    ) -> Self:
         """Protects these records: ``payloads[i]`` belongs to ``patients[i]``."""
         return cls(
             People.over(identity, _embed(identity, payloads), patients),
             NearCopies.over(search_vectors(payloads), pictures(payloads), patients),
+            None if encoder is None else Encoded.over(encoder, _encode(encoder, np.stack(list(payloads))), patients),
         )
 
     def enrolled(self, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
@@ -72,14 +81,17 @@ class CxrFilters:
                 np.concatenate([copies.pictures, pictures(payloads)]),
                 owners,
             ),
+            None if self.encoded is None else self.encoded.enrolled(payloads, patients),
         )
 
     def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None = None) -> Scores:
-        """Shape [N, 3], in the order of ``names``; see :class:`synthgen.privacy_filters.gate.Filters`."""
+        """Shape [N, F], in the order of ``names``; see :class:`synthgen.privacy_filters.gate.Filters`."""
         if not payloads:
             return np.empty((0, len(self.names)))
-        retrieval, verification = self.people.scores(payloads, exclude)
-        return np.stack([retrieval, verification, self.near_copies.scores(payloads, exclude)], axis=1)
+        columns = [*self.people.scores(payloads, exclude), self.near_copies.scores(payloads, exclude)]
+        if self.encoded is not None:
+            columns.append(self.encoded.scores(payloads, exclude))
+        return np.stack(columns, axis=1)
 
     def distances(self, payloads: Sequence[CxrImage], references: Sequence[CxrImage]) -> Scores:
         """Chord distance in the identity embedding, shape [N, R]."""
@@ -127,6 +139,34 @@ class People:
         numbers, doubts = _verify_nearest(self.identity, self.index, vectors, exclude)
         rows, best = np.arange(len(vectors)), doubts.argmin(axis=1)
         return _known(doubts[rows, best] / self.verification_scale[numbers[rows, best]], vectors)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Training records in the features of a further encoder: another opinion than that of our own networks."""
+
+    encoder: Embed
+    index: PatientIndex
+    scale: Scores
+
+    @classmethod
+    def over(cls, encoder: Embed, vectors: Floats, patients: Sequence[str]) -> Self:
+        index = PatientIndex.build(vectors, patients)
+        _, cosines = index.nearest(index.vectors, exclude=index.owners)
+        return cls(encoder, index, local_scale(index.least_per_patient(chord(cosines[:, 0]))))
+
+    def enrolled(self, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
+        vectors = np.concatenate([self.index.vectors, _encode(self.encoder, np.stack(list(payloads)))])
+        return self.over(self.encoder, vectors, [*self.index.owners, *patients])
+
+    def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> Scores:
+        """Shape [N]: the smallest over the views."""
+        scores = []
+        for view in _views(payloads):
+            vectors = _encode(self.encoder, view)
+            numbers, cosines = self.index.nearest(vectors, exclude=exclude)
+            scores.append(_known(chord(cosines[:, 0]) / self.scale[numbers[:, 0]], vectors))
+        return np.asarray(np.min(scores, axis=0))
 
 
 @dataclass(frozen=True)
@@ -214,6 +254,12 @@ def _verify_nearest(
 
 def _embed(identity: Identity, payloads: Sequence[CxrImage]) -> Floats:
     return identity.embed(np.stack(list(payloads)))
+
+
+def _encode(encoder: Embed, images: NDArray[np.uint8]) -> Floats:
+    """Unit vectors of a further encoder, shape [N, D]."""
+    features = encoder(images)
+    return np.asarray(features / np.linalg.norm(features, axis=1, keepdims=True), dtype=np.float32)
 
 
 def _views(payloads: Sequence[CxrImage]) -> Iterator[NDArray[np.uint8]]:

@@ -10,6 +10,7 @@ SHARED = {
     "synthgen.config",
     "synthgen.errors",
     "synthgen.files",
+    "synthgen.modalities.cxr.encoder",
     "synthgen.modalities.cxr.types",
     "synthgen.progress",
     "synthgen.records",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from pydantic import Field
 
 from synthgen.config import RunConfig, Section
 from synthgen.eval.cxr.config import EvaluationConfig
@@ -23,6 +24,7 @@ from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
+from synthgen.modalities.cxr.encoder import hub_encoder
 from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrReal, CxrSynthetic
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.filters import CxrFilters
@@ -42,6 +44,7 @@ class CxrConfig(Section):
     conditions: ConditionConfig = ConditionConfig()
     generator: GeneratorConfig = GeneratorConfig()
     identity: IdentityConfig = IdentityConfig()
+    encoder: str = Field("", description="hub name or folder of an image encoder, for a fourth filter; empty: none")
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
@@ -81,7 +84,8 @@ class Cxr:
 
     def open_filters(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path) -> CxrFilters:
         identity = open_identity(folder / "identity")
-        return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train])
+        encoder = hub_encoder(config.encoder) if config.encoder else None
+        return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train], encoder)
 
     def planted(
         self, records: Sequence[CxrReal], model: Path | None, config: RunConfig[CxrConfig], seed: int

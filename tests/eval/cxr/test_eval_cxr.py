@@ -13,6 +13,7 @@ from synthgen.eval.cxr import features
 from synthgen.eval.cxr.classifier import LabelledImages, label_matrix, train_classifier, tstr
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.evaluate import Evaluation, evaluate
+from synthgen.modalities.cxr.encoder import hub_encoder
 from synthgen.modalities.cxr.types import CxrCondition
 from synthgen.progress import Silent
 from synthgen.records import Cohort, Real, Synthetic
@@ -213,7 +214,7 @@ def test_an_encoder_from_a_folder_adds_its_space(tmp_path):
     config = ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32)
     ViTModel(config).save_pretrained(tmp_path)
     ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
-    embed = features.hub_encoder(str(tmp_path))
+    embed = hub_encoder(str(tmp_path))
     images = patient_images(40, 97)[0]
     vectors = embed(images)
     assert vectors.shape == (40, 16)
@@ -225,7 +226,7 @@ def test_an_encoder_from_a_folder_adds_its_space(tmp_path):
 
 def test_an_encoder_that_is_not_there_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match=r"evaluation\.encoder: cannot load"):
-        features.hub_encoder(str(tmp_path / "missing"))
+        hub_encoder(str(tmp_path / "missing"))
 
 
 def test_settings_are_checked():
