@@ -155,22 +155,15 @@ def focal_frequency_loss(a: Tensor, b: Tensor) -> Tensor:
         return loss
 
 
-def normalise_latents(vae: AutoencoderKL, mean: Tensor, std: Tensor) -> None:
-    """Gives the latents zero mean and unit variance per channel, so that one noise schedule fits all channels.
+def normalise_latents(vae: AutoencoderKL, latents: Tensor) -> None:
+    """Sets the scaling and shift factors by which the training latents have zero mean and unit variance.
 
-    The statistics [C] of the training latents are folded into the 1 x 1 convolutions around the latent, which leaves
-    the reconstruction as it was; an autoencoder without those convolutions gets scalar shift and scaling factors.
+    One pair of factors for all channels (Rombach et al. 2022, appendix G): what is fainter in one channel than in
+    another stays so.
+
+    Args:
+        latents: [N, C, h, w] as ``encode`` gives them under the factors so far.
     """
-    if vae.quant_conv is None or vae.post_quant_conv is None:
-        total = (std.square() + (mean - mean.mean()).square()).mean().sqrt()
-        vae.register_to_config(shift_factor=float(mean.mean()), scaling_factor=float(1 / total))
-        return
-    channels = len(mean)
-    with torch.no_grad():
-        into, out = vae.quant_conv, vae.post_quant_conv
-        out.bias += torch.einsum("oi,i->o", out.weight[:, :, 0, 0], mean)
-        out.weight *= std.view(1, -1, 1, 1)
-        into.weight[:channels] /= std.view(-1, 1, 1, 1)
-        into.bias[:channels] = (into.bias[:channels] - mean) / std
-        into.bias[channels:] -= 2 * std.log()  # the log-variance shrinks with the mean
-    vae.register_to_config(shift_factor=0.0, scaling_factor=1.0)
+    scale, shift = vae.config.scaling_factor, vae.config.shift_factor or 0.0
+    mean, std = float(latents.mean()), max(float(latents.std()), 1e-4)
+    vae.register_to_config(shift_factor=shift + mean / scale, scaling_factor=scale / std)

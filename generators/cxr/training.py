@@ -131,7 +131,7 @@ def _fit_autoencoder(run: _Run) -> None:
         progress=run.progress,
     )
     latents = latents_of(vae, run.train, run.config.augmentation, run.config.size, copies=1, seed=(run.seed, _COPIES))
-    normalise_latents(vae, latents.mean((0, 2, 3)), latents.std((0, 2, 3)).clamp_min(1e-4))
+    normalise_latents(vae, latents)
     if run.accelerator.is_main_process:
         shown = np.arange(min(_GRID // 2, len(run.train)))
         with torch.inference_mode():

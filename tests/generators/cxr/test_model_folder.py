@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tiny_model import SIZE, TINY
+
+from synthgen.errors import UserError
+from synthgen.generators.cxr.model_folder import model_digest, open_generator
+
+
+def refused(folder: Path, match: str) -> None:
+    with pytest.raises(UserError, match=match) as caught:
+        open_generator(folder, TINY.sampler, 2)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_stranger_draws_with_the_lines_of_the_readme(model: Path) -> None:
+    code = re.search(r"```python\n(.*?)```", (model / "README.md").read_text(), re.S)
+    assert code is not None
+    assert len(code[1].strip().splitlines()) <= 25
+    assert "synthgen" not in code[1]
+    subprocess.run([sys.executable, "-c", code[1]], cwd=model.parent, check=True)
+    assert Image.open(model.parent / "radiograph.png").size == (SIZE, SIZE)
+
+
+def test_nothing_in_the_model_names_a_patient(trained: Path) -> None:
+    parts = [p for p in trained.rglob("*") if p.is_file() and p.parent.name != "samples"]
+    assert {p.suffix for p in parts} == {".json", ".md", ".safetensors"}
+    for path in parts:
+        content = path.read_bytes()
+        assert b"patient-0" not in content, path
+        assert b"secret-0" not in content, path
+        assert str(trained.parent).encode() not in content, path
+
+
+def test_pickled_weights_are_refused(model: Path) -> None:
+    (model / "vae" / "diffusion_pytorch_model.bin").write_bytes(b"")
+    refused(model, "pickled weights")
+
+
+@pytest.mark.parametrize("part", ["vae", "unet", "scheduler"])
+def test_a_missing_part_is_named(model: Path, part: str) -> None:
+    for path in (model / part).iterdir():
+        path.unlink()
+    refused(model, f"lacks {part}/")
+
+
+def test_damaged_weights_are_one_line(model: Path) -> None:
+    (model / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"cut")
+    refused(model, "cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"modality": "speech"}, "modality 'speech', not 'cxr'"),
+        ({"format": 99}, "format 99.*upgrade"),
+        ({"format": "x"}, "format x"),
+    ],
+)
+def test_other_models_are_refused(model: Path, change: dict[str, object], match: str) -> None:
+    about = json.loads((model / "synthgen.json").read_text())
+    (model / "synthgen.json").write_text(json.dumps(about | change))
+    refused(model, match)
+
+
+def test_what_is_no_model_is_refused(model: Path, tmp_path: Path) -> None:
+    refused(tmp_path / "nothing", "no model folder")
+    (model / "condition.json").write_text("{")
+    refused(model, "cannot be read as JSON")
+    (model / "condition.json").unlink()
+    refused(model, "lacks condition.json")
+    (model / "synthgen.json").unlink()
+    refused(model, "not a finished")
+
+
+def test_the_digest_sees_the_model_and_nothing_else(model: Path) -> None:
+    digest = model_digest(model)
+    (model / "samples" / "more.png").write_bytes(b"x")
+    (model / "README.md").write_text("other")
+    assert model_digest(model) == digest
+    weights = model / "unet" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert model_digest(model) != digest
