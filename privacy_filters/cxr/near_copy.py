@@ -68,7 +68,7 @@ POSES = tuple(
 def pictures(images: Sequence[CxrImage]) -> Floats:
     """Images under local contrast normalisation, shape [N, 64, 64]: what is registered."""
     small = torch.cat([_shrunk(image) for image in images])
-    return np.array(_normalised(small, 2 * _BACKGROUND, 2 * _SMOOTH)[:, 0], dtype=np.float32)
+    return np.array(_normalised(small, 2 * _BACKGROUND, 2 * _SMOOTH)[:, 0].numpy())
 
 
 def search_vectors(images: Sequence[CxrImage]) -> Floats:
@@ -77,7 +77,7 @@ def search_vectors(images: Sequence[CxrImage]) -> Floats:
     low = _CENTRE
     vectors = _unit(small[:, 0, low : low + _CROP, low : low + _CROP].flatten(1))
     # A constant training image has no copy that could be told from any other: it becomes the zero vector.
-    return np.array(vectors.nan_to_num(0.0), dtype=np.float32)
+    return np.array(vectors.nan_to_num(0.0).numpy())
 
 
 def search_views(image: CxrImage) -> Floats:
