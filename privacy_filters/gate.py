@@ -48,6 +48,10 @@ class Filters(Protocol[T_contra]):
         """The same filters, protecting these records too; nothing is fitted on them."""
         ...
 
+    def nearest_patients(self, payloads: Sequence[T_contra]) -> list[str]:
+        """The training patient whom each payload resembles most in the retrieval embedding."""
+        ...
+
     def distances(self, payloads: Sequence[T_contra], references: Sequence[T_contra]) -> NDArray[np.float64]:
         """Plain distance in the retrieval embedding, shape [N, R]."""
         ...

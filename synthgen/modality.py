@@ -132,6 +132,10 @@ class Modality(Protocol[T, C, M]):
         """
         ...
 
+    def picture(self, payload: T) -> bytes:
+        """One record as a PNG, for the private audit page."""
+        ...
+
     def preview(self, samples: Sequence[Synthetic[T, C]]) -> bytes:
         """A PNG that shows some samples, for the report page."""
         ...

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from synthgen import __version__
+from synthgen.audit import write_audit
 from synthgen.cohort import split_by_patient
 from synthgen.config import RunConfig, Section
 from synthgen.engines import Engine
@@ -98,6 +99,8 @@ def run(
         progress=progress,
     )
     first = first_attempts(modality, generated, _FIRST_ATTEMPTS)
+
+    write_audit(modality, screen.gate, cohort.train, generated, work.audit)
 
     # 5. Attack and evaluate what would be released.
     evaluation = evaluate_release(modality, cohort, config, generated, progress)

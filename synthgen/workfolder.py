@@ -39,6 +39,10 @@ class Workfolder:
     def screen(self) -> Path:
         return self.folder / "screen"
 
+    @property
+    def audit(self) -> Path:
+        return self.folder / "audit"
+
     def claim_cohort(self, digest: str) -> None:
         """Records the digest of the split cohort, or refuses another one than was recorded.
 

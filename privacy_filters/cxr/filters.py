@@ -93,6 +93,11 @@ class CxrFilters:
             columns.append(self.encoded.scores(payloads, exclude))
         return np.stack(columns, axis=1)
 
+    def nearest_patients(self, payloads: Sequence[CxrImage]) -> list[str]:
+        """By the identity embedding."""
+        numbers, _ = self.people.index.nearest(_embed(self.people.identity, payloads))
+        return [self.people.index.patients[i] for i in numbers[:, 0]]
+
     def distances(self, payloads: Sequence[CxrImage], references: Sequence[CxrImage]) -> Scores:
         """Chord distance in the identity embedding, shape [N, R]."""
         identity = self.people.identity

@@ -59,6 +59,13 @@ def test_private_stays_private(finished: Path) -> None:
         assert image.stem.encode() not in text
 
 
+def test_the_audit_page_is_private_and_shows_pairs(finished: Path) -> None:
+    page = finished / "work" / "audit" / "index.html"
+    assert page.stat().st_mode & 0o077 == 0
+    assert page.read_text().count("data:image/png;base64,") == 2 * 12
+    assert not list(result_of(finished).rglob("audit*"))
+
+
 def test_again_is_a_no_op_and_other_settings_are_refused(finished: Path, synthgen: Run) -> None:
     before = contents(finished)
     again = synthgen("generate", "--modality", "cxr", "--config", TINY, "--format", "dicom", cwd=finished)

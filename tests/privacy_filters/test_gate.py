@@ -57,6 +57,9 @@ class Distance:
     def enrolled(self, payloads: Sequence[Point], patients: Sequence[str]) -> "Distance":
         return Distance(np.concatenate([self.points, np.array(payloads)]), (*self.patients, *patients))
 
+    def nearest_patients(self, payloads: Sequence[Point]) -> list[str]:
+        return [self.patients[i] for i in self.distances(payloads, [tuple(p) for p in self.points]).argmin(axis=1)]
+
     def distances(self, payloads: Sequence[Point], references: Sequence[Point]) -> np.ndarray:
         return np.linalg.norm(np.array(payloads)[:, None] - np.array(references)[None], axis=2)
 

@@ -146,6 +146,9 @@ class Cxr:
     def read_release(self, folder: Path) -> list[CxrSynthetic]:
         return read_imagefolder(folder)
 
+    def picture(self, payload: CxrImage) -> bytes:
+        return self.encode(payload)
+
     def preview(self, samples: Sequence[CxrSynthetic]) -> bytes:
         return contact_sheet(samples)
 
