@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from heapq import nsmallest
+from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,33 +26,6 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
 _CLOSEST = 16
-
-_PAGE = Environment(autoescape=True).from_string(
-    """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Audit: private</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #1a1a1a }
-.private { background: #8c1d18; color: #fff; padding: .6rem 1rem; border-radius: 4px }
-section { display: grid; grid-template-columns: 1fr 1fr 1.2fr; gap: 1rem; margin: 1.2rem 0; align-items: start }
-figure { margin: 0 } img { width: 100%; image-rendering: auto; background: #000 }
-figcaption { color: #555; font-size: .9em }
-table { border-collapse: collapse } td, th { padding: .15rem .7rem .15rem 0; text-align: left }
-</style>
-<p class="private">Private: this page shows real patients. It stays in the work folder.</p>
-<h1>The closest samples that the gate kept</h1>
-<p>Left the sample, in the middle the training patient whom it resembles most in the identity embedding, right its scores
-in units of the spread among training patients; a sample is rejected at {{ "%.2f"|format(threshold) }} or below. If one of
-these pairs looks like the same person to you, do not share the release.</p>
-{% for pair in pairs %}
-<section>
-<figure><img src="data:image/png;base64,{{ pair.sample }}" alt="sample"><figcaption>sample {{ pair.slot }}</figcaption></figure>
-<figure><img src="data:image/png;base64,{{ pair.real }}" alt="real"><figcaption>nearest training record</figcaption></figure>
-<table>{% for name, score in pair.scores %}<tr><th>{{ name }}</th><td>{{ "%.2f"|format(score) }}</td></tr>{% endfor %}</table>
-</section>
-{% endfor %}
-</html>
-"""
-)
 
 
 def write_audit(
@@ -75,7 +49,9 @@ def write_audit(
             }
         )
     page = private_folder(folder) / "index.html"
-    write_atomically(page, _PAGE.render(pairs=pairs, threshold=gate.calibration.threshold).encode())
+    template = resources.files("synthgen").joinpath("audit.html.j2").read_text("utf-8")
+    html = Environment(autoescape=True).from_string(template)
+    write_atomically(page, html.render(pairs=pairs, threshold=gate.calibration.threshold).encode())
     return page
 
 
