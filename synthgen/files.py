@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +17,19 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """Turns a full disk or a missing permission in the block into one line that says what to do."""
     try:
         yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else _rust_error_number(error)
+        if number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise UserError(f"the disk of {folder} is full: free some space and run the same command again") from None
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        if number in {errno.EACCES, errno.EPERM, errno.EROFS}:
             raise UserError(f"no permission to write in {folder}: change it, or choose another folder") from None
         raise
+
+
+def _rust_error_number(error: Exception) -> int | None:
+    """safetensors, written in Rust, reports the system's errors as text: ``… (os error 28)``."""
+    found = re.search(r"\(os error (\d+)\)$", str(error))
+    return int(found.group(1)) if found else None
 
 
 def private_folder(folder: Path) -> Path:

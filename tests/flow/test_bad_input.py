@@ -122,7 +122,9 @@ def test_a_model_without_a_cohort_seals_nothing_by_itself(synthgen: Run, finishe
     assert not (tmp_path / "release").exists()
     done = synthgen(*GENERATE, "--model", model, "--accept", "NO_COHORT", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "NO_COHORT" in (tmp_path / "release" / "README.md").read_text()
+    report = json.loads((tmp_path / "release" / "privacy_report.json").read_text())
+    assert report["privacy"]["outcome"] == "NO_COHORT"
+    assert report["privacy"]["calibration"] is None
 
 
 def test_somebody_elses_images_are_judged(synthgen: Run, finished: Path, cohort: Path, tmp_path: Path) -> None:

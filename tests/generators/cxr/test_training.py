@@ -57,7 +57,7 @@ def test_every_epoch_sees_every_image_once(n: int, batch: int, seed: int) -> Non
         assert sorted(seen[epoch * n : (epoch + 1) * n]) == list(range(n))
 
 
-@pytest.mark.parametrize("stops", [(0,), (3, 2), (6,), (7, 1), (11,)])
+@pytest.mark.parametrize("stops", [(0,), (3, 2), (7, 1)])
 def test_a_killed_training_ends_with_the_same_weights(
     records: list[CxrReal], trained: Path, tmp_path: Path, stops: tuple[int, ...]
 ) -> None:
