@@ -1,0 +1,46 @@
+"""The documents speak of what there is: every command, preset, metric and link."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from synthgen.cli import app
+from synthgen.config import presets
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_every_command_and_preset_is_in_the_readme() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert set(commands) == {"generate", "fit", "screen", "evaluate", "demo-cohort"}
+    for name in commands:
+        assert f"`synthgen {name}`" in README
+    for name in presets("cxr"):
+        assert f"`{name}`" in README
+
+
+def test_every_option_of_generate_has_help() -> None:
+    generate = typer.main.get_command(app).commands["generate"]  # type: ignore[attr-defined]
+    for option in generate.params:
+        assert getattr(option, "help", ""), option.name
+
+
+@pytest.mark.parametrize("document", sorted(p.name for p in (ROOT / "docs").glob("*.md")))
+def test_documents_name_files_that_exist(document: str) -> None:
+    text = (ROOT / "docs" / document).read_text("utf-8")
+    for path in re.findall(r"`((?:synthgen|generators|privacy_filters|eval|benchmarks|configs|tests)/[\w/.-]+)`", text):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / "docs" / path).exists(), path
+
+
+def test_the_two_commands_install_with_the_constraints() -> None:
+    commands = re.findall(r"^    (pip install .*)$", README, flags=re.MULTILINE)
+    assert len(commands) == 2
+    assert all("-c constraints.txt" in command for command in commands)
+    assert commands[0].endswith("synthgen generate --modality cxr")
+    assert commands[1].endswith("pytest")
+    assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text()
