@@ -96,7 +96,8 @@ def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> Cx
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{folder}: a part of the model cannot be read; fit it again or copy it again") from error
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    vae, unet = vae.eval().requires_grad_(False).to(device), unet.eval().requires_grad_(False).to(device)
+    for module in (vae, unet):
+        module.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)  # faster on CPUs
     return CxrGenerator(vae, unet, scheduler, encoding, sampler, rows, size)
 
 

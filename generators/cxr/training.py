@@ -77,7 +77,9 @@ def fit_generator(
     """
     if not train:
         raise UserError("the training split is empty: the generator needs images to train on")
-    accelerator = Accelerator(mixed_precision="bf16" if config.mixed_precision and _has_bf16() else "no")
+    gpu = torch.cuda.is_available()
+    half = config.mixed_precision and gpu and torch.cuda.is_bf16_supported()
+    accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if half else "no")
     if min(config.autoencoder.batch, config.denoiser.batch) < accelerator.num_processes:
         raise UserError(f"a batch must have at least one image for each of {accelerator.num_processes} processes")
     run = _Run(accelerator, train, config, folder, seed, progress)
@@ -220,12 +222,10 @@ def _schedule(config: GeneratorConfig, steps: int, batch: int, learning_rate: fl
     )
 
 
-def _has_bf16() -> bool:
-    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-
-
 def _config_digest(config: GeneratorConfig, seed: int) -> str:
-    return hashlib.blake2b(f"{config.model_dump_json()}|{seed}".encode(), digest_size=16).hexdigest()
+    """Of what decides the weights; how samples are drawn and how often is free to change between reruns."""
+    settings = config.model_dump_json(exclude={"sampler", "sample_every", "checkpoint_every"})
+    return hashlib.blake2b(f"{settings}|{seed}".encode(), digest_size=16).hexdigest()
 
 
 def _run_digest(run: _Run) -> str:
