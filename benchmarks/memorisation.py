@@ -66,7 +66,7 @@ MEMORISE = (
     "modality.generator.sampler.guidance=1",
     "modality.generator.denoiser.condition_dropout=0",
     "modality.generator.denoiser.field_dropout=0",
-    "modality.generator.denoiser.steps=1500",
+    "modality.generator.denoiser.steps=1600",
 )
 
 
