@@ -20,7 +20,7 @@ class AutoencoderConfig(Section):
         description="Width of each resolution; the latent has the last one",
     )
     layers: int = Field(1, ge=1, le=4, description="Residual blocks per resolution")
-    latent_channels: int = Field(8, ge=1, le=32, description="Channels of a latent")
+    latent_channels: int = Field(16, ge=1, le=32, description="Channels of a latent")
     groups: int = Field(4, ge=1, le=32, description="Groups of the group normalisation; divides every width")
     steps: int = Field(900, ge=0, description="Training steps; 0 only with a pretrained autoencoder")
     batch: int = Field(4, ge=1, le=4096, description="Images per step, over all processes")
