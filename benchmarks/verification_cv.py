@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from synthgen.errors import SynthgenError, UserError
 from synthgen.eval.estimates import RESAMPLES, bounded_interval, patient_counts, tpr_draws
 from synthgen.eval.reidentification import Pairs, retrieval, verification, verification_pairs
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
-from synthgen.modalities.cxr.types import CxrReal
+from synthgen.modalities.cxr.types import CxrCondition, CxrReal
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.identity import normalised, open_identity, resized
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
@@ -41,13 +41,14 @@ LOADED = 128  # pixels a side in the cache; the networks resize to their own
 
 @dataclass(frozen=True)
 class Held:
-    """Pair scores and gallery vectors of one fold's patients."""
+    """Pair scores and gallery vectors of one fold's patients; ``matched`` marks pairs alike in sex, view and age."""
 
     same: NDArray[np.float32]
     different: NDArray[np.float32]
     pairs: Pairs
     vectors: NDArray[np.float32]
     owners: tuple[str, ...]
+    matched: NDArray[np.bool_]
 
 
 def deal(patients: Sequence[str], folds: int, seed: int) -> dict[str, int]:
@@ -72,7 +73,17 @@ def judged(held: Sequence[CxrReal], folder: Path, seed: int) -> tuple[Held, Held
     same_pixels, different_pixels = (
         np.einsum("nd,nd->n", pixels[p[:, 0]], pixels[p[:, 1]]) for p in (pairs.same, pairs.different)
     )
-    return Held(same, different, pairs, vectors, owners), Held(same_pixels, different_pixels, pairs, pixels, owners)
+    matched = np.array([alike(held[i].condition, held[j].condition) for i, j in pairs.different])
+    return (
+        Held(same, different, pairs, vectors, owners, matched),
+        Held(same_pixels, different_pixels, pairs, pixels, owners, matched),
+    )
+
+
+def alike(one: CxrCondition, other: CxrCondition) -> bool:
+    """Same sex, same view, ages within five years: what is left to tell them apart by is the anatomy."""
+    close = one.age is not None and other.age is not None and abs(one.age - other.age) <= 5
+    return close and one.sex == other.sex and one.view == other.view
 
 
 def estimates(folds: Sequence[Held], seed: int) -> tuple[Estimate, ...]:
@@ -92,8 +103,15 @@ def estimates(folds: Sequence[Held], seed: int) -> tuple[Estimate, ...]:
         gallery[rows, -len(folds) :] = axes[i] * 0.5**0.5
         row = rows.stop
     owners = [p for fold in folds for p in fold.owners]
+    matched = np.flatnonzero(np.concatenate([fold.matched for fold in folds]))
+    against_alike = verification(
+        same, different[matched], same_patients, [different_patients[i] for i in matched], seed
+    )[0]
     return (
         *verification(same, different, same_patients, different_patients, seed),
+        replace(
+            against_alike, metric="verification_auc_matched", note=f"{len(matched)} negatives alike in sex, view, age"
+        ),
         tpr_at(1e-2, same, different, same_patients, different_patients, seed),
         *retrieval(gallery, owners, seed),
     )
