@@ -33,6 +33,7 @@ from synthgen.privacy_filters.nearest import PatientIndex, chord, local_scale
 NEIGHBOURS = 20
 REGISTERED = 8
 _REGISTERED_FOR_SCALE = 4
+_BATCH = 16  # candidates that are registered together: bounds memory
 _ZOOM = 1.08
 
 Floats = NDArray[np.float32]
@@ -191,55 +192,62 @@ class NearCopies:
     def over(cls, vectors: Floats, images: Floats, patients: Sequence[str]) -> Self:
         index = PatientIndex.build(vectors, patients)
         ordered = images[np.argsort(np.asarray(patients), kind="stable")]
-        unposed = [Pose(False, 1.0, 0.0, 0, 0)]
-        distances = np.empty(len(ordered))
-        for row, picture in enumerate(ordered):
-            view = index.vectors[row : row + 1]
-            found = _registered(index, ordered, picture, view, unposed, _REGISTERED_FOR_SCALE, index.owner[row])
-            distances[row] = found[0]
+        unposed = (Pose(False, 1.0, 0.0, 0, 0),)
+        views = index.vectors[:, None]
+        distances, _ = _registered(index, ordered, ordered, views, unposed, _REGISTERED_FOR_SCALE, index.owners)
         return cls(index, ordered, local_scale(index.least_per_patient(distances)))
 
     def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> Scores:
         """Registered distance over the patient's scale, shape [N]."""
         scores = np.empty(len(payloads))
-        for i, payload in enumerate(payloads):
-            views = search_views(payload)
-            if np.isnan(views).any():
-                scores[i] = np.nan
-                continue
-            own = None if exclude is None else self.index.number(exclude[i])
-            distance, patient = _registered(
-                self.index, self.pictures, pictures([payload])[0], views, POSES, REGISTERED, own
+        for low in range(0, len(payloads), _BATCH):
+            rows = slice(low, low + _BATCH)
+            batch = list(payloads[rows])
+            views = search_views(batch)
+            known = ~np.isnan(views).any(axis=(1, 2))
+            own = None if exclude is None else exclude[rows]
+            distances, patients = _registered(
+                self.index, self.pictures, pictures(batch), np.nan_to_num(views), POSES, REGISTERED, own
             )
-            scores[i] = distance / self.scale[patient]
+            scores[rows] = np.where(known, distances / self.scale[patients], np.nan)
         return scores
 
 
 def _registered(
     index: PatientIndex,
     images: Floats,
-    picture: Floats,
+    candidates: Floats,
     views: Floats,
     poses: Sequence[Pose],
     most: int,
-    exclude: np.intp | None,
-) -> tuple[float, int]:
-    """Distance of a picture to its nearest patient after registration, and that patient's number.
+    exclude: Sequence[str] | None,
+) -> tuple[Scores, NDArray[np.intp]]:
+    """Distance of each candidate to its nearest patient after registration, and that patient's number, shape [N] each.
 
-    The ``most`` nearest records in the search, each from its best pose in ``views`` [V, 784], are registered.
+    The ``most`` nearest records in the search, each from its best pose in ``views`` [N, V, 784], are registered. A
+    candidate with nobody to compare to is infinitely far.
     """
-    cosines = views @ index.vectors.T
-    closest = cosines.max(axis=0)
-    if exclude is not None:
-        closest[index.owner == exclude] = -np.inf
-    top = np.argpartition(-closest, min(most, len(closest)) - 1)[:most]
-    top = top[np.isfinite(closest[top])]
-    if not len(top):
-        return np.inf, 0
-    starts = [poses[v] for v in cosines[:, top].argmax(axis=0)]
-    distances = chord(registered_correlation(picture, images[top], starts))
-    best = int(distances.argmin())
-    return float(distances[best]), int(index.owner[top[best]])
+    found, patients = np.full(len(candidates), np.inf), np.zeros(len(candidates), dtype=np.intp)
+    for low in range(0, len(candidates), _BATCH):
+        rows = np.arange(low, min(low + _BATCH, len(candidates)))
+        cosines = (views[rows].reshape(-1, views.shape[2]) @ index.vectors.T).reshape(len(rows), views.shape[1], -1)
+        closest = cosines.max(axis=1)
+        for i, row in enumerate(rows):
+            own = None if exclude is None else index.number(exclude[int(row)])
+            if own is not None:
+                closest[i, index.owner == own] = -np.inf
+        k = min(most, closest.shape[1])
+        top = np.argpartition(-closest, k - 1, axis=1)[:, :k]
+        starts = np.take_along_axis(cosines.argmax(axis=1), top, axis=1)
+        correlations = registered_correlation(
+            np.repeat(candidates[rows], k, axis=0), images[top.ravel()], [poses[v] for v in starts.ravel()]
+        )
+        others = np.isfinite(np.take_along_axis(closest, top, axis=1))
+        distances = np.where(others, chord(correlations).reshape(top.shape), np.inf)
+        best = distances.argmin(axis=1)
+        found[rows] = distances[np.arange(len(rows)), best]
+        patients[rows] = index.owner[top[np.arange(len(rows)), best]]
+    return found, patients
 
 
 def _verify_nearest(

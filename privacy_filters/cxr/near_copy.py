@@ -10,7 +10,8 @@ the enhanced correlation coefficient, Evangelidis and Psarakis 2008); the correl
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,12 +66,25 @@ POSES = tuple(
 )
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Many small tensors: handing them to threads takes longer than the work itself, five times on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 def pictures(images: Sequence[CxrImage]) -> Floats:
     """Images under local contrast normalisation, shape [N, 64, 64]: what is registered."""
     small = torch.cat([_shrunk(image) for image in images])
     return np.array(_normalised(small, 2 * _BACKGROUND, 2 * _SMOOTH)[:, 0].numpy())
 
 
+@one_thread()
 def search_vectors(images: Sequence[CxrImage]) -> Floats:
     """Unit vectors of training images, shape [N, 784]: what is searched."""
     small = torch.cat([_coarse(_shrunk(image)) for image in images])
@@ -80,46 +94,47 @@ def search_vectors(images: Sequence[CxrImage]) -> Floats:
     return np.array(vectors.nan_to_num(0.0).numpy())
 
 
-def search_views(image: CxrImage) -> Floats:
-    """Unit vectors of one candidate in every pose of ``POSES``, shape [V, 784]. NaN for a constant image."""
-    picture = _shrunk(image)
-    both = (picture, picture.flip(-1))
+@one_thread()
+def search_views(images: Sequence[CxrImage]) -> Floats:
+    """Unit vectors of candidates in every pose of ``POSES``, shape [N, V, 784]. NaN for a constant image."""
+    small = torch.cat([_shrunk(image) for image in images])
+    both = (small, small.flip(-1))
     posed = torch.cat([_posed(p, scale, turn) for p in both for scale, turn in _SCALES_AND_TURNS])
     bands = _coarse(posed)
     shifted = [bands[:, 0, y : y + _CROP, x : x + _CROP].flatten(1) for y in _SHIFTS for x in _SHIFTS]
-    return _unit(torch.stack(shifted, dim=1).flatten(0, 1)).numpy()
+    views = _unit(torch.stack(shifted, dim=1).flatten(0, 1)).reshape(-1, len(images), len(shifted), _CROP * _CROP)
+    return np.array(views.transpose(0, 1).flatten(1, 2).numpy())
 
 
-def registered_correlation(candidate: Floats, references: Floats, poses: Sequence[Pose]) -> Floats:
-    """Correlation of one picture with each reference after registration from its starting pose, shape [R].
+@one_thread()
+def registered_correlation(candidates: Floats, references: Floats, poses: Sequence[Pose]) -> Floats:
+    """Correlation of pairs of pictures after registration from a starting pose, shape [R].
 
     Args:
-        candidate: a picture, shape [64, 64].
+        candidates: pictures that are moved, shape [R, 64, 64].
         references: pictures of training images, shape [R, 64, 64].
-        poses: R starting poses of the candidate.
+        poses: R starting poses of the candidates.
     """
-    moving = torch.from_numpy(candidate)[None, None]
-    fixed = torch.from_numpy(np.ascontiguousarray(references)).flatten(1)
-    theta = torch.stack([pose.matrix() for pose in poses])
+    moving = torch.from_numpy(np.ascontiguousarray(candidates))[:, None]
     margin = _FINE // 16
     inside = torch.zeros(_FINE, _FINE, dtype=torch.bool)
     inside[margin:-margin, margin:-margin] = True
     inside = inside.flatten()
-    target = fixed[:, inside]
+    target = torch.from_numpy(np.ascontiguousarray(references)).flatten(1)[:, inside]
+    goal = _unit(target)
+    theta = torch.stack([pose.matrix() for pose in poses])
     best = torch.full((len(theta),), -1.0)
     at = torch.linspace(-1 + 1 / _FINE, 1 - 1 / _FINE, _FINE)
     y, x = (part.flatten()[inside] for part in torch.meshgrid(at, at, indexing="ij"))
     for step in range(_STEPS + 1):
         warped = _warp(moving, theta)
         values = warped.flatten(1)[:, inside]
-        correlation = (_unit(values) * _unit(target)).sum(dim=1)
         zoom = torch.linalg.det(theta[:, :, :2]).abs().sqrt()
         allowed = (zoom > _LEAST_ZOOM) & (zoom < _MOST_ZOOM)
-        best = torch.where(allowed, torch.fmax(best, correlation), best)
-        if step == _STEPS:
-            break
-        theta = _gauss_newton(theta, warped, values, target, inside, x, y)
-    return best.numpy()
+        best = torch.where(allowed, torch.fmax(best, (_unit(values) * goal).sum(dim=1)), best)
+        if step < _STEPS:
+            theta = _gauss_newton(theta, warped, values, target, inside, x, y)
+    return np.array(best.numpy())
 
 
 def _gauss_newton(
@@ -149,8 +164,7 @@ def _gauss_newton(
 
 def _warp(moving: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
     grid = F.affine_grid(theta, [len(theta), 1, _FINE, _FINE], align_corners=False)
-    shared = moving.expand(len(theta), 1, _FINE, _FINE)
-    return F.grid_sample(shared, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return F.grid_sample(moving, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def _shrunk(image: CxrImage) -> torch.Tensor:
@@ -159,12 +173,12 @@ def _shrunk(image: CxrImage) -> torch.Tensor:
     return F.interpolate(pixels, size=(_FINE, _FINE), mode="area")
 
 
-def _posed(picture: torch.Tensor, scale: float, turn: float) -> torch.Tensor:
+def _posed(small: torch.Tensor, scale: float, turn: float) -> torch.Tensor:
     if scale == 1.0 and turn == 0.0:
-        return picture
-    theta = Pose(False, scale, turn, 0, 0).matrix()[None]
-    grid = F.affine_grid(theta, list(picture.shape), align_corners=False)
-    return F.grid_sample(picture, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        return small
+    theta = Pose(False, scale, turn, 0, 0).matrix().expand(len(small), 2, 3)
+    grid = F.affine_grid(theta, list(small.shape), align_corners=False)
+    return F.grid_sample(small, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def _coarse(small: torch.Tensor) -> torch.Tensor:
