@@ -166,7 +166,7 @@ def plant_returning(gate: Gate[T], held_out: Sequence[Real[T, C]], seed: int) ->
     returning = [g[j] for g, (_, j) in zip(groups, pairs, strict=True)]
     filters = gate.filters.enrolled([r.payload for r in known], [r.patient for r in known])
     caught = int(gate.calibration.rejects(filters.scores([r.payload for r in returning])).sum())
-    return PlantedResult("another_visit", "perturbed", len(groups), caught, miss_upper(len(groups), caught))
+    return PlantedResult("another_visit", "beyond", len(groups), caught, miss_upper(len(groups), caught))
 
 
 def judge_generator(
@@ -314,7 +314,7 @@ def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
 
 def claim(filters: Sequence[str], facts: CalibrationFacts, planted: Sequence[PlantedResult]) -> str:
     """The sentence that every release carries. The miss rate is the worst bound over the copies that are claimed."""
-    listed = [r for r in planted if r.perturbation != "another_visit"]
+    listed = [r for r in planted if r.domain != "beyond"]
     worst = max((r.miss_upper95 for r in listed), default=1.0)
     names = ", ".join(r.perturbation for r in listed)
     held_out = facts.patients_calibration or facts.patients_train

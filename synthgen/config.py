@@ -49,7 +49,12 @@ class GateConfig(Section):
     planted: int = Field(
         299, ge=1, description="planted copies per perturbation; all of 299 caught bounds misses at 1%"
     )
-    noised_strength: float = Field(0.15, gt=0, lt=1, description="noise of the copies that the generator denoises")
+    noised_strength: float = Field(
+        0.05, gt=0, lt=1, description="share of the noise schedule that copies in the generator's domain go through"
+    )
+    redrawn_strength: float = Field(
+        0.15, gt=0, lt=1, description="the same for copies that are reported only: half redrawn by the generator"
+    )
 
 
 class SlotConfig(Section):

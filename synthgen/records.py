@@ -174,7 +174,8 @@ class Planted(Generic[T]):
     Attributes:
         perturbation: e.g. ``"exact"``, ``"jpeg_q50"``, ``"autoencoder"``.
         domain: ``"exact"`` (a miss fails closed), ``"generator"`` (the generator's own domain: more than 5% missed is
-            INCONCLUSIVE) or ``"perturbed"`` (reported).
+            INCONCLUSIVE), ``"perturbed"`` (reported and claimed) or ``"beyond"`` (reported, not claimed: more than a
+            copy).
         payloads: one copy per sampled training patient.
     """
 
@@ -183,5 +184,5 @@ class Planted(Generic[T]):
     payloads: tuple[T, ...]
 
     def __post_init__(self) -> None:
-        if self.domain not in {"exact", "generator", "perturbed"}:
-            raise ValueError(f"domain must be exact, generator or perturbed, got {self.domain!r}")
+        if self.domain not in {"exact", "generator", "perturbed", "beyond"}:
+            raise ValueError(f"domain must be exact, generator, perturbed or beyond, got {self.domain!r}")

@@ -18,13 +18,13 @@ RoundTrip = Callable[[Sequence[CxrReal]], list[CxrImage]]
 
 
 def planted_copies(
-    records: Sequence[CxrReal], round_trips: Sequence[tuple[str, RoundTrip]], seed: int
+    records: Sequence[CxrReal], round_trips: Sequence[tuple[str, str, RoundTrip]], seed: int
 ) -> Iterator[Planted[CxrImage]]:
     """One copy of each of ``records`` per perturbation, the exact copies first.
 
     Args:
         records: training records, one per patient.
-        round_trips: name and function of each round trip through the generator.
+        round_trips: name, domain and function of each round trip through the generator.
         seed: of the noise.
     """
     images = [record.payload for record in records]
@@ -46,8 +46,8 @@ def planted_copies(
     yield Planted("exact", "exact", tuple(image.copy() for image in images))
     for name, perturb in table:
         yield Planted(name, "perturbed", tuple(perturb(image) for image in images))
-    for name, round_trip in round_trips:
-        yield Planted(name, "generator", tuple(round_trip(records)))
+    for name, domain, round_trip in round_trips:
+        yield Planted(name, domain, tuple(round_trip(records)))
 
 
 def _jpeg(image: CxrImage) -> CxrImage:

@@ -30,7 +30,7 @@ from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.filters import CxrFilters
 from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
-from synthgen.privacy_filters.cxr.planted import planted_copies
+from synthgen.privacy_filters.cxr.planted import RoundTrip, planted_copies
 from synthgen.progress import Progress
 from synthgen.records import Cohort, JsonValue, Loaded, Planted
 from synthgen.report import DatasetFacts, Evaluation
@@ -93,16 +93,21 @@ class Cxr:
         if model is None:
             return planted_copies(records, (), seed)
         generator = self.open_generator(model, config.modality, config.slots.rows)
-        strength = config.gate.noised_strength
 
         def decoded(originals: Sequence[CxrReal]) -> list[CxrImage]:
             return generator.autoencoder_round_trip([r.payload for r in originals])
 
-        def denoised(originals: Sequence[CxrReal]) -> list[CxrImage]:
+        def denoised(originals: Sequence[CxrReal], strength: float) -> list[CxrImage]:
             images, conditions = [r.payload for r in originals], [r.condition for r in originals]
             return generator.noised_round_trip(images, conditions, strength=strength, seed=seed)
 
-        return planted_copies(records, (("autoencoder", decoded), ("noised_and_denoised", denoised)), seed)
+        light, heavy = config.gate.noised_strength, config.gate.redrawn_strength
+        round_trips: tuple[tuple[str, str, RoundTrip], ...] = (
+            ("autoencoder", "generator", decoded),
+            (f"noised_{light:.0%}_and_denoised", "generator", lambda originals: denoised(originals, light)),
+            (f"noised_{heavy:.0%}_and_denoised", "beyond", lambda originals: denoised(originals, heavy)),
+        )
+        return planted_copies(records, round_trips, seed)
 
     def conditions(self, train: Sequence[CxrReal], config: CxrConfig) -> ConditionSampler:
         return condition_sampler(train, config.conditions)
