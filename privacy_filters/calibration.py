@@ -1,16 +1,18 @@
 """From scores of held-out strangers to thresholds with a stated error rate.
 
-Every filter f gives a record x a score s_f(x) >= 0, larger is safer. So that several filters share one level alpha,
-scores are put on one scale by constants that come from the training patients alone (median and spread of the log score
-that each training record gets when its own patient is left out), and the gate's score is the smallest over the filters:
+Every filter f gives a record x a score s_f(x) >= 0, larger is safer. So that several filters share one level alpha
+and none uses it up, the log scores are put on one scale by the strangers' own median and spread, and the gate's score
+is the smallest over the filters:
 
     g(x) = min_f (log s_f(x) - centre_f) / scale_f
 
-Because g is fixed before a calibration patient is looked at, the calibration patients and a new stranger are
-exchangeable, and the classical facts of split-conformal prediction hold exactly, whatever the filters are: with the
-threshold at the k-th smallest of n calibration scores a stranger is rejected at rate k / (n + 1) in expectation, and
-the true rate given the calibration set is Beta(k, n + 1 - k) distributed (Vovk 2012, Conditional validity of inductive
-conformal predictors).
+The threshold is the k-th smallest of the n calibration patients' g. For one score that is fixed beforehand,
+calibration patients and a new stranger are exchangeable, and a stranger is rejected at rate k / (n + 1) in
+expectation, the true rate given the calibration set being Beta(k, n + 1 - k) distributed (Vovk 2012, Conditional
+validity of inductive conformal predictors). Here centre and scale are robust statistics of the same patients;
+recomputed with the stranger among them the statement would be exact (full conformal prediction), and one record among
+n moves a median and a median deviation by O(1/n). The tests hold the rate and its spread against the Beta
+distribution by simulation.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ class Calibration:
 
     Attributes:
         names: the F filters.
-        centre, scale: shape [F], of the log scores of training records with their own patient left out.
+        centre, scale: shape [F], median and spread of the strangers' log scores.
         threshold: on the common scale; a record at or below it in any filter is rejected.
         k, n: the threshold is the k-th smallest of n calibration scores.
         alpha: the level that was asked for.
@@ -155,30 +157,29 @@ def miss_upper(planted: int, caught: int, confidence: float = 0.95) -> float:
     return float(stats.beta.ppf(confidence, missed + 1, planted - missed))
 
 
-def calibrate(names: Sequence[str], train: Scores, strangers: Scores, alpha: float) -> Calibration:
+def calibrate(names: Sequence[str], strangers: Scores, alpha: float) -> Calibration:
     """Sets the thresholds of all filters together, so that their union blocks k of the n calibration patients.
 
     Args:
-        train: shape [|T|, F], scores of training records with their own patient left out.
         strangers: shape [n, F], scores of one random record of each calibration patient.
         alpha: level of the gate as a whole, in (0, 1).
 
     Raises:
         ValueError: if shapes disagree, or a calibration score is NaN (a filter that cannot score a real record).
     """
-    if train.ndim != 2 or strangers.ndim != 2 or train.shape[1] != len(names) or strangers.shape[1] != len(names):
-        raise ValueError(f"need [N, {len(names)}] scores, got {train.shape} and {strangers.shape}")
+    if strangers.ndim != 2 or strangers.shape[1] != len(names):
+        raise ValueError(f"need [n, {len(names)}] scores, got {strangers.shape}")
     if np.isnan(strangers).any() or (strangers < 0).any():
         raise ValueError("a calibration score is NaN or negative")
     with np.errstate(divide="ignore"):
-        logs = np.log(train)
-    centre = np.empty(len(names))
-    scale = np.empty(len(names))
+        logs = np.log(strangers)
+    centre = np.zeros(len(names))
+    scale = np.ones(len(names))
     for f in range(len(names)):
         finite = logs[np.isfinite(logs[:, f]), f]
-        centre[f] = np.median(finite) if finite.size else 0.0
-        spread = _MAD_TO_SIGMA * np.median(np.abs(finite - centre[f])) if finite.size else 0.0
-        scale[f] = spread if spread > 0 else 1.0
+        if finite.size:
+            centre[f] = np.median(finite)
+            scale[f] = _MAD_TO_SIGMA * np.median(np.abs(finite - centre[f])) or 1.0
     n = len(strangers)
     k = k_for(alpha, n)
     common = common_scale(strangers, centre.tolist(), scale.tolist())

@@ -84,23 +84,16 @@ def calibrate_gate(
     calibration: Sequence[Real[T, C]],
     alpha: float,
     seed: int,
-    most: int = 3000,
 ) -> Gate[T]:
     """Calibrates ``filters`` on one random record of each calibration patient.
 
     With no calibration patients the training patients stand in, each scored with itself left out; such a gate is
     calibrated on patients that its embedder has seen, and its verdict is never PASS.
-
-    Args:
-        most: at most so many training patients set the filters' common scale.
     """
-    members = one_record_each(train, seed)
-    if len(members) > most:
-        members = [members[i] for i in np.random.default_rng(seed).permutation(len(members))[:most]]
-    left_out = filters.scores([r.payload for r in members], exclude=[r.patient for r in members])
-    strangers = one_record_each(calibration, seed)
-    scores = filters.scores([r.payload for r in strangers]) if strangers else left_out
-    return Gate(filters, calibrate(filters.names, left_out, scores, alpha))
+    strangers = one_record_each(calibration or train, seed)
+    own = None if calibration else [r.patient for r in strangers]
+    scores = filters.scores([r.payload for r in strangers], exclude=own)
+    return Gate(filters, calibrate(filters.names, scores, alpha))
 
 
 def calibration_facts(

@@ -43,10 +43,9 @@ def test_union_of_filters_blocks_strangers_at_the_stated_rate(seed: int) -> None
     """Over many calibration sets the mean rate is k/(n+1) and the spread is that of Beta(k, n+1-k)."""
     rng = np.random.default_rng(seed)
     n, alpha, repeats = 99, 0.05, 300
-    train = draw(rng, 400)
     rates = []
     for _ in range(repeats):
-        gate = calibrate(("a", "b", "c"), train, draw(rng, n), alpha)
+        gate = calibrate(("a", "b", "c"), draw(rng, n), alpha)
         rates.append(gate.rejects(draw(rng, 2000)).mean())
     k = k_for(alpha, n)
     expected, (low, high) = block_rate(k, n)
@@ -65,7 +64,7 @@ def test_union_of_filters_blocks_strangers_at_the_stated_rate(seed: int) -> None
 def test_exactly_k_calibration_patients_are_blocked(n: int, filters: int, alpha: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     strangers = np.exp(rng.normal(size=(n, filters)))
-    gate = calibrate(tuple("abcd"[:filters]), np.exp(rng.normal(size=(40, filters))), strangers, alpha)
+    gate = calibrate(tuple("abcd"[:filters]), strangers, alpha)
     blocked = gate.rejects(strangers)
     assert blocked.sum() == k_for(alpha, n) == gate.k
     by_hand = (strangers <= np.array(gate.thresholds) * (1 + 1e-12)).any(axis=1)
@@ -78,14 +77,14 @@ def test_exactly_k_calibration_patients_are_blocked(n: int, filters: int, alpha:
 @settings(max_examples=60, deadline=None)
 def test_a_closer_record_is_never_kept_where_a_farther_one_is_rejected(scores: list[float], nearer: float) -> None:
     rng = np.random.default_rng(0)
-    gate = calibrate(("a", "b", "c"), draw(rng, 200), draw(rng, 100), 0.05)
+    gate = calibrate(("a", "b", "c"), draw(rng, 100), 0.05)
     record = np.array([scores])
     assert not gate.rejects(record)[0] or gate.rejects(record * nearer)[0]
 
 
 def test_nan_zero_and_ties_are_rejected() -> None:
     rng = np.random.default_rng(3)
-    gate = calibrate(("a", "b"), draw(rng, 100, 2), draw(rng, 100, 2), 0.05)
+    gate = calibrate(("a", "b"), draw(rng, 100, 2), 0.05)
     far = np.array([1e6, 1e6])
     for bad in (np.nan, 0.0, -1.0):
         assert gate.rejects(np.array([[bad, far[1]]]))[0]
@@ -120,4 +119,4 @@ def test_calibration_refuses_scores_it_cannot_rank() -> None:
     strangers = draw(rng, 20)
     strangers[3, 1] = np.nan
     with pytest.raises(ValueError, match="NaN or negative"):
-        calibrate(("a", "b", "c"), draw(rng, 20), strangers, 0.1)
+        calibrate(("a", "b", "c"), strangers, 0.1)
