@@ -52,8 +52,9 @@ def test_private_stays_private(finished: Path) -> None:
     assert work.stat().st_mode & 0o777 == 0o700
     calibration = json.loads((work / "screen" / "calibration.json").read_text())
     text = b"".join(contents(result_of(finished)).values())
-    for number in (*calibration["strangers"], calibration["threshold"]):
-        assert str(number).encode() not in text
+    numbers = [str(n) for n in (*calibration["strangers"], calibration["threshold"]) if len(str(n)) > 8]
+    assert len(numbers) >= 10
+    assert not [n for n in numbers if n.encode() in text]
     assert str(finished).encode() not in text
     for image in (work / "demo-cohort" / "images").iterdir():
         assert image.stem.encode() not in text
