@@ -54,6 +54,7 @@ class Fact:
         cues: of these words or phrases, lower case, at least one must be said for the fact to count as disclosed.
         session: the session in which it is disclosed, from 1.
         sensitive: disclosed only when it has been asked about.
+        topic: what a clinician may ask about without knowing the fact, e.g. ``"home when you were small"``.
     """
 
     key: str
@@ -62,6 +63,7 @@ class Fact:
     cues: tuple[str, ...]
     session: int
     sensitive: bool = False
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Patient:
         history: medical and psychiatric history, each a short clause.
         problem: the presenting problem in the patient's own words, one sentence.
         facts: everything that is disclosed over the arc, with the session in which it is.
+        referral: the reason for coming as a referral letter has it, a short clause without any of ``facts``.
     """
 
     age: int
@@ -88,6 +91,7 @@ class Patient:
     style: Style
     attitude: Attitude
     facts: tuple[Fact, ...]
+    referral: str = ""
 
 
 @dataclass(frozen=True, slots=True)
