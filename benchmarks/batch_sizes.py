@@ -18,7 +18,7 @@ from synthgen.config import load_config
 from synthgen.modalities.cxr.binding import CXR, CxrConfig
 from synthgen.privacy_filters.gate import calibrate_gate
 from synthgen.progress import Silent
-from synthgen.slots import Attempt, condition_seed, fill, shards, stage_seed
+from synthgen.slots import Attempt, fill, shards, stage_seed
 
 
 def main() -> None:
@@ -46,7 +46,7 @@ def main() -> None:
                 shard,
                 generator,
                 gate,
-                lambda slot: draw(condition_seed(config.seed, slot)),
+                lambda slot: draw(slot, config.seed),
                 run_seed=config.seed,
                 attempts=config.slots.attempts,
             )

@@ -24,7 +24,7 @@ from synthgen.modalities.cxr.types import CxrReal
 from synthgen.privacy_filters.gate import Gate, calibrate_gate, judge_generator, one_record_each
 from synthgen.progress import Silent
 from synthgen.records import Request
-from synthgen.slots import attempt_seed, condition_seed
+from synthgen.slots import attempt_seed
 
 HERE = Path(__file__).parent
 FIRST_ATTEMPTS = 64
@@ -79,9 +79,7 @@ def judged(
     fitted = time.process_time() - started
     generator = CXR.open_generator(model, config.modality, config.slots.rows)
     condition = CXR.conditions(records, config.modality)
-    requests = [
-        Request(attempt_seed(seed, slot, 0), condition(condition_seed(seed, slot))) for slot in range(FIRST_ATTEMPTS)
-    ]
+    requests = [Request(attempt_seed(seed, slot, 0), condition(slot, seed)) for slot in range(FIRST_ATTEMPTS)]
     samples = generator(requests)
     scores = gate.filters.scores([sample.payload for sample in samples])
     test = judge_generator(gate.calibration, len(samples), int(gate.calibration.rejects(scores).sum()), None)

@@ -5,7 +5,6 @@ It shows real records, so it lies in the private work folder and never leaves it
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from heapq import nsmallest
 from importlib import resources
@@ -43,8 +42,8 @@ def write_audit(
         pairs.append(
             {
                 "slot": row.slot,
-                "sample": base64.b64encode(modality.picture(payload)).decode(),
-                "real": base64.b64encode(modality.picture(theirs[best])).decode(),
+                "sample": modality.show(payload),
+                "real": modality.show(theirs[best]),
                 "scores": row.verdicts,
             }
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -52,6 +53,7 @@ def far_from_all(gate: Gate[T], payloads: Sequence[T]) -> bool:
 def evaluate_release(
     modality: Modality[T, C, M],
     cohort: Cohort[T, C],
+    model: Path,
     config: RunConfig[M],
     generated: Generated[T, C],
     progress: Progress,
@@ -62,4 +64,4 @@ def evaluate_release(
     samples = [sample for _, sample in islice(kept_samples(modality, generated), _MOST_SAMPLES)]
     if not samples:
         return Evaluation()
-    return modality.evaluate(samples, cohort, config.modality, stage_seed(config.seed, "evaluation"), progress)
+    return modality.evaluate(samples, cohort, model, config.modality, stage_seed(config.seed, "evaluation"), progress)

@@ -21,7 +21,7 @@ from synthgen.progress import Progress
 from synthgen.records import C, JsonValue, Synthetic
 from synthgen.report import ScreeningFacts
 from synthgen.shards import Row, read_shard, shard_path, write_shard
-from synthgen.slots import Judge, Shard, condition_seed, fill, shards
+from synthgen.slots import Conditions, Judge, Shard, fill, shards
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -32,7 +32,7 @@ class Generated(Generic[T, C]):
     """What generating and screening left on disk.
 
     Attributes:
-        first_attempts, first_rejected: what the test of the generator is held on.
+        first_attempts, first_rejected: what the test of the generator is held on: the calibrated filters alone.
         stopped: True when so many first attempts were rejected that the generator is refused whatever follows.
     """
 
@@ -57,16 +57,17 @@ class Worker(Generic[T, C]):
     model: Path
     config: RunConfig[M]  # type: ignore[valid-type]
     judge: Judge[T]
-    condition: Callable[[int], C]
+    condition: Conditions[C]
     folder: Path
+    scratch: Path
 
     def open(self) -> Callable[[Shard], Shard]:
         """Opens the model; the result fills one shard and returns it when its file is on disk."""
         rows, attempts, seed = self.config.slots.rows, self.config.slots.attempts, self.config.seed
-        generator = self.modality.open_generator(self.model, self.config.modality, rows)
+        generator = self.modality.open_generator(self.model, self.config.modality, rows, self.scratch)
 
         def condition(slot: int) -> C:
-            return self.condition(condition_seed(seed, slot))
+            return self.condition(slot, seed)
 
         def work(shard: Shard) -> Shard:
             path = shard_path(self.folder, shard)
@@ -85,7 +86,7 @@ def generate(
     model: Path,
     judge: Judge[T],
     limit: int | None,
-    condition: Callable[[int], C],
+    condition: Conditions[C],
     engine: Engine,
     work: Path,
     progress: Progress,
@@ -102,7 +103,7 @@ def generate(
     folder = private_folder(work / "shards")
     ledger = Ledger(work / "ledger.jsonl")
     plan = shards(config.samples, config.slots.rows, config.slots.depth)
-    worker = Worker(modality, model, config, judge, condition, folder)
+    worker = Worker(modality, model, config, judge, condition, folder, private_folder(work / "scratch"))
     recorded = len(ledger.entries)
     task = progress.task("generate ⇄ screen", config.samples, "sample")
     tally = _Tally()
@@ -122,6 +123,7 @@ def generate(
         slots=sum(shard.count for shard in done),
         attempts=tally.attempts,
         rejected=tally.rejected,
+        rejected_by_rules=tally.by_rules,
         exhausted=sum(shard.count for shard in done) - tally.kept,
     )
     stopped = limit is not None and tally.first_rejected > limit
@@ -132,6 +134,7 @@ def generate(
 class _Tally:
     attempts: int = 0
     kept: int = 0
+    by_rules: int = 0
     first: int = 0
     first_rejected: int = 0
 
@@ -144,8 +147,9 @@ class _Tally:
         return _Tally(
             self.attempts + len(entries),
             self.kept + sum(bool(entry["kept"]) for entry in entries),
+            self.by_rules + sum(not entry["kept"] and not entry["close"] for entry in entries),
             self.first + len(first),
-            self.first_rejected + sum(not entry["kept"] for entry in first),
+            self.first_rejected + sum(bool(entry["close"]) for entry in first),
         )
 
 

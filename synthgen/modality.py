@@ -14,8 +14,9 @@ from synthgen.config import RunConfig, Section
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.privacy_filters.gate import Filters
 from synthgen.progress import Progress
-from synthgen.records import C, Cohort, Generator, JsonValue, Loaded, Planted, Real, Synthetic
-from synthgen.report import DatasetFacts, Evaluation
+from synthgen.records import C, Cohort, Generator, JsonValue, Loaded, Planted, Real, Rule, Synthetic
+from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.slots import Conditions
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -72,12 +73,20 @@ class Modality(Protocol[T, C, M]):
         """
         ...
 
-    def open_generator(self, model: Path, config: M, rows: int) -> Generator[T, C]:
-        """Opens a fitted generator for batches of ``rows``."""
+    def open_generator(self, model: Path, config: M, rows: int, scratch: Path | None = None) -> Generator[T, C]:
+        """Opens a fitted generator for batches of ``rows``.
+
+        Args:
+            scratch: a private folder where it may keep what lets it resume within a batch.
+        """
         ...
 
     def open_filters(self, train: Sequence[Real[T, C]], config: M, folder: Path) -> Filters[T]:
         """Opens the fitted filters over the records that they protect."""
+        ...
+
+    def rules(self, config: M, model: Path | None) -> tuple[Rule[T], ...]:
+        """What rejects a sample besides the calibrated filters."""
         ...
 
     def planted(
@@ -86,15 +95,15 @@ class Modality(Protocol[T, C, M]):
         """Copies of training records under the modality's perturbations, with a model in its own domain too."""
         ...
 
-    def conditions(self, train: Sequence[Real[T, C]], config: M) -> Callable[[int], C]:
-        """Draws the condition of a slot from its seed.
+    def conditions(self, train: Sequence[Real[T, C]], config: M) -> Conditions[C]:
+        """Draws the condition of a slot.
 
         Raises:
             UserError: if a condition is asked for that the cohort lacks.
         """
         ...
 
-    def free_conditions(self, model: Path) -> Callable[[int], C]:
+    def free_conditions(self, model: Path, config: M) -> Conditions[C]:
         """Draws conditions from what the model can make, where there is no cohort to draw them from."""
         ...
 
@@ -109,9 +118,15 @@ class Modality(Protocol[T, C, M]):
     def decode(self, content: bytes) -> T: ...
 
     def evaluate(
-        self, samples: Sequence[Synthetic[T, C]], cohort: Cohort[T, C], config: M, seed: int, progress: Progress
+        self,
+        samples: Sequence[Synthetic[T, C]],
+        cohort: Cohort[T, C],
+        model: Path | None,
+        config: M,
+        seed: int,
+        progress: Progress,
     ) -> Evaluation:
-        """Attacks on, and the quality of, what would be released."""
+        """Attacks on, and the quality of, what would be released; ``model`` made it, where that is at hand."""
         ...
 
     def write(
@@ -132,12 +147,12 @@ class Modality(Protocol[T, C, M]):
         """
         ...
 
-    def picture(self, payload: T) -> bytes:
-        """One record as a PNG, for the private audit page."""
+    def show(self, payload: T) -> str:
+        """One record as an HTML fragment that needs no other file, for the private audit page."""
         ...
 
-    def preview(self, samples: Sequence[Synthetic[T, C]]) -> bytes:
-        """A PNG that shows some samples, for the report page."""
+    def preview(self, samples: Sequence[Synthetic[T, C]]) -> Preview:
+        """Some samples, for the card and the report page."""
         ...
 
     def describe(self, config: M) -> str:

@@ -54,12 +54,14 @@ def screen(
     opened = open_screen(modality, cohort, config, filters_folder=folder, model=None, progress=progress)
     task = progress.task("screen", len(named), "record")
     kept: list[str] = []
+    close = 0
     rows = config.slots.rows
     for low in range(0, len(named), rows):
         batch = named[low : low + rows]
-        for (name, _), verdicts in zip(batch, opened.gate([payload for _, payload in batch]), strict=True):
+        for (name, _), verdicts in zip(batch, opened.judge([payload for _, payload in batch]), strict=True):
             if all(verdict.keeps for verdict in verdicts):
                 kept.append(name)
+            close += any(not verdict.keeps for verdict in verdicts if not verdict.rule)
         task.advance(len(batch), f"{low + len(batch) - len(kept)} rejected")
     write_atomically(folder / "kept.txt", "".join(f"{name}\n" for name in kept).encode())
     payloads = [payload for _, payload in named]
@@ -70,10 +72,10 @@ def screen(
     findings = Findings(
         calibration=opened.gate.calibration,
         calibrated_on_strangers=bool(cohort.calibration),
-        generator_test=judge_generator(opened.gate.calibration, len(named), rejected, share),
+        generator_test=judge_generator(opened.gate.calibration, len(named), close, share),
         far_from_all=far_from_all(opened.gate, payloads[:256]),
         planted=opened.planted,
-        screening=ScreeningFacts(len(named), len(named), rejected, 0),
+        screening=ScreeningFacts(len(named), len(named), rejected, 0, rejected - close),
         attacks=(),
         attack_limit=config.gate.attack_auc,
         audited=False,
@@ -90,6 +92,7 @@ def screen(
         screening=findings.screening,
         attacks=(),
         attack_limit=findings.attack_limit,
+        rules=opened.judge.rule_names,
     )
     write_atomically(out, (json.dumps(to_json(report), indent=2, sort_keys=True) + "\n").encode())
     progress.say(f"{len(kept)} of {len(named)} records are kept; their names are in {folder / 'kept.txt'}")
@@ -108,6 +111,6 @@ def evaluate(
     if not samples:
         raise UserError(f"the release {release} holds no sample")
     _, cohort = split_cohort(modality, config, data, work, progress)
-    found = modality.evaluate(samples, cohort, config.modality, stage_seed(config.seed, "evaluation"), progress)
+    found = modality.evaluate(samples, cohort, None, config.modality, stage_seed(config.seed, "evaluation"), progress)
     write_atomically(work.folder / "evaluation.json", (json.dumps(to_json(found), indent=2) + "\n").encode())
     return found

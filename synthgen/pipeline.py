@@ -19,10 +19,10 @@ from synthgen.modality import Modality
 from synthgen.privacy_filters.calibration import generator_limit
 from synthgen.privacy_filters.gate import Findings, claim, decide
 from synthgen.progress import Progress
-from synthgen.records import C, Cohort, Estimate, Loaded, Skipped, Verdict
+from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import Outcome, PrivacyReport, Provenance, ReleaseReport
-from synthgen.screen import check_patients, open_screen
+from synthgen.screen import Judgement, check_patients, open_screen
 from synthgen.slots import stage_seed
 from synthgen.workfolder import Workfolder
 
@@ -91,7 +91,7 @@ def run(
         modality,
         config,
         model=model,
-        judge=screen.gate,
+        judge=screen.judge,
         limit=generator_limit(config.samples, screen.gate.calibration.k, screen.gate.calibration.n),
         condition=condition,
         engine=engine,
@@ -103,7 +103,7 @@ def run(
     write_audit(modality, screen.gate, cohort.train, generated, work.audit)
 
     # 5. Attack and evaluate what would be released.
-    evaluation = evaluate_release(modality, cohort, config, generated, progress)
+    evaluation = evaluate_release(modality, cohort, model, config, generated, progress)
 
     # 6. The verdict, and the release that it seals.
     findings = Findings(
@@ -130,13 +130,14 @@ def run(
         screening=generated.facts,
         attacks=evaluation.attacks,
         attack_limit=config.gate.attack_auc,
+        rules=screen.judge.rule_names,
     )
     return release(
         modality,
         config,
         plan,
         generated,
-        source=Source("demo phantom" if plan.demo else loaded.layout, loaded.licence, loaded.skipped),
+        source=Source("simulated demo cohort" if plan.demo else loaded.layout, loaded.licence, loaded.skipped),
         model_digest=model_digest,
         privacy=privacy,
         quality=evaluation.quality,
@@ -156,13 +157,14 @@ def run_without_cohort(
         raise ValueError("a run without a cohort needs a model")
     model_digest = modality.model_digest(plan.model)
     work.claim_model(model_digest)
+    judge = Judgement(None, modality.rules(config.modality, plan.model))
     generated = generate(
         modality,
         config,
         model=plan.model,
-        judge=lambda payloads: [(Verdict("none", 1.0, 0.0),) for _ in payloads],
+        judge=judge,
         limit=None,
-        condition=modality.free_conditions(plan.model),
+        condition=modality.free_conditions(plan.model, config.modality),
         engine=engine,
         work=work.folder,
         progress=progress,
@@ -181,6 +183,7 @@ def run_without_cohort(
         screening=generated.facts,
         attacks=(),
         attack_limit=config.gate.attack_auc,
+        rules=judge.rule_names,
     )
     return release(
         modality,
@@ -244,5 +247,5 @@ def release(
             work=work.folder,
             accept=plan.accept,
             forbidden=sorted(private | paths),
-            contact_sheet=modality.preview(shown) if shown else None,
+            preview=modality.preview(shown) if shown else None,
         )

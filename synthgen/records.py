@@ -108,11 +108,16 @@ class Generator(Protocol[T, C]):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one filter says of one record: rejected when ``score`` is at or below ``threshold``, or is NaN."""
+    """What one filter says of one record: rejected when ``score`` is at or below ``threshold``, or is NaN.
+
+    Attributes:
+        rule: True where a :class:`Rule` speaks; False for a calibrated filter, whose rejections tell on the generator.
+    """
 
     filter: str
     score: float
     threshold: float
+    rule: bool = False
 
     @property
     def keeps(self) -> bool:
@@ -120,8 +125,15 @@ class Verdict:
         return self.score > self.threshold
 
 
-class PrivacyFilter(Protocol[T_contra]):
-    """A calibrated filter: one verdict per payload; larger scores are safer."""
+class Rule(Protocol[T_contra]):
+    """Rejects by what a record says (an identifier, a canary), not by how close it lies to a patient.
+
+    Real records break rules by nature, so that a rule cannot be calibrated on strangers; it rejects by itself, and its
+    rejections say nothing on memorisation.
+    """
+
+    @property
+    def name(self) -> str: ...
 
     def __call__(self, payloads: Sequence[T_contra]) -> list[Verdict]: ...
 

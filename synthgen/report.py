@@ -82,12 +82,19 @@ class PlantedResult:
 
 @dataclass(frozen=True)
 class ScreeningFacts:
-    """Coarse counts of the screening. ``exhausted`` slots found no acceptable sample within their attempts."""
+    """Coarse counts of the screening.
+
+    Attributes:
+        rejected: attempts that were rejected, by whatever filter or rule.
+        exhausted: slots that found no acceptable sample within their attempts.
+        rejected_by_rules: attempts that only a rule rejected (an identifier, a canary), not closeness to a patient.
+    """
 
     slots: int
     attempts: int
     rejected: int
     exhausted: int
+    rejected_by_rules: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,7 @@ class PrivacyReport:
     screening: ScreeningFacts
     attacks: tuple[Estimate, ...]
     attack_limit: float
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,19 @@ class Evaluation:
 
     attacks: tuple[Estimate, ...] = ()
     quality: tuple[Estimate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Some samples of a release, to be seen at once: a PNG beside the card, and HTML for the report page.
+
+    Attributes:
+        picture: PNG; None where the samples are nothing to look at.
+        html: a fragment that is safe to embed: escaped, without script, and needing no other file.
+    """
+
+    picture: bytes | None = None
+    html: str = ""
 
 
 @dataclass(frozen=True)

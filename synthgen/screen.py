@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -22,7 +23,7 @@ from synthgen.privacy_filters.gate import (
     plant_returning,
 )
 from synthgen.progress import Progress
-from synthgen.records import C, Cohort
+from synthgen.records import C, Cohort, Rule, Verdict
 from synthgen.report import CalibrationFacts, Outcome, PlantedResult
 from synthgen.slots import stage_seed
 
@@ -31,10 +32,32 @@ M = TypeVar("M", bound=Section)
 
 
 @dataclass(frozen=True)
+class Judgement(Generic[T]):
+    """All that can reject a sample: the calibrated gate, where there is a cohort, and the modality's rules."""
+
+    gate: Gate[T] | None
+    rules: tuple[Rule[T], ...]
+
+    def __call__(self, payloads: Sequence[T]) -> list[tuple[Verdict, ...]]:
+        if self.gate is None:
+            judged: list[tuple[Verdict, ...]] = [(Verdict("none", 1.0, 0.0),) for _ in payloads]
+        else:
+            judged = self.gate(payloads)
+        for rule in self.rules:
+            judged = [(*before, verdict) for before, verdict in zip(judged, rule(payloads), strict=True)]
+        return judged
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        return tuple(rule.name for rule in self.rules)
+
+
+@dataclass(frozen=True)
 class Screen(Generic[T]):
     """A calibrated gate and what is known of it."""
 
     gate: Gate[T]
+    judge: Judgement[T]
     facts: CalibrationFacts
     planted: tuple[PlantedResult, ...]
 
@@ -84,4 +107,5 @@ def open_screen(
         planted.append(result)
         task.advance(result.planted, result.perturbation)
     returning = plant_returning(gate, (*cohort.calibration, *cohort.audit), seed)
-    return Screen(gate, facts, (*planted, *((returning,) if returning else ())))
+    judge = Judgement(gate, modality.rules(config.modality, model))
+    return Screen(gate, judge, facts, (*planted, *((returning,) if returning else ())))

@@ -27,6 +27,7 @@ _SCHEMA = pa.schema(
         ("seed", pa.int64()),
         ("condition", pa.string()),
         ("kept", pa.bool_()),
+        ("close", pa.bool_()),
         ("verdicts", pa.string()),
         ("payload", pa.binary()),
     ]
@@ -42,6 +43,7 @@ class Row:
     seed: int
     condition: dict[str, JsonValue]
     kept: bool
+    close: bool
     verdicts: tuple[tuple[str, float | None], ...]
     payload: bytes
 
@@ -52,6 +54,7 @@ class Row:
             "attempt": self.attempt,
             "seed": self.seed,
             "kept": self.kept,
+            "close": self.close,
             "verdicts": [list(verdict) for verdict in self.verdicts],
             "payload": hashlib.blake2b(self.payload, digest_size=16).hexdigest(),
         }
@@ -69,6 +72,7 @@ def write_shard(path: Path, attempts: Sequence[Attempt[T, C]], encode: Callable[
         "seed": [a.sample.seed for a in attempts],
         "condition": [json.dumps(a.sample.condition.as_dict(), sort_keys=True) for a in attempts],
         "kept": [a.kept for a in attempts],
+        "close": [a.close for a in attempts],
         "verdicts": [json.dumps([[v.filter, _number(v.score)] for v in a.verdicts]) for a in attempts],
         "payload": [encode(a.sample.payload) for a in attempts],
     }
@@ -95,6 +99,7 @@ def read_shard(path: Path) -> Iterator[Row]:
                 seed=values["seed"],
                 condition=json.loads(values["condition"]),
                 kept=values["kept"],
+                close=values["close"],
                 verdicts=tuple((name, score) for name, score in json.loads(values["verdicts"])),
                 payload=values["payload"],
             )

@@ -16,6 +16,8 @@ from synthgen.records import C, Generator, Request, Synthetic, Verdict
 T = TypeVar("T")
 
 Judge = Callable[[Sequence[T]], list[tuple[Verdict, ...]]]
+Conditions = Callable[[int, int], C]
+"""The condition of a slot, from its number and the run's seed; a retry keeps it."""
 
 
 def attempt_seed(run_seed: int, slot: int, attempt: int) -> int:
@@ -26,6 +28,16 @@ def attempt_seed(run_seed: int, slot: int, attempt: int) -> int:
 def condition_seed(run_seed: int, slot: int) -> int:
     """The seed by which a slot's condition is drawn; a retry keeps the condition."""
     return _hash("condition", run_seed, slot)
+
+
+@dataclass(frozen=True)
+class BySeed(Generic[C]):
+    """Conditions that are drawn slot by slot, each from a seed of its own and nothing else."""
+
+    draw: Callable[[int], C]
+
+    def __call__(self, slot: int, run_seed: int) -> C:
+        return self.draw(condition_seed(run_seed, slot))
 
 
 def stage_seed(run_seed: int, stage: str) -> int:
@@ -75,6 +87,11 @@ class Attempt(Generic[T, C]):
     def kept(self) -> bool:
         """True when every filter keeps the sample. No verdict at all keeps nothing."""
         return bool(self.verdicts) and all(verdict.keeps for verdict in self.verdicts)
+
+    @property
+    def close(self) -> bool:
+        """True when a calibrated filter rejects the sample: it lies too close to a patient. Rules do not count."""
+        return any(not verdict.keeps for verdict in self.verdicts if not verdict.rule)
 
 
 def fill(

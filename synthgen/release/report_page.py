@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from synthgen.records import Estimate
 from synthgen.release import words
-from synthgen.report import Outcome, ReleaseReport
+from synthgen.report import Outcome, Preview, ReleaseReport
 
 _LOWEST, _HIGHEST = 0.4, 1.0
 
@@ -25,11 +25,11 @@ class Whisker:
     succeeds: bool
 
 
-def report_page(report: ReleaseReport, quarantined: bool, contact_sheet: bytes | None) -> str:
+def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | None) -> str:
     """The page as text. The plots are plain HTML, so that the same report gives the same bytes on every machine.
 
     Args:
-        contact_sheet: PNG of synthetic samples, embedded.
+        preview: synthetic samples, embedded.
     """
     environment = Environment(
         loader=PackageLoader("synthgen.release", "templates"),
@@ -53,7 +53,8 @@ def report_page(report: ReleaseReport, quarantined: bool, contact_sheet: bytes |
         chance_at=_position(0.5),
         ticks=[(f"{tick / 10:.1f}", _position(tick / 10)) for tick in range(4, 11)],
         largest=max((count for _, count in report.dataset.counts), default=1),
-        contact_sheet=base64.b64encode(contact_sheet).decode() if contact_sheet else None,
+        contact_sheet=base64.b64encode(preview.picture).decode() if preview and preview.picture else None,
+        excerpt=preview.html if preview else "",
     )
 
 

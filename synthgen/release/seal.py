@@ -2,7 +2,7 @@
 
 with staged(out) as staging:
     dataset = write(staging.folder, samples)
-    sealed = seal(staging, report, work=work, accept=(), forbidden=names, contact_sheet=png)
+    sealed = seal(staging, report, work=work, accept=(), forbidden=names, preview=preview)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from synthgen.release.checks import assert_public
 from synthgen.release.croissant import croissant
 from synthgen.release.report_page import report_page
 from synthgen.release.staging import REPORT, SUMS, Staging, check_output, publish, remove, sums_of
-from synthgen.report import Outcome, ReleaseReport, to_json
+from synthgen.report import Outcome, Preview, ReleaseReport, to_json
 
 CONTACT_SHEET = "contact_sheet.png"
 
@@ -51,7 +51,7 @@ def seal(
     work: Path,
     accept: tuple[Outcome, ...] = (),
     forbidden: Iterable[str] = (),
-    contact_sheet: bytes | None = None,
+    preview: Preview | None = None,
 ) -> Sealed:
     """Completes what the writers put into ``staging.folder`` and moves it to where the verdict says.
 
@@ -62,7 +62,7 @@ def seal(
         work: the private work folder.
         accept: verdicts that the user seals knowingly.
         forbidden: private strings, see ``assert_public``.
-        contact_sheet: PNG of synthetic samples for card and page.
+        preview: synthetic samples for card and page.
 
     Raises:
         UserError: REFUSE in ``accept``; ``staging.out`` holds something else; it cannot be written.
@@ -73,13 +73,14 @@ def seal(
     outcome = report.privacy.outcome
     quarantined = outcome is not Outcome.PASS and outcome not in accept
     folder = staging.folder
-    if contact_sheet is not None:
-        (folder / CONTACT_SHEET).write_bytes(contact_sheet)
+    picture = preview.picture if preview else None
+    if picture is not None:
+        (folder / CONTACT_SHEET).write_bytes(picture)
     # Croissant first: it names the data files, and the writers have just finished them.
     _write_text(folder / "croissant.json", _json(croissant(folder, report)))
     _write_text(folder / REPORT, _json(to_json(report)))
-    _write_text(folder / "README.md", dataset_card(report, quarantined, CONTACT_SHEET if contact_sheet else None))
-    _write_text(folder / "report.html", report_page(report, quarantined, contact_sheet))
+    _write_text(folder / "README.md", dataset_card(report, quarantined, CONTACT_SHEET if picture else None))
+    _write_text(folder / "report.html", report_page(report, quarantined, preview))
     if not quarantined:
         assert_public(folder, forbidden)
     sums = sums_of(folder)

@@ -151,6 +151,8 @@ def screening(report: PrivacyReport) -> str:
         f"{facts.attempts:,} attempts for {facts.slots:,} samples; {facts.rejected:,} were rejected and drawn again "
         "with the same condition"
     )
+    if facts.rejected_by_rules:
+        line += f" ({facts.rejected_by_rules:,} of them by a rule alone: {', '.join(report.rules)})"
     if facts.exhausted:
         return f"{line}. {facts.exhausted:,} found no acceptable sample within their attempts and are missing."
     return f"{line}."

@@ -21,7 +21,7 @@ from synthgen.records import Estimate
 from synthgen.release import seal, staged
 from synthgen.release.card import hub_licence, size_category
 from synthgen.release.words import attack_succeeds, metric_name, percent
-from synthgen.report import DatasetFacts, Outcome, ReleaseReport
+from synthgen.report import DatasetFacts, Outcome, Preview, ReleaseReport
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -35,7 +35,7 @@ def release(
 ) -> Path:
     with staged(tmp_path / "release") as staging:
         report = make_report(write_data(staging.folder))
-        return seal(staging, report, work=tmp_path / "work", contact_sheet=sheet).folder
+        return seal(staging, report, work=tmp_path / "work", preview=Preview(sheet)).folder
 
 
 def test_datasets_reads_it_through_the_cards_header(tmp_path: Path, release: Path) -> None:

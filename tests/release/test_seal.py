@@ -17,7 +17,7 @@ import pytest
 
 from synthgen.errors import ReleaseRefusedError, UserError
 from synthgen.release import Sealed, check_output, seal, staged
-from synthgen.report import DatasetFacts, Outcome, ReleaseReport
+from synthgen.report import DatasetFacts, Outcome, Preview, ReleaseReport
 
 Write = Callable[[Path], DatasetFacts]
 Make = Callable[..., ReleaseReport]
@@ -36,7 +36,7 @@ def run(tmp_path: Path, write_data: Write, make_report: Make, sheet: bytes) -> R
         with staged(out) as staging:
             report = make_report(write_data(staging.folder), outcome, reasons)
             return seal(
-                staging, report, work=tmp_path / "work", accept=accept, forbidden=forbidden, contact_sheet=sheet
+                staging, report, work=tmp_path / "work", accept=accept, forbidden=forbidden, preview=Preview(sheet)
             )
 
     return once

@@ -12,6 +12,7 @@ SHARED = {
     "synthgen.files",
     "synthgen.modalities.cxr.encoder",
     "synthgen.modalities.cxr.types",
+    "synthgen.modalities.dialogue.types",
     "synthgen.progress",
     "synthgen.records",
     "synthgen.report",

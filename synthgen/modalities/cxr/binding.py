@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.evaluate import evaluate
 from synthgen.generators.cxr.candidates import load_images
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
-from synthgen.generators.cxr.conditions import ConditionConfig, ConditionSampler, condition_sampler, uniform_sampler
+from synthgen.generators.cxr.conditions import ConditionConfig, condition_sampler, uniform_sampler
 from synthgen.generators.cxr.config import GeneratorConfig
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import DemoCohortConfig, write_demo_cohort
@@ -32,8 +33,9 @@ from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
 from synthgen.privacy_filters.cxr.planted import RoundTrip, planted_copies
 from synthgen.progress import Progress
-from synthgen.records import Cohort, JsonValue, Loaded, Planted
-from synthgen.report import DatasetFacts, Evaluation
+from synthgen.records import Cohort, JsonValue, Loaded, Planted, Rule
+from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.slots import BySeed
 
 
 class CxrConfig(Section):
@@ -79,13 +81,16 @@ class Cxr:
         check_folder(model)
         return model_digest(model)
 
-    def open_generator(self, model: Path, config: CxrConfig, rows: int) -> CxrGenerator:
+    def open_generator(self, model: Path, config: CxrConfig, rows: int, scratch: Path | None = None) -> CxrGenerator:
         return open_generator(model, config.generator.sampler, rows)
 
     def open_filters(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path) -> CxrFilters:
         identity = open_identity(folder / "identity")
         encoder = hub_encoder(config.encoder) if config.encoder else None
         return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train], encoder)
+
+    def rules(self, config: CxrConfig, model: Path | None) -> tuple[Rule[CxrImage], ...]:
+        return ()
 
     def planted(
         self, records: Sequence[CxrReal], model: Path | None, config: RunConfig[CxrConfig], seed: int
@@ -109,11 +114,11 @@ class Cxr:
         )
         return planted_copies(records, round_trips, seed)
 
-    def conditions(self, train: Sequence[CxrReal], config: CxrConfig) -> ConditionSampler:
-        return condition_sampler(train, config.conditions)
+    def conditions(self, train: Sequence[CxrReal], config: CxrConfig) -> BySeed[CxrCondition]:
+        return BySeed(condition_sampler(train, config.conditions))
 
-    def free_conditions(self, model: Path) -> ConditionSampler:
-        return uniform_sampler(open_generator(model, GeneratorConfig().sampler, None).vocabulary)
+    def free_conditions(self, model: Path, config: CxrConfig) -> BySeed[CxrCondition]:
+        return BySeed(uniform_sampler(open_generator(model, config.generator.sampler, None).vocabulary))
 
     def condition_from(self, values: dict[str, JsonValue]) -> CxrCondition:
         return CxrCondition.from_dict(values)
@@ -130,6 +135,7 @@ class Cxr:
         self,
         samples: Sequence[CxrSynthetic],
         cohort: Cohort[CxrImage, CxrCondition],
+        model: Path | None,
         config: CxrConfig,
         seed: int,
         progress: Progress,
@@ -151,11 +157,11 @@ class Cxr:
     def read_release(self, folder: Path) -> list[CxrSynthetic]:
         return read_imagefolder(folder)
 
-    def picture(self, payload: CxrImage) -> bytes:
-        return self.encode(payload)
+    def show(self, payload: CxrImage) -> str:
+        return f'<img src="data:image/png;base64,{base64.b64encode(self.encode(payload)).decode()}" alt="radiograph">'
 
-    def preview(self, samples: Sequence[CxrSynthetic]) -> bytes:
-        return contact_sheet(samples)
+    def preview(self, samples: Sequence[CxrSynthetic]) -> Preview:
+        return Preview(contact_sheet(samples))
 
     def describe(self, config: CxrConfig) -> str:
         g = config.generator
