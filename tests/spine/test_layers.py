@@ -13,6 +13,7 @@ SHARED = {
     "synthgen.modalities.cxr.encoder",
     "synthgen.modalities.cxr.types",
     "synthgen.modalities.dialogue.types",
+    "synthgen.modalities.speech.types",
     "synthgen.progress",
     "synthgen.records",
     "synthgen.report",

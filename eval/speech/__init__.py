@@ -1,0 +1,1 @@
+"""Evaluation of speech: voices, emotions, intelligibility, timing."""

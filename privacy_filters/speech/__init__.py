@@ -1,0 +1,1 @@
+"""Filters of speech: speaker similarity, near-copies of a recording, and what is said."""

@@ -1,0 +1,1 @@
+"""Emotional speech: two-speaker sessions in voices of no real person."""
