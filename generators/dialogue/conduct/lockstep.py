@@ -1,0 +1,124 @@
+"""Many sessions advance together: one batch of requests per step, one utterance of each session."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synthgen.errors import SynthgenError
+from synthgen.generators.dialogue.conduct.prompts import render
+from synthgen.generators.dialogue.conduct.session import Brief, Session, begin, turn_seed
+from synthgen.generators.dialogue.conduct.validate import complaint, session_fault, spoken, told_now
+from synthgen.generators.dialogue.conduct.views import view
+from synthgen.generators.dialogue.config import ConductConfig
+from synthgen.generators.dialogue.realisers.protocol import Realiser, Request, Sampling
+from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.progress import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An answer that was not taken. Private: it may repeat a real transcript."""
+
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A session that was given up, with its trace.
+
+    Attributes:
+        turn: the utterance, from 0, that no try could fill.
+        rejected: every answer to it and the reason against each.
+        turns: what had been said before.
+    """
+
+    brief: Brief
+    turn: int
+    rejected: tuple[Rejected, ...]
+    turns: tuple[Turn, ...]
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How often each reason was given, without the names of facts."""
+        return Counter(rejected.reason.partition(":")[0] for rejected in self.rejected)
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A session and the answers to its next utterance that were turned down."""
+
+    session: Session
+    rejected: tuple[Rejected, ...] = ()
+
+
+def conduct_sessions(
+    briefs: Sequence[Brief],
+    realiser: Realiser,
+    config: ConductConfig,
+    *,
+    sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
+    examples: Sequence[Sequence[tuple[Turn, ...]]] | None = None,
+    task: Task | None = None,
+) -> list[Dialogue | Failure]:
+    """Conducts one session per brief, in order of the briefs.
+
+    In each step every open session asks for one answer: its next utterance, or another try at it where the last answer
+    was turned down. A session's requests follow from its brief and its own answers alone, so it comes out the same
+    whoever advances beside it, as far as the realiser's answers do.
+
+    Args:
+        examples: excerpts for each brief's prompts; None shows none.
+        task: advances by one per utterance.
+
+    Raises:
+        SynthgenError: if the back-end is gone for good; nothing of the step is lost where the realiser is journaled.
+        ValueError: if a plan cannot be conducted (see :func:`begin`).
+    """
+    shown = [()] * len(briefs) if examples is None else examples
+    results: list[Dialogue | Failure | None] = [None] * len(briefs)
+    open_sessions = {index: Underway(begin(brief)) for index, brief in enumerate(briefs)}
+    while open_sessions:
+        step = list(open_sessions.items())[: config.batch]
+        requests = [_request(underway, sampling, shown[index]) for index, underway in step]
+        responses = realiser.generate(requests)
+        if len(responses) != len(requests):
+            raise SynthgenError(f"the back-end gave {len(responses)} answers to {len(requests)} requests")
+        for (index, underway), response in zip(step, responses, strict=True):
+            text = spoken(response.text)
+            reason = complaint(underway.session, text, response, max_words=config.max_words)
+            if reason is None:
+                session = underway.session.with_turn(text, told_now(underway.session, text))
+                underway = Underway(session)
+                if task is not None:
+                    task.advance()
+            else:
+                underway = Underway(underway.session, (*underway.rejected, Rejected(reason, text)))
+            outcome = _outcome(underway, config.tries)
+            if outcome is None:
+                open_sessions[index] = underway
+            else:
+                results[index] = outcome
+                del open_sessions[index]
+    return [result for result in results if result is not None]
+
+
+def _request(underway: Underway, sampling: Sampling, examples: Sequence[tuple[Turn, ...]]) -> Request:
+    session = underway.session
+    seen = view(session)
+    seed = turn_seed(session.brief.seed, len(session.turns), len(underway.rejected))
+    return Request(seed, render(seen, examples), sampling, seen)
+
+
+def _outcome(underway: Underway, tries: int) -> Dialogue | Failure | None:
+    session = underway.session
+    if len(underway.rejected) >= tries:
+        return Failure(session.brief, len(session.turns), underway.rejected, session.turns)
+    if not session.finished:
+        return None
+    fault = session_fault(session)
+    if fault is not None:
+        return Failure(session.brief, len(session.turns), (Rejected(fault, ""),), session.turns)
+    return session.dialogue()

@@ -1,0 +1,249 @@
+"""What an utterance and a session must be, in code: pure functions that return the reason against, or None.
+
+The reasons go into traces and counts; they hold nothing of the utterance but the keys of facts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from synthgen.generators.dialogue.conduct.prompts import RULES
+from synthgen.generators.dialogue.conduct.session import Session, speaker_of
+from synthgen.generators.dialogue.plan.types import Fact
+from synthgen.generators.dialogue.realisers.protocol import Response
+from synthgen.modalities.dialogue.types import Turn
+
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_ROLE = (
+    r"therapist|counsell?or|clinician|doctor|physician|nurse|psychologist|psychiatrist|client|patient|companion|"
+    r"assistant|user|system|human|ai|dr\.?|t|c|p"
+)
+_ROLE_AT_START = re.compile(rf"^\W*(?:{_ROLE})\s*\d?\s*[:>]", re.IGNORECASE | re.MULTILINE)
+_ROLE_INSIDE = re.compile(r"\b(?:Therapist|Counsell?or|Clinician|Doctor|Client|Patient|Assistant|User|System)\s*:")
+_MACHINERY = re.compile(
+    r"<\|[^>]*\|>|\[/?INST\]|</?s>|<</?SYS>>|</?think>|<(?:start|end)_of_turn>|```|^#{1,6}\s|\*\*|"
+    r"\bas an ai\b|\blanguage model\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SCHEMA = re.compile(r"""^\s*[\[{]|["'][\w ]+["']\s*:\s*["'\[{\d]|\b(?:json|null|undefined|NaN)\b|\{\{|\}\}""")
+_DIRECTION = re.compile(r"\*[^*\n]+\*|\[[^\]\n]*\]?|\([^)\n]*\)|(?<!\w)_[^_\n]+_(?!\w)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
+_DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+_SPAN = r"(?:a|an|two|three|four|six|\d+) (?:days?|weeks?|fortnight|months?)"
+_LATER = rf"(?:next (?:week|time|session|month|visit|{_DAY})|then|soon|again|later|on {_DAY}|in {_SPAN})"
+# Only where a clause begins: "she left without saying goodbye" is no farewell.
+_FAREWELL = re.compile(
+    r"(?:^|[.!?,;:–—-] *|\b(?:so|well|and|okay|then|i'll|i will|we'll|we will|you) )"
+    rf"(?:good ?bye\b|bye\b|see you {_LATER}|until (?:then|{_LATER})(?=\W*$|\. )|(?:talk|speak) (?:to you )?{_LATER}|"
+    r"have a (?:good|nice|safe|lovely|great) (?:day|week|weekend|evening|afternoon|one)\b|"
+    r"take (?:good )?care(?: of yourself)?(?=\W*$|[,.!] ))",
+    re.IGNORECASE | re.MULTILINE,
+)
+_PARTING = re.compile(
+    rf"{_FAREWELL.pattern}|\b(?:good ?bye|bye|thank|thanks|take (?:good )?care|see you|until then|till then|"
+    rf"next (?:week|time|session|visit|month)|in {_SPAN}|all the best|look after yourself|look(?:ing)? forward|"
+    r"good ?night|cheers|so long|safe (?:journey|travels)|get well)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SENTENCE_END = re.compile(r"""[.!?…]["')]*$""")
+_FUNCTION_WORDS = (
+    "a about all am an and are as at be because been but by can could did do does for from had has have he her him his "
+    "i i'm i've if in into is it it's its just like me my never no not of on once or our out she so some than that the "
+    "their them then there they this to up was we were what when which who will with would you your"
+)
+_STOPWORDS = frozenset(re.split(" ", _FUNCTION_WORDS))
+
+
+def spoken(text: str) -> str:
+    """An answer as it is taken: without a reasoning model's thoughts, the quotation marks around it, double spaces."""
+    text = re.sub(r"(?s)^.*</think>", "", text.translate(_QUOTES)).strip()
+    if len(text) > 1 and text[0] == text[-1] == '"' and '"' not in text[1:-1]:
+        text = text[1:-1]
+    return re.sub(r"\s+", " ", text) if "\n" not in text.strip() else re.sub(r"[ \t]+", " ", text).strip()
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, lower case, straight apostrophes."""
+    return _WORD.findall(text.translate(_QUOTES).casefold())
+
+
+def is_told(fact: Fact, text: str) -> bool:
+    """True where one of the fact's cues occurs in ``text``, at the beginning of a word."""
+    plain = text.translate(_QUOTES).casefold()
+    return any(re.search(rf"(?<!\w){re.escape(cue.casefold())}", plain) for cue in fact.cues)
+
+
+def told_now(session: Session, text: str) -> tuple[str, ...]:
+    """Keys of the due facts that ``text``, said next, discloses. Only what is due counts: a chance word does not."""
+    if session.speaker != "patient":
+        return ()
+    return tuple(fact.key for fact in session.due if is_told(fact, text))
+
+
+# One utterance -------------------------------------------------------------------------------------------------------
+
+
+def no_answer(response: Response) -> str | None:
+    return f"no answer: {response.reason or 'the back-end failed'}" if response.finish == "failed" else None
+
+
+def empty(text: str) -> str | None:
+    return None if words(text) else "empty"
+
+
+def truncated(text: str, response: Response) -> str | None:
+    return "truncated" if response.finish == "length" and not _SENTENCE_END.search(text) else None
+
+
+def too_long(text: str, most: int) -> str | None:
+    return "too long" if len(words(text)) > most else None
+
+
+def leaked_role(text: str) -> str | None:
+    return "role name" if _ROLE_AT_START.search(text) or _ROLE_INSIDE.search(text) else None
+
+
+def leaked_machinery(text: str) -> str | None:
+    """Chat markup, JSON, control characters, a model that speaks of itself."""
+    if _MACHINERY.search(text) or _CONTROL.search(text):
+        return "markup or model talk"
+    return "schema or JSON" if _SCHEMA.search(text) else None
+
+
+def stage_direction(text: str) -> str | None:
+    return "stage direction" if _DIRECTION.search(text) else None
+
+
+def _grams(of: Sequence[str], n: int) -> list[tuple[str, ...]]:
+    return [tuple(of[i : i + n]) for i in range(len(of) - n + 1)]
+
+
+_INSTRUCTED = frozenset(
+    gram
+    for sentence in (
+        *RULES,
+        "The session is over: say goodbye in one or two sentences and ask nothing more.",
+        "Tell this now, in your own words:",
+        "Use one of these expressions:",
+        "You keep these to yourself until a direction",
+        "Greet the other person and open the session.",
+        "Ask, without guessing the answer, about",
+    )
+    for gram in _grams(words(sentence), 5)
+)
+
+
+def leaked_instruction(text: str) -> str | None:
+    """Five words in a row of the fixed instructions."""
+    return "instructions" if any(gram in _INSTRUCTED for gram in _grams(words(text), 5)) else None
+
+
+def looping(text: str) -> str | None:
+    """A phrase of one to eight words three times in a row, or mostly trigrams that were there already."""
+    said = words(text)
+    for n in range(1, 9):
+        need = 4 if n == 1 else 3  # "no, no, no" is speech
+        for i in range(len(said) - need * n + 1):
+            if all(said[i : i + n] == said[i + k * n : i + (k + 1) * n] for k in range(1, need)):
+                return "loop within the utterance"
+    grams = _grams(said, 3)
+    return "loop within the utterance" if len(grams) >= 20 and len(set(grams)) < 0.6 * len(grams) else None
+
+
+def repeated(text: str, turns: Sequence[Turn]) -> str | None:
+    """An earlier utterance of five words or more again, or nearly (trigram multisets that overlap by 80%)."""
+    said = words(text)
+    if len(said) < 5:
+        return None
+    grams = Counter(_grams(said, 3))
+    for turn in turns:
+        earlier = words(turn.text)
+        if earlier == said:
+            return "repeats an earlier utterance"
+        shorter, longer = sorted((len(earlier), len(said)))
+        if shorter < 8 or shorter < 0.6 * longer:
+            continue
+        other = Counter(_grams(earlier, 3))
+        if (grams & other).total() > 0.8 * (grams | other).total():
+            return "nearly repeats an earlier utterance"
+    return None
+
+
+def early_farewell(text: str, session: Session) -> str | None:
+    """A goodbye while more than the last four utterances are to come."""
+    return "early farewell" if session.remaining > 4 and _FAREWELL.search(text) else None
+
+
+def missing_farewell(text: str, session: Session) -> str | None:
+    """The patient's last utterance and then the clinician's take leave."""
+    return "no farewell" if session.remaining <= 2 and not _PARTING.search(text) else None
+
+
+def due_fact_untold(text: str, session: Session) -> str | None:
+    """At the patient's last opportunity in a stage, all that the plan discloses in it has been told."""
+    if session.speaker != "patient" or not session.slot.deadline:
+        return None
+    told = told_now(session, text)
+    untold = [fact.key for fact in session.due if fact.key not in told]
+    return f"due fact not told: {', '.join(untold)}" if untold else None
+
+
+def withheld_fact_told(text: str, session: Session) -> str | None:
+    """The patient tells what is kept back: two thirds of the statement's words of content, and three at least."""
+    if session.speaker != "patient":
+        return None
+    said = set(words(text))
+    for fact in session.withheld:
+        content = {word for word in words(fact.statement) if word not in _STOPWORDS}
+        if len(content & said) >= max(3, 2 * len(content) / 3):
+            return f"withheld fact told: {fact.key}"
+    return None
+
+
+def complaint(session: Session, text: str, response: Response, *, max_words: int) -> str | None:
+    """The first reason against ``text`` as the session's next utterance, or None.
+
+    Args:
+        text: the answer after :func:`spoken`.
+    """
+    checks: tuple[Callable[[], str | None], ...] = (
+        lambda: no_answer(response),
+        lambda: empty(text),
+        lambda: leaked_machinery(text),
+        lambda: leaked_role(text),
+        lambda: stage_direction(text),
+        lambda: leaked_instruction(text),
+        lambda: truncated(text, response),
+        lambda: too_long(text, max_words),
+        lambda: looping(text),
+        lambda: repeated(text, session.turns),
+        lambda: early_farewell(text, session),
+        lambda: missing_farewell(text, session),
+        lambda: due_fact_untold(text, session),
+        lambda: withheld_fact_told(text, session),
+    )
+    return next((reason for check in checks if (reason := check()) is not None), None)
+
+
+# The whole session ---------------------------------------------------------------------------------------------------
+
+
+def session_fault(session: Session) -> str | None:
+    """What is wrong with a finished session: the order of the sides, the budgets, the disclosures; None if nothing."""
+    turns, plan = session.turns, session.brief.plan
+    if any(turn.speaker != speaker_of(i) for i, turn in enumerate(turns)):
+        return "the sides do not alternate"
+    if not turns or turns[-1].speaker != "clinician":
+        return "the clinician has not the last word"
+    counts = Counter(slot.stage for slot in session.slots)
+    for index, stage in enumerate(plan.stages):
+        low, high = stage.turns
+        if not low <= counts[index] <= high:
+            return f"stage {stage.name!r} has {counts[index]} utterances, planned were {low} to {high}"
+    said = "\n".join(turn.text for turn in turns if turn.speaker == "patient")
+    wanted = [key for stage in plan.stages for key in stage.disclosures]
+    untold = [key for key in wanted if not is_told(session.facts[key], said)]
+    return f"facts were not told: {', '.join(untold)}" if untold else None
