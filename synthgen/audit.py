@@ -33,7 +33,7 @@ def write_audit(
     """Writes ``folder/index.html`` (mode 0600) with the kept samples that came closest to the threshold."""
     kept = (row for row in generated.rows() if row.kept)
     rows = nsmallest(_CLOSEST, kept, key=_closeness)
-    payloads = [modality.decode(row.payload) for row in rows]
+    payloads = [modality.decode(row.payload, generated.scratch) for row in rows]
     nearest = gate.filters.nearest_patients(payloads) if payloads else []
     pairs = []
     for row, payload, patient in zip(rows, payloads, nearest, strict=True):

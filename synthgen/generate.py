@@ -37,6 +37,7 @@ class Generated(Generic[T, C]):
     """
 
     folder: Path
+    scratch: Path
     done: tuple[Shard, ...]
     facts: ScreeningFacts
     first_attempts: int
@@ -127,7 +128,7 @@ def generate(
         exhausted=sum(shard.count for shard in done) - tally.kept,
     )
     stopped = limit is not None and tally.first_rejected > limit
-    return Generated(folder, tuple(done), facts, tally.first, tally.first_rejected, stopped)
+    return Generated(folder, worker.scratch, tuple(done), facts, tally.first, tally.first_rejected, stopped)
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def kept_samples(modality: Modality[T, C, M], generated: Generated[T, C]) -> Ite
             (row for row in read_shard(shard_path(generated.folder, shard)) if row.kept), key=lambda r: r.slot
         )
         for row in rows:
-            yield row.slot, _sample(modality, row)
+            yield row.slot, _sample(modality, row, generated.scratch)
 
 
 def duplicates(generated: Generated[T, C]) -> int:
@@ -180,11 +181,11 @@ def first_attempts(modality: Modality[T, C, M], generated: Generated[T, C], most
     found: list[Synthetic[T, C]] = []
     for row in generated.rows():
         if row.attempt == 0:
-            found.append(_sample(modality, row))
+            found.append(_sample(modality, row, generated.scratch))
             if len(found) == most:
                 break
     return found
 
 
-def _sample(modality: Modality[T, C, M], row: Row) -> Synthetic[T, C]:
-    return Synthetic(row.seed, modality.condition_from(row.condition), modality.decode(row.payload))
+def _sample(modality: Modality[T, C, M], row: Row, scratch: Path) -> Synthetic[T, C]:
+    return Synthetic(row.seed, modality.condition_from(row.condition), modality.decode(row.payload, scratch))

@@ -115,7 +115,9 @@ class Modality(Protocol[T, C, M]):
         """A payload as it lies in a shard, byte for byte the same for the same payload."""
         ...
 
-    def decode(self, content: bytes) -> T: ...
+    def decode(self, content: bytes, scratch: Path) -> T:
+        """Inverse of ``encode``; what is too large for a shard lies in ``scratch``, where its generator put it."""
+        ...
 
     def evaluate(
         self,

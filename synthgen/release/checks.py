@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from synthgen.errors import ReleaseRefusedError
 from synthgen.release.staging import files_of
 
@@ -19,7 +21,8 @@ _ABSOLUTE = re.compile(r"(?<![\w./:<~%*-])/(?:[\w.@+-]+/)+[\w.@+-]*|\bfile://|(?
 _SHORTEST = 5
 _LONGEST_SMALL_INTEGER = 6
 _PNG_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
-_TEXTS = {"", ".md", ".json", ".jsonl", ".csv", ".txt", ".html", ".yaml", ".yml"}
+_FLAC_STREAMINFO, _FLAC_PADDING, _FLAC_COMMENT = 0, 1, 4
+_TEXTS = {"", ".md", ".csv", ".txt", ".html", ".yaml", ".yml", ".rttm", ".vtt", ".textgrid"}
 
 
 def assert_public(folder: Path, forbidden: Iterable[str]) -> None:
@@ -110,6 +113,12 @@ def _texts(path: Path, name: str) -> Iterator[str]:
             raise _refused(name, "metadata inside an image")
     elif suffix == ".dcm":
         yield _dicom_header(path)
+    elif suffix == ".parquet":
+        yield from _parquet_texts(path)
+    elif suffix == ".parquet":
+        yield from _parquet_texts(path)
+    elif suffix == ".flac":
+        yield _flac_comments(path, name)
     else:
         raise _refused(name, f"a kind of file that this check cannot read ({suffix})")
 
@@ -136,6 +145,58 @@ def _dicom_header(path: Path) -> str:
     raw = [data.get_item(tag).value for tag in data.keys()]  # noqa: SIM118 - iterating the dataset itself decodes
     meta = [str(element.value) for element in data.file_meta]
     return "\n".join([*meta, *(value.decode("utf-8", "replace") for value in raw if isinstance(value, bytes))])
+
+
+def _parquet_texts(path: Path) -> Iterator[str]:
+    """Every value and the file's own metadata, row by row."""
+    with pq.ParquetFile(path) as file:
+        yield "\n".join(f"{key!r} {value!r}" for key, value in (file.schema_arrow.metadata or {}).items())
+        for batch in file.iter_batches(batch_size=64):
+            for row in batch.to_pylist():
+                yield _unescaped(json.dumps(row, ensure_ascii=False, default=repr))
+
+
+def _flac_comments(path: Path, name: str) -> str:
+    """The comments of a FLAC file, which may hold no other metadata than these, its format and padding."""
+    with path.open("rb") as file:
+        if file.read(4) != b"fLaC":
+            raise _refused(name, "a sound file that is no FLAC")
+        comments, last = b"", False
+        while not last:
+            head = file.read(4)
+            last, kind = bool(head[0] & 0x80), head[0] & 0x7F
+            block = file.read(int.from_bytes(head[1:], "big"))
+            if kind == _FLAC_COMMENT:
+                comments += block
+            elif kind not in {_FLAC_STREAMINFO, _FLAC_PADDING, 3}:  # 3: a table of seek points
+                raise _refused(name, "metadata inside a sound file")
+    return comments.decode("utf-8", "replace")
+
+
+def _parquet_texts(path: Path) -> Iterator[str]:
+    """The file's own metadata, and every string of every row, nested or not."""
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    def strings(value: object) -> Iterator[str]:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            for inner in value.values():
+                yield from strings(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from strings(inner)
+        elif isinstance(value, bytes):
+            raise _refused(path.name, "bytes that this check cannot read")
+
+    with pq.ParquetFile(path) as file:
+        own: dict[bytes, bytes] = file.schema_arrow.metadata or {}
+        yield "\n".join((f"{key!r} {value!r}" for key, value in own.items()))
+        yield str(pa.schema(list(file.schema_arrow)))
+        for batch in file.iter_batches(batch_size=64):
+            for row in batch.to_pylist():
+                yield from strings(row)
 
 
 def _refused(name: str, what: str) -> ReleaseRefusedError:

@@ -6,6 +6,8 @@ import json
 import time
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,6 +62,21 @@ def test_reads_the_header_of_dicom(tmp_path: Path) -> None:
     assert_public(tmp_path, ["P-99999"])
     with pytest.raises(ReleaseRefusedError, match="patient"):
         assert_public(tmp_path, FORBIDDEN)
+
+
+def test_reads_tables_and_sound_files(tmp_path: Path) -> None:
+    turns = [{"speaker": "patient", "text": "I was seen as p-00123 before."}]
+    pq.write_table(pa.table({"turns": [turns]}), tmp_path / "a.parquet")
+    with pytest.raises(ReleaseRefusedError, match=r"a\.parquet.*patient"):
+        assert_public(tmp_path, FORBIDDEN)
+    assert_public(tmp_path, ["P-99999"])
+    comment = b"\x00\x00\x00\x00\x01\x00\x00\x00\x12\x00\x00\x00COMMENT=p-00123 !!"
+    for kind, reason in ((4, "patient"), (6, "metadata inside a sound file")):
+        block = bytes([0x80 | kind]) + len(comment).to_bytes(3, "big") + comment
+        (tmp_path / "0.flac").write_bytes(b"fLaC" + bytes([0, 0, 0, 34]) + bytes(34) + block)
+        with pytest.raises(ReleaseRefusedError, match=reason):
+            assert_public(tmp_path, ["P-00123"])
+        (tmp_path / "0.flac").unlink()
 
 
 def test_refuses_what_it_cannot_read(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ class Cxr:
         Image.fromarray(payload).save(buffer, format="PNG", compress_level=6)
         return buffer.getvalue()
 
-    def decode(self, content: bytes) -> CxrImage:
+    def decode(self, content: bytes, scratch: Path) -> CxrImage:
         return np.asarray(Image.open(io.BytesIO(content)))
 
     def evaluate(

@@ -152,7 +152,9 @@ class SpeechCondition:
             raise ValueError("not the values of a condition")
         if not all(isinstance(number, int) for number in numbers):
             raise ValueError("sessions, case and case_seed must be whole numbers")
-        return cls(cast(Emotion, emotion), *cast(list[str], words), *cast(list[int], numbers))
+        setting, disorder, severity = cast(list[str], words)
+        sessions, case, case_seed = cast(list[int], numbers)
+        return cls(cast(Emotion, emotion), setting, disorder, severity, sessions, case, case_seed)
 
 
 SpeechReal = Real[Speech, SpeechCondition]
