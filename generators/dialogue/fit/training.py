@@ -1,0 +1,114 @@
+"""Fitting the dialogue generator: canaries in, adapters out, into one model folder; a rerun of the same call resumes.
+
+adapter/                as peft writes it, safetensors only; the base model is named in it, not copied
+fit.json                private: how the adapters moved, the loss; written last: without it the training is unfinished
+canaries.json           private: what was planted, where canaries are asked for (see canaries)
+checkpoints/            private: the state of an unfinished training
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from synthgen.errors import MissingExtraError, UserError
+from synthgen.files import private_folder, write_atomically
+from synthgen.generators.dialogue.fit.canaries import draw_canaries, plant_canaries, write_canaries
+from synthgen.generators.dialogue.fit.config import FitConfig
+from synthgen.generators.dialogue.fit.examples import ChatLayout, draw_examples, session_examples
+from synthgen.modalities.dialogue.types import DialogueReal
+from synthgen.progress import Progress
+from synthgen.records import JsonValue
+
+ADAPTER, REPORT = "adapter", "fit.json"
+
+
+def fit_adapters(
+    train: Sequence[DialogueReal], base: str, config: FitConfig, folder: Path, *, seed: int, progress: Progress
+) -> None:
+    """Fine-tunes the chat model ``base`` on ``train`` and writes the adapters to ``folder/adapter``.
+
+    A training that was killed at any time and is run again ends, on one CPU thread, with the very bytes of one that was
+    not. Returns at once where it is finished.
+
+    Args:
+        base: hub name or folder. It is named in the adapters' files, with its digest, and not copied.
+
+    Raises:
+        UserError: no records; a folder that holds another training; a base that cannot be had or is no chat model;
+            canaries that find no room; adapters that did not move; a loss that is no longer finite.
+    """
+    if not train:
+        raise UserError("the training split is empty: fine-tuning needs transcripts")
+    try:
+        from synthgen.generators.dialogue.fit.lora import open_base, steps_of, train_adapters
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("fine-tuning a chat model", "dialogue") from error
+    _claim(private_folder(folder), _run_digest(train, base, config, seed))
+    if (folder / REPORT).is_file():
+        progress.say(f"fine-tuned model found in {folder}: nothing to train")
+        return
+    records = list(train)
+    if config.canaries.count:
+        canaries = draw_canaries(config.canaries, seed)
+        records = plant_canaries(train, canaries, seed)
+        write_canaries(folder, canaries)
+    opened = open_base(base)
+    layout = ChatLayout(opened.tokenizer)
+    limit = min(config.max_tokens, getattr(opened.model.config, "max_position_embeddings", None) or config.max_tokens)
+    sessions = [session_examples(layout, record, limit) for record in records]
+    sequences = sum(len(session.examples) for session in sessions)
+    too_long = sum(session.too_long for session in sessions)
+    if not sequences:
+        raise UserError(f"no utterance fits into {limit} tokens with its prompt: raise fit.max_tokens")
+    if too_long:
+        progress.say(f"{too_long} utterances are longer than {limit} tokens with what they answer: not trained on")
+    trained = train_adapters(
+        opened,
+        lambda step: draw_examples(sessions, config.batch, step, seed),
+        steps_of(config, sequences),
+        config,
+        checkpoint=folder / "checkpoints" / "adapters.safetensors",
+        folder=folder / ADAPTER,
+        seed=seed,
+        progress=progress,
+    )
+    moved = np.array(list(trained.moved.values()))
+    progress.say(
+        f"all {len(moved)} adapter matrices moved, by {moved.min():.2g} to {moved.max():.2g} (Frobenius norm); "
+        f"loss {trained.loss:.3f} per token"
+    )
+    report: dict[str, JsonValue] = {
+        "base": base,
+        "base_identity": opened.identity,
+        "steps": trained.steps,
+        "sequences": sequences,
+        "utterances_left_out": too_long,
+        "loss": trained.loss,
+        "moved": dict(trained.moved),
+    }
+    write_atomically(folder / REPORT, (json.dumps(report, indent=1) + "\n").encode())
+    (folder / "checkpoints" / "adapters.safetensors").unlink(missing_ok=True)
+
+
+def _run_digest(train: Sequence[DialogueReal], base: str, config: FitConfig, seed: int) -> str:
+    """Identifies a training by its settings, its seed and its records; how often it is saved is free to change."""
+    settings = config.model_dump_json(exclude={"checkpoint_every", "excerpts", "excerpt_turns"})
+    digest = hashlib.blake2b(json.dumps([settings, base, seed]).encode(), digest_size=16)
+    for record in train:
+        turns = [[turn.speaker, turn.text] for turn in record.payload.turns]
+        digest.update(json.dumps([record.patient, record.record, record.condition.as_dict(), turns]).encode())
+    return digest.hexdigest()
+
+
+def _claim(folder: Path, digest: str) -> None:
+    """Marks the folder as this training's, or refuses one that is another's."""
+    mark = private_folder(folder / "checkpoints") / "run.json"
+    if not mark.is_file():
+        write_atomically(mark, json.dumps({"digest": digest}).encode())
+    elif json.loads(mark.read_text(encoding="utf-8")).get("digest") != digest:
+        raise UserError(f"{folder} holds a training with other settings or transcripts: choose another folder")
