@@ -115,8 +115,6 @@ def _texts(path: Path, name: str) -> Iterator[str]:
         yield _dicom_header(path)
     elif suffix == ".parquet":
         yield from _parquet_texts(path)
-    elif suffix == ".parquet":
-        yield from _parquet_texts(path)
     elif suffix == ".flac":
         yield _flac_comments(path, name)
     else:
@@ -171,32 +169,6 @@ def _flac_comments(path: Path, name: str) -> str:
             elif kind not in {_FLAC_STREAMINFO, _FLAC_PADDING, 3}:  # 3: a table of seek points
                 raise _refused(name, "metadata inside a sound file")
     return comments.decode("utf-8", "replace")
-
-
-def _parquet_texts(path: Path) -> Iterator[str]:
-    """The file's own metadata, and every string of every row, nested or not."""
-    import pyarrow as pa
-    from pyarrow import parquet as pq
-
-    def strings(value: object) -> Iterator[str]:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, dict):
-            for inner in value.values():
-                yield from strings(inner)
-        elif isinstance(value, list):
-            for inner in value:
-                yield from strings(inner)
-        elif isinstance(value, bytes):
-            raise _refused(path.name, "bytes that this check cannot read")
-
-    with pq.ParquetFile(path) as file:
-        own: dict[bytes, bytes] = file.schema_arrow.metadata or {}
-        yield "\n".join((f"{key!r} {value!r}" for key, value in own.items()))
-        yield str(pa.schema(list(file.schema_arrow)))
-        for batch in file.iter_batches(batch_size=64):
-            for row in batch.to_pylist():
-                yield from strings(row)
 
 
 def _refused(name: str, what: str) -> ReleaseRefusedError:
