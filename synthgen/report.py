@@ -116,12 +116,18 @@ class PrivacyReport:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the released table: its Croissant data type is ``sc:Text``, ``sc:Integer``, ``sc:Boolean`` …"""
+    """One column of the released table: its Croissant data type is ``sc:Text``, ``sc:Integer``, ``sc:Boolean`` …
+
+    Attributes:
+        repeated: the column holds lists.
+        fields: what a column of structures holds, which has no data type of its own.
+    """
 
     name: str
     data_type: str
     description: str
     repeated: bool = False
+    fields: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -129,12 +135,14 @@ class DatasetFacts:
     """What a modality's writer says of the data files it wrote, for the card and for Croissant.
 
     Attributes:
-        metadata_file: path of the table inside the release, e.g. ``"data/train/metadata.csv"``.
+        metadata_file: path of the table inside the release, e.g. ``"data/train/metadata.csv"``; empty where the tables
+            are ``tables``.
         media_glob: glob of the media files inside the release, e.g. ``"data/train/*.png"``; empty where there are none.
         media_type: MIME type of the media files.
         media_column: the column of ``columns`` that names the media file.
         counts: for each label its number of samples.
         task_categories: the hub's terms for the YAML header, e.g. ``("image-classification",)``.
+        tables: for each split the glob of its Parquet files, e.g. ``("train", "data/train-*.parquet")``.
     """
 
     modality: str
@@ -149,6 +157,7 @@ class DatasetFacts:
     counts: tuple[tuple[str, int], ...]
     task_categories: tuple[str, ...]
     modality_tags: tuple[str, ...]
+    tables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

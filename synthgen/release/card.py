@@ -64,14 +64,17 @@ def _header(report: ReleaseReport) -> str:
         "tags": ["synthetic", "medical", *dataset.modality_tags],
         "size_categories": [size_category(dataset.samples)],
         "annotations_creators": ["machine-generated"],
-        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": _data_files(report)}]}],
+        "configs": [{"config_name": "default", "data_files": _data_files(report)}],
     }
     return yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000)
 
 
-def _data_files(report: ReleaseReport) -> list[str] | str:
+def _data_files(report: ReleaseReport) -> list[dict[str, object]]:
     dataset = report.dataset
-    return [dataset.metadata_file, dataset.media_glob] if dataset.media_glob else dataset.metadata_file
+    if dataset.tables:
+        return [{"split": split, "path": glob} for split, glob in dataset.tables]
+    path = [dataset.metadata_file, dataset.media_glob] if dataset.media_glob else dataset.metadata_file
+    return [{"split": "train", "path": path}]
 
 
 def _row(estimate: Estimate) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any, cast
 
 from synthgen.records import JsonValue
 from synthgen.release import words
-from synthgen.report import Column, ReleaseReport
+from synthgen.report import Column, DatasetFacts, ReleaseReport
 
 _RECORDS = "samples"
 _CITATION = "@misc{synthgen, title={synthgen: synthetic medical data, screened and sealed}, note={version %s}}"
@@ -26,7 +27,7 @@ def croissant(folder: Path, report: ReleaseReport) -> dict[str, JsonValue]:
     """The description as JSON-LD. No date stands in it, so that the same samples give the same bytes.
 
     Args:
-        folder: the release, whose ``report.dataset.metadata_file`` is complete.
+        folder: the release, whose data files are complete.
 
     Raises:
         mlcroissant.ValidationError: the facts do not make a valid description (a writer's mistake).
@@ -34,32 +35,10 @@ def croissant(folder: Path, report: ReleaseReport) -> dict[str, JsonValue]:
     import mlcroissant as mlc
 
     dataset, privacy, provenance = report.dataset, report.privacy, report.provenance
-    with (folder / dataset.metadata_file).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    distribution: list[Any] = [
-        mlc.FileObject(
-            id="metadata",
-            name="metadata",
-            description="One row per sample.",
-            content_url=dataset.metadata_file,
-            encoding_formats=[_encoding(dataset.metadata_file)],
-            sha256=digest,
-        )
-    ]
-    fields = [_field(mlc, column) for column in dataset.columns]
-    if dataset.media_glob:
-        media = mlc.FileSet(
-            id="media",
-            name="media",
-            description="The media file of each sample.",
-            encoding_formats=[dataset.media_type],
-            includes=[dataset.media_glob],
-        )
-        distribution.append(media)
-        for field in fields:
-            if field.name == dataset.media_column:
-                field.references = mlc.Source(file_set="media", extract=mlc.Extract(file_property="filename"))
-        fields.append(_media_field(mlc, dataset.media_type))
+    if dataset.tables:
+        distribution, fields = _tables(mlc, dataset)
+    else:
+        distribution, fields = _table_and_media(mlc, folder, dataset)
     metadata = mlc.Metadata(
         name=dataset.title,
         description=dataset.description,
@@ -88,14 +67,91 @@ def croissant(folder: Path, report: ReleaseReport) -> dict[str, JsonValue]:
     return cast("dict[str, JsonValue]", metadata.to_json())
 
 
-def _field(mlc: Any, column: Column) -> Any:
+def _table_and_media(mlc: Any, folder: Path, dataset: DatasetFacts) -> tuple[list[Any], list[Any]]:
+    """One table, and the media files that it names."""
+    with (folder / dataset.metadata_file).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    distribution: list[Any] = [
+        mlc.FileObject(
+            id="metadata",
+            name="metadata",
+            description="One row per sample.",
+            content_url=dataset.metadata_file,
+            encoding_formats=[_encoding(dataset.metadata_file)],
+            sha256=digest,
+        )
+    ]
+    fields = [_field(mlc, column, {"file_object": "metadata"}) for column in dataset.columns]
+    if dataset.media_glob:
+        media = mlc.FileSet(
+            id="media",
+            name="media",
+            description="The media file of each sample.",
+            encoding_formats=[dataset.media_type],
+            includes=[dataset.media_glob],
+        )
+        distribution.append(media)
+        for field in fields:
+            if field.name == dataset.media_column:
+                field.references = mlc.Source(file_set="media", extract=mlc.Extract(file_property="filename"))
+        fields.append(_media_field(mlc, dataset.media_type))
+    return distribution, fields
+
+
+def _tables(mlc: Any, dataset: DatasetFacts) -> tuple[list[Any], list[Any]]:
+    """Parquet files by split, with the split as one more field, read off the file's name."""
+    tables = mlc.FileSet(
+        id="tables",
+        name="tables",
+        description="One row per sample; SHA256SUMS holds the digest of each file.",
+        encoding_formats=["application/x-parquet"],
+        includes=[glob for _, glob in dataset.tables],
+    )
+    names = "|".join(re.escape(name) for name, _ in dataset.tables)
+    split = mlc.Field(
+        id=f"{_RECORDS}/split",
+        name="split",
+        description="The split that the sample belongs to.",
+        data_types=[_type("sc:Text")],
+        source=mlc.Source(
+            file_set="tables",
+            extract=mlc.Extract(file_property="filename"),
+            transforms=[mlc.Transform(regex=f"({names})-.*")],
+        ),
+    )
+    return [tables], [split, *(_field(mlc, column, {"file_set": "tables"}) for column in dataset.columns)]
+
+
+def _field(mlc: Any, column: Column, table: dict[str, str]) -> Any:
+    name = f"{_RECORDS}/{column.name}"
+    if column.fields:
+        return mlc.Field(
+            id=name,
+            name=column.name,
+            description=column.description,
+            repeated=column.repeated,
+            sub_fields=[
+                mlc.Field(
+                    id=f"{name}/{re.sub(r'[^A-Za-z0-9_.-]+', '_', inner.name)}",  # no white space in an @id
+                    name=inner.name,
+                    description=inner.description,
+                    data_types=[_type(inner.data_type)],
+                    source=mlc.Source(
+                        **table,
+                        extract=mlc.Extract(column=column.name),
+                        transforms=[mlc.Transform(json_path=f'"{inner.name}"')],
+                    ),
+                )
+                for inner in column.fields
+            ],
+        )
     return mlc.Field(
-        id=f"{_RECORDS}/{column.name}",
+        id=name,
         name=column.name,
         description=column.description,
         data_types=[_type(column.data_type)],
         repeated=column.repeated,
-        source=mlc.Source(file_object="metadata", extract=mlc.Extract(column=column.name)),
+        source=mlc.Source(**table, extract=mlc.Extract(column=column.name)),
     )
 
 

@@ -1,0 +1,67 @@
+"""Who speaks: the role names of the world's transcripts, mapped to clinician, patient and companion."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from synthgen.generators.dialogue.cohort.text import one_line
+from synthgen.modalities.dialogue.types import Speaker
+
+_NAMES: Final[Mapping[Speaker, str]] = {
+    "clinician": (
+        "clinician doctor physician dr d gp md nurse rn np practitioner provider consultant resident surgeon dentist "
+        "midwife pharmacist paramedic therapist t th psychotherapist counsellor counselor psychologist psychiatrist "
+        "interviewer examiner guest_clinician guest_clinic guest_doctor guest_nurse arzt ärztin médecin"
+    ),
+    "patient": "patient pt p client cl counselee counsellee interviewee participant seeker help_seeker",
+    "companion": (
+        "companion guest guest_family patient_guest family family_member relative parent mother father mom mum dad "
+        "spouse wife husband partner daughter son sister brother caregiver carer guardian"
+    ),
+}
+KNOWN: Final[Mapping[str, Speaker]] = {name: side for side, names in _NAMES.items() for name in names.split()}
+_CHAT: Final = {"assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
+                "chatbot": "assistant", "user": "user", "human": "user"}  # fmt: skip
+SILENT: Final = frozenset({"system", "tool", "function", "developer"})
+"""Roles of a chat that say nothing in the room."""
+
+
+def normalised(role: str) -> str:
+    """Lower case, words joined by ``_``, without a number at the end: ``"Guest family 2:"`` is ``guest_family``."""
+    joined = re.sub(r"[\W_]+", "_", one_line(role).lower()).strip("_")
+    return re.sub(r"_?\d+$", "", joined) or joined
+
+
+def speaker_of(
+    role: str, own: Mapping[str, Speaker], clinician: Literal["assistant", "user"]
+) -> Speaker | Literal["silent", ""]:
+    """The side that a role name stands for; ``"silent"`` for a system prompt; empty where it is not known.
+
+    Args:
+        own: the cohort's own names, which win over the known ones; compared as they are first, then normalised.
+        clinician: the chat role of the clinician.
+    """
+    name = normalised(role)
+    for key in (role, one_line(role)):
+        if key in own:
+            return own[key]
+    by_name = {normalised(key): side for key, side in own.items()}
+    if name in by_name:
+        return by_name[name]
+    if name in SILENT:
+        return "silent"
+    if name in _CHAT:
+        return "clinician" if _CHAT[name] == clinician else "patient"
+    return KNOWN.get(name, "")
+
+
+def guess(role: str) -> Speaker:
+    """The side of the known name that an unknown one is most like; the patient's where it is like none."""
+    close = difflib.get_close_matches(normalised(role), [*KNOWN], n=1, cutoff=0.75)
+    if close:
+        return KNOWN[close[0]]
+    parts = [KNOWN[part] for part in normalised(role).split("_") if len(part) > 2 and part in KNOWN]
+    return parts[0] if parts else "patient"

@@ -1,0 +1,105 @@
+"""Text as it lies on the disks of data holders: byte order marks, UTF-16, Windows code pages, control characters."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, cast
+
+from synthgen.errors import UserError
+from synthgen.progress import Progress
+
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_SAMPLE: Final = 400
+# C0 and C1 controls but for tab and line feed; byte order marks; bidirectional overrides; lone surrogates.
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_LINE_ENDS: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+
+
+def clean(text: str) -> str:
+    """The text without control characters, with ``\\n`` for every kind of line end, and stripped."""
+    return _CONTROL.sub("", _LINE_ENDS.sub("\n", text)).strip()
+
+
+def has_control(text: str) -> bool:
+    """True where ``clean`` takes away more than white space."""
+    return _CONTROL.search(_LINE_ENDS.sub("\n", text)) is not None
+
+
+def one_line(text: str, longest: int = 60) -> str:
+    """A name as it may stand in a message: cleaned, on one line, cut."""
+    return " ".join(clean(text).split())[:longest]
+
+
+def lines(path: Path, progress: Progress) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a text file, line ends included, whatever encoding each is in.
+
+    UTF-16 and UTF-32 are known by their mark or by their zeros. A line of another file that is not UTF-8 is read as
+    Windows-1252 (Latin-1 where that has no letter), which is said once a file.
+
+    Raises:
+        UserError: the file cannot be read, or its gzip stream or its UTF-16 is damaged.
+    """
+    number = 0
+    try:
+        with _open(path) as file:
+            wide = _wide_encoding(cast(io.BufferedReader, file).peek(_SAMPLE)[:_SAMPLE])
+            if wide:
+                progress.say(f"{path.name} is read as {wide.upper()}")
+                for number, line in enumerate(io.TextIOWrapper(file, encoding=wide, newline="\n"), start=1):
+                    yield number, line
+                return
+            other = 0
+            for number, raw in enumerate(file, start=1):
+                content = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
+                try:
+                    yield number, content.decode("utf-8")
+                except UnicodeDecodeError:
+                    other += 1
+                    yield number, _windows(content)
+            if other:
+                progress.say(f"{path.name}: {other} of {number} lines are not UTF-8 and are read as Windows-1252")
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name} is damaged after line {number}: save it as UTF-8") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UserError(f"{path.name} is a damaged gzip file (after line {number})") from None
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be read: {error.strerror or 'input/output error'}") from None
+
+
+def whole(path: Path, progress: Progress) -> str:
+    """All of a text file. Raises UserError like :func:`lines`."""
+    return "".join(line for _, line in lines(path, progress))
+
+
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "rb")) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _wide_encoding(head: bytes) -> str:
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return encoding
+    even, odd = head[0::2], head[1::2]
+    if len(odd) >= 2 and odd.count(0) > 0.6 * len(odd) and not even.count(0):
+        return "utf-16-le"
+    if len(odd) >= 2 and even.count(0) > 0.6 * len(even) and not odd.count(0):
+        return "utf-16-be"
+    return ""
+
+
+def _windows(content: bytes) -> str:
+    try:
+        return content.decode("cp1252")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
