@@ -1,0 +1,115 @@
+"""The words of an utterance, freed of what differs between two typists, two recognisers, or a copy and its disguise.
+
+One function, used by every filter: two texts that differ only in case, accents, punctuation, contractions, spacing as
+speech recognisers write it ("i 'm", "do n't"), fillers, stutters or the spelling of small numbers have the same words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from synthgen.modalities.dialogue.types import Dialogue
+
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ＇`´", "'"))
+_CLITICS = "s|m|d|re|ve|ll"
+_DETACHED = re.compile(rf"(?<=\w)\s+'\s?({_CLITICS})\b|(?<=\w)\s+(n't)\b")
+# A letter run, a digit run, or one ideograph: scripts written without spaces have a word per character.
+_IDEOGRAPH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_IDEOGRAPH}]|\d+|[^\W\d_{_IDEOGRAPH}]+(?:'[^\W\d_]+)*")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+
+_WHOLE = {
+    "won't": ("will", "not"),
+    "can't": ("can", "not"),
+    "cannot": ("can", "not"),
+    "shan't": ("shall", "not"),
+    "let's": ("let", "us"),
+    "gonna": ("going", "to"),
+    "wanna": ("want", "to"),
+    "gotta": ("got", "to"),
+    "okay": ("ok",),
+    "yeah": ("yes",),
+    "yep": ("yes",),
+    "alright": ("all", "right"),
+    "dr": ("doctor",),
+}
+_ENDINGS = {"m": "am", "d": "would", "re": "are", "ve": "have", "ll": "will"}
+_IS = frozenset({"it", "that", "what", "he", "she", "there", "here", "who", "where", "how", "when", "this"})
+_FILLERS = frozenset({"um", "uh", "uhm", "umm", "uhh", "er", "erm", "hmm", "hm", "mm", "mhm", "mmm", "ah", "oh"})
+_SMALL_NAMES = (
+    "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
+    "eighteen|nineteen"
+)
+_TENS_NAMES = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+_SMALL = {name: i for i, name in enumerate(_SMALL_NAMES.split("|"))}
+_TENS = {name: 10 * i for i, name in enumerate(_TENS_NAMES.split("|"), start=2)}
+
+
+def words(text: str) -> list[str]:
+    """The normalised words of ``text``, in order; empty where there are none."""
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", _INVISIBLE.sub("", text)))
+    plain = unicodedata.normalize("NFKC", plain).casefold().translate(_APOSTROPHES)
+    plain = _DETACHED.sub(lambda match: f"'{match[1]}" if match[1] else match[2], plain)
+    return list(_without_stutter(_with_digits([w for token in _WORD.findall(plain) for w in _expanded(token)])))
+
+
+def dialogue_words(dialogue: Dialogue) -> list[str]:
+    """The words of all turns, in order, without the speakers: a shared run may cross from one turn to the next."""
+    return words(dialogue.text)
+
+
+def turn_words(dialogue: Dialogue) -> list[list[str]]:
+    """The words of each turn; a turn of nothing but fillers has none."""
+    return [words(turn.text) for turn in dialogue.turns]
+
+
+def grams(tokens: Sequence[str], sizes: Iterable[int]) -> Iterator[str]:
+    """Every run of ``sizes`` words, joined by spaces."""
+    for size in sizes:
+        if size == 1:
+            yield from tokens
+        else:
+            yield from (" ".join(tokens[i : i + size]) for i in range(len(tokens) - size + 1))
+
+
+def _expanded(token: str) -> tuple[str, ...]:
+    if token in _FILLERS:
+        return ()
+    if token in _WHOLE:
+        return _WHOLE[token]
+    if "'" not in token:
+        return (token,)
+    if token.endswith("n't") and len(token) > 3:
+        return (token[:-3], "not")
+    stem, _, ending = token.rpartition("'")
+    if ending == "s":
+        return (stem, "is") if stem in _IS else (stem,)
+    if ending in _ENDINGS:
+        return (stem, _ENDINGS[ending])
+    return tuple(token.split("'"))
+
+
+def _with_digits(tokens: list[str]) -> Iterator[str]:
+    """Number words below one hundred become digits: "seventy six" and "76" are the same word."""
+    i = 0
+    while i < len(tokens):
+        token = tokens[i]
+        if token in _TENS:
+            unit = _SMALL.get(tokens[i + 1], 0) if i + 1 < len(tokens) else 0
+            joined = 0 < unit < 10
+            yield str(_TENS[token] + (unit if joined else 0))
+            i += 2 if joined else 1
+        else:
+            yield str(_SMALL[token]) if token in _SMALL else token
+            i += 1
+
+
+def _without_stutter(tokens: Iterator[str]) -> Iterator[str]:
+    """A word that repeats the one before it is dropped ("i i just"); digits are kept, for 5 5 is not 5."""
+    listed = list(tokens)
+    yield from listed[:1]
+    yield from (b for a, b in pairwise(listed) if a != b or b.isdigit())
