@@ -1,4 +1,4 @@
-"""Writes accepted dialogues as Parquet, in the layout that ``datasets.load_dataset`` reads: a split by synthetic patient.
+"""Writes accepted dialogues as Parquet, as ``datasets.load_dataset`` reads it: split by synthetic patient.
 
 The writer streams in row groups. It writes no seed: the model and a sample's seeds together would give its rejected
 siblings to whoever holds the model. A patient is known by the number of the case, a sample by its place.
@@ -281,7 +281,7 @@ def _columns(survey: _Survey) -> tuple[Column, ...]:
             "",
             (
                 "The same for a chat template: the clinician is the assistant, patient and companion are the user, "
-                f"turns of one side in a row are one message, and where the clinician begins, '{OPENING}' stands before."
+                f"turns of one side in a row are one message, and '{OPENING}' stands before a clinician who begins."
             ),
             repeated=True,
             fields=(

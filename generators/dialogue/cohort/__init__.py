@@ -6,12 +6,11 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.build import Labels, Tally, labels_of, session_of, turns_of
-from synthgen.generators.dialogue.cohort.raw import Raw
 from synthgen.generators.dialogue.cohort.recognise import Sources, read, recognise
 from synthgen.generators.dialogue.cohort.roles import guess
 from synthgen.generators.dialogue.cohort.settings import CohortConfig
@@ -110,7 +109,7 @@ def _unlike(record: str, taken: set[str]) -> str:
 
 
 def _sessions(found: list[Found], owners: list[str]) -> Iterator[tuple[int, int]]:
-    """(session, sessions) of each dialogue: as numbered, or in the order of the files where not all of a patient are."""
+    """(session, sessions) of each dialogue: as numbered, or in the order of the files where one has no number."""
     of: dict[str, list[int]] = defaultdict(list)
     for index, owner in enumerate(owners):
         of[owner].append(index)
@@ -133,8 +132,8 @@ def _told_topics(found: list[Found], owners: list[str], least: int) -> Mapping[s
 def _unknown_roles(unknown: Mapping[str, str]) -> str:
     (role, where), *others = unknown.items()
     shown = [role, *(name for name, _ in others)][:_MOST_ROLES]
-    sides = ", ".join(f"{name if re.fullmatch('[A-Za-z]+[A-Za-z0-9_]*', name) else json.dumps(name, ensure_ascii=False)}"
-                      f": {guess(name)}" for name in shown)  # fmt: skip
+    keys = [name if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) else json.dumps(name) for name in shown]
+    sides = ", ".join(f"{key}: {guess(name)}" for key, name in zip(keys, shown, strict=True))
     more = f" and {len(others)} more" if others else ""
     return (
         f"{where}: unknown role {role!r}{more}: say who is clinician, patient or companion, for instance "
