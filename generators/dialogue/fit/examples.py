@@ -135,15 +135,21 @@ class ChatLayout:
             pieces.append(before)
         return [*pieces, rest_of]
 
-    def encode(self, messages: Sequence[Message], trained: Callable[[int], bool]) -> Example:
+    def encode(
+        self, messages: Sequence[Message], trained: Callable[[int], bool], part: tuple[int, int] | None = None
+    ) -> Example:
         """The messages as tokens; of the assistant's messages i with ``trained(i)`` the text and the token that ends it
         are trained on.
+
+        Args:
+            part: only these characters of each such message, from and to, and not the token that ends it.
         """
         frame = self.frame(messages)
         text, spans = frame[0], []
         for i, message in enumerate(messages):
             if message.role == "assistant" and trained(i):
-                spans.append((len(text), len(text) + len(message.content)))
+                start, end = part or (0, len(message.content))
+                spans.append((len(text) + start, len(text) + end))
             text += message.content + frame[i + 1]
         encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         tokens = [int(token) for token in encoded["input_ids"]]
@@ -151,8 +157,8 @@ class ChatLayout:
         inside = np.zeros(len(tokens) + 1, bool)
         for start, end in spans:
             within = np.flatnonzero((ends > start) & (starts < end))
-            if len(within):
-                inside[within[0] : within[-1] + 2] = True  # the token after the text ends the turn
+            if len(within):  # the token after the text ends the turn
+                inside[within[0] : within[-1] + (2 if part is None else 1)] = True
         labels = [token if on else IGNORED for token, on in zip(tokens, inside, strict=False)]
         return Example(tuple(tokens), tuple(labels))
 

@@ -1,9 +1,8 @@
-"""Fitting the dialogue generator: canaries in, adapters out, into one model folder; a rerun of the same call resumes.
+"""Fitting the dialogue generator into one model folder (see model_folder); a rerun of the same call resumes.
 
-adapter/                as peft writes it, safetensors only; the base model is named in it, not copied
-fit.json                private: how the adapters moved, the loss; written last: without it the training is unfinished
+Beside what stands there:
+fit.json                private: how the adapters moved, the loss; written after the adapters
 canaries.json           private: what was planted, where canaries are asked for (see canaries)
-checkpoints/            private: the state of an unfinished training
 """
 
 from __future__ import annotations
@@ -17,14 +16,62 @@ import numpy as np
 
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.files import private_folder, write_atomically
+from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.fit.canaries import draw_canaries, plant_canaries, write_canaries
 from synthgen.generators.dialogue.fit.config import FitConfig
-from synthgen.generators.dialogue.fit.examples import ChatLayout, draw_examples, session_examples
+from synthgen.generators.dialogue.fit.examples import ChatLayout, draw_examples, few_shot_examples, session_examples
+from synthgen.generators.dialogue.model_folder import (
+    ADAPTER,
+    CHECKPOINTS,
+    check_folder,
+    is_finished,
+    write_model_folder,
+)
 from synthgen.modalities.dialogue.types import DialogueReal
 from synthgen.progress import Progress
 from synthgen.records import JsonValue
 
-ADAPTER, REPORT = "adapter", "fit.json"
+REPORT = "fit.json"
+
+
+def fit_generator(
+    train: Sequence[DialogueReal],
+    generator: GeneratorConfig,
+    config: FitConfig,
+    folder: Path,
+    *,
+    seed: int,
+    progress: Progress,
+) -> None:
+    """Makes the model folder that ``generator`` asks for; returns at once where it is finished.
+
+    The template realiser and a server's model are not fitted to anything. A chat model in this process is fine-tuned
+    on ``train`` (see :func:`fit_adapters`) unless ``config.adapt`` is off. Excerpts of transcripts are kept for the
+    prompts where ``generator.few_shot`` asks for them, and never otherwise.
+
+    Raises:
+        UserError: a base model beside the template realiser; a folder that holds another model; see
+            :func:`fit_adapters`.
+    """
+    if generator.realiser == "template" and generator.base:
+        raise UserError(
+            "modality.generator.base names a chat model, and the template realiser uses none: "
+            "set modality.generator.realiser=transformers"
+        )
+    if is_finished(folder):
+        card = check_folder(folder)
+        if (card.realiser, card.base) != (generator.realiser, generator.base):
+            raise UserError(f"{folder} holds a model with another realiser or base: choose another folder")
+    about: dict[str, JsonValue] = {}
+    if generator.realiser in {"transformers", "vllm"} and config.adapt:
+        fit_adapters(train, generator.base, config, folder, seed=seed, progress=progress)
+        fitted = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        about = {key: fitted[key] for key in ("base_identity", "steps", "sequences", "loss")}
+    if is_finished(folder):
+        progress.say(f"model found in {folder}: nothing to fit")
+        return
+    excerpts = few_shot_examples(train, config.excerpts, config.excerpt_turns, seed) if generator.few_shot else ()
+    write_model_folder(folder, generator, excerpts=[excerpt.turns for excerpt in excerpts], about=about)
 
 
 def fit_adapters(
@@ -50,7 +97,6 @@ def fit_adapters(
         raise MissingExtraError("fine-tuning a chat model", "dialogue") from error
     _claim(private_folder(folder), _run_digest(train, base, config, seed))
     if (folder / REPORT).is_file():
-        progress.say(f"fine-tuned model found in {folder}: nothing to train")
         return
     records = list(train)
     if config.canaries.count:
@@ -72,7 +118,7 @@ def fit_adapters(
         lambda step: draw_examples(sessions, config.batch, step, seed),
         steps_of(config, sequences),
         config,
-        checkpoint=folder / "checkpoints" / "adapters.safetensors",
+        checkpoint=folder / CHECKPOINTS / "adapters.safetensors",
         folder=folder / ADAPTER,
         seed=seed,
         progress=progress,
@@ -92,7 +138,7 @@ def fit_adapters(
         "moved": dict(trained.moved),
     }
     write_atomically(folder / REPORT, (json.dumps(report, indent=1) + "\n").encode())
-    (folder / "checkpoints" / "adapters.safetensors").unlink(missing_ok=True)
+    (folder / CHECKPOINTS / "adapters.safetensors").unlink(missing_ok=True)
 
 
 def _run_digest(train: Sequence[DialogueReal], base: str, config: FitConfig, seed: int) -> str:
@@ -107,7 +153,7 @@ def _run_digest(train: Sequence[DialogueReal], base: str, config: FitConfig, see
 
 def _claim(folder: Path, digest: str) -> None:
     """Marks the folder as this training's, or refuses one that is another's."""
-    mark = private_folder(folder / "checkpoints") / "run.json"
+    mark = private_folder(folder / CHECKPOINTS) / "run.json"
     if not mark.is_file():
         write_atomically(mark, json.dumps({"digest": digest}).encode())
     elif json.loads(mark.read_text(encoding="utf-8")).get("digest") != digest:
