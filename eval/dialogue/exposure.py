@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthgen.eval.estimates import Floats, NotMeasurableError, finite, mean, percentile_interval
+from synthgen.eval.estimates import (
+    RESAMPLES,
+    Floats,
+    NotMeasurableError,
+    bounded_interval,
+    finite,
+    mean,
+    percentile_interval,
+)
 from synthgen.records import Estimate
 
 
@@ -70,20 +78,31 @@ def exposure(
     metric: str = "model_canary_exposure",
     note: str = "",
 ) -> Estimate:
-    """Mean exposure over canaries, bits; the interval is a bootstrap over canaries, n the number of canaries.
+    """Mean exposure over canaries, bits; n is the number of canaries.
+
+    The interval is a bootstrap over canaries and, as all of them are ranked among the same ones, over references.
 
     Args:
-        extrapolate: see :func:`extrapolated_exposures`.
+        extrapolate: see :func:`extrapolated_exposures`; the fitted tail is then taken as it is, for every resample.
 
     Raises:
         NotMeasurableError: fewer than 2 canaries; see :func:`extrapolated_exposures`.
     """
-    if len(canaries) < 2:
+    c, r = finite("canaries", canaries), finite("references", references)
+    if len(c) < 2:
         raise NotMeasurableError("exposure needs at least 2 canaries")
-    values = (extrapolated_exposures if extrapolate else exposures)(canaries, references)
-    known = f"{len(references)} references, chance {chance_exposure(len(references)):.2f} bits"
+    known = f"{len(r)} references, chance {chance_exposure(len(r)):.2f} bits"
     text = "; ".join(part for part in (note, known, "skew-normal tail" if extrapolate else "") if part)
-    return mean(metric, values, seed=seed, better="lower", note=text)
+    if extrapolate:
+        return mean(metric, extrapolated_exposures(c, r), seed=seed, better="lower", note=text)
+    value, most = float(exposures(c, r).mean()), float(np.log2(len(r) + 1))
+    rng = np.random.default_rng(seed)
+    draws = [
+        exposures(c[rng.integers(len(c), size=len(c))], r[rng.integers(len(r), size=len(r))]).mean()
+        for _ in range(RESAMPLES)
+    ]
+    low, high = bounded_interval(value / most, np.array(draws) / most, len(c))
+    return Estimate(metric, value, (low * most, high * most), len(c), "lower", text)
 
 
 def exposure_by_repetitions(
