@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from synthgen.config import Section
+from synthgen.generators.dialogue.plan.config import PlanConfig
 
 RealiserName = Literal["template", "transformers", "vllm", "openai"]
 
@@ -46,6 +47,11 @@ class InProcessConfig(Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="auto takes the checkpoint's")
     context: int = Field(0, ge=0, description="Most tokens of prompt and answer; 0 takes the model's own limit")
     reuse_cache: bool = Field(True, description="Keep keys and values of the transcript between turns (transformers)")
+    kept_tokens: int = Field(
+        131_072,
+        ge=0,
+        description="Most tokens whose keys and values are kept: two sides of every session that advances",
+    )
     segment: int = Field(
         16, ge=1, description="Turns after which kept keys and values are dropped: a killed run resumes from there"
     )
@@ -57,6 +63,7 @@ class GeneratorConfig(Section):
 
     realiser: RealiserName = Field("template", description="template needs no weights")
     base: str = Field("", description="Chat model: hub name or folder; for openai the name that the server knows")
+    plan: PlanConfig = PlanConfig()
     sampling: SamplingConfig = SamplingConfig()
     conduct: ConductConfig = ConductConfig()
     server: ServerConfig = ServerConfig()

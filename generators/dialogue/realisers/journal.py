@@ -44,15 +44,15 @@ def request_digest(request: Request, identity: str = "") -> str:
 class Journaled:
     """Wraps a realiser for one run of calls; the same calls after a kill are answered from the file.
 
-    The file (mode 0600) holds one line per batch: the digests of its requests and the answers. A batch is written whole,
-    and a line that was torn by the kill is dropped with what belongs to its segment. Where the calls depart from those on
-    file (another model, another version), the file ends there and is written anew.
+    The file (mode 0600) holds one line per batch: the digests of its requests, and the answers. A batch is written
+    whole, and a line that was torn by the kill is dropped with what belongs to its segment. Where the calls depart from
+    those on file (another model, another version), the file ends there and is written anew.
 
     Args:
         identity: of the model and its settings; answers of another one are not replayed.
         segment: batches that are written together. More than one only for a realiser that is deterministic but keeps
-            state between batches (:class:`Forgetful`): it forgets at the end of each segment, so that a resumed run computes
-            an unfinished segment again just as an uninterrupted one does.
+            state between batches (:class:`Forgetful`): it forgets at the end of each segment, so that a resumed run
+            computes an unfinished segment again just as an uninterrupted one does.
     """
 
     def __init__(self, realiser: Realiser, path: Path, *, identity: str = "", segment: int = 1) -> None:

@@ -1,0 +1,208 @@
+"""Drawing dialogues: a case is planned from its condition, its session is put into words from the request's seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from synthgen.errors import UserError
+from synthgen.files import private_folder, write_atomically
+from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessions
+from synthgen.generators.dialogue.conduct.session import Brief, restart_seed
+from synthgen.generators.dialogue.config import GeneratorConfig, RealiserName
+from synthgen.generators.dialogue.model_folder import ADAPTER, ModelCard, check_folder, model_digest, read_excerpts
+from synthgen.generators.dialogue.plan.types import CaseArc
+from synthgen.generators.dialogue.realisers.journal import Forgetful, Journaled
+from synthgen.generators.dialogue.realisers.protocol import Realiser, Sampling
+from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueSynthetic, Turn
+from synthgen.records import Request, Synthetic
+
+FAILED = ("failed", True)
+"""The label of a dialogue that stands for a session which was given up; the screen rejects it by rule."""
+
+Planner = Callable[[DialogueCondition], CaseArc]
+
+
+def is_failed(dialogue: Dialogue) -> bool:
+    """True for what stands in the place of a session that was given up. It must never be released."""
+    return FAILED in dialogue.labels
+
+
+class DialogueGenerator:
+    """A generator of sessions; satisfies ``synthgen.records.Generator``.
+
+    The plan of a case depends on the condition alone, so that the sessions of a case belong together whoever asks for
+    them, and whatever the screen rejects; the wording depends on the request's seed.
+
+    Args:
+        plan: draws the case of a condition.
+        identity: of the model, for the journal.
+        excerpts: of training transcripts, one of which each session's prompts show.
+        scratch: private folder for the journal of answers (``journal/``) and the traces of sessions that were given up
+            (``failed/``); None keeps neither.
+        segment: see :class:`Journaled`; 0 journals nothing (a realiser that is faster than the disk).
+    """
+
+    def __init__(
+        self,
+        *,
+        realiser: Realiser,
+        plan: Planner,
+        config: GeneratorConfig,
+        identity: str = "",
+        excerpts: Sequence[tuple[Turn, ...]] = (),
+        scratch: Path | None = None,
+        segment: int = 1,
+    ) -> None:
+        self._realiser, self._plan, self._config = realiser, plan, config
+        self._identity, self._excerpts, self._scratch, self._segment = identity, tuple(excerpts), scratch, segment
+        self.given_up: Counter[str] = Counter()
+        """How often an utterance was turned down for each reason in sessions that were given up."""
+
+    def __call__(self, requests: Sequence[Request[DialogueCondition]]) -> list[DialogueSynthetic]:
+        """One session per request; the same request twice is conducted once.
+
+        A session that is given up starts anew, ``conduct.restarts`` times; after that a dialogue with the label
+        :data:`FAILED` stands in its place, which no screen keeps.
+
+        Raises:
+            UserError: if every session of four or more is given up, or the back-end is gone for good.
+        """
+        wanted = list(dict.fromkeys(requests))
+        arcs = {condition: self._plan(condition) for condition in dict.fromkeys(r.condition for r in wanted)}
+        made: dict[Request[DialogueCondition], Dialogue] = {}
+        for restart in range(self._config.conduct.restarts + 1):
+            todo = [request for request in wanted if request not in made]
+            if todo:
+                briefs = [Brief(arcs[r.condition], r.condition.session, restart_seed(r.seed, restart)) for r in todo]
+                for request, result in zip(todo, self._conduct(briefs), strict=True):
+                    if isinstance(result, Dialogue):
+                        made[request] = result
+                    else:
+                        self._trace(result)
+        if not made and len(wanted) >= 4:
+            often = ", ".join(f"{reason} ({count})" for reason, count in self.given_up.most_common(3))
+            raise UserError(
+                f"the model gives no usable session: all {len(wanted)} were given up, mostly for: {often}. Choose a "
+                "larger or better instructed model, or raise conduct.tries"
+            )
+        return [Synthetic(r.seed, r.condition, made.get(r) or _stand_in()) for r in requests]
+
+    def _conduct(self, briefs: Sequence[Brief]) -> list[Dialogue | Failure]:
+        sampling = Sampling(**self._config.sampling.model_dump())
+        examples = [self._excerpts_for(brief) for brief in briefs]
+        with self._journaled(briefs) as realiser:
+            return conduct_sessions(briefs, realiser, self._config.conduct, sampling=sampling, examples=examples)
+
+    def _journaled(self, briefs: Sequence[Brief]) -> Journaled | nullcontext[Realiser]:
+        if self._scratch is None or not self._segment:
+            if isinstance(self._realiser, Forgetful):
+                self._realiser.forget()
+            return nullcontext(self._realiser)
+        names = [(brief.seed, brief.number, repr(brief.arc)) for brief in briefs]
+        name = hashlib.blake2b(json.dumps([self._identity, names]).encode(), digest_size=16).hexdigest()
+        path = private_folder(self._scratch / "journal") / f"{name}.jsonl"
+        return Journaled(self._realiser, path, identity=self._identity, segment=self._segment)
+
+    def _excerpts_for(self, brief: Brief) -> tuple[tuple[Turn, ...], ...]:
+        if not self._excerpts:
+            return ()
+        return (self._excerpts[np.random.default_rng((brief.seed, 0xE8)).integers(len(self._excerpts))],)
+
+    def _trace(self, failure: Failure) -> None:
+        """Writes the trace of a session that was given up. Private: a model may repeat what it was trained on."""
+        self.given_up.update(failure.reasons)
+        if self._scratch is None:
+            return
+        trace = {
+            "seed": failure.brief.seed,
+            "session": failure.brief.number,
+            "turn": failure.turn,
+            "rejected": [asdict(rejected) for rejected in failure.rejected],
+            "turns": [asdict(turn) for turn in failure.turns],
+        }
+        content = json.dumps(trace, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+        write_atomically(private_folder(self._scratch / "failed") / f"{failure.brief.seed}.json", content)
+
+
+def _stand_in() -> Dialogue:
+    return Dialogue((Turn("clinician", "No session."),), (FAILED,))
+
+
+def open_generator(model: Path, config: GeneratorConfig, rows: int, scratch: Path | None = None) -> DialogueGenerator:
+    """Opens a model folder (see model_folder).
+
+    Args:
+        config: its realiser may be another than the folder's as long as both run the folder's base model.
+        rows: sessions that are asked for at once.
+        scratch: see :class:`DialogueGenerator`.
+
+    Raises:
+        UserError: the folder is no dialogue model, or its chat model cannot be opened.
+        MissingExtraError: optional packages are missing.
+    """
+    from synthgen.generators.dialogue.plan.case import plan_case
+
+    card = check_folder(model)
+    name = realiser_of(card, config)
+
+    def plan(condition: DialogueCondition) -> CaseArc:
+        return plan_case(
+            condition.case_seed,
+            setting=condition.setting,
+            disorder=condition.disorder,
+            severity=condition.severity,
+            sessions=condition.sessions,
+            config=config.plan,
+        )
+
+    keeps_cache = name == "transformers" and config.in_process.reuse_cache
+    settings = config.model_dump_json(exclude={"server", "conduct", "few_shot"})
+    return DialogueGenerator(
+        realiser=_open_realiser(name, model, card, config, rows),
+        plan=plan,
+        config=config,
+        identity=f"{model_digest(model)} {settings}",
+        excerpts=read_excerpts(model) if config.few_shot else (),
+        scratch=scratch,
+        segment=0 if name == "template" else config.in_process.segment if keeps_cache else 1,
+    )
+
+
+def realiser_of(card: ModelCard, config: GeneratorConfig) -> RealiserName:
+    """The realiser for a model folder: the configuration's where it can run the folder's model, the folder's otherwise.
+
+    Raises:
+        UserError: a chat model is asked for, and the folder has none.
+    """
+    if config.realiser == "template":
+        return card.realiser
+    if card.realiser == "template":
+        raise UserError(f"the model folder is of the template realiser: fit one with realiser={config.realiser}")
+    return config.realiser
+
+
+def _open_realiser(name: RealiserName, model: Path, card: ModelCard, config: GeneratorConfig, rows: int) -> Realiser:
+    adapter = model / ADAPTER if card.adapted else None
+    if name == "template":
+        from synthgen.generators.dialogue.realisers.template import TemplateRealiser
+
+        return TemplateRealiser()
+    if name == "openai":
+        from synthgen.generators.dialogue.realisers.openai import open_openai
+
+        return open_openai(config.base or card.base, config.server)  # a server may know the model by another name
+    if name == "vllm":
+        from synthgen.generators.dialogue.realisers.vllm import open_vllm
+
+        return open_vllm(card.base, config.in_process, adapter)
+    from synthgen.generators.dialogue.realisers.transformers import open_transformers
+
+    return open_transformers(card.base, config.in_process, adapter, sessions=min(rows, config.conduct.batch))
