@@ -1,0 +1,86 @@
+"""The evaluation of a release of dialogues: what an attacker gets out of it, and what a user does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from synthgen.eval.dialogue import diversity
+from synthgen.eval.dialogue.attacks import Attacked, attack_release
+from synthgen.eval.dialogue.classifier import tstr
+from synthgen.eval.dialogue.config import EvaluationConfig
+from synthgen.eval.dialogue.consistency import persona_consistency
+from synthgen.eval.dialogue.records import Dialogues
+from synthgen.eval.dialogue.space import TextEncoder
+from synthgen.eval.estimates import measured
+from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueSynthetic
+from synthgen.progress import Progress
+from synthgen.records import Cohort, Estimate
+from synthgen.report import Evaluation
+
+LEAST = 8
+
+
+def evaluate(
+    samples: Sequence[DialogueSynthetic],
+    cohort: Cohort[Dialogue, DialogueCondition],
+    config: EvaluationConfig,
+    seed: int,
+    progress: Progress,
+    encoder: TextEncoder | None = None,
+) -> Evaluation:
+    """Attacks on the release with the audit patients as non-members; lengths, diversity and utility beside real ones.
+
+    Without audit patients there is nobody to attack beside T: no attacks, and the calibration patients stand beside the
+    release. With fewer than 8 samples, training patients or held-out patients nothing is measured, and a line says so.
+
+    Args:
+        encoder: texts to rows, one more space for the attacks on membership.
+    """
+    held_out = cohort.audit or cohort.calibration
+    fewest = min(len(samples), len({r.patient for r in cohort.train}), len({r.patient for r in held_out}))
+    if fewest < LEAST:
+        progress.say(f"evaluation needs {LEAST} samples, training patients and audit patients: nothing is measured")
+        return Evaluation((), ())
+    limit = config.max_samples
+    synthetic = Dialogues.synthetic(samples, limit, seed)
+    train = Dialogues.real(cohort.train, limit, seed + 1)
+    test = Dialogues.real(held_out, limit, seed + 2)
+    reference = Dialogues.real(cohort.calibration, limit, seed + 3)
+    quality = (
+        *_quality(synthetic, train, test, config, seed, progress),
+        *measured(progress, tstr, synthetic, train, test, config, seed=seed),
+    )
+    if not cohort.audit:
+        progress.say("no audit patients: no attack is measured")
+        return Evaluation((), quality)
+    parts = Attacked(synthetic, train, test, reference, encoder)
+    attacks, copying = attack_release(parts, config, seed, progress)
+    return Evaluation(attacks, (*quality, *copying))
+
+
+def _quality(
+    synthetic: Dialogues,
+    train: Dialogues,
+    test: Dialogues,
+    config: EvaluationConfig,
+    seed: int,
+    progress: Progress,
+) -> tuple[Estimate, ...]:
+    """Every figure of the release beside the same of held-out real dialogues."""
+    found = [*diversity.lengths(synthetic, test, seed=seed)]
+    for n in (1, 2):
+        found += measured(progress, diversity.distinct, synthetic, test, n, budget=config.words, seed=seed)
+    found += measured(
+        progress,
+        diversity.self_bleu,
+        synthetic,
+        test,
+        dialogues=config.self_bleu_dialogues,
+        references=config.self_bleu_references,
+        seed=seed,
+    )
+    found += measured(progress, diversity.topic_entropy, synthetic, test, train, topics=config.topics, seed=seed)
+    found += measured(progress, diversity.shared_openings, synthetic, test, seed=seed)
+    found += measured(progress, persona_consistency, synthetic)
+    found += measured(progress, persona_consistency, test, real=True)
+    return tuple(found)
