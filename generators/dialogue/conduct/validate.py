@@ -36,7 +36,7 @@ _SPAN = r"(?:a|an|two|three|four|six|\d+) (?:days?|weeks?|fortnight|months?)"
 _LATER = rf"(?:next (?:week|time|session|month|visit|{_DAY})|then|soon|again|later|on {_DAY}|in {_SPAN})"
 # Only where a clause begins: "she left without saying goodbye" is no farewell.
 _FAREWELL = re.compile(
-    r"(?:^|[.!?,;:–—-] *|\b(?:so|well|and|okay|then|i'll|i will|we'll|we will|you) )"
+    r"(?:^|[.!?,;:–—-] *|\b(?:so|well|and|okay|then|i'll|i will|we'll|we will) )"
     rf"(?:good ?bye\b|bye\b|see you {_LATER}|until (?:then|{_LATER})(?=\W*$|\. )|(?:talk|speak) (?:to you )?{_LATER}|"
     r"have a (?:good|nice|safe|lovely|great) (?:day|week|weekend|evening|afternoon|one)\b|"
     r"take (?:good )?care(?: of yourself)?(?=\W*$|[,.!] ))",
@@ -154,7 +154,7 @@ def looping(text: str) -> str | None:
 
 
 def repeated(text: str, turns: Sequence[Turn]) -> str | None:
-    """An earlier utterance of five words or more again, or nearly (trigram multisets that overlap by 80%)."""
+    """An earlier utterance of five words or more again, or nearly (trigram multisets that overlap by 70%)."""
     said = words(text)
     if len(said) < 5:
         return None
@@ -167,7 +167,7 @@ def repeated(text: str, turns: Sequence[Turn]) -> str | None:
         if shorter < 8 or shorter < 0.6 * longer:
             continue
         other = Counter(_grams(earlier, 3))
-        if (grams & other).total() > 0.8 * (grams | other).total():
+        if (grams & other).total() > 0.7 * (grams | other).total():
             return "nearly repeats an earlier utterance"
     return None
 

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hand_arc import Puppet, hand_arc
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthgen.errors import SynthgenError
+from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessions
+from synthgen.generators.dialogue.conduct.session import Brief, begin, restart_seed, turn_seed
+from synthgen.generators.dialogue.config import ConductConfig
+from synthgen.generators.dialogue.plan.types import CaseArc, Stage
+from synthgen.generators.dialogue.realisers.protocol import Request, Response
+from synthgen.modalities.dialogue.types import Dialogue
+
+
+def conducted(result: Dialogue | Failure) -> Dialogue:
+    assert isinstance(result, Dialogue), result
+    return result
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sessions_keep_their_order_and_budgets(seed: int) -> None:
+    arc = hand_arc(2, work=(60, 90))
+    for result in conduct_sessions([Brief(arc, 1, seed), Brief(arc, 2, seed)], Puppet(), ConductConfig()):
+        dialogue = conducted(result)
+        speakers = [turn.speaker for turn in dialogue.turns]
+        assert speakers[::2] == ["clinician"] * len(speakers[::2])
+        assert speakers[1::2] == ["patient"] * len(speakers[1::2])
+        assert speakers[-1] == "clinician"
+        assert 64 <= len(speakers) <= 99
+        assert dialogue.turns[-2].text.startswith("Goodbye") and dialogue.turns[-1].text.startswith("Goodbye")
+        assert list(dict.fromkeys(turn.stage for turn in dialogue.turns)) == ["check-in", "work", "closing"]
+        assert dict(dialogue.labels)["severity"] == "moderate"
+        assert {turn.emotion for turn in dialogue.turns if turn.stage == "work"} == {"neutral", "anxious"}
+
+
+def test_a_session_does_not_depend_on_its_neighbours() -> None:
+    arc = hand_arc(2)
+    briefs = [Brief(arc, 1 + n % 2, seed) for n, seed in enumerate((11, 12, 13, 14))]
+    together = conduct_sessions(briefs, Puppet(), ConductConfig())
+    alone = [conduct_sessions([brief], Puppet(), ConductConfig())[0] for brief in briefs]
+    assert together == alone
+    assert conduct_sessions(briefs[::-1], Puppet(), ConductConfig(batch=3)) == alone[::-1]
+    assert len({dialogue.text for dialogue in map(conducted, together)}) == 4
+
+
+def test_one_batch_per_step() -> None:
+    puppet = Puppet()
+    results = conduct_sessions([Brief(hand_arc(), 1, seed) for seed in range(8)], puppet, ConductConfig())
+    assert len(puppet.batches) == max(len(conducted(result).turns) for result in results)
+    assert puppet.batches[0] == 8
+
+
+def test_a_bad_answer_is_tried_again_with_another_seed() -> None:
+    bad: set[int] = set()
+
+    def spoil(request: Request, text: str) -> Response:
+        if len(bad) < 6 and request.seed % 3 == 0:
+            bad.add(request.seed)
+            return Response("Therapist: hello")
+        return Response(text)
+
+    puppet = Puppet(spoil)
+    results = conduct_sessions([Brief(hand_arc(), 1, seed) for seed in range(4)], puppet, ConductConfig())
+    assert len(bad) == 6
+    assert all("Therapist:" not in conducted(result).text for result in results)
+    assert len({request.seed for request in puppet.seen}) == len(puppet.seen)
+
+
+def test_a_session_that_cannot_go_on_is_given_up_with_its_trace_and_the_others_are_not() -> None:
+    def spoil(request: Request, text: str) -> Response:
+        assert request.view is not None
+        stuck = request.view.number == 2 and request.view.position.stage.name == "work"
+        return Response("{}" if stuck else text)
+
+    arc = hand_arc(2)
+    first, second = conduct_sessions([Brief(arc, 1, 1), Brief(arc, 2, 1)], Puppet(spoil), ConductConfig(tries=5))
+    conducted(first)
+    assert isinstance(second, Failure)
+    assert [rejected.text for rejected in second.rejected] == ["{}"] * 5
+    assert second.turn == len(second.turns) >= 2
+    assert sum(second.reasons.values()) == 5
+
+
+def test_a_fact_that_is_never_told_ends_the_session() -> None:
+    def mute(request: Request, text: str) -> Response:
+        return Response(text.replace("cellar", "attic"))
+
+    (result,) = conduct_sessions([Brief(hand_arc(), 1, 2)], Puppet(mute), ConductConfig())
+    assert isinstance(result, Failure)
+    assert set(result.reasons) == {"due fact not told"}
+    assert result.rejected[0].reason == "due fact not told: cellar1"
+
+
+def test_a_back_end_that_loses_answers_is_an_error() -> None:
+    class Short(Puppet):
+        def generate(self, requests: object) -> list[Response]:
+            return []
+
+    with pytest.raises(SynthgenError, match="0 answers to 1 requests"):
+        conduct_sessions([Brief(hand_arc(), 1, 2)], Short(), ConductConfig())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(2, 9), st.integers(0, 6), st.integers(0, 3)), min_size=1, max_size=6),
+    st.integers(0, 2**63 - 1),
+)
+def test_any_plan_has_lengths_within_its_budgets(parts: list[tuple[int, int, int]], seed: int) -> None:
+    arc = hand_arc(3)
+    keys = [fact.key for fact in arc.patient.facts]
+    stages = []
+    for n, (low, more, count) in enumerate(parts):
+        stages.append(Stage(f"part {n}", "Goal.", (low, low + more), tuple(keys[:count])))
+        keys = keys[count:]
+    brief = Brief(CaseArc(arc.patient, (replace(arc.sessions[0], stages=tuple(stages)),)), 1, seed)
+    fixed_even = all(more == 0 for _, more, _ in parts) and sum(low for low, _, _ in parts) % 2 == 0
+    if fixed_even:
+        with pytest.raises(ValueError, match="no odd number"):
+            begin(brief)
+        return
+    slots = begin(brief).slots
+    assert len(slots) % 2 == 1
+    for n, (low, more, _) in enumerate(parts):
+        own = [slot for slot in slots if slot.stage == n]
+        assert low <= len(own) <= low + more
+        assert [slot.said for slot in own] == list(range(len(own)))
+        assert [slot.said + slot.left for slot in own] == [len(own)] * len(own)
+    due = [(index, key) for index, slot in enumerate(slots) for key in slot.due]
+    assert sorted(key for _, key in due) == sorted(key for stage in stages for key in stage.disclosures)
+    assert all(index % 2 == 1 for index, _ in due)  # the patient tells
+    for index, _ in due:
+        assert any(
+            slots[j].deadline and j % 2 == 1 for j in range(index, len(slots)) if slots[j].stage == slots[index].stage
+        )
+
+
+def test_seeds_differ_by_session_turn_and_try() -> None:
+    seeds = {turn_seed(s, t, a) for s in range(20) for t in range(20) for a in range(5)}
+    assert len(seeds) == 2000
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert restart_seed(9, 0) == 9
+    assert len({restart_seed(9, n) for n in range(5)}) == 5
