@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
             raise UserError(f"the disk of {folder} is full: free some space and run the same command again") from None
         if number in {errno.EACCES, errno.EPERM, errno.EROFS}:
             raise UserError(f"no permission to write in {folder}: change it, or choose another folder") from None
+        if number in {errno.ENOTDIR, errno.EISDIR}:
+            raise UserError(f"cannot write to {folder}: it, or a part of its path, is a file; choose another") from None
         raise
 
 
@@ -50,6 +53,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Writes a private file in one step: temporary file, fsync, rename, fsync of the folder."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
@@ -59,8 +63,29 @@ def write_atomically(path: Path, content: bytes) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder to fill; it takes the place of ``path`` when the block ends well."""
+    temporary = path.with_name(path.name + ".tmp")
+    with disk_errors(path.parent):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        shutil.rmtree(path, ignore_errors=True)
+        temporary.replace(path)
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Waits until a file, or a folder's entries, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

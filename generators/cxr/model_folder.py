@@ -19,9 +19,9 @@ import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
 
 from synthgen.errors import UserError
+from synthgen.files import new_folder, write_atomically
 from synthgen.generators.cxr.conditioning import AGE_CENTRE, AGE_SCALE, Encoding
 from synthgen.generators.cxr.config import SamplerConfig
-from synthgen.generators.cxr.files import new_folder, write_file
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.records import JsonValue
 
@@ -55,7 +55,7 @@ def finish_folder(folder: Path, card: Card, sampler: SamplerConfig) -> None:
         "steps": sampler.steps,
     }
     _write_json(folder / "condition.json", condition)
-    write_file(folder / "README.md", _readme(card).encode())
+    write_atomically(folder / "README.md", _readme(card).encode())
     about: dict[str, JsonValue] = {"modality": MODALITY, "format": FORMAT, "config_digest": card.config_digest}
     _write_json(folder / "synthgen.json", about)
 
@@ -144,7 +144,7 @@ def model_digest(folder: Path) -> str:
 
 
 def _write_json(path: Path, value: Mapping[str, JsonValue]) -> None:
-    write_file(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def _read_json(path: Path) -> dict[str, JsonValue]:

@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from synthgen.generators.cxr.files import write_file
+from synthgen.files import write_atomically
 from synthgen.progress import Progress
 
 _BETAS = (0.9, 0.99)  # a short memory of squared gradients (Karras et al. 2024, table 5): trainings here are short
@@ -126,7 +126,7 @@ def _save(path: Path, loss: nn.Module, optimiser: torch.optim.AdamW, ema: EMAMod
     for i, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{i}.{key}": value for key, value in state.items()}
     contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    write_file(path, save(contiguous, {"step": str(step), "ema_step": str(ema.optimization_step)}))
+    write_atomically(path, save(contiguous, {"step": str(step), "ema_step": str(ema.optimization_step)}))
 
 
 def _restore(path: Path, loss: nn.Module, optimiser: torch.optim.AdamW, ema: EMAModel) -> int:

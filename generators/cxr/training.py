@@ -16,6 +16,7 @@ from diffusers.training_utils import EMAModel
 from torch import Tensor
 
 from synthgen.errors import UserError
+from synthgen.files import write_atomically
 from synthgen.generators.cxr.augmentation import DRAWS, augment
 from synthgen.generators.cxr.autoencoder import (
     AutoencoderLoss,
@@ -29,9 +30,9 @@ from synthgen.generators.cxr.autoencoder import (
 from synthgen.generators.cxr.conditioning import Encoding
 from synthgen.generators.cxr.config import GeneratorConfig
 from synthgen.generators.cxr.denoiser import DenoiserLoss, build_denoiser, build_scheduler
-from synthgen.generators.cxr.files import write_file, write_grid
 from synthgen.generators.cxr.model_folder import Card, finish_folder, has_weights, is_finished, save_part
 from synthgen.generators.cxr.optimise import Schedule, batch_indices, optimise
+from synthgen.generators.cxr.sample_grid import write_grid
 from synthgen.generators.cxr.sampler import denoise, noise_of, solver_of
 from synthgen.generators.cxr.training_images import latents_of, pixels_of
 from synthgen.generators.cxr.transform_coding import start_as_transform_code
@@ -248,5 +249,5 @@ def _claim(run: _Run) -> None:
         raise UserError(f"{folder} is not empty and was not made by this training: choose another folder")
     run.accelerator.wait_for_everyone()
     if run.accelerator.is_main_process and not mark.is_file():
-        write_file(mark, json.dumps({"digest": digest}).encode())
+        write_atomically(mark, json.dumps({"digest": digest}).encode())
     run.accelerator.wait_for_everyone()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from synthgen.errors import UserError
+from synthgen.files import write_atomically
 from synthgen.modalities.cxr.types import CxrImage, CxrReal
 from synthgen.privacy_filters.cxr.augment import augment
 from synthgen.privacy_filters.cxr.config import IdentityConfig
@@ -70,7 +70,7 @@ def fit_identity(
     cohort = cohort_embeddings(state.averaged, config, [train[patient[0]].payload for patient in patients], seed)
     _write_tensors(state.averaged | {COHORT: cohort}, folder / WEIGHTS, {})
     card = {"format": FORMAT, "run": run, "config": config.model_dump(mode="json"), "patients": len(patients)}
-    _write_text(json.dumps(card, indent=1), folder / CARD)
+    write_atomically(folder / CARD, json.dumps(card, indent=1).encode())
     (folder / _CHECKPOINT).unlink(missing_ok=True)
 
 
@@ -280,16 +280,4 @@ def _same_run(found: object, expected: str, folder: Path) -> None:
 
 
 def _write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    partial = path.with_suffix(".partial")
-    save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def _write_text(text: str, path: Path) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())
-    partial.replace(path)
+    write_atomically(path, save({name: value.contiguous() for name, value in tensors.items()}, metadata))
