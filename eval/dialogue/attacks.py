@@ -1,8 +1,8 @@
 """Attacks on a release of dialogues. Six, stated here, so that nobody picks the one that fails.
 
 ``membership_nn_tfidf``, ``membership_domias_tfidf`` and ``hole_tfidf`` in TF-IDF reduced by SVD, fitted on the release
-and the reference population C; ``membership_runs`` by the longest shared run of words; ``identity`` by the patient's style,
-which no filter looks at; ``attribute_inference`` of severity (or disorder). With a sentence encoder also
+and the reference population C; ``membership_runs`` by the longest shared run of words; ``identity`` by the patient's
+style, which no filter looks at; ``attribute_inference`` of severity (or disorder). With a sentence encoder also
 ``membership_nn_encoder`` and ``membership_domias_encoder``.
 """
 
@@ -98,11 +98,28 @@ def _membership_runs(
 ) -> tuple[Estimate, ...]:
     t, e = run_scores((members, others), parts.synthetic, limit)
     note = "longest run of words shared with the release"
-    own = {"positive_patients": members.patients, "negative_patients": others.patients}
-    return (
-        auc("membership_runs_auc", t, e, **own, seed=seed, better="0.5", note=note),
-        tpr_at_fpr("membership_runs_tpr_at_fpr_0.01", t, e, 0.01, **own, seed=seed, better="0.01", note=note),
+    area = auc(
+        "membership_runs_auc",
+        t,
+        e,
+        positive_patients=members.patients,
+        negative_patients=others.patients,
+        seed=seed,
+        better="0.5",
+        note=note,
     )
+    rate = tpr_at_fpr(
+        "membership_runs_tpr_at_fpr_0.01",
+        t,
+        e,
+        0.01,
+        positive_patients=members.patients,
+        negative_patients=others.patients,
+        seed=seed,
+        better="0.01",
+        note=note,
+    )
+    return (area, rate)
 
 
 def _identity(parts: Attacked, members: Dialogues, others: Dialogues, seed: int) -> tuple[Estimate, ...]:

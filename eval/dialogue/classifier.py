@@ -46,7 +46,9 @@ def tstr(
     classes = _shared(name, synthetic, train, test)
     s, t, e = (_labelled(x, name, classes) for x in (synthetic, train, test))
     truth = np.array([[value == label for label in classes] for value in _values(e, name)], dtype=np.bool_)
-    on_s, on_t, on_both = [], [], []
+    on_s: list[Floats] = []
+    on_t: list[Floats] = []
+    on_both: list[Floats] = []
     for repeat in range(config.classifier_repeats):
         rng = np.random.default_rng((seed, repeat))
         n = min(len(s), len(t))

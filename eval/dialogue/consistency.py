@@ -1,9 +1,9 @@
 """Does a synthetic patient stay the same person? Contradictions between what one patient states of themselves.
 
-Read by rules off the patient's own turns: age (two statements more than one
-year apart), sex (a man and a woman), occupation (``I work as a …`` of two kinds), and medication (one that is taken, and
-later none ever). It catches what is said outright in these words and nothing else: silence, paraphrase, family,
-biography and mood are beyond it, and a new job or the end of a treatment count against the patient.
+Read by rules off the patient's own turns: age (two statements more than one year apart), sex (a man and a woman),
+occupation (``I work as a …`` of two kinds), and medication (one that is taken, and later none ever). It catches what is
+said outright in these words and nothing else: silence, paraphrase, family, biography and mood are beyond it, and a new
+job or the end of a treatment count against the patient.
 """
 
 from __future__ import annotations

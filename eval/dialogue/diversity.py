@@ -182,8 +182,8 @@ def topic_entropy(
 def shared_openings(synthetic: Dialogues, real: Dialogues, *, seed: int = 0) -> tuple[Estimate, ...]:
     """Share of dialogues whose opening another one has word for word, among equally many.
 
-    ``shared_opening``: the first utterance of the clinician and of the patient both; ``shared_first_utterance``: whatever
-    is said first. SMILE has 48% (its first utterances).
+    ``shared_opening``: the first utterance of the clinician and of the patient both; ``shared_first_utterance``:
+    whatever is said first. SMILE has 48% (its first utterances).
     """
     n = min(len(synthetic), len(real))
 
