@@ -166,7 +166,7 @@ def open_generator(model: Path, config: GeneratorConfig, rows: int, scratch: Pat
     keeps_cache = name == "transformers" and config.in_process.reuse_cache
     settings = config.model_dump_json(exclude={"server", "conduct", "few_shot"})
     return DialogueGenerator(
-        realiser=_open_realiser(name, model, card, config, rows),
+        realiser=open_realiser(name, model, card, config, rows),
         plan=plan,
         config=config,
         identity=f"{model_digest(model)} {settings}",
@@ -189,7 +189,8 @@ def realiser_of(card: ModelCard, config: GeneratorConfig) -> RealiserName:
     return config.realiser
 
 
-def _open_realiser(name: RealiserName, model: Path, card: ModelCard, config: GeneratorConfig, rows: int) -> Realiser:
+def open_realiser(name: RealiserName, model: Path, card: ModelCard, config: GeneratorConfig, rows: int) -> Realiser:
+    """The realiser of a model folder, opened; see :func:`open_generator`."""
     adapter = model / ADAPTER if card.adapted else None
     if name == "template":
         from synthgen.generators.dialogue.realisers.template import TemplateRealiser
