@@ -26,3 +26,7 @@ class EvaluationConfig(Section):
     dimensions: int = Field(64, ge=4, le=512, description="Dimensions of the attacker's text space (TF-IDF, SVD).")
     density_dimensions: int = Field(8, ge=1, le=64, description="Principal components of the density attack (DOMIAS).")
     longest_run: int = Field(100, ge=20, le=1000, description="Words at which a shared run is counted no further.")
+    judge_dialogues: int = Field(
+        0, ge=0, le=1000, description="Dialogues of either kind that a language model judges; 0: none does."
+    )
+    judge_words: int = Field(2000, ge=100, description="Words of a transcript that the judge is shown at most.")

@@ -9,6 +9,7 @@ from synthgen.eval.dialogue.attacks import Attacked, attack_release
 from synthgen.eval.dialogue.classifier import tstr
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.consistency import persona_consistency
+from synthgen.eval.dialogue.judge import Judge, judged
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.eval.dialogue.space import TextEncoder
 from synthgen.eval.estimates import measured
@@ -27,6 +28,7 @@ def evaluate(
     seed: int,
     progress: Progress,
     encoder: TextEncoder | None = None,
+    judge: Judge | None = None,
 ) -> Evaluation:
     """Attacks on the release with the audit patients as non-members; lengths, diversity and utility beside real ones.
 
@@ -35,6 +37,8 @@ def evaluate(
 
     Args:
         encoder: texts to rows, one more space for the attacks on membership.
+        judge: prompts to answers of a language model on this machine; asked only where ``config.judge_dialogues`` says
+            so, since real transcripts stand in its prompts.
     """
     held_out = cohort.audit or cohort.calibration
     fewest = min(len(samples), len({r.patient for r in cohort.train}), len({r.patient for r in held_out}))
@@ -50,6 +54,18 @@ def evaluate(
         *_quality(synthetic, train, test, config, seed, progress),
         *measured(progress, tstr, synthetic, train, test, config, seed=seed),
     )
+    if judge is not None and config.judge_dialogues:
+        quality += measured(
+            progress,
+            judged,
+            judge,
+            synthetic,
+            test,
+            dialogues=config.judge_dialogues,
+            most_words=config.judge_words,
+            seed=seed,
+            progress=progress,
+        )
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
         return Evaluation((), quality)

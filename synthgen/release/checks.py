@@ -122,7 +122,20 @@ def _texts(path: Path, name: str) -> Iterator[str]:
 
 
 def _unescaped(text: str) -> str:
-    return json.dumps(json.loads(text), ensure_ascii=False).replace("\\\\", "\\")
+    return "\n".join(_strings(json.loads(text)))
+
+
+def _strings(value: object) -> Iterator[str]:
+    """Every key and value in words, as they are: an escaped line end would stick to the word that follows it."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+    else:
+        yield value if isinstance(value, str) else repr(value)
 
 
 def _png_chunks(path: Path) -> set[bytes]:
@@ -151,7 +164,7 @@ def _parquet_texts(path: Path) -> Iterator[str]:
         yield "\n".join(f"{key!r} {value!r}" for key, value in (file.schema_arrow.metadata or {}).items())
         for batch in file.iter_batches(batch_size=64):
             for row in batch.to_pylist():
-                yield _unescaped(json.dumps(row, ensure_ascii=False, default=repr))
+                yield "\n".join(_strings(row))
 
 
 def _flac_comments(path: Path, name: str) -> str:

@@ -192,8 +192,9 @@ def test_the_card_and_croissant_describe_it(tmp_path: Path) -> None:
 def test_the_last_look_reads_inside_the_tables(tmp_path: Path) -> None:
     write_release(tmp_path, stream)
     assert_public(tmp_path, ["Waldemar Quux"])
-    with pytest.raises(ReleaseRefusedError):
-        assert_public(tmp_path, ["a diary"])
+    for private in ("a diary", "Two lines"):  # a label, and words after a line end
+        with pytest.raises(ReleaseRefusedError):
+            assert_public(tmp_path, [private])
 
 
 TEMPLATES = {
