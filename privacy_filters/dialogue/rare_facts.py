@@ -1,13 +1,14 @@
 """Rare facts: what a dialogue says that at most two training patients have said, added up per patient.
 
-A fact is a telling word (a name, a place, a condition, a medicine, an occupation), a date, a number with its unit, or a
-pair of quasi-identifiers of which one is an age, an occupation or a household. One may be shared by chance; several of one
-patient point at that patient (Sweeney 2000, Simple demographics often identify people uniquely). Strangers share some
-too, so that the score is calibrated like any other.
+A fact is a telling word (a name, a place, a condition, a medicine, an occupation), a date, a number with its unit, or
+a pair of quasi-identifiers of which one is an age, an occupation or a household. One may be shared by chance; several
+of one patient point at that patient (Sweeney 2000, Simple demographics often identify people uniquely). Strangers share
+some too, so that the score is calibrated like any other.
 """
 
 from __future__ import annotations
 
+import calendar
 import math
 import re
 from collections import defaultdict
@@ -23,24 +24,28 @@ from numpy.typing import NDArray
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.words import words
 
+
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 RARE = 2
 """So many patients may have said a fact that still counts as rare."""
 
 _BY_CHANCE = 5
 _WORD = "word:"
 _PAIR = "pair:"
-_MONTHS = {
-    name[:3]: name
-    for name in "january february march april may june july august september october november december".split()
-}
-_MONTH = {**_MONTHS, **{name: name for name in _MONTHS.values()}, "sept": "september"}
-_WEEKDAYS = frozenset("monday tuesday wednesday thursday friday saturday sunday".split())
+_MONTHS = {name.lower(): name.lower() for name in calendar.month_name if name}
+_MONTH = {**_MONTHS, **{name[:3]: name for name in _MONTHS}, "sept": "september"}
+_WEEKDAYS = frozenset(name.lower() for name in calendar.day_name)
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
+_UNIT_NAMES = _words_of(
+    "mg mcg kg ml iu mmol cm mm km unit am pm year month week day hour minute mile percent degree dollar pound ounce "
+    "stone foot inch metre litre time cigarette pack drink beer pint glass tablet pill child son daughter brother "
+    "sister sibling grandchild dog cat step stair pregnancy"
+)
 _UNITS = {
-    **{unit: unit for unit in "mg mcg kg ml iu mmol cm mm km unit am pm year month week day hour minute".split()},
-    **{unit: unit for unit in "mile percent degree dollar pound ounce stone foot inch metre litre time".split()},
-    **{unit: unit for unit in "cigarette pack drink beer pint glass tablet pill child son daughter".split()},
-    **{unit: unit for unit in "brother sister sibling grandchild dog cat step stair pregnancy".split()},
+    **{unit: unit for unit in _UNIT_NAMES},
     **{"milligram": "mg", "microgram": "mcg", "kilo": "kg", "kilogram": "kg", "lb": "pound", "feet": "foot"},
     **{"ft": "foot", "yr": "year", "hr": "hour", "min": "minute", "meter": "metre", "liter": "litre"},
     **{"kid": "child", "children": "child", "inches": "inch", "glasses": "glass", "grandchildren": "grandchild"},
@@ -51,11 +56,11 @@ _SEX = {
     **dict.fromkeys(["female", "woman", "lady", "girl"], "female"),
     **dict.fromkeys(["male", "man", "gentleman", "boy"], "male"),
 }
-_HOUSEHOLD = frozenset(
+_HOUSEHOLD = _words_of(
     "married divorced widow widowed widower separated engaged adopted fostered twin twins triplets homeless orphan "
-    "stepfather stepmother refugee immigrant veteran pregnant foster".split()
+    "stepfather stepmother refugee immigrant veteran pregnant foster"
 )
-_OCCUPATIONS = frozenset(
+_OCCUPATIONS = _words_of(
     "accountant actor actress architect artist attorney baker banker barber barista bartender bookkeeper bricklayer "
     "builder butcher carer caretaker caregiver carpenter cashier chef chemist cleaner clerk coach consultant cook "
     "counsellor courier dancer dentist designer detective dispatcher driver economist editor electrician engineer "
@@ -65,9 +70,9 @@ _OCCUPATIONS = frozenset(
     "policeman policewoman porter postman potter priest principal professor programmer psychologist realtor "
     "receptionist reporter retired roofer sailor salesman saleswoman scientist seamstress secretary soldier solicitor "
     "student surgeon surveyor tailor teacher technician therapist translator truck tutor undertaker unemployed vet "
-    "veterinarian waiter waitress warehouse welder writer yoga zookeeper".split()
+    "veterinarian waiter waitress warehouse welder writer yoga zookeeper"
 )
-_CONDITIONS = frozenset(
+_CONDITIONS = _words_of(
     "asthma diabetes diabetic hypertension depression anxiety bipolar schizophrenia ptsd ocd adhd autism anorexia "
     "bulimia cancer leukemia lymphoma melanoma stroke seizure seizures epilepsy migraine migraines gout reflux gerd "
     "copd emphysema pneumonia tuberculosis hiv aids hepatitis cirrhosis jaundice gallstones kidney dialysis transplant "
@@ -77,28 +82,28 @@ _CONDITIONS = frozenset(
     "cataracts macular deaf blind alcoholism alcoholic heroin cocaine methadone overdose suicide suicidal crohn celiac "
     "coeliac ibs colitis diverticulitis appendicitis pancreatitis vertigo tinnitus neuropathy sciatica carpal rotator "
     "meniscus acl amputation paralysis cerebral palsy syndrome cystic fibrosis sickle hemophilia haemophilia "
-    "chlamydia gonorrhea herpes syphilis lyme malaria covid polio measles mumps".split()
+    "chlamydia gonorrhea herpes syphilis lyme malaria covid polio measles mumps"
 )
 _CONDITION_ENDINGS = re.compile(r"\w{3,}(?:itis|osis|omas?|aemia|emia|pathy|algia|ectomy|plasty|otomy|plegia|phobia)$")
-_MEDICINES = frozenset(
+_MEDICINES = _words_of(
     "metformin insulin aspirin ibuprofen tylenol advil aleve motrin warfarin coumadin eliquis xarelto plavix "
     "lisinopril norvasc lasix digoxin amiodarone prednisone albuterol ventolin flonase synthroid levothyroxine zoloft "
     "prozac lexapro celexa paxil effexor cymbalta wellbutrin buspirone lithium depakote lamictal seroquel abilify "
     "risperdal zyprexa xanax ativan klonopin valium ambien trazodone adderall ritalin vyvanse gabapentin lyrica "
     "tramadol oxycodone hydrocodone percocet vicodin morphine fentanyl codeine naproxen celebrex humira enbrel "
     "methotrexate tamoxifen allopurinol colchicine protonix nexium prilosec pepcid zantac lipitor crestor zocor "
-    "viagra flomax ozempic jardiance januvia lantus keppra dilantin tegretol topamax sumatriptan imitrex".split()
+    "viagra flomax ozempic jardiance januvia lantus keppra dilantin tegretol topamax sumatriptan imitrex"
 )
 _MEDICINE_ENDINGS = re.compile(
     r"\w{2,}(?:pril|olol|statin|sartan|prazole|oxetine|ipram|opram|azepam|zolam|gliptin|gliflozin|cillin|mycin|floxacin|"
     r"cycline|triptan|thiazide|dipine|tidine|setron|tinib|mab|parin|xaban|profen|codone|azine|apine|idone)$"
 )
 _JOB_BEFORE = frozenset({"a", "an", "the", "as", "former", "retired", "am", "was", "school", "student", "construction"})
-_COMMON_AFTER = frozenset(
+_COMMON_AFTER = _words_of(
     "the and but that this with what when where how just here there not for you your our okay going doing having "
     "calling about really very still also because speaking again then well now home work school hospital college "
     "bed sleep time today tomorrow yesterday doctor nurse patient everything something anything nothing someone "
-    "see him her them his she they all from into some any more much good better bad pain".split()
+    "see him her them his she they all from into some any more much good better bad pain"
 )
 _CUES = {
     "introduced": ("my name is", "name is", "call me", "named", "called", "mr", "mrs", "ms", "miss", "doctor", "nurse"),

@@ -1,0 +1,199 @@
+"""Our recognisers behind Microsoft Presidio's analyser, with a blank spaCy pipeline or a model that the user names.
+
+Presidio brings the registry, the context words and its own checked recognisers (phone numbers by libphonenumber,
+crypto wallets); what a clinical conversation says is found by ours. No model is fetched from anywhere.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from synthgen.errors import MissingExtraError, UserError
+from synthgen.privacy_filters.dialogue.identifiers.config import IdentifierConfig
+from synthgen.privacy_filters.dialogue.identifiers.patterns import patterns
+from synthgen.privacy_filters.dialogue.identifiers.people import people
+from synthgen.privacy_filters.dialogue.identifiers.places import places
+from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import EPONYMS, folded, ordinary
+
+if TYPE_CHECKING:
+    from presidio_analyzer import AnalyzerEngine, EntityRecognizer
+    from presidio_analyzer.nlp_engine import NlpEngine
+
+Finder = Callable[[str, str], list[Identifier]]
+
+_FROM_PRESIDIO: dict[str, Entity] = {
+    **{name: name for name in get_args(Entity)},
+    **{
+        "LOCATION": "LOCATION",
+        "GPE": "LOCATION",
+        "LOC": "LOCATION",
+        "FAC": "ADDRESS",
+        "PER": "PERSON",
+        "PERSON": "PERSON",
+    },
+    **{"ORG": "ORGANISATION", "ORGANIZATION": "ORGANISATION", "PHONE_NUMBER": "PHONE", "EMAIL_ADDRESS": "EMAIL"},
+    **{"CRYPTO": "ID", "MAC_ADDRESS": "ID", "IBAN_CODE": "IBAN"},
+}
+_MODEL_ENTITIES = ("PERSON", "PER", "ORG", "ORGANIZATION", "GPE", "LOC", "LOCATION")
+_MODEL_SCORE = 0.6  # models of news text find names that are none in a consultation
+# Where two hits overlap, a hit of a form beats a street, a street beats a name.
+_RANK: dict[Entity, int] = {
+    entity: rank
+    for rank, entities in enumerate(
+        (
+            ("EMAIL", "IBAN", "CREDIT_CARD", "SSN", "URL", "IP_ADDRESS", "USERNAME"),
+            ("DATE", "ID", "PHONE", "PLATE"),
+            ("ADDRESS", "AGE_OVER_89", "AGE", "MONTH"),
+            ("ORGANISATION", "POSTCODE"),
+            ("PERSON", "LOCATION", "COUNTRY"),
+            ("GROUP", "YEAR", "WEEKDAY"),
+        )
+    )
+    for entity in entities
+}  # type: ignore[misc]
+
+
+def find_identifiers(text: str, config: IdentifierConfig) -> list[Identifier]:
+    """All identifiers of ``text`` with at least the config's confidence, in order, none within another.
+
+    Every kind is returned, those of ``config.reject`` and the others.
+
+    Raises:
+        UserError: the named model is not installed.
+        MissingExtraError: Presidio or Faker is not installed.
+    """
+    results = _engine(config.language, config.ner).analyze(text, config.language, score_threshold=0.0)
+    hits = []
+    for result in results:
+        entity = _FROM_PRESIDIO.get(result.entity_type)
+        if entity is not None:
+            hits.append(Identifier(result.start, result.end, entity, min(1.0, round(float(result.score), 4))))
+    return resolved(hit for hit in hits if hit.score >= config.confidence)
+
+
+def resolved(hits: Iterable[Identifier]) -> list[Identifier]:
+    """Overlapping hits settled: the better form first, then the longer, then the surer; the rest of a loser is lost."""
+    kept: list[Identifier] = []
+    for hit in sorted(hits, key=lambda h: (_RANK[h.entity], -(h.end - h.start), -h.score, h.start)):
+        if hit.end > hit.start and not any(hit.overlaps(other) for other in kept):
+            kept.append(hit)
+    return sorted(kept)
+
+
+@cache
+def _engine(language: str, ner: str) -> AnalyzerEngine:
+    try:
+        from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+        from presidio_analyzer.predefined_recognizers import CryptoRecognizer
+    except ModuleNotFoundError:
+        raise MissingExtraError("the identifier rule", "dialogue") from None
+    logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)  # it warns of every label it has no use for
+    kind, _, model = ner.partition(":")
+    recognisers: list[EntityRecognizer] = [
+        _recogniser("people", people, ("PERSON",), language),
+        _recogniser(
+            "places", places, ("ADDRESS", "POSTCODE", "LOCATION", "COUNTRY", "ORGANISATION", "GROUP"), language
+        ),
+        _recogniser("patterns", patterns, tuple(e for e in get_args(Entity)), language),
+        CryptoRecognizer(supported_language=language),
+    ]
+    if kind == "spacy" and model:
+        recognisers.append(_recogniser("model", _spacy_model(model), ("PERSON", "LOCATION", "ORGANISATION"), language))
+    elif kind == "transformers" and model:
+        recognisers.append(
+            _recogniser("model", _transformers_model(model), ("PERSON", "LOCATION", "ORGANISATION"), language)
+        )
+    elif ner:
+        raise UserError(f"ner must be spacy:NAME or transformers:NAME, got {ner!r}")
+    registry = RecognizerRegistry(recognizers=recognisers, supported_languages=[language])
+    return AnalyzerEngine(registry=registry, nlp_engine=_blank(language), supported_languages=[language])
+
+
+def _recogniser(name: str, find: Finder, entities: Sequence[Entity], language: str) -> EntityRecognizer:
+    """One of our finders as Presidio sees it."""
+    from presidio_analyzer import EntityRecognizer, RecognizerResult
+    from presidio_analyzer.nlp_engine import NlpArtifacts
+
+    class Recogniser(EntityRecognizer):
+        def load(self) -> None:
+            """Nothing to load: the word lists are read at the first use."""
+
+        def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts) -> list[RecognizerResult]:
+            return [
+                RecognizerResult(hit.entity, hit.start, hit.end, hit.score)
+                for hit in find(text, language)
+                if not entities or hit.entity in entities
+            ]
+
+    return Recogniser(supported_entities=list(entities), name=name, supported_language=language)
+
+
+def _blank(language: str) -> NlpEngine:
+    """A tokeniser and nothing else, which is all that our recognisers and Presidio's context words need."""
+    import spacy
+    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+
+    class Blank(SpacyNlpEngine):
+        def load(self) -> None:
+            pipeline = spacy.blank(language)
+            pipeline.max_length = 20_000_000  # a tokeniser has no use for spaCy's limit, which is for parsers
+            self.nlp = {language: pipeline}
+
+    engine = Blank(models=[{"lang_code": language, "model_name": f"blank {language}"}])
+    engine.load()
+    return engine
+
+
+def _plausible(text: str, start: int, end: int, entity: Entity) -> bool:
+    """Not what models of news text take for names in a consultation: eponyms, medicines, lower-case words, numbers."""
+    words = [folded(word).removesuffix("'s") for word in text[start:end].split()]
+    if not words or any(c.isdigit() for c in text[start:end]):
+        return False
+    if len(words) == 1 and (words[0].strip(".,") in EPONYMS or text[start:end].islower()):
+        return False
+    return not all(ordinary(word.strip(".,")) for word in words) and "\n" not in text[start:end]
+
+
+def _spacy_model(name: str) -> Finder:
+    import spacy
+
+    try:
+        pipeline = spacy.load(name, disable=["tagger", "parser", "lemmatizer", "attribute_ruler", "morphologizer"])
+    except OSError:
+        raise UserError(f"spaCy has no model {name!r}: install it, or give ner as the path of its folder") from None
+
+    def find(text: str, language: str) -> list[Identifier]:
+        return [
+            Identifier(entity.start_char, entity.end_char, _FROM_PRESIDIO[entity.label_], _MODEL_SCORE)
+            for entity in pipeline(text).ents
+            if entity.label_ in _MODEL_ENTITIES
+            and _plausible(text, entity.start_char, entity.end_char, _FROM_PRESIDIO[entity.label_])
+        ]
+
+    return find
+
+
+def _transformers_model(name: str) -> Finder:
+    from transformers import pipeline
+
+    if not Path(name).is_dir():
+        raise UserError(f"{name!r} is no folder: give ner as transformers:FOLDER of a saved token-classification model")
+    classify = pipeline("token-classification", model=name, aggregation_strategy="simple")
+
+    def find(text: str, language: str) -> list[Identifier]:
+        hits = []
+        offset = 0
+        for line in text.splitlines(keepends=True):  # a turn a line: what a model can hold
+            for found in classify(line) if line.strip() else ():
+                label, start, end = str(found["entity_group"]).upper(), found["start"] + offset, found["end"] + offset
+                if label in _MODEL_ENTITIES and _plausible(text, start, end, _FROM_PRESIDIO[label]):
+                    hits.append(Identifier(start, end, _FROM_PRESIDIO[label], float(found["score"])))
+            offset += len(line)
+        return hits
+
+    return find

@@ -1,0 +1,353 @@
+"""Personal names: by titles, introductions, forms of address, lists of names, and capitals within a sentence.
+
+No model is needed. Evidence adds up over a run of words: a title or an introduction carries any name, a listed given
+name carries itself, an unknown capitalised word needs company. Eponyms are diseases, signs and devices unless a title
+or a given name stands before them, and a word that the text also writes in lower case is a word.
+"""
+
+# ruff: noqa: E501 (a regular expression is read best on one line)
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from synthgen.privacy_filters.dialogue.identifiers.types import Identifier
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
+    EPONYM_HEADS,
+    EPONYMS,
+    KIN,
+    NAMES_MOSTLY,
+    NATIONALITIES,
+    PARTICLES,
+    TITLES,
+    WEAK_TITLES,
+    WORDS_TOO,
+    Lexicon,
+    folded,
+    lexicon,
+    ordinary,
+    words_of,
+)
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+|-[^\W\d_]+)*")
+_POSSESSIVE = re.compile(r"['’]s?$")
+_SENTENCE_END = re.compile(r"[.!?:;\n\r\]\[\"“”?…*•>)(]\s*[\"'“”]?\s*$")
+_INTRODUCED = re.compile(
+    r"(?:\bmy (?:full |first |last |maiden |middle )?name(?:\s+is|['’]s|\s+'s)|\b(?:maiden|first|last|full) name (?:is|was)"
+    r"|\bname['’]?s?\s+(?:is|was)|\b(?:is|was|are|were|been|be)\s+(?:called|named)|\b(?:called|named)|\bcall(?:s|ed)? me"
+    r"|\bon behalf of|\bsigned(?: by)?|\bsincerely,?|\bregards,?|\bname\s*:|\bpatient\s*:|\bcontact\s*:|\battn\.?:?"
+    r"|\bme llamo|\bse llama|\bmi nombre es|\bnombre\s*:|\bapellidos?\s*:|\bm[ée]dico\s*:|\bremitido por\s*:?"
+    r"|\bresponsable cl[íi]nico\s*:|\bautor(?:es)?\s*:|\bfirmado\s*:?)\s*$",
+    re.IGNORECASE,
+)
+_MAYBE_INTRODUCED = re.compile(
+    r"(?:\bi['’]?\s?'?m|\bi am|\bthis is|\bit['’]?s|\bspeaking with|\bspeak (?:to|with)|\btalk(?:ed|ing)? (?:to|with)|"
+    r"\bsoy|\basked for|\bunder|\bchange it to)\s*$",
+    re.IGNORECASE,
+)
+_GREETED = re.compile(
+    r"\b(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|bye|goodbye|welcome|dear|hola|gracias|"
+    r"buenos d[íi]as|buenas tardes)(?: there| back| again)?\s*,?\s*$",
+    re.IGNORECASE,
+)
+_AFTER_NAME = re.compile(
+    r"\s*(?:,\s*(?:and\s+)?(?:your|the|his|her|a|an|one of)\s+(?:\w+\s+)?(?:nurse|doctor|physician|therapist|"
+    r"counsell?or|psychologist|social worker|surgeon|resident|intern|student|assistant)|"
+    r"\s(?:is|was)\s+(?:a|an|here|your)\b|\s(?:said|says|asked|told|thinks|called|wrote|listed|lives|works)\b)",
+    re.IGNORECASE,
+)
+_FIELD = re.compile(r"[:]\s*$")
+_LONGEST = 6  # words of one name
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """One word of the text.
+
+    Attributes:
+        key: folded, without a possessive ending, for the lists.
+        opens: whether a sentence, a line or a quotation begins here, so that a capital says nothing.
+        joined: only spaces (or a full stop after an initial or title) lie between this word and the one before.
+    """
+
+    text: str
+    start: int
+    end: int
+    key: str
+    opens: bool
+    joined: bool
+
+    @property
+    def capital(self) -> bool:
+        return self.text[0].isupper()
+
+    @property
+    def initial(self) -> bool:
+        return len(self.text) == 1 and self.text.isupper() and self.text not in {"I"}
+
+
+def people(text: str, language: str = "en") -> list[Identifier]:
+    """Names of people, with titles left out; scores from 0.4 (a lone unknown capital) to 0.95 (titled)."""
+    tokens = _tokens(text)
+    lower_too = {token.key for token in tokens if not token.capital}
+    found: list[Identifier] = []
+    i = 0
+    while i < len(tokens):
+        score, length = _name_at(tokens, i, text, lower_too, lexicon(), language)
+        if length:
+            found.append(Identifier(tokens[i].start, _end(tokens[i + length - 1]), "PERSON", score))
+        i += max(length, 1)
+    return [*found, *_repeated(text, tokens, found)]
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    end = 0
+    for match in _WORD.finditer(text):
+        word = match[0]
+        between = text[end : match.start()]
+        short = bool(tokens) and (len(tokens[-1].text) == 1 or tokens[-1].key in TITLES)
+        joined = bool(tokens) and (between.strip() == "" or (short and between.strip() == ".")) and "\n" not in between
+        opens = not tokens or (
+            not joined and bool(_SENTENCE_END.search(text[max(0, match.start() - 6) : match.start()]))
+        )
+        tokens.append(_Token(word, match.start(), match.end(), _POSSESSIVE.sub("", folded(word)), opens, joined))
+        end = match.end()
+    return tokens
+
+
+def _end(token: _Token) -> int:
+    return token.start + len(_POSSESSIVE.sub("", token.text))
+
+
+def _listed(token: _Token, lex: Lexicon) -> bool:
+    """A given or family name of the lists that is no word of the language."""
+    key = token.key
+    if key in WORDS_TOO and key not in NAMES_MOSTLY:
+        return False
+    parts = key.split("-")
+    return any(part in lex.given or part in lex.family for part in parts) and not ordinary(key)
+
+
+def _eponym(tokens: Sequence[_Token], i: int) -> bool:
+    """Whether the word names a disease, a sign or a device: listed as such, or followed by what one names so."""
+    token = tokens[i]
+    if any(part in EPONYMS for part in token.key.split("-")):
+        return True
+    following = tokens[i + 1 : i + 3]
+    return any(t.key in EPONYM_HEADS and t.joined for t in following[:1]) or (
+        len(following) == 2 and following[0].joined and following[1].joined and following[1].key in EPONYM_HEADS
+        and following[0].capital
+    )  # fmt: skip
+
+
+def _name_at(
+    tokens: Sequence[_Token], i: int, text: str, lower_too: set[str], lex: Lexicon, language: str
+) -> tuple[float, int]:
+    """Confidence and number of words of the name that begins at word ``i``; length 0 where none does."""
+    token = tokens[i]
+    before = text[max(0, token.start - 40) : token.start]
+    titled = i > 0 and token.joined and tokens[i - 1].key.rstrip(".") in _TITLE_KEYS
+    if token.key in _TITLE_KEYS or (len(token.key) < 2 and not token.initial):
+        return 0.0, 0
+    if titled:
+        return _titled(tokens, i, lex)
+    introduced = bool(_INTRODUCED.search(before))
+    if introduced and (token.capital or token.key in lex.spoken) and not ordinary(token.key):
+        return 0.9, _run(tokens, i, lex, bold=True)
+    if not token.capital:
+        return _uncapitalised(tokens, i, text, before, lex)
+    if ordinary(token.key) or _not_a_name(token):
+        return 0.0, 0
+    return _capitalised(tokens, i, text, before, lower_too, lex, language)
+
+
+_TITLE_KEYS = {folded(title) for title in TITLES}
+_WEAK_KEYS = {folded(title) for title in WEAK_TITLES}
+
+
+def _titled(tokens: Sequence[_Token], i: int, lex: Lexicon) -> tuple[float, int]:
+    token, title = tokens[i], tokens[i - 1].key.rstrip(".")
+    if ordinary(token.key) and not (
+        token.capital and token.key in NAMES_MOSTLY | lex.family and token.key not in _AFTER_TITLE
+    ):
+        return 0.0, 0
+    if token.capital or token.initial:
+        return 0.95, _run(tokens, i, lex, bold=True)
+    known = token.key in lex.given or token.key in lex.family
+    if (title not in _WEAK_KEYS and len(token.key) > 2) or (known and token.key not in WORDS_TOO):
+        return 0.9 if known else 0.7, _run(tokens, i, lex, bold=False)
+    return 0.0, 0
+
+
+_AFTER_TITLE = words_of("i you he she it we they what how why when where who and but so ok okay yes no said")
+
+
+def _uncapitalised(tokens: Sequence[_Token], i: int, text: str, before: str, lex: Lexicon) -> tuple[float, int]:
+    """A name without its capital, as recognisers of speech write it: only those that are no word of the language."""
+    token = tokens[i]
+    greeted = _GREETED.search(before) or _MAYBE_INTRODUCED.search(before) or (tokens[i - 1].key in KIN if i else False)
+    if token.key in lex.spoken:
+        if _eponym(tokens, i) and not (greeted or _AFTER_NAME.match(text, token.end)):
+            return 0.0, 0
+        return 0.85 if greeted or _AFTER_NAME.match(text, token.end) else 0.6, _run(tokens, i, lex, bold=False)
+    strong = _INTRODUCED.search(before) and len(token.key) > 2 and not ordinary(token.key)
+    if strong and _AFTER_INTRODUCTION.match(text, token.end) and token.key not in WORDS_TOO:
+        return 0.6, 1
+    return 0.0, 0
+
+
+_AFTER_INTRODUCTION = re.compile(r"\s*(?:[.,!?;]|$|\s(?:and|from|i)\b)", re.IGNORECASE)
+
+
+def _not_a_name(token: _Token) -> bool:
+    return token.key in NATIONALITIES or (token.text.isupper() and len(token.text) < 5 and not token.initial)
+
+
+def _capitalised(
+    tokens: Sequence[_Token], i: int, text: str, before: str, lower_too: set[str], lex: Lexicon, language: str
+) -> tuple[float, int]:
+    token = tokens[i]
+    key = token.key
+    given = any(part in lex.given for part in key.split("-"))
+    listed = _listed(token, lex) and not (key in lower_too and key not in lex.spoken)
+    length = _run(tokens, i, lex, bold=True)
+    run = tokens[i : i + length]
+    full = length > 1 and any(t.initial or _listed(t, lex) for t in run[1:])
+    if length == 1 and _eponym(tokens, i) and not (given and _AFTER_NAME.match(text, token.end)):
+        return 0.0, 0
+    if any(t.key in EPONYM_HEADS | _NO_PERSON for t in tokens[i : i + length + 1] if t.joined or t is token):
+        return 0.0, 0
+    if any(_eponym(tokens, i + n) for n in range(length)) and not (given and listed):
+        return 0.0, 0
+    if listed and given and length > 1:
+        return 0.9, length
+    if full:
+        return 0.8, length
+    cue = _MAYBE_INTRODUCED.search(before) or _GREETED.search(before) or (i and tokens[i - 1].key in KIN)
+    if listed and given:
+        # A listed name at the start of a sentence is a name unless it is a word, too.
+        if not token.opens or key in lex.spoken or cue or _AFTER_NAME.match(text, token.end):
+            return 0.85 if cue else 0.7, length
+        return 0.55, length
+    if key in WORDS_TOO and length == 1:
+        return (0.6, 1) if cue and key in NAMES_MOSTLY else (0.0, 0)
+    if listed:
+        return (0.7 if cue else 0.55) if not token.opens or cue else 0.5, length
+    if key in lower_too or key in lex.places or key in lex.countries:
+        return 0.0, 0
+    if language == "es":
+        return 0.0, 0  # titles of wards, tests and headings carry capitals in Spanish reports
+    return _unknown(tokens, i, length, text, bool(cue), token)
+
+
+_NO_PERSON = words_of(
+    "street st avenue ave road rd lane drive dr court boulevard blvd place square way terrace strasse hospital clinic "
+    "center centre university college school institute inc ltd llc corp corporation company co gmbh group bank "
+    "foundation orchestra club hotel restaurant church county city state river lake mountain beach park island airport "
+    "department ministry committee association society museum library news times weekly magazine award republic union "
+    "kingdom states war act article festival records music band song album calle avenida plaza paseo universidad "
+    "instituto clinica fundacion facultad servicio"
+)
+
+
+def _unknown(tokens: Sequence[_Token], i: int, length: int, text: str, cue: bool, token: _Token) -> tuple[float, int]:
+    """Capitalised words that no list has: a person where the sentence treats them as one."""
+    run = tokens[i : i + length]
+    shouted = all(t.text.isupper() for t in run)
+    if shouted or len(token.key) < 3:
+        return 0.0, 0
+    person = (
+        cue
+        or bool(_PERSON_BEFORE.search(text[max(0, token.start - 24) : token.start]))
+        or bool(_PERSON_AFTER.match(text, _end(run[-1])))
+    )
+    if _PLACE_BEFORE.search(text[max(0, token.start - 24) : token.start]):
+        return 0.0, 0
+    if length > 1:
+        return (0.7 if person else 0.55), length
+    if person:
+        return 0.6 if not token.opens or cue else 0.55, length
+    return (0.4, length) if not token.opens else (0.0, 0)
+
+
+_PERSON_BEFORE = re.compile(
+    r"\b(?:by|with|to|and|for|says?|said|asked|told|under|between|remove|add|ask|meet|met|saw|marry|married|is|why is|"
+    r"has|does|did|features|like|dear|thanks)\s+$|,\s*$",
+    re.IGNORECASE,
+)
+_PERSON_AFTER = re.compile(
+    r"(?:['’]s\s+(?:\w+\s+)?(?:kid|son|daughter|mother|father|wife|husband|brother|sister|friend|house|name|address|"
+    r"account|killers?|phone|card|birthday|appointment|doctor)|\s+(?:said|says|asked|told|thinks|called|wrote|listed|"
+    r"shouted|sang|recorded|began|started|went|flew|moved|lives|lived|works|worked|married|was born|is an?|was an?|"
+    r"will be|has been|speak|points out|spent|hates?|loves?|likes?|got|has to|had)\b|\s*:\s)",
+    re.IGNORECASE,
+)
+_PLACE_BEFORE = re.compile(
+    r"\b(?:in|at|from|near|of|the|live in|lives in|visit|leaving|via|through|across|around)\s+$", re.I
+)
+
+
+def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool) -> int:
+    """How many words the name that begins at word ``i`` has.
+
+    Args:
+        bold: whether capitals carry the run on; else only listed names do.
+    """
+    length = 1
+    while i + length < len(tokens) and length < _LONGEST:
+        token = tokens[i + length]
+        previous = tokens[i + length - 1]
+        if not token.joined or _POSSESSIVE.search(previous.text):
+            break
+        if token.key in PARTICLES and bold:
+            beyond = tokens[i + length + 1 : i + length + 3]
+            if beyond and beyond[0].joined and (beyond[0].capital or (beyond[0].key in PARTICLES and len(beyond) > 1)):
+                length += 1
+                continue
+            break
+        if (
+            (bold and token.capital and (token.initial or _SUFFIX.fullmatch(token.text)))
+            or (bold and token.capital and not _ends_run(token))
+            or (
+                not token.capital and token.key in lex.family and token.key not in WORDS_TOO and not ordinary(token.key)
+            )
+        ):
+            length += 1
+        else:
+            break
+    return length
+
+
+_SUFFIX = re.compile(r"[IVX]{1,4}|Jr|Sr")
+
+
+def _ends_run(token: _Token) -> bool:
+    name_too = token.key in WORDS_TOO
+    return (
+        (ordinary(token.key) and not name_too)
+        or token.key in _NO_PERSON
+        or token.key in _TITLE_KEYS
+        or (token.text.isupper() and len(token.text) > 1)
+    )
+
+
+def _repeated(text: str, tokens: Sequence[_Token], found: Sequence[Identifier]) -> Iterator[Identifier]:
+    """Parts of a full name that come back alone: "James Kelly … then Kelly said"."""
+    parts = {
+        folded(word)
+        for hit in found
+        if hit.score >= 0.85
+        for word in _WORD.findall(text[hit.start : hit.end])
+        if len(word) > 2
+    }
+    parts = {part for part in parts if part not in PARTICLES and part not in EPONYMS and not ordinary(part)}
+    covered = [(hit.start, hit.end) for hit in found]
+    at = 0
+    for token in tokens:
+        while at < len(covered) and covered[at][1] <= token.start:
+            at += 1
+        inside = at < len(covered) and covered[at][0] <= token.start
+        if not inside and token.key in parts and (token.capital or token.key not in WORDS_TOO):
+            yield Identifier(token.start, _end(token), "PERSON", 0.65)

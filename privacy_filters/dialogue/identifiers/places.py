@@ -1,0 +1,235 @@
+"""Addresses, postcodes, towns, countries, organisations and nationalities."""
+
+# ruff: noqa: E501 (a regular expression is read best on one line)
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
+    EPONYM_HEADS,
+    EPONYMS,
+    NATIONALITIES,
+    folded,
+    lexicon,
+    ordinary,
+)
+
+_UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆĈĊČĎĐĒĖĘĚĜĞĠĢĤĦĪĮİĶĹĻĽŁŃŅŇŌŐŒŔŖŘŚŞŠŢŤŪŮŰŲŹŻŽΑ-ΩА-Я"
+_NAME = rf"[{_UPPER}][^\W\d_]*(?:['’.-][^\W\d_]+)*\.?"
+_NAMES = (
+    rf"{_NAME}(?:[ ](?:(?:de|del|la|las|los|el|of|the|and|y|i|do|da|dos|das|du|van|von|der|den|di)[ ])*{_NAME}){{0,4}}"
+)
+
+# English streets end in their kind; continental ones begin with it, or carry it as an ending; the number is on either side.
+_KIND_AFTER = (
+    "street|st|avenue|ave|road|rd|lane|ln|drive|dr|court|ct|boulevard|blvd|place|pl|square|sq|way|terrace|terr|close|"
+    "crescent|parkway|pkwy|highway|hwy|circle|cir|trail|alley|row|gardens|grove|mews|plaza|walk|hill|extensions?|"
+    "strasse|straße|terrasse|tér|utca|u|út|plein|gate|vej|väg"
+)
+_KIND_BEFORE = (
+    "calle|c/|c\\.|avenida|avda\\.?|av\\.|avd\\.|paseo|pº|p\\.º|plaza|pza\\.?|plza\\.?|carretera|ctra\\.?|camino|ronda|"
+    "travesía|travesia|urbanización|urb\\.|rambla|glorieta|vía|via|viale|vicolo|corso|piazza|largo|strada|rua|rúa|rue|"
+    "ul\\.|ulica|ulice|avinguda|carrer|barrio|callejón|pasaje|polígono|sector|chemin|route|impasse|allée|place|rampa"
+)
+_KIND_ENDING = (
+    "strasse|straße|str\\.|weg|gasse|platz|allee|gata|gatan|gate|veien|vegen|vej|vägen|katu|kuja|tie|polku|laan|straat|"
+    "plein|kade|gracht|utca|körút|stræti|braut|holt|hvammur|gården|gade|stien|allé|backen|stigen|lid"
+)
+_NUMBER = r"\d{1,6}(?:[ -]?[A-Za-z]\b)?(?:[/-]\d{1,4})?"
+_UNIT = r"(?:(?:apt|apartment|suite|ste|unit|flat|floor|room|box|no|nº|piso|bajo|km)\.?\s*#?\s*\d[\w-]*)"
+_TAIL = (
+    rf"(?:(?:\s*,\s*|\s+){_UNIT})*"
+    rf"(?:\s*\\?[\n,]\s*,?\s*(?:{_NAMES}|nan)|[ ]{_NAMES})?"
+    rf"(?:\s*,?\s+(?:[A-Z]{{2,3}}|\d{{2}}|nan))?"
+    rf"(?:\s*,?\s+{_NAMES})?"
+    rf"(?:\s+\d{{4,6}}(?:-\d{{4}})?\b)?"
+)
+_STREETS = [
+    (re.compile(rf"\b\d{{1,6}}[ ](?:\d{{1,5}}[ ])?(?:{_NAME}[ ]){{1,4}}(?i:{_KIND_AFTER})\b\.?(?:[ ]{_NUMBER})?"), 0.85),
+    (re.compile(rf"\b(?:{_NAME}[ ]){{1,3}}(?i:{_KIND_AFTER})\.?[ ]{_NUMBER}"), 0.7),
+    (re.compile(rf"(?<!\w)(?i:{_KIND_BEFORE})[ ]*(?:(?i:de|del|la|las|los|el|do|da|dr\.|dra\.|san|santa|virgen)[ ])*"
+                rf"{_NAMES}(?:[ ]*,?[ ]*(?:nº|n\.º|num\.?|número|s/n|{_NUMBER}))+(?:[ ]*,[ ]*\d{{1,3}}[ºª]?(?:[ ]?[A-Z]\b)?)*"), 0.85),
+    (re.compile(rf"\b(?:\d{{2,6}}[ ])?(?:[^\W\d_]+[ ]){{0,2}}[^\W\d_]{{2,}}(?i:{_KIND_ENDING})[ ]{_NUMBER}"), 0.75),
+    (re.compile(rf"\b\d{{2,6}}[ ](?:{_NAMES})[ ]\d{{1,5}}\b"), 0.8),
+    (re.compile(r"\b(?:PSC|P\.?O\.?[ ]Box|Box|Apartado)[ ]\d+(?:,[ ]Box[ ]\d+)?(?:\s+(?:APO|FPO|DPO)[ ][A-Z]{2}[ ]\d{5})?"), 0.8),
+    (re.compile(r"\b\d{2,6}\s+(?:(?i:apt|suite|unit|flat)\.?)\s*\d+\b|(?<!\w)(?i:apt|suite|unit|flat)\.?[ ]#?\d[\w-]*"), 0.6),
+]  # fmt: skip
+_STREET_CUE = re.compile(
+    r"(?i:\b(?:address(?: is|:| to| of [\w ]+ is)?|lives? (?:at|on)|living (?:at|on)|located (?:at|on)|"
+    r"sent? (?:it )?to|side of|(?:is|be|was|are|meet|arrived|off) (?:at|on|in)|domicilio\s*:|direcci[oó]n\s*:|here's [\w ]+address:))\s*"
+)
+_AFTER_CUE = re.compile(
+    rf"(?:\d{{1,6}}[ ])?(?:[^\W\d_][^\W\d_.'’-]*\.?[ ]){{1,4}}{_NUMBER}|\d{{1,6}}[ ]{_NAMES}|{_NAMES}[ ]*,[ ]*(?:s/n|\d{{1,4}}\b)"
+)
+_TAIL_OF = re.compile(_TAIL)
+
+_STATES = (
+    "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|"
+    "RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC"
+)
+_POSTCODES = [
+    (re.compile(r"(?i:\b(?:zip(?:[ -]?code)?|post(?:al)?[ -]?code|c\.?p\.?)(?:\s+(?:is|was)|\s*:|\s)\s*(?:is\s+)?)([A-Z]{0,2}-?\d{3,6}(?:-\d{4})?\b)"), 0.9),
+    (re.compile(rf"\b(?:{_STATES}),?\s+(\d{{5}}(?:-\d{{4}})?)\b"), 0.8),
+    (re.compile(rf"\b{_NAME}\s+(?:[A-Z]{{2}}\s+)(\d{{4,5}})\b"), 0.6),
+    (re.compile(r"\b([A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKSTUW]|[A-HK-Y]\d[ABEHMNPRVWXY])[ ]\d[ABD-HJLNP-UW-Z]{2})\b"), 0.7),
+    (re.compile(rf"(?<![\d.,/])\b((?:0[1-9]|[1-4]\d|5[0-2])\d{{3}})[ ,.-]+(?={_NAME})"), 0.5),
+]  # fmt: skip
+
+_ORGANISATION_AFTER = (
+    "inc|ltd|llc|llp|plc|corp|corporation|company|gmbh|s\\.a\\.?|s\\.l\\.?|university|college|academy|hospital|clinic|"
+    "medical (?:center|centre|group)|health (?:center|centre|system)|healthcare|infirmary|surgery|pharmacy|hospice|"
+    "orchestra|bank|foundation|institute|trust|group|partners|associates|airlines|industries|technologies|"
+    "high school|primary school|elementary(?: school)?|middle school|school|nursing home|care home"
+)
+_ORGANISATION_BEFORE = (
+    "hospital|complejo hospitalario|complejo asistencial|clínica|clinica|centro de salud|centro médico|centro medico|"
+    "instituto|universidad|fundación|fundacion|fundació|facultad de|ambulatorio|policlínica|policlinico|sanatorio|"
+    "centro hospitalario|hospital clínico|hospital general|corporació|corporación|university of|school of|college of|bank of|"
+    "servicio \\w+ de salud|residencia"
+)
+_ORGANISATIONS = [
+    (re.compile(rf"\b((?:{_NAME}(?:[ ]|[ ]?&[ ]?)(?:(?:and|of|for|the)[ ])?){{1,5}}(?i:{_ORGANISATION_AFTER})\b\.?)"), 0.75),
+    (re.compile(rf"\b((?i:{_ORGANISATION_BEFORE})[ ](?:(?:de|del|la|las|los|el|y|e|i|d['’]|the|of)[ ]?)*{_NAMES}"
+                rf"(?:[ ](?:de|del|y)[ ](?:(?:la|las|los|el)[ ])?{_NAMES}){{0,3}})"), 0.75),
+    (re.compile(rf"(?i:\b(?:work(?:s|ed|ing)?|job|employed|intern(?:ed|ing)?|founded|office|meet \w+|ordered|applied|position) (?:at|for|by|with|from)[ ])({_NAMES})"), 0.65),
+    (re.compile(rf"\b(?i:the)[ ]({_NAMES})[ ](?:office|orchestra|building|headquarters|team|company|store|branch|factory|plant|website|app)\b"), 0.6),
+    (re.compile(rf"\b(?i:address of|company|recorded for|employer(?: is|:)?)[ ]({_NAMES})"), 0.55),
+    (re.compile(rf"\b([{_UPPER}][^\W\d_]{{2,}}-[{_UPPER}][^\W\d_]{{2,}})(?=[ ](?:in|as|is|was|and)\b)"), 0.5),
+]  # fmt: skip
+
+_CAPITALISED_RUN = re.compile(rf"{_NAMES}")
+_PLACED = re.compile(
+    r"(?:\b(?:live[sd]?|living|moved|born|grew up|raised|stayed|vacation(?:ed|ing)?|based|settled|i['’]?m|i am|originally|"
+    r"travel(?:l?ed|l?ing)?|went|go(?:ing)?|flew|fly(?:ing)?|drove|trip|back|come|came|coming|visit(?:ed|ing)?|area|"
+    r"country|city|town|university|up|he is|she is|was|is)\s+(?:in|to|from|of|near|around|at)?\s*|\bvisit(?:ed|ing)?\s+|"
+    r"\b(?:localidad/?\s*provincia|pa[ií]s(?: de nacimiento)?|where|natural de|procedente de|residente en|vive en)\s*:?\s*)$",
+    re.IGNORECASE,
+)
+_SOMEWHERE = re.compile(r"\b(?:in|to|from|near|at)\s+$", re.IGNORECASE)
+_FIELD_PLACE = re.compile(
+    r"(?i:(localidad/?\s*provincia|localidad|provincia|pa[ií]s(?:\s+de\s+nacimiento)?)\s*:[ ]*)([^\n.:;]{2,60})"
+)
+_GROUP = re.compile(r"[^\W\d_]{4,}")
+
+
+def places(text: str, language: str = "en") -> list[Identifier]:
+    """Everything that says where somebody lives, works or comes from."""
+    streets = list(_streets(text))
+    found = [*streets, *_postcodes(text), *_organisations(text), *_fields(text)]
+    return [*found, *_towns(text, language), *_groups(text)]
+
+
+def _streets(text: str) -> Iterator[Identifier]:
+    if not any(c.isdigit() for c in text) and "s/n" not in text:
+        return
+    for pattern, score in _STREETS:
+        for match in pattern.finditer(text):
+            yield Identifier(match.start(), _tail(text, match.end()), "ADDRESS", score)
+    for cue in _STREET_CUE.finditer(text):
+        if match := _AFTER_CUE.match(text, cue.end()):
+            if not _MEASURE.match(text, match.end()) and not _ordinary_phrase(match[0]):
+                yield Identifier(match.start(), _tail(text, match.end()), "ADDRESS", 0.7)
+
+
+_MEASURE = re.compile(
+    r"\s*(?:%|mg|mcg|ml|kg|lbs?|years?|months?|weeks?|days?|hours?|minutes?|times?|am|pm|a\.m|p\.m|percent|/)", re.I
+)
+
+
+def _ordinary_phrase(phrase: str) -> bool:
+    words = re.findall(r"[^\W\d_]+", phrase)
+    return all(word.islower() and (ordinary(word) or len(word) < 4) for word in words) or any(
+        word.lower() in _NOT_STREETS for word in words
+    )
+
+
+_NOT_STREETS = frozenset(
+    {"grade", "stage", "level", "room", "week", "day", "number", "type", "phase", "age", "least", "about"}
+)
+
+
+def _tail(text: str, end: int) -> int:
+    """Where the lines of an address end: flat, town, state, country and postcode follow the street."""
+    match = _TAIL_OF.match(text, end)
+    if match is None or not match[0].strip() or not any(c.isdigit() or c == "\n" for c in match[0]):
+        return end
+    return match.end()
+
+
+def _postcodes(text: str) -> Iterator[Identifier]:
+    for pattern, score in _POSTCODES:
+        for match in pattern.finditer(text):
+            yield Identifier(match.start(1), match.end(1), "POSTCODE", score)
+
+
+def _organisations(text: str) -> Iterator[Identifier]:
+    for pattern, score in _ORGANISATIONS:
+        for match in pattern.finditer(text):
+            words = [folded(word) for word in re.findall(r"[^\W\d_]+", match[1])]
+            first = next((word for word in words if not ordinary(word)), "")
+            if first and not (len(words) == 1 and (words[0] in lexicon().given or words[0] in lexicon().countries)):
+                yield Identifier(match.start(1), match.end(1), "ORGANISATION", score)
+
+
+def _fields(text: str) -> Iterator[Identifier]:
+    for match in _FIELD_PLACE.finditer(text):
+        entity: Entity = "COUNTRY" if match[1].lower().startswith("pa") else "LOCATION"
+        yield Identifier(match.start(2), match.start(2) + len(match[2].rstrip()), entity, 0.9)
+
+
+def _towns(text: str, language: str) -> Iterator[Identifier]:
+    lex = lexicon()
+    for match in _CAPITALISED_RUN.finditer(text):
+        words = match[0].split(" ")
+        taken = 0
+        for length in range(len(words), 0, -1):
+            for start in range(len(words) - length + 1):
+                if taken & (((1 << length) - 1) << start):
+                    continue
+                name = folded(" ".join(words[start : start + length])).rstrip(".")
+                if name in lex.countries or name in lex.places:
+                    begin = match.start() + len(" ".join(words[:start])) + (start > 0)
+                    end = begin + len(" ".join(words[start : start + length]).rstrip("."))
+                    before = text[max(0, begin - 30) : begin]
+                    yield from _town(text, name, begin, end, before)
+                    taken |= ((1 << length) - 1) << start
+        if not taken and language == "en":
+            yield from _unknown_town(text, match.start(), match[0])
+
+
+def _town(text: str, name: str, begin: int, end: int, before: str) -> Iterator[Identifier]:
+    lex = lexicon()
+    if name in EPONYMS or _EPONYM_AFTER.match(text, end):
+        return
+    if name in lex.countries:
+        yield Identifier(begin, end, "COUNTRY", 0.8 if len(name) > 3 or name in {"usa", "uk"} else 0.5)
+    elif not (name in lex.given or name in lex.family) or _SOMEWHERE.search(before):
+        score = 0.8 if _PLACED.search(before) else 0.7 if _SOMEWHERE.search(before) else 0.55
+        yield Identifier(begin, end, "LOCATION", score)
+
+
+_EPONYM_AFTER = re.compile(rf"(?:['’]s)?\s+(?:{'|'.join(sorted(EPONYM_HEADS))})\b", re.IGNORECASE)
+_COUNTRY_CLUB = re.compile(r"\s+(?:country club|airport|beach|park|county)\b", re.IGNORECASE)
+
+
+def _unknown_town(text: str, start: int, run: str) -> Iterator[Identifier]:
+    """A capitalised word that no list has, where the sentence says that somebody is there or comes from there."""
+    first = folded(run.split(" ")[0]).rstrip(".")
+    end = start + len(run.rstrip("."))
+    before = text[max(0, start - 30) : start]
+    if ordinary(first) or first in EPONYMS or first in lexicon().given or _EPONYM_AFTER.match(text, end):
+        return
+    shouted = run.isupper() and len(run) > 3
+    if _PLACED.search(before) and (_SOMEWHERE.search(before) or before.rstrip().endswith(":") or "visit" in before):
+        yield Identifier(start, end, "LOCATION", 0.65)
+    elif shouted and (_SOMEWHERE.search(before) or _COUNTRY_CLUB.match(text, end)):
+        yield Identifier(start, end, "LOCATION", 0.6)
+
+
+def _groups(text: str) -> Iterator[Identifier]:
+    for match in _GROUP.finditer(text):
+        word = match[0].lower()
+        if word in NATIONALITIES or word.removesuffix("s") in NATIONALITIES:
+            yield Identifier(match.start(), match.end(), "GROUP", 0.7)
