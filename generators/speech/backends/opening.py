@@ -1,0 +1,20 @@
+"""Opens the back-end that the configuration names; heavy libraries are imported here and nowhere before."""
+
+from __future__ import annotations
+
+from synthgen.errors import UserError
+from synthgen.generators.speech.backends.espeak import Espeak
+from synthgen.generators.speech.backends.protocol import Backend
+from synthgen.generators.speech.config import GeneratorConfig
+
+
+def open_backend(config: GeneratorConfig) -> Backend:
+    """The back-end, ready to speak.
+
+    Raises:
+        UserError: its model cannot be loaded.
+        MissingExtraError: its packages are not installed.
+    """
+    if config.backend == "espeak":
+        return Espeak.installed()
+    raise UserError(f"generator.backend: {config.backend} is not available yet: use espeak")

@@ -1,0 +1,45 @@
+"""What can be chosen about the speech generator. Times are in seconds, levels in dB."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from synthgen.config import Section
+
+BackendName = Literal["espeak", "coqui", "transformers"]
+
+RATE = 16_000
+"""Samples a second of everything that is rendered: what speaker and emotion recognisers work at."""
+
+
+class TimingConfig(Section):
+    """How turns follow each other and are divided. Medians; the spread is log-normal and grows with severity."""
+
+    latency: float = Field(0.55, ge=0.05, le=5, description="Median time from the end of a turn to the next one")
+    comma: float = Field(0.22, ge=0, le=5, description="Median pause between the phrases of a sentence")
+    sentence: float = Field(0.55, ge=0, le=5, description="Median pause between sentences")
+    overlap: float = Field(0.06, ge=0, le=0.5, description="Share of turns that begin before the other has ended")
+    backchannel: float = Field(0.10, ge=0, le=1, description="Share of long patient turns with an 'mm-hm' in them")
+    hesitation: float = Field(0.02, ge=0, le=0.5, description="Chance of a pause before a word, healthy speaker")
+
+
+class GuardConfig(Section):
+    """What a spoken phrase must satisfy; one that does not is spoken again with another seed."""
+
+    attempts: int = Field(3, ge=1, le=20, description="Tries per phrase")
+    fastest: float = Field(40.0, gt=0, description="Most letters a second")
+    slowest: float = Field(2.0, gt=0, description="Fewest letters a second, after the first second")
+    tail_db: float = Field(-6.0, le=0, description="Most level of the last 20 ms, against the loudest")
+
+
+class GeneratorConfig(Section):
+    """The speech generator: dialogues are planned as sessions and spoken by a back-end."""
+
+    backend: BackendName = Field("espeak", description="espeak needs no weights")
+    model: str = Field("", description="Model of the other back-ends: name or folder")
+    language: str = Field("en", min_length=2, max_length=20, description="BCP-47 tag; 'en' draws an accent per voice")
+    intensity_spread: float = Field(0.15, ge=0, le=1, description="Standard deviation of a turn's intensity around 1")
+    timing: TimingConfig = TimingConfig()
+    guard: GuardConfig = GuardConfig()

@@ -1,0 +1,134 @@
+"""The demo cohort: speakers by espeak with known parameters, in the plain folder that a user's own clips would be in."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from synthgen.config import Section
+from synthgen.errors import UserError
+from synthgen.generators.speech.backends.espeak import Espeak
+from synthgen.generators.speech.config import RATE, GeneratorConfig
+from synthgen.generators.speech.emotions import MANNERS
+from synthgen.generators.speech.render import Speaker
+from synthgen.generators.speech.tracks import write_flac
+from synthgen.generators.speech.voices import VoiceCard, draw_voice
+from synthgen.modalities.speech.types import EMOTIONS, Emotion
+from synthgen.progress import Progress
+
+_README = """Simulated recordings: sentences made of random words, spoken by espeak-ng in voices drawn from random numbers.
+Free of any person.
+
+metadata.csv has a row per clip. Clips of one speaker_id are in the same simulated voice; emotions are rendered by rule.
+"""
+
+_OPENINGS = (
+    "On Monday",
+    "After the holidays",
+    "When I came home",
+    "Last week",
+    "Before dinner",
+    "At the station",
+    "In the evening",
+    "During the break",
+)
+_SUBJECTS = ("my brother", "the neighbour", "our teacher", "the old driver", "a friend from work", "my cousin")
+_VERBS = ("brought", "forgot", "painted", "repaired", "borrowed", "noticed", "carried", "sold")
+_OBJECTS = ("a blue chair", "the garden gate", "three heavy boxes", "the kitchen clock", "my bicycle", "a wooden boat")
+_ENDS = (
+    "and nobody said a word about it",
+    "because the weather had changed",
+    "and then we walked to the river",
+    "so I stayed until the lights went out",
+    "but I could not tell you why",
+    "and it took the whole afternoon",
+)
+
+
+class DemoCohortConfig(Section):
+    """The simulated cohort."""
+
+    speakers: int = Field(120, ge=1, le=100_000, description="Simulated speakers.")
+    clips: int = Field(2, ge=1, le=100, description="Clips of each speaker, in emotions of their own.")
+    sentences: int = Field(1, ge=1, le=20, description="Sentences in a clip, some five seconds each.")
+
+
+def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:
+    """Writes ``folder/clips/*.flac``, ``folder/metadata.csv`` and a README that says that all of it is simulated.
+
+    The same configuration and seed give the same bytes. The folder appears when it is complete, or not at all.
+
+    Raises:
+        UserError: the folder exists and is not empty, or cannot be written.
+        MissingExtraError: espeak-ng is not installed.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is not an empty folder: choose another place for the demo cohort")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror}") from error
+    try:
+        _write(unfinished, config, seed, progress)
+        unfinished.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        unfinished.rename(folder)
+    except OSError as error:
+        raise UserError(f"cannot write {folder}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def demo_voice(index: int, seed: int) -> VoiceCard:
+    """The known voice of speaker ``index``; no voice that a release draws, for these have another role in their seed."""
+    return draw_voice(seed * 1_000_003 + index, "demo cohort")
+
+
+def sentence(rng: np.random.Generator) -> str:
+    """A plain sentence of random parts, of no emotion in itself."""
+    parts = (_OPENINGS, _SUBJECTS, _VERBS, _OBJECTS, _ENDS)
+    opening, subject, verb, thing, end = (options[int(rng.integers(len(options)))] for options in parts)
+    return f"{opening}, {subject} {verb} {thing}, {end}."
+
+
+def _write(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:
+    (folder / "clips").mkdir()
+    (folder / "README.txt").write_text(_README, encoding="utf-8")
+    speaker = Speaker(Espeak.installed(), GeneratorConfig())
+    digits = max(4, len(str(config.speakers)))
+    task = progress.task("demo cohort", config.speakers, "speaker")
+    with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["file_name", "speaker_id", "emotion", "transcript"])
+        for index in range(config.speakers):
+            # One stream per speaker, so that the first hundred are the same in a cohort of any size.
+            rng = np.random.default_rng([seed, index, 0x5BEEC4])
+            voice, name = demo_voice(index, seed), f"s{index + 1:0{digits}d}"
+            emotions = rng.permutation(len(EMOTIONS))
+            for number in range(config.clips):
+                emotion = EMOTIONS[int(emotions[number % len(EMOTIONS)])]
+                said = [sentence(rng) for _ in range(config.sentences)]
+                path = folder / "clips" / f"{name}_{number}.flac"
+                write_flac(path, iter([_clip(said, voice, emotion, speaker, rng)]), RATE)
+                table.writerow([f"clips/{path.name}", name, emotion, " ".join(said)])
+            task.advance()
+
+
+def _clip(
+    said: list[str], voice: VoiceCard, emotion: Emotion, speaker: Speaker, rng: np.random.Generator
+) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
+    manner = MANNERS[emotion]
+    parts = [np.zeros(round(rng.uniform(0.1, 0.4) * RATE), np.float32)]
+    for text in said:
+        parts.append(speaker.speak(text, voice, emotion, 1.0, manner, int(rng.integers(2**31))).samples)
+        parts.append(np.zeros(round(rng.uniform(0.3, 0.6) * manner.pauses * RATE), np.float32))
+    sound = np.concatenate(parts)
+    sound += rng.standard_normal(len(sound)).astype(np.float32) * 10 ** (-66 / 20)  # a quiet room
+    return np.rint(np.clip(sound, -1, 1) * 32767).astype(np.int16)

@@ -1,0 +1,135 @@
+"""How emotions sound: targets relative to the same voice's neutral speech, and the inference of an unlabelled emotion.
+
+The targets lie between the rules of EmoSpeak, emoFilt and Mozziconacci, which disagree on sadness; depression follows
+Mundt et al. (2007): the time and the spread of pauses grow with severity, the variation of F0 does not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from synthgen.modalities.speech.types import Emotion
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """One way of speaking, relative to neutral.
+
+    Attributes:
+        f0: factor of the median F0.
+        f0_range: factor of the deviation of F0 from its median, in semitones.
+        rate: factor of tempo, without pauses.
+        pauses: factor of the length of pauses.
+        pause_spread: factor of the log-normal spread of pauses.
+        gain: dB.
+        tilt: dB above 1 kHz, besides ``gain``.
+        breathy: noise in voiced sounds, 0 to 1, besides the voice's own.
+        tense: less noise and a firmer F1 to F3 region, 0 to 1.
+        jitter, shimmer: factors of the voice's own.
+    """
+
+    f0: float = 1.0
+    f0_range: float = 1.0
+    rate: float = 1.0
+    pauses: float = 1.0
+    pause_spread: float = 1.0
+    gain: float = 0.0
+    tilt: float = 0.0
+    breathy: float = 0.0
+    tense: float = 0.0
+    jitter: float = 1.0
+    shimmer: float = 1.0
+
+    def at_rate(self, factor: float) -> Manner:
+        """The same at ``factor`` times the tempo."""
+        return replace(self, rate=self.rate * factor)
+
+    def at(self, intensity: float) -> Manner:
+        """This manner at an intensity a >= 0: factors m to m^a, decibels and shares times a.
+
+        Raises:
+            ValueError: a negative intensity, or none at all.
+        """
+        if not 0 <= intensity <= 2:
+            raise ValueError(f"intensity must be in [0, 2], got {intensity}")
+        a = intensity
+        return Manner(
+            self.f0**a,
+            self.f0_range**a,
+            self.rate**a,
+            self.pauses**a,
+            self.pause_spread**a,
+            self.gain * a,
+            self.tilt * a,
+            min(1.0, self.breathy * a),
+            min(1.0, self.tense * a),
+            self.jitter**a,
+            self.shimmer**a,
+        )
+
+
+MANNERS: dict[Emotion, Manner] = {
+    "": Manner(),
+    "neutral": Manner(),
+    "sad": Manner(0.90, 0.75, 0.78, 1.3, 1.0, -4, -4, breathy=0.5),
+    "depressed": Manner(0.98, 0.90, 0.85, 1.5, 1.5, -3, 0, breathy=0.3),
+    "anxious": Manner(1.12, 1.2, 1.08, 1.2, 1.0, 1, 2, jitter=1.5, shimmer=1.5),
+    "angry": Manner(1.3, 1.8, 1.25, 0.85, 1.0, 6, 5, tense=0.7),
+    "happy": Manner(1.25, 1.6, 1.2, 0.9, 1.0, 3, 2, breathy=0.1),
+    "calm": Manner(0.92, 0.65, 0.88, 1.15, 1.0, -2, -2, breathy=0.15),
+}
+"""At intensity 1."""
+
+
+_LEXICON: tuple[tuple[Emotion, frozenset[str]], ...] = tuple(
+    (emotion, frozenset(words.split()))
+    for emotion, words in (
+        (
+            "depressed",
+            "hopeless worthless empty numb pointless exhausted nothing useless burden drained flat guilty failure "
+            "tired heavy suicidal dead meaningless",
+        ),
+        (
+            "sad",
+            "sad cry crying cried tears miss missed lost loss lonely alone grief died funeral heartbroken unhappy sorry "
+            "hurt hurts",
+        ),
+        (
+            "anxious",
+            "anxious afraid scared worried worry worrying panic nervous terrified fear tense racing dread shaking "
+            "frightened overwhelmed stressed restless",
+        ),
+        (
+            "angry",
+            "angry furious hate unfair mad annoyed annoying rage sick disgusting blame shouting yelled ridiculous fault "
+            "damn stupid",
+        ),
+        (
+            "happy",
+            "happy glad great wonderful proud excited love loved enjoyed fun laugh laughed better good grateful fantastic "
+            "relieved delighted",
+        ),
+        ("calm", "calm relaxed peaceful okay fine slowly breathe gently comfortable safe quiet rest settled"),
+    )
+)
+_NEGATION = frozenset(
+    ["not", "no", "never", "don't", "doesn't", "didn't", "isn't", "wasn't", "aren't", "can't", "cannot", "hardly", "without", "nothing"]
+)
+
+
+def infer_emotion(text: str) -> Emotion:
+    """The emotion of an unlabelled turn by its words; ``"neutral"`` where they say none.
+
+    A word after a negation within two words does not count. Ties go to the earlier in the order depressed, sad,
+    anxious, angry, happy, calm: distress is missed less than calm.
+    """
+    words = re.findall(r"[a-z']+", text.lower().replace("’", "'"))
+    counts = dict.fromkeys((emotion for emotion, _ in _LEXICON), 0)
+    for index, word in enumerate(words):
+        if _NEGATION & set(words[max(0, index - 2) : index]):
+            continue
+        for emotion, lexicon in _LEXICON:
+            counts[emotion] += word in lexicon
+    best = max(counts, key=lambda emotion: counts[emotion])
+    return best if counts[best] else "neutral"

@@ -1,0 +1,78 @@
+"""The speech generator: each request becomes a synthetic patient whose sessions are spoken in one voice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from synthgen.errors import UserError
+from synthgen.files import private_folder
+from synthgen.generators.speech.backends.protocol import Backend
+from synthgen.generators.speech.config import GeneratorConfig
+from synthgen.generators.speech.plan import stream
+from synthgen.generators.speech.render import Speaker, render_session
+from synthgen.generators.speech.voices import VoiceCard, draw_voice
+from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.modalities.speech.types import Role, Speech, SpeechCondition, SpeechSynthetic
+from synthgen.records import Request, Synthetic
+
+Dialogues = Callable[[SpeechCondition], Sequence[Dialogue]]
+"""The sessions of a patient, in order: what is said does not depend on the voice."""
+
+_ROLES: tuple[Role, ...] = ("clinician", "patient", "companion")
+
+
+@dataclass(frozen=True)
+class SpeechGenerator:
+    """Speaks the sessions of one synthetic patient per request.
+
+    The voices come from the request's seed, the words from its condition: a patient whose voice is rejected is drawn
+    anew in another voice, and says the same.
+
+    Attributes:
+        scratch: a private folder for the sound, where finished sessions are found again.
+    """
+
+    dialogues: Dialogues
+    backend: Backend
+    config: GeneratorConfig
+    scratch: Path
+    _speaker: Speaker = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_speaker", Speaker(self.backend, self.config))
+        private_folder(self.scratch)
+
+    def __call__(self, requests: Sequence[Request[SpeechCondition]]) -> list[SpeechSynthetic]:
+        """One patient with all sessions per request, one after the other.
+
+        Raises:
+            UserError: a dialogue cannot be spoken, or the disk is full.
+            SynthgenError: the back-end fails.
+        """
+        return [Synthetic(r.seed, r.condition, self._speech(r.seed, r.condition)) for r in requests]
+
+    def _speech(self, seed: int, condition: SpeechCondition) -> Speech:
+        sessions = self.dialogues(condition)
+        if not sessions:
+            raise UserError("there is no dialogue for a patient: give at least one session")
+        voices = cards(seed, self.config.language)
+        return Speech(
+            tuple(
+                render_session(
+                    dialogue,
+                    voices,
+                    self._speaker,
+                    severity=condition.severity,
+                    seed=int(stream(seed, "session", number).integers(2**62)),
+                    scratch=self.scratch,
+                )
+                for number, dialogue in enumerate(sessions)
+            )
+        )
+
+
+def cards(seed: int, language: str) -> dict[Role, VoiceCard]:
+    """The voices of one request."""
+    return {role: draw_voice(seed, role, language) for role in _ROLES}
