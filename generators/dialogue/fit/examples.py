@@ -120,7 +120,9 @@ class ChatLayout:
 
         marked = [{"role": m.role, "content": _MARK.format(i)} for i, m in enumerate(messages)]
         try:
-            text = self._tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=answer)
+            text = self._tokenizer.apply_chat_template(
+                marked, tokenize=False, add_generation_prompt=answer, enable_thinking=False
+            )
         except TemplateError:
             if messages[0].role != "system":
                 raise UserError("the base model's chat template cannot hold a dialogue: choose another model") from None
