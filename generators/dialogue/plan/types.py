@@ -25,12 +25,21 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """One row of a cognitive conceptualisation diagram (J. Beck): what happened, and what followed within."""
+    """One row of a cognitive conceptualisation diagram (J. Beck): what happened, and what followed within.
+
+    All in the first person. ``event`` is a sentence without its full stop, ``thought`` and the arguments are clauses,
+    ``emotion`` is an adjective, ``behaviour`` follows on "and then" and ``relief`` says what it led to.
+    """
 
     event: str
     thought: str
     emotion: str
     behaviour: str
+    body: str = ""
+    relief: str = ""
+    evidence_for: str = ""
+    evidence_against: str = ""
+    alternative: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ class Fact:
         session: the session in which it is disclosed, from 1.
         sensitive: disclosed only when it has been asked about.
         topic: what a clinician may ask about without knowing the fact, e.g. ``"home when you were small"``.
+        more: what the patient may add when asked further, each with the kind of question: ``feel``, ``effect``,
+            ``example``, ``cope``, ``others`` or ``say``.
     """
 
     key: str
@@ -64,6 +75,7 @@ class Fact:
     session: int
     sensitive: bool = False
     topic: str = ""
+    more: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,239 @@
+"""Facts and situations, composed from the content files under a patient's values and tags."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final, cast
+
+from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, read_yaml, rule, tidy
+from synthgen.generators.dialogue.plan.persons import they_form
+from synthgen.generators.dialogue.plan.types import Fact, Situation
+
+CONTENT: Final = "synthgen.generators.dialogue.plan.content"
+MORE: Final = ("feel", "effect", "example", "cope", "others")
+_EMPTY: Final = Grammar({})
+_STOP: Final = frozenset(
+    "a about after again all am an and any are as at be because been before but by can come could day days did do does "
+    "don't down even every for from get go going got had has have he her him his how i i'd i'll i'm i've if in into is "
+    "it it's its just last like me more most my myself no nobody none not nothing now of off on once one only or other "
+    "our out over own people same say see she so some somebody something still than that that's the their them then "
+    "there they thing things think this time to too two up us use very want was we week weeks well went were what when "
+    "where which while who why will with without would you your".split()
+)
+_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A fact that can be had, as a content file gives it."""
+
+    topic: str
+    rules: Mapping[str, Rule]
+    when: Rule | None
+    unless: frozenset[str]
+    sensitive: bool
+    first: bool
+    last: bool
+
+    def open_to(self, tags: Set[str]) -> bool:
+        return not (self.unless & tags) and (self.when is None or any(one.open_to(tags) for one in self.when))
+
+
+@dataclass(frozen=True)
+class Content:
+    """A content file: rules by name, and lists of facts and situations."""
+
+    rules: Mapping[str, Rule]
+    entries: Mapping[str, tuple[Entry, ...]]
+    plain: Mapping[str, object]
+
+    def say(self, name: str, rng: random.Random, values: Mapping[str, str], tags: Set[str]) -> str:
+        """One realisation of a rule of the file."""
+        return _EMPTY.realise(self.rules[name], rng, values, tags, {}, name)
+
+    def several(self, name: str, rng: random.Random, values: Mapping[str, str], tags: Set[str], most: int) -> list[str]:
+        """Up to ``most`` alternatives of a rule, each realised once, in random order."""
+        fitting = [one for one in self.rules[name] if _sayable(one.needs, values) and one.open_to(tags)]
+        chosen = rng.sample(fitting, min(most, len(fitting)))
+        return [_EMPTY.realise((one,), rng, values, tags, {}) for one in chosen]
+
+    def lines(self, name: str, rng: random.Random, values: Mapping[str, str], tags: Set[str]) -> list[str]:
+        """Every alternative of a rule whose guard holds, in order."""
+        return [
+            _EMPTY.realise((one,), rng, values, tags, {})
+            for one in self.rules.get(name, ())
+            if one.open_to(tags) and _sayable(one.needs, values)
+        ]
+
+
+def _sayable(needs: Iterable[str], values: Mapping[str, str]) -> bool:
+    return all(values.get(name) for name in needs)
+
+
+@cache
+def content(name: str) -> Content:
+    """Reads a content file.
+
+    Raises:
+        FileNotFoundError: there is none of this name.
+        ValueError: it is malformed.
+    """
+    rules: dict[str, Rule] = {}
+    entries: dict[str, tuple[Entry, ...]] = {}
+    plain: dict[str, object] = {}
+    for key, value in read_yaml(CONTENT, name).items():
+        if isinstance(value, str) and "\n" in value:
+            rules[key] = rule(value)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            entries[key] = tuple(_entry(cast(dict[str, object], one), f"{name}: {key}") for one in value)
+        elif isinstance(value, dict) and value and all(isinstance(inner, str) for inner in value.values()):
+            rules |= {f"{key}.{inner}": rule(str(block)) for inner, block in value.items()}
+        else:
+            plain[key] = value
+    return Content(rules, entries, plain)
+
+
+_FLAGS: Final = frozenset({"topic", "when", "not", "sensitive", "first", "last"})
+
+
+def _entry(values: Mapping[str, object], where: str) -> Entry:
+    fields = {key: value for key, value in values.items() if key not in _FLAGS}
+    if not all(isinstance(value, str) for value in fields.values()):
+        raise ValueError(f"{where}: what is said must be blocks of lines")
+    when = str(values["when"]) if "when" in values else ""
+    unless = frozenset(part.strip() for part in str(values.get("not", "")).split(",") if part.strip())
+    return Entry(
+        topic=str(values.get("topic", "")),
+        rules={key: rule(_as_block(str(value))) for key, value in fields.items()},
+        when=rule(f"{when} :: x") if when else None,
+        unless=unless,
+        sensitive=bool(values.get("sensitive", False)),
+        first=bool(values.get("first", False)),
+        last=bool(values.get("last", False)),
+    )
+
+
+def _as_block(text: str) -> str:
+    """``sad|angry`` on one line is a choice as well."""
+    return text if "\n" in text else text.replace("|", "\n")
+
+
+def words_of(text: str) -> frozenset[str]:
+    """The words of content, lower case."""
+    return frozenset(word for word in _WORD.findall(text.lower()) if word not in _STOP)
+
+
+@dataclass
+class Teller:
+    """Draws the facts of one patient, none like another."""
+
+    rng: random.Random
+    values: Mapping[str, str]
+    tags: Set[str]
+    facts: list[Fact] = field(default_factory=list)
+    said: list[frozenset[str]] = field(default_factory=list)
+
+    def draw(self, entries: Sequence[Entry], session: int, most: int, tags: Set[str] = frozenset()) -> list[str]:
+        """Adds up to ``most`` facts, one of an entry at most, and returns their keys in the entries' own order."""
+        tags = self.tags | tags
+        topics = {fact.topic for fact in self.facts if fact.session == session}
+        fitting = [one for one in entries if one.open_to(tags) and one.topic not in topics]
+        marked = [one for one in fitting if one.first or one.last]
+        others = [one for one in fitting if one not in marked]
+        self.rng.shuffle(others)
+        told = Counter(fact.topic for fact in self.facts)
+        others.sort(key=lambda one: told[one.topic])  # what has not been spoken of comes first
+        chosen: list[tuple[int, Fact]] = []
+        seen: set[str] = set()
+        for one in [*marked, *others]:
+            if len(chosen) >= most:
+                break
+            if one.topic in seen:
+                continue
+            fact = self._fact(one, session, tags)
+            if fact is not None:
+                seen.add(one.topic)
+                chosen.append((entries.index(one), fact))
+        chosen.sort(key=lambda item: item[0])
+        self.facts += [fact for _, fact in chosen]
+        return [fact.key for _, fact in chosen]
+
+    def _fact(self, entry: Entry, session: int, tags: Set[str]) -> Fact | None:
+        for _ in range(6):
+            memo: dict[str, str] = {}
+            try:
+                line = _EMPTY.realise(entry.rules["say"], self.rng, self.values, tags, memo)
+            except KeyError:
+                return None
+            statement, _, gist = line.partition("//")
+            statement, gist = tidy(statement), tidy(gist or statement).rstrip(".")
+            content_words = words_of(statement)
+            if any(_alike(content_words, other) for other in self.said):
+                continue
+            self.said.append(content_words)
+            more = []
+            for kind in MORE:
+                if kind in entry.rules:
+                    try:
+                        more.append((kind, tidy(_EMPTY.realise(entry.rules[kind], self.rng, self.values, tags, memo))))
+                    except KeyError:
+                        continue
+            number = sum(fact.session == session for fact in self.facts)
+            slug = re.sub(r"\W+", "_", entry.topic.lower()).strip("_")
+            key = f"s{session}_{slug}"
+            if any(fact.key == key for fact in self.facts):
+                key = f"{key}_{number}"
+            return Fact(
+                key=key,
+                statement=statement,
+                summary=they_form(gist[:1].lower() + gist[1:] if not gist.startswith("I'") else gist),
+                cues=cues_of(statement),
+                session=session,
+                sensitive=entry.sensitive,
+                topic=entry.topic,
+                more=tuple(more),
+            )
+        return None
+
+
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether to say the one would nearly be to say the other (see ``withheld_fact_told`` in the conduct)."""
+    shared = len(one & other)
+    return shared >= max(2, 0.55 * min(len(one), len(other)))
+
+
+def cues_of(statement: str) -> tuple[str, ...]:
+    """Words of which one at least is said when the statement is told: the longest ones, by their stems."""
+    by_length = sorted((word for word in words_of(statement) if "'" not in word), key=lambda word: (-len(word), word))
+    stems = [re.sub(r"(?:ing|ed|s)$", "", word) if len(word) > 6 else word for word in by_length[:4]]
+    return tuple(stems) or (statement.lower().rstrip("."),)
+
+
+def draw_situations(
+    entries: Sequence[Entry], rng: random.Random, values: Mapping[str, str], tags: Set[str], most: int
+) -> list[Situation]:
+    """Up to ``most`` situations, none from the same entry."""
+    fitting = [one for one in entries if one.open_to(tags)]
+    rng.shuffle(fitting)
+    situations = []
+    for one in fitting[:most]:
+        memo: dict[str, str] = {}
+        filled = {}
+        for key, block in one.rules.items():
+            try:
+                filled[key] = tidy(_EMPTY.realise(block, rng, values, tags, memo)).rstrip(".")
+            except KeyError:
+                filled[key] = ""
+        if not all(filled.get(key) for key in ("event", "thought", "emotion", "behaviour")):
+            continue
+        situations.append(Situation(**{key: _lower(value) for key, value in filled.items()}))
+    return situations
+
+
+def _lower(text: str) -> str:
+    return text if re.match(r"I\b", text) else text[:1].lower() + text[1:]

@@ -1,0 +1,1 @@
+"""What plans are composed of: one YAML file per disorder or presenting problem, and what they share."""

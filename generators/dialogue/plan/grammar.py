@@ -1,0 +1,304 @@
+"""A small grammar for speech: weighted alternatives, nested choices, slots, guards; and the same grammar read backwards.
+
+A rule is a block of lines, one alternative a line::
+
+    greet: |
+      Good [morning|afternoon], [come in|have a seat].
+      first :: It is good to meet you.        only where the tag "first" holds
+      !terse & anxious :: I keep thinking that {thought}. ^3
+
+``[a|b|]`` chooses, ``{name}`` is a value of the context or else another rule, ``{name:you}`` puts it into the second
+person. ``tags ::`` guards an alternative: ``,`` is or, ``&`` is and, ``!`` is not. ``^3`` is a weight. An alternative
+whose slots have no value cannot be chosen: what is not known is not said.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Final
+
+import yaml
+
+from synthgen.generators.dialogue.plan.persons import you_form
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A value of the context, or a rule."""
+
+    name: str
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several sequences."""
+
+    options: tuple[Parts, ...]
+
+
+Part = str | Slot | Choice
+Parts = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One line of a rule."""
+
+    guard: tuple[tuple[tuple[str, bool], ...], ...]
+    parts: Parts
+    weight: float
+    needs: frozenset[str]
+
+    def open_to(self, tags: Set[str]) -> bool:
+        """Whether the guard holds: one of its conjunctions, or there is none."""
+        if not self.guard:
+            return True
+        return any(all((tag in tags) == wanted for tag, wanted in conjunction) for conjunction in self.guard)
+
+
+Rule = tuple[Alternative, ...]
+
+_GUARD: Final = re.compile(r"^([\w!&, -]+?)\s+::\s+(.*)$")
+_WEIGHT: Final = re.compile(r"\s+\^(\d+(?:\.\d+)?)$")
+_SLOT: Final = re.compile(r"\{([\w.]+)(?::(\w+))?\}")
+_FORMS: Final = {"you": you_form, "low": lambda text: text[:1].lower() + text[1:]}
+
+
+def alternative(line: str) -> Alternative:
+    """Reads one line.
+
+    Raises:
+        ValueError: brackets that do not match.
+    """
+    guard: tuple[tuple[tuple[str, bool], ...], ...] = ()
+    if found := _GUARD.match(line):
+        guard = tuple(
+            tuple((tag.strip().removeprefix("!"), not tag.strip().startswith("!")) for tag in part.split("&"))
+            for part in found.group(1).split(",")
+        )
+        line = found.group(2)
+    weight = 1.0
+    if marked := _WEIGHT.search(line):
+        weight, line = float(marked.group(1)), line[: marked.start()]
+    parts, end = _sequence(line, 0, "")
+    if end != len(line):
+        raise ValueError(f"unmatched bracket in {line!r}")
+    needs = frozenset(part.name for part in parts if isinstance(part, Slot))
+    return Alternative(guard, parts, weight, needs)
+
+
+def _sequence(line: str, at: int, closers: str) -> tuple[Parts, int]:
+    parts: list[Part] = []
+    text = ""
+    while at < len(line):
+        char = line[at]
+        if char in closers:
+            break
+        if char == "[":
+            options: list[Parts] = []
+            while True:
+                option, at = _sequence(line, at + 1, "|]")
+                options.append(option)
+                if at >= len(line):
+                    raise ValueError(f"unmatched bracket in {line!r}")
+                if line[at] == "]":
+                    break
+            if text:
+                parts.append(text)
+                text = ""
+            parts.append(Choice(tuple(options)))
+            at += 1
+        elif char == "{" and (found := _SLOT.match(line, at)):
+            if text:
+                parts.append(text)
+                text = ""
+            parts.append(Slot(found.group(1), found.group(2) or ""))
+            at = found.end()
+        elif char == "]":
+            raise ValueError(f"unmatched bracket in {line!r}")
+        else:
+            text += char
+            at += 1
+    if text:
+        parts.append(text)
+    return tuple(parts), at
+
+
+def rule(block: str) -> Rule:
+    """Reads a block of lines; empty lines and those that begin with # are left out."""
+    lines = (line.strip() for line in block.splitlines())
+    return tuple(alternative(line) for line in lines if line and not line.startswith("#"))
+
+
+class Grammar:
+    """Rules by name. Nothing in it changes after it has been read."""
+
+    def __init__(self, rules: Mapping[str, Rule]) -> None:
+        self.rules: Final = dict(rules)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.rules
+
+    def can(self, name: str, values: Mapping[str, str], tags: Set[str]) -> bool:
+        """Whether the rule exists and one of its alternatives can be said."""
+        return any(self._open(one, values, tags) for one in self.rules.get(name, ()))
+
+    def expand(
+        self,
+        name: str,
+        rng: random.Random,
+        values: Mapping[str, str],
+        tags: Set[str] = frozenset(),
+        memo: dict[str, str] | None = None,
+    ) -> str:
+        """One realisation of a rule.
+
+        Args:
+            values: the context; a value wins over a rule of the same name.
+            memo: where given, a rule that is named twice gives the same words twice.
+
+        Raises:
+            KeyError: no such rule, or none of its alternatives can be said.
+        """
+        return self.realise(self.rules[name], rng, values, tags, memo, name)
+
+    def realise(
+        self,
+        alternatives: Rule,
+        rng: random.Random,
+        values: Mapping[str, str],
+        tags: Set[str] = frozenset(),
+        memo: dict[str, str] | None = None,
+        name: str = "",
+    ) -> str:
+        """One realisation of one of the alternatives. Raises KeyError where none can be said."""
+        open_now = [one for one in alternatives if self._open(one, values, tags)]
+        if not open_now:
+            raise KeyError(name)
+        chosen = open_now[0]
+        if len(open_now) > 1:
+            at = rng.random() * sum(one.weight for one in open_now)
+            for chosen in open_now:
+                at -= chosen.weight
+                if at < 0:
+                    break
+        return self._say(chosen.parts, rng, values, tags, memo)
+
+    def _open(self, one: Alternative, values: Mapping[str, str], tags: Set[str]) -> bool:
+        return one.open_to(tags) and all(self._sayable(name, values, tags) for name in one.needs)
+
+    def _sayable(self, name: str, values: Mapping[str, str], tags: Set[str]) -> bool:
+        return bool(values.get(name)) if name in values else name in self.rules and self.can(name, values, tags)
+
+    def _say(
+        self, parts: Parts, rng: random.Random, values: Mapping[str, str], tags: Set[str], memo: dict[str, str] | None
+    ) -> str:
+        said: list[str] = []
+        for part in parts:
+            if isinstance(part, str):
+                said.append(part)
+            elif isinstance(part, Slot):
+                text = values.get(part.name) or (memo or {}).get(part.name, "")
+                if not text:
+                    text = self.expand(part.name, rng, values, tags, memo)
+                    if memo is not None:
+                        memo[part.name] = text
+                said.append(_FORMS[part.form](text) if part.form else text)
+            else:
+                options = [one for one in part.options if self._can_say(one, values, tags)]
+                if not options:
+                    raise KeyError(f"no option can be said: {part.options}")
+                said.append(self._say(options[int(rng.random() * len(options))], rng, values, tags, memo))
+        return "".join(said)
+
+    def _can_say(self, parts: Parts, values: Mapping[str, str], tags: Set[str]) -> bool:
+        return all(self._sayable(part.name, values, tags) for part in parts if isinstance(part, Slot))
+
+    # Read backwards --------------------------------------------------------------------------------------------------
+
+    def asked(self, name: str) -> re.Pattern[str]:
+        """What matches every realisation of a rule, wherever it stands in a text, by :func:`plain`."""
+        return re.compile("|".join(f"(?:{self._pattern(one.parts, 0)})" for one in self.rules[name]))
+
+    def _pattern(self, parts: Parts, depth: int) -> str:
+        out = []
+        for part in parts:
+            if isinstance(part, str):
+                out.append(re.escape(_loose(part)).replace(r"\ ", " "))
+            elif isinstance(part, Choice):
+                out.append("(?:" + "|".join(self._pattern(one, depth) for one in part.options) + ")")
+            elif part.name in self.rules and depth < 2:
+                out.append("(?:" + "|".join(self._pattern(one.parts, depth + 1) for one in self.rules[part.name]) + ")")
+            else:
+                out.append(".{1,160}?")
+        # Choices may be empty: spaces at their borders are as many as there are.
+        return re.sub(r" +", " *", "".join(out))
+
+
+_NOT_WORD: Final = re.compile(r"[^\w']+")
+
+
+def _loose(text: str) -> str:
+    return _NOT_WORD.sub(" ", text.lower())
+
+
+@cache
+def plain(text: str) -> str:
+    """Lower case, words and single spaces alone: the form in which :meth:`Grammar.asked` reads."""
+    return _NOT_WORD.sub(" ", text.lower()).strip()
+
+
+def read_rules(package: str, names: Iterable[str]) -> dict[str, Rule]:
+    """The rules of YAML files that ship with ``package``: mappings of names to blocks of lines; nested ones are joined
+    by a full stop.
+
+    Raises:
+        ValueError: a rule stands twice, or is no block.
+    """
+    rules: dict[str, Rule] = {}
+    for name in names:
+        for key, block in _flat(read_yaml(package, name), ""):
+            if key in rules:
+                raise ValueError(f"{name}: the rule {key} stands twice")
+            rules[key] = rule(block)
+    return rules
+
+
+def read_yaml(package: str, name: str) -> dict[str, object]:
+    """A YAML file that ships with ``package``."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    text = resources.files(package).joinpath(f"{name}.yaml").read_text("utf-8")
+    loaded = yaml.load(text, Loader=loader)  # noqa: S506 (both are safe loaders)
+    if not isinstance(loaded, dict):
+        raise ValueError(f"{name} must hold a mapping")
+    return loaded
+
+
+def _flat(values: Mapping[str, object], prefix: str) -> Iterable[tuple[str, str]]:
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, str):
+            yield name, value
+        elif isinstance(value, dict):
+            yield from _flat(value, f"{name}.")
+        else:
+            raise ValueError(f"the rule {name} must be a block of lines")
+
+
+def tidy(text: str) -> str:
+    """Spaces, full stops, capitals and the article before a vowel, put right."""
+    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"\s+([,.;?!])", r"\1", text)
+    text = re.sub(r"([,;])(?:\s*[,;])+", r"\1", text)
+    text = re.sub(r",([.?!])", r"\1", text)
+    text = re.sub(r"(?<!\.)\.\.(?!\.)", ".", text)
+    text = re.sub(r"([?!])\.", r"\1", text)
+    text = re.sub(r"\b([Aa]) (?=[aeioAEIO]\w|u(?!ni|s[eiu]|ti)\w)(?!one\b|once\b|European\b)", r"\1n ", text)
+    text = re.sub(r"\bi\b(?=[' ,.?!]|$)", "I", text)
+    return re.sub(r"(^|(?<!\.)[.?!] )([a-z])", lambda m: m.group(1) + m.group(2).upper(), text)
