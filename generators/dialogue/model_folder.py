@@ -124,7 +124,7 @@ def read_excerpts(folder: Path) -> tuple[tuple[Turn, ...], ...]:
     if not path.is_file():
         return ()
     try:
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        lines = [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
         return tuple(tuple(Turn(cast(Speaker, t["speaker"]), str(t["text"])) for t in line) for line in lines)
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{path} cannot be read; fit the model again") from None

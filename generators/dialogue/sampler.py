@@ -148,7 +148,7 @@ def open_generator(model: Path, config: GeneratorConfig, rows: int, scratch: Pat
         UserError: the folder is no dialogue model, or its chat model cannot be opened.
         MissingExtraError: optional packages are missing.
     """
-    from synthgen.generators.dialogue.plan.case import plan_case
+    from synthgen.generators.dialogue.plan.arc import plan_case
 
     card = check_folder(model)
     name = realiser_of(card, config)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from synthgen.generators.dialogue.conduct.prompts import RULES
 from synthgen.generators.dialogue.conduct.session import Session, speaker_of
@@ -153,20 +154,24 @@ def looping(text: str) -> str | None:
     return "loop within the utterance" if len(grams) >= 20 and len(set(grams)) < 0.6 * len(grams) else None
 
 
+@lru_cache(maxsize=2**16)
+def _trigrams(text: str) -> Counter[tuple[str, ...]]:
+    return Counter(_grams(words(text), 3))
+
+
 def repeated(text: str, turns: Sequence[Turn]) -> str | None:
     """An earlier utterance of five words or more again, or nearly (trigram multisets that overlap by 70%)."""
     said = words(text)
     if len(said) < 5:
         return None
-    grams = Counter(_grams(said, 3))
+    grams = _trigrams(text)
     for turn in turns:
-        earlier = words(turn.text)
-        if earlier == said:
+        other = _trigrams(turn.text)
+        if other == grams and words(turn.text) == said:
             return "repeats an earlier utterance"
-        shorter, longer = sorted((len(earlier), len(said)))
-        if shorter < 8 or shorter < 0.6 * longer:
+        shorter, longer = sorted((other.total(), grams.total()))
+        if shorter < 6 or shorter < 0.6 * longer:
             continue
-        other = Counter(_grams(earlier, 3))
         if (grams & other).total() > 0.7 * (grams | other).total():
             return "nearly repeats an earlier utterance"
     return None

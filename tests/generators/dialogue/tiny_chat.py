@@ -39,6 +39,7 @@ def save_tiny_chat(
     length: int = 10,
     seed: int = 0,
     spread: float = 1.0,
+    vocabulary: int = 0,
 ) -> Path:
     """Writes model and tokenizer to ``folder``.
 
@@ -46,9 +47,12 @@ def save_tiny_chat(
         say: words that every utterance is likely to hold (cues, thanks).
         length: mean length of an utterance, words.
         spread: scale of the random logits.
+        vocabulary: tokens at least; those beyond the words are never said, but computed.
     """
-    vocabulary = [*SPECIALS, ".", ",", "?", *dict.fromkeys([*WORDS, *say]), *"0123456789"]
-    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(vocabulary)}, unk_token=SPECIALS[1]))
+    tokens = [*SPECIALS, ".", ",", "?", *dict.fromkeys([*WORDS, *say]), *"0123456789"]
+    words = len(tokens) - len(SPECIALS)
+    tokens += [f"unsaid{n}" for n in range(vocabulary - len(tokens))]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(tokens)}, unk_token=SPECIALS[1]))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"<\w+>|\w+|[^\w\s]"), "removed", invert=True)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -61,7 +65,7 @@ def save_tiny_chat(
     )
     fast.chat_template = template
     config = PhiConfig(
-        vocab_size=len(vocabulary),
+        vocab_size=len(tokens),
         hidden_size=hidden,
         intermediate_size=2 * hidden,
         num_hidden_layers=layers,
@@ -75,12 +79,12 @@ def save_tiny_chat(
     model = PhiForCausalLM(config)
     with torch.no_grad():
         model.lm_head.weight.normal_(0, spread / hidden**0.5)
-        bias = torch.zeros(len(vocabulary))
+        bias = torch.zeros(len(tokens))
         bias[: len(SPECIALS)] = -1e4
-        words = len(vocabulary) - len(SPECIALS)
-        bias[vocabulary.index("<end>")] = torch.tensor(words / length).log()
-        bias[[vocabulary.index(word) for word in say]] = torch.tensor(words / 8).log()
-        bias[[vocabulary.index(mark) for mark in ",?"]] = 0.5
+        bias[len(SPECIALS) + words :] = -1e4
+        bias[tokens.index("<end>")] = torch.tensor(words / length).log()
+        bias[[tokens.index(word) for word in say]] = torch.tensor(words / 8).log()
+        bias[[tokens.index(mark) for mark in ",?"]] = 0.5
         model.lm_head.bias.copy_(bias)
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
