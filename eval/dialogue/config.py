@@ -18,6 +18,9 @@ class EvaluationConfig(Section):
     )
     self_bleu_dialogues: int = Field(40, ge=4, description="At most so many dialogues are scored in self-BLEU.")
     self_bleu_references: int = Field(20, ge=2, description="Dialogues of other patients that each is scored against.")
+    self_bleu_words: int = Field(
+        400, ge=50, description="Words of each that are compared, from a random place on: BLEU depends on the length."
+    )
     topics: int = Field(12, ge=2, le=100, description="Topics of the factorisation that topic entropy counts.")
     label: Literal["auto", "severity", "disorder"] = Field(
         "auto", description="What a classifier learns from the transcripts; auto: severity where it is known."

@@ -102,12 +102,12 @@ def distinct(synthetic: Dialogues, real: Dialogues, n: int, *, budget: int, seed
 
 
 def self_bleu(
-    synthetic: Dialogues, real: Dialogues, *, dialogues: int, references: int, seed: int = 0
+    synthetic: Dialogues, real: Dialogues, *, dialogues: int, references: int, window: int, seed: int = 0
 ) -> tuple[Estimate, ...]:
     """Self-BLEU (Zhu et al. 2018): BLEU-4 of a dialogue against dialogues of other patients; lower is more varied.
 
-    sacrebleu computes it (effective order, exponential smoothing, in 0 to 1 here). It rises with the number of
-    references and depends on length, so both sides have the same number of them.
+    sacrebleu computes it (effective order, exponential smoothing, in 0 to 1 here). It depends on the number of
+    references and on lengths, so both sides have as many, and ``window`` words of each dialogue from a random place on.
 
     Raises:
         NotMeasurableError: fewer than four patients on a side.
@@ -125,7 +125,11 @@ def self_bleu(
 
     def one(x: Dialogues, seed: int) -> Estimate:
         rng = np.random.default_rng(seed)
-        said = [" ".join(word for turn in turns for word in turn) for turns in x.turn_words]
+        said = []
+        for turns in x.turn_words:
+            own = [word for turn in turns for word in turn]
+            start = int(rng.integers(max(1, len(own) - window + 1)))
+            said.append(" ".join(own[start : start + window]))
         owners = np.asarray(x.patients)
         scored = rng.permutation(len(x))[:dialogues]
         values = []
@@ -137,7 +141,7 @@ def self_bleu(
                     taken.add(str(owners[candidate]))
                     others.append(int(candidate))
             values.append(bleu.sentence_score(said[index], [said[i] for i in others]).score / 100)
-        note = f"sacrebleu, {len(scored)} dialogues, {count} references each"
+        note = f"sacrebleu, {len(scored)} dialogues, {count} references each, {window} words of each"
         return mean("self_bleu", np.array(values), [x.patients[i] for i in scored], seed=seed, note=note, bounded=True)
 
     return beside(one(synthetic, seed), one(real, seed + 1))

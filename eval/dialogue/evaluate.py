@@ -61,10 +61,10 @@ def evaluate(
             judge,
             synthetic,
             test,
+            progress,
             dialogues=config.judge_dialogues,
             most_words=config.judge_words,
             seed=seed,
-            progress=progress,
         )
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
@@ -93,6 +93,7 @@ def _quality(
         test,
         dialogues=config.self_bleu_dialogues,
         references=config.self_bleu_references,
+        window=config.self_bleu_words,
         seed=seed,
     )
     found += measured(progress, diversity.topic_entropy, synthetic, test, train, topics=config.topics, seed=seed)

@@ -103,11 +103,11 @@ def judged(
     judge: Judge,
     synthetic: Dialogues,
     real: Dialogues,
+    bars: Progress,
     *,
     dialogues: int,
     most_words: int,
     seed: int,
-    progress: Progress,
 ) -> tuple[Estimate, ...]:
     """``judge_<quality>``, ``judge_alliance`` and ``judge_unparsable``, each with ``_real``; SD in the note.
 
@@ -124,7 +124,7 @@ def judged(
     sets = [x.take(np.sort(rng.permutation(len(x))[:dialogues])) for x in (synthetic, real)]
     asked = [(side, index) for side, x in enumerate(sets) for index in range(len(x))]
     answers: dict[tuple[int, int], Scores | None] = {}
-    task = progress.task("judge", len(asked), "dialogue")
+    task = bars.task("judge", len(asked), "dialogue")
     order = [asked[i] for i in rng.permutation(len(asked))]
     for low in range(0, len(order), _BATCH):
         batch = order[low : low + _BATCH]

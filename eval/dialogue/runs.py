@@ -27,13 +27,13 @@ def longest_shared_runs(queries: Dialogues, base: Dialogues, limit: int) -> NDAr
     codes = rng.integers(1, 2**63, size=len(vocabulary) + 1, dtype=np.uint64)
     longest = np.zeros(len(own), dtype=np.intp)
     alive = list(range(len(own)))
-    rolling_own = [codes[numbers] for numbers in own]
-    rolling_base = [codes[numbers] for numbers in theirs]
-    hashes_own, hashes_base = list(rolling_own), list(rolling_base)
+    words_own, words_base = ([codes[numbers] for numbers in side] for side in (own, theirs))
+    hashes_own, hashes_base = list(words_own), list(words_base)
     for length in range(1, limit + 1):
         if length > 1:  # hash of a run of one word more: the shorter run's, times the base, plus the next word's
-            hashes_own = [_extended(h, c, length) for h, c in zip(hashes_own, rolling_own, strict=True)]
-            hashes_base = [_extended(h, c, length) for h, c in zip(hashes_base, rolling_base, strict=True)]
+            for i in alive:
+                hashes_own[i] = _extended(hashes_own[i], words_own[i], length)
+            hashes_base = [_extended(h, c, length) for h, c in zip(hashes_base, words_base, strict=True)]
         known = np.unique(np.concatenate(hashes_base)) if hashes_base else np.zeros(0, np.uint64)
         alive = [i for i in alive if _any_in(hashes_own[i], known)]
         if not alive:

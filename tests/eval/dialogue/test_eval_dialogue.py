@@ -179,13 +179,13 @@ def test_one_text_over_and_over_is_seen() -> None:
     one = synthetic([Synthetic(0, DialogueCondition(case=i), fresh(1, 6)[0].payload) for i in range(40)])
     for figures, higher in (
         (diversity.distinct(one, people, 2, budget=2000), False),
-        (diversity.self_bleu(one, people, dialogues=8, references=5), True),
+        (diversity.self_bleu(one, people, dialogues=8, references=5, window=60), True),
         (diversity.shared_openings(one, people)[:2], True),
         (diversity.topic_entropy(one, people, real(cohort(6).train), topics=4), False),
     ):
         s, r = figures
         assert s.ci95[0] > r.ci95[1] if higher else s.ci95[1] < r.ci95[0], s
-    assert diversity.self_bleu(one, people, dialogues=8, references=5)[0].value == pytest.approx(1)
+    assert diversity.self_bleu(one, people, dialogues=8, references=5, window=1000)[0].value == pytest.approx(1)
 
 
 def test_distinct_by_hand() -> None:
@@ -352,9 +352,13 @@ def test_the_judge_sees_both_kinds_and_its_silence_is_counted() -> None:
     judge, asked = judge_by(lambda text: "no" if "sleep7" in text else answer(5 if "MARK" in text else 3))
     off = evaluate(samples, people, CONFIG, 0, Silent(), judge=judge)
     assert not asked and "judge_empathy" not in by_name(off.quality)
+    few = EvaluationConfig.model_validate({**CONFIG.model_dump(), "judge_dialogues": 10})
+    on = by_name(evaluate(samples, people, few, 0, Silent(), judge=judge).quality)
+    assert len(asked) == 20 and on["judge_empathy"].value == 5 and on["judge_empathy_real"].value == 3
+    asked.clear()
     found = by_name(
         judged(
-            judge, synthetic(samples), real(people.audit), dialogues=30, most_words=500, seed=0, progress=Silent()
+            judge, synthetic(samples), real(people.audit), Silent(), dialogues=30, most_words=500, seed=0
         )
     )  # fmt: skip
     assert len(asked) == 60 and 10 < sum("MARK" in text for text in asked[:40]) < 30
@@ -366,7 +370,7 @@ def test_the_judge_sees_both_kinds_and_its_silence_is_counted() -> None:
     assert silent and round(sum(c.value * c.n for c in counts)) == silent
     mute, _ = judge_by(lambda text: "")
     with pytest.raises(NotMeasurableError, match="0 answers of 30"):
-        judged(mute, synthetic(samples), real(people.audit), dialogues=30, most_words=500, seed=0, progress=Silent())
+        judged(mute, synthetic(samples), real(people.audit), Silent(), dialogues=30, most_words=500, seed=0)
 
 
 def test_a_prompt_is_bounded_and_shows_both_ends() -> None:
