@@ -1,0 +1,22 @@
+"""Configuration of the speech privacy filters."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from synthgen.config import Section
+
+
+class VoiceConfig(Section):
+    """How voices are compared, and how recordings are."""
+
+    seconds: float = Field(
+        3.0, ge=1.0, le=30.0, description="voiced speech in a window: real and synthetic voices are compared at this"
+    )
+    windows: int = Field(6, ge=1, le=64, description="windows of a recording that are embedded, spread over its length")
+    encoder: str = Field(
+        "", description="a second speaker encoder, transformers name or folder of an x-vector model; empty: none"
+    )
+    excerpt_seconds: float = Field(
+        2.5, ge=1.0, le=30.0, description="length at which a recording is recognised inside another one"
+    )

@@ -1,0 +1,131 @@
+"""What is remembered of a track: a few vectors for each way of listening to it, computed once for each sound file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from synthgen.files import private_folder, write_atomically
+from synthgen.modalities.speech.types import Speech, Track
+from synthgen.privacy_filters.speech import sound
+from synthgen.privacy_filters.speech.config import VoiceConfig
+from synthgen.privacy_filters.speech.encoders import Resemblyzer, SpeakerEncoder, SpectralStatistics, XVector
+from synthgen.privacy_filters.speech.sound import Floats
+from synthgen.privacy_filters.speech.views import denoised, narrow
+
+VERSION = 1
+"""Raised whenever listening changes, so that vectors of another kind are not reused."""
+
+Heard = Mapping[str, Floats]
+"""Per ear the vectors of a track's windows, shape [W, D]; W is 0 for silence."""
+
+
+@dataclass(frozen=True)
+class Ear:
+    """One way of listening: a view of the sound, and the encoder that hears it.
+
+    Attributes:
+        view: from samples to samples, before pauses are cut.
+        halved: each window is heard in two halves, one after the other in the rows: what a whitening is fitted on.
+    """
+
+    name: str
+    encoder: SpeakerEncoder
+    view: Callable[[Floats], Floats]
+    halved: bool = False
+
+
+def plain(samples: Floats) -> Floats:
+    return samples
+
+
+def ears(config: VoiceConfig) -> tuple[Ear, ...]:
+    """Resemblyzer under three views, spectral statistics, and a further encoder where the configuration names one.
+
+    Raises:
+        MissingExtraError, UserError: an encoder cannot be loaded.
+    """
+    resemblyzer = Resemblyzer.load()
+    statistics = SpectralStatistics()
+    found = [
+        Ear("speaker", resemblyzer, plain),
+        Ear("speaker_denoised", resemblyzer, denoised),
+        Ear("speaker_narrow", resemblyzer, narrow),
+        Ear("spectrum", statistics, plain),
+        Ear("spectrum_halves", statistics, plain, halved=True),
+    ]
+    if config.encoder:
+        found.append(Ear("speaker_second", XVector.load(config.encoder), plain))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Listens to tracks.
+
+    Attributes:
+        cache: a private folder where what was heard is kept by the sound file's digest; None keeps nothing.
+    """
+
+    ears: tuple[Ear, ...]
+    config: VoiceConfig
+    cache: Path | None
+
+    @classmethod
+    def open(cls, config: VoiceConfig, cache: Path | None) -> Listener:
+        """Loads the encoders.
+
+        Raises:
+            MissingExtraError, UserError: an encoder cannot be loaded, or the folder not be made.
+        """
+        return cls(ears(config), config, None if cache is None else private_folder(cache))
+
+    def __call__(self, track: Track) -> Heard:
+        """What each ear hears of the track."""
+        if self.cache is None:
+            return self._listen(track)
+        path = self.cache / f"{self._key(track)}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return {ear.name: stored[ear.name] for ear in self.ears}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # absent, or damaged
+            heard = self._listen(track)
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **heard)
+        write_atomically(path, buffer.getvalue())
+        return heard
+
+    def all(self, payload: Speech) -> list[Heard]:
+        """What is heard of every track in which somebody speaks."""
+        heard = [self(track) for recording in payload.recordings for track in recording.tracks]
+        return [one for one in heard if all(len(vectors) for vectors in one.values())]
+
+    def _listen(self, track: Track) -> dict[str, Floats]:
+        samples = np.nan_to_num(sound.excerpts(track, self.config.seconds, self.config.windows), posinf=0.0, neginf=0.0)
+        views: dict[Callable[[Floats], Floats], list[Floats]] = {}
+        heard: dict[str, Floats] = {}
+        for ear in self.ears:
+            if ear.view not in views:
+                voiced = sound.voiced(ear.view(samples))
+                views[ear.view] = sound.windows(voiced, self.config.seconds, self.config.windows)
+            windows = views[ear.view]
+            heard[ear.name] = ear.encoder(_halves(windows) if ear.halved else windows)
+        return heard
+
+    def _key(self, track: Track) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (VERSION, self.config.seconds, self.config.windows, track.audio.digest, sound.spoken(track)):
+            digest.update(f"{part}\0".encode())
+        for ear in self.ears:
+            digest.update(f"{ear.name}\0{ear.encoder.name}\0".encode())
+        return digest.hexdigest()
+
+
+def _halves(windows: Sequence[Floats]) -> list[Floats]:
+    return [half for window in windows for half in np.array_split(window, 2)]

@@ -1,0 +1,124 @@
+"""From a track on disk to windows of voiced speech of one length, in bounded memory: a session may last an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from synthgen.errors import MissingExtraError
+from synthgen.modalities.speech.types import Audio, Track
+
+RATE = 16_000
+"""Samples a second of everything that is compared."""
+
+Floats = NDArray[np.float32]
+
+_SPARE = 2.5  # a window of voiced speech is looked for in a piece this many times as long
+_FRAME = RATE * 30 // 1000
+_QUIET = 1e-5  # RMS below which there is nothing: a 16-bit file's last bit is 3e-5
+_FLOOR_SHARE = 0.35  # how far from the noise floor to the loud frames, in dB, voice begins
+_DEEPEST = 35.0  # dB below the loud frames beyond which a frame is silent however quiet the rest is
+_SPREAD = 6.0  # dB between floor and loud frames below which there are no pauses to cut
+_HANGOVER = 6  # frames
+
+
+def read(audio: Audio, ranges: Sequence[tuple[int, int]]) -> Floats:
+    """The samples of ``ranges`` (start, end; in the file's own samples), one after the other, at :data:`RATE`.
+
+    Raises:
+        MissingExtraError: soundfile or soxr is not installed.
+    """
+    try:
+        import soundfile
+        import soxr
+    except ImportError:
+        raise MissingExtraError("reading sound", "speech") from None
+    parts: list[Floats] = []
+    with soundfile.SoundFile(str(audio.path)) as file:
+        for start, end in ranges:
+            file.seek(start)
+            part = file.read(end - start, dtype="float32", always_2d=True).mean(axis=1)
+            parts.append(part if audio.rate == RATE else soxr.resample(part, audio.rate, RATE))
+    return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, dtype=np.float32)
+
+
+def spoken(track: Track) -> list[tuple[int, int]]:
+    """Where the track says something, in samples, merged and in order; all of it where it has no segments."""
+    if not track.segments:
+        return [(0, track.audio.frames)]
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted((max(0, s.start), min(s.end, track.audio.frames)) for s in track.segments):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif end > start:
+            merged.append((start, end))
+    return merged
+
+
+def excerpts(track: Track, seconds: float, count: int) -> Floats:
+    """What is said in the track; of a long one ``count`` evenly spread pieces, each with room for a window.
+
+    Args:
+        seconds: of voiced speech that a window needs.
+    """
+    ranges = spoken(track)
+    total = sum(end - start for start, end in ranges)
+    piece = int(_SPARE * seconds * track.audio.rate)
+    if total <= count * piece:
+        return read(track.audio, ranges)
+    wanted: list[tuple[int, int]] = []
+    for i in range(count):
+        low = (total - piece) * i // max(1, count - 1)
+        wanted += _within(ranges, low, low + piece)
+    return read(track.audio, wanted)
+
+
+def _within(ranges: Sequence[tuple[int, int]], low: int, high: int) -> Iterator[tuple[int, int]]:
+    """Samples ``low`` to ``high`` of the ranges laid end to end, as ranges of the file."""
+    passed = 0
+    for start, end in ranges:
+        first, last = max(low - passed, 0), min(high - passed, end - start)
+        if first < last:
+            yield start + first, start + last
+        passed += end - start
+
+
+def voiced(samples: Floats) -> Floats:
+    """The samples without their pauses.
+
+    A frame of 30 ms is a pause when its level lies in the lower third between the noise floor (10th percentile, dB)
+    and the loud frames (95th). Nothing is left of silence.
+    """
+    whole = len(samples) // _FRAME
+    if not whole:
+        return samples if len(samples) and float(np.sqrt(np.mean(samples**2))) > _QUIET else samples[:0]
+    framed = samples[: whole * _FRAME].reshape(whole, _FRAME)
+    rms = np.sqrt(np.mean(framed.astype(np.float64) ** 2, axis=1))
+    if float(rms.max()) <= _QUIET:
+        return samples[:0]
+    level = 20 * np.log10(np.maximum(rms, _QUIET))
+    floor, loud = np.percentile(level, [10, 95])
+    cut = max(floor + _FLOOR_SHARE * (loud - floor), loud - _DEEPEST)
+    speech = level >= cut if loud - floor >= _SPREAD else rms > _QUIET
+    speech = ndimage.binary_dilation(speech, np.ones(_HANGOVER + 1))
+    return np.ascontiguousarray(framed[speech].reshape(-1))
+
+
+def windows(samples: Floats, seconds: float, most: int) -> list[Floats]:
+    """Windows of ``seconds`` of voiced samples, at most ``most``, evenly spread; what there is where it is shorter.
+
+    Each has an RMS of 0.05 (−26 dB of full scale), so that level says nothing.
+    """
+    length = int(seconds * RATE)
+    count = min(most, len(samples) // length)
+    if count == 0:
+        return [_levelled(samples)] if len(samples) else []
+    starts = np.linspace(0, len(samples) - length, count).round().astype(int) if count > 1 else [0]
+    return [_levelled(samples[start : start + length]) for start in starts]
+
+
+def _levelled(samples: Floats) -> Floats:
+    return np.asarray(samples * (0.05 / max(float(np.sqrt(np.mean(samples**2))), 1e-9)), dtype=np.float32)
