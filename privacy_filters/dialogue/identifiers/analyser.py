@@ -1,7 +1,7 @@
-"""Our recognisers behind Microsoft Presidio's analyser, with a blank spaCy pipeline or a model that the user names.
+"""Our recognisers behind Microsoft Presidio's analyser: regular expressions, and a model if the user names one.
 
-Presidio brings the registry, the context words and its own checked recognisers (phone numbers by libphonenumber,
-crypto wallets); what a clinical conversation says is found by ours. No model is fetched from anywhere.
+Presidio brings the registry and those of its own recognisers that check what they find (phone numbers by
+libphonenumber, crypto wallets); what a clinical conversation says is found by ours. No model is ever fetched.
 """
 
 from __future__ import annotations
@@ -89,7 +89,6 @@ def resolved(hits: Iterable[Identifier]) -> list[Identifier]:
 def _engine(language: str, ner: str) -> AnalyzerEngine:
     try:
         from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
-        from presidio_analyzer.predefined_recognizers import CryptoRecognizer
     except ModuleNotFoundError:
         raise MissingExtraError("the identifier rule", "dialogue") from None
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)  # it warns of every label it has no use for
@@ -100,7 +99,7 @@ def _engine(language: str, ner: str) -> AnalyzerEngine:
             "places", places, ("ADDRESS", "POSTCODE", "LOCATION", "COUNTRY", "ORGANISATION", "GROUP"), language
         ),
         _recogniser("patterns", patterns, tuple(e for e in get_args(Entity)), language),
-        CryptoRecognizer(supported_language=language),
+        *_presidio_recognisers(language),
     ]
     if kind == "spacy" and model:
         recognisers.append(_recogniser("model", _spacy_model(model), ("PERSON", "LOCATION", "ORGANISATION"), language))
@@ -111,7 +110,19 @@ def _engine(language: str, ner: str) -> AnalyzerEngine:
     elif ner:
         raise UserError(f"ner must be spacy:NAME or transformers:NAME, got {ner!r}")
     registry = RecognizerRegistry(recognizers=recognisers, supported_languages=[language])
-    return AnalyzerEngine(registry=registry, nlp_engine=_blank(language), supported_languages=[language])
+    return AnalyzerEngine(registry=registry, nlp_engine=_regex_backend(language), supported_languages=[language])
+
+
+def _presidio_recognisers(language: str) -> list[EntityRecognizer]:
+    """Presidio's own, without their context words, which need a tokeniser."""
+    from presidio_analyzer.predefined_recognizers import CryptoRecognizer, PhoneRecognizer
+
+    regions = ("US", "GB", "CA") if language == "en" else ("ES", "AR", "MX")
+    own = [CryptoRecognizer(supported_language=language)]
+    phones = PhoneRecognizer(supported_language=language, supported_regions=regions, leniency=2)
+    for recogniser in (*own, phones):
+        recogniser.context = []
+    return [*own, phones]
 
 
 def _recogniser(name: str, find: Finder, entities: Sequence[Entity], language: str) -> EntityRecognizer:
@@ -133,18 +144,20 @@ def _recogniser(name: str, find: Finder, entities: Sequence[Entity], language: s
     return Recogniser(supported_entities=list(entities), name=name, supported_language=language)
 
 
-def _blank(language: str) -> NlpEngine:
-    """A tokeniser and nothing else, which is all that our recognisers and Presidio's context words need."""
+def _regex_backend(language: str) -> NlpEngine:
+    """An NLP back-end that adds nothing: our recognisers read the text, and a named model has its own recogniser."""
     import spacy
-    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
 
-    class Blank(SpacyNlpEngine):
+    class Nothing(SpacyNlpEngine):
         def load(self) -> None:
-            pipeline = spacy.blank(language)
-            pipeline.max_length = 20_000_000  # a tokeniser has no use for spaCy's limit, which is for parsers
-            self.nlp = {language: pipeline}
+            self.nlp = {language: spacy.blank(language)}
 
-    engine = Blank(models=[{"lang_code": language, "model_name": f"blank {language}"}])
+        def process_text(self, text: str, language: str) -> NlpArtifacts:
+            empty = self.nlp[language].make_doc("")
+            return NlpArtifacts([], empty, [], [], self, language)
+
+    engine = Nothing(models=[{"lang_code": language, "model_name": f"blank {language}"}])
     engine.load()
     return engine
 

@@ -38,17 +38,17 @@ _INTRODUCED = re.compile(
     r"|\bname['’]?s?\s+(?:is|was)|\b(?:is|was|are|were|been|be)\s+(?:called|named)|\b(?:called|named)|\bcall(?:s|ed)? me"
     r"|\bon behalf of|\bsigned(?: by)?|\bsincerely,?|\bregards,?|\bname\s*:|\bpatient\s*:|\bcontact\s*:|\battn\.?:?"
     r"|\bme llamo|\bse llama|\bmi nombre es|\bnombre\s*:|\bapellidos?\s*:|\bm[ée]dico\s*:|\bremitido por\s*:?"
-    r"|\bresponsable cl[íi]nico\s*:|\bautor(?:es)?\s*:|\bfirmado\s*:?)\s*$",
+    r"|\bresponsable cl[íi]nico\s*:|\bautor(?:es)?\s*:|\bfirmado\s*:?)\s*",
     re.IGNORECASE,
 )
 _MAYBE_INTRODUCED = re.compile(
     r"(?:\bi['’]?\s?'?m|\bi am|\bthis is|\bit['’]?s|\bspeaking with|\bspeak (?:to|with)|\btalk(?:ed|ing)? (?:to|with)|"
-    r"\bsoy|\basked for|\bunder|\bchange it to)\s*$",
+    r"\bsoy|\basked for|\bunder|\bchange it to)\s*",
     re.IGNORECASE,
 )
 _GREETED = re.compile(
     r"\b(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|bye|goodbye|welcome|dear|hola|gracias|"
-    r"buenos d[íi]as|buenas tardes)(?: there| back| again)?\s*,?\s*$",
+    r"buenos d[íi]as|buenas tardes)(?: there| back| again)?\s*,?\s*",
     re.IGNORECASE,
 )
 _AFTER_NAME = re.compile(
@@ -87,14 +87,48 @@ class _Token:
         return len(self.text) == 1 and self.text.isupper() and self.text not in {"I"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A text, its words, and where its cues end, found once.
+
+    Attributes:
+        lower_too: words that the text also writes in lower case.
+        introduced, cued: offsets right after an introduction; after a greeting or a weaker introduction.
+    """
+
+    text: str
+    tokens: Sequence[_Token]
+    lower_too: frozenset[str]
+    introduced: frozenset[int]
+    cued: frozenset[int]
+    lex: Lexicon
+    language: str
+
+    def greeted(self, i: int) -> bool:
+        return self.tokens[i].start in self.cued or (i > 0 and self.tokens[i - 1].key in KIN)
+
+
+def _read(text: str, language: str) -> _Reading:
+    tokens = _tokens(text)
+    return _Reading(
+        text=text,
+        tokens=tokens,
+        lower_too=frozenset(token.key for token in tokens if not token.capital),
+        introduced=frozenset(match.end() for match in _INTRODUCED.finditer(text)),
+        cued=frozenset(m.end() for cue in (_MAYBE_INTRODUCED, _GREETED) for m in cue.finditer(text)),
+        lex=lexicon(),
+        language=language,
+    )
+
+
 def people(text: str, language: str = "en") -> list[Identifier]:
     """Names of people, with titles left out; scores from 0.4 (a lone unknown capital) to 0.95 (titled)."""
-    tokens = _tokens(text)
-    lower_too = {token.key for token in tokens if not token.capital}
+    reading = _read(text, language)
+    tokens = reading.tokens
     found: list[Identifier] = []
     i = 0
     while i < len(tokens):
-        score, length = _name_at(tokens, i, text, lower_too, lexicon(), language)
+        score, length = _name_at(reading, i)
         if length:
             found.append(Identifier(tokens[i].start, _end(tokens[i + length - 1]), "PERSON", score))
         i += max(length, 1)
@@ -110,7 +144,9 @@ def _tokens(text: str) -> list[_Token]:
         short = bool(tokens) and (len(tokens[-1].text) == 1 or tokens[-1].key in TITLES)
         joined = bool(tokens) and (between.strip() == "" or (short and between.strip() == ".")) and "\n" not in between
         opens = not tokens or (
-            not joined and bool(_SENTENCE_END.search(text[max(0, match.start() - 6) : match.start()]))
+            word[0].isupper()
+            and not joined
+            and bool(_SENTENCE_END.search(text[max(0, match.start() - 6) : match.start()]))
         )
         tokens.append(_Token(word, match.start(), match.end(), _POSSESSIVE.sub("", folded(word)), opens, joined))
         end = match.end()
@@ -142,25 +178,21 @@ def _eponym(tokens: Sequence[_Token], i: int) -> bool:
     )  # fmt: skip
 
 
-def _name_at(
-    tokens: Sequence[_Token], i: int, text: str, lower_too: set[str], lex: Lexicon, language: str
-) -> tuple[float, int]:
+def _name_at(reading: _Reading, i: int) -> tuple[float, int]:
     """Confidence and number of words of the name that begins at word ``i``; length 0 where none does."""
+    tokens, lex = reading.tokens, reading.lex
     token = tokens[i]
-    before = text[max(0, token.start - 40) : token.start]
-    titled = i > 0 and token.joined and tokens[i - 1].key.rstrip(".") in _TITLE_KEYS
     if token.key in _TITLE_KEYS or (len(token.key) < 2 and not token.initial):
         return 0.0, 0
-    if titled:
+    if i > 0 and token.joined and tokens[i - 1].key in _TITLE_KEYS:
         return _titled(tokens, i, lex)
-    introduced = bool(_INTRODUCED.search(before))
-    if introduced and (token.capital or token.key in lex.spoken) and not ordinary(token.key):
+    if token.start in reading.introduced and (token.capital or token.key in lex.spoken) and not ordinary(token.key):
         return 0.9, _run(tokens, i, lex, bold=True)
     if not token.capital:
-        return _uncapitalised(tokens, i, text, before, lex)
+        return _uncapitalised(reading, i)
     if ordinary(token.key) or _not_a_name(token):
         return 0.0, 0
-    return _capitalised(tokens, i, text, before, lower_too, lex, language)
+    return _capitalised(reading, i)
 
 
 _TITLE_KEYS = {folded(title) for title in TITLES}
@@ -184,15 +216,16 @@ def _titled(tokens: Sequence[_Token], i: int, lex: Lexicon) -> tuple[float, int]
 _AFTER_TITLE = words_of("i you he she it we they what how why when where who and but so ok okay yes no said")
 
 
-def _uncapitalised(tokens: Sequence[_Token], i: int, text: str, before: str, lex: Lexicon) -> tuple[float, int]:
+def _uncapitalised(reading: _Reading, i: int) -> tuple[float, int]:
     """A name without its capital, as recognisers of speech write it: only those that are no word of the language."""
+    text, tokens, lex = reading.text, reading.tokens, reading.lex
     token = tokens[i]
-    greeted = _GREETED.search(before) or _MAYBE_INTRODUCED.search(before) or (tokens[i - 1].key in KIN if i else False)
     if token.key in lex.spoken:
-        if _eponym(tokens, i) and not (greeted or _AFTER_NAME.match(text, token.end)):
+        sure = reading.greeted(i) or bool(_AFTER_NAME.match(text, token.end))
+        if _eponym(tokens, i) and not sure:
             return 0.0, 0
-        return 0.85 if greeted or _AFTER_NAME.match(text, token.end) else 0.6, _run(tokens, i, lex, bold=False)
-    strong = _INTRODUCED.search(before) and len(token.key) > 2 and not ordinary(token.key)
+        return 0.85 if sure else 0.6, _run(tokens, i, lex, bold=False)
+    strong = token.start in reading.introduced and len(token.key) > 2 and not ordinary(token.key)
     if strong and _AFTER_INTRODUCTION.match(text, token.end) and token.key not in WORDS_TOO:
         return 0.6, 1
     return 0.0, 0
@@ -205,9 +238,8 @@ def _not_a_name(token: _Token) -> bool:
     return token.key in NATIONALITIES or (token.text.isupper() and len(token.text) < 5 and not token.initial)
 
 
-def _capitalised(
-    tokens: Sequence[_Token], i: int, text: str, before: str, lower_too: set[str], lex: Lexicon, language: str
-) -> tuple[float, int]:
+def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
+    text, tokens, lex, lower_too = reading.text, reading.tokens, reading.lex, reading.lower_too
     token = tokens[i]
     key = token.key
     given = any(part in lex.given for part in key.split("-"))
@@ -225,7 +257,7 @@ def _capitalised(
         return 0.9, length
     if full:
         return 0.8, length
-    cue = _MAYBE_INTRODUCED.search(before) or _GREETED.search(before) or (i and tokens[i - 1].key in KIN)
+    cue = reading.greeted(i)
     if listed and given:
         # A listed name at the start of a sentence is a name unless it is a word, too.
         if not token.opens or key in lex.spoken or cue or _AFTER_NAME.match(text, token.end):
@@ -237,9 +269,9 @@ def _capitalised(
         return (0.7 if cue else 0.55) if not token.opens or cue else 0.5, length
     if key in lower_too or key in lex.places or key in lex.countries:
         return 0.0, 0
-    if language == "es":
+    if reading.language == "es":
         return 0.0, 0  # titles of wards, tests and headings carry capitals in Spanish reports
-    return _unknown(tokens, i, length, text, bool(cue), token)
+    return _unknown(tokens, i, length, text, cue, token)
 
 
 _NO_PERSON = words_of(

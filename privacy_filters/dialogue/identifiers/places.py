@@ -128,9 +128,9 @@ def _streets(text: str) -> Iterator[Identifier]:
         for match in pattern.finditer(text):
             yield Identifier(match.start(), _tail(text, match.end()), "ADDRESS", score)
     for cue in _STREET_CUE.finditer(text):
-        if match := _AFTER_CUE.match(text, cue.end()):
-            if not _MEASURE.match(text, match.end()) and not _ordinary_phrase(match[0]):
-                yield Identifier(match.start(), _tail(text, match.end()), "ADDRESS", 0.7)
+        match = _AFTER_CUE.match(text, cue.end())
+        if match and not _MEASURE.match(text, match.end()) and not _ordinary_phrase(match[0]):
+            yield Identifier(match.start(), _tail(text, match.end()), "ADDRESS", 0.7)
 
 
 _MEASURE = re.compile(

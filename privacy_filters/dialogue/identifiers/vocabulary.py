@@ -15,12 +15,18 @@ from synthgen.errors import MissingExtraError
 
 
 def words_of(text: str) -> frozenset[str]:
+    """The words of a list that is written as text."""
     return frozenset(text.split())
 
 
+def phrases_of(text: str) -> frozenset[str]:
+    """The phrases of a list that is written as text, with bars between them."""
+    return frozenset(text.split("|"))
+
+
 NAME_LOCALES = words_of(
-    "en_US en_GB en_IE en_NZ en_IN es_ES es_MX es_AR es_CO es_CL fr_FR de_DE de_AT it_IT pt_PT pt_BR nl_NL sv_SE no_NO "
-    "da_DK fi_FI pl_PL cs_CZ sk_SK hu_HU hr_HR sl_SI ro_RO is_IS et_EE lt_LT lv_LV tr_TR id_ID vi_VN"
+    "en_US en_GB en_IE en_NZ en_IN es_ES es_MX es_AR es_CO es_CL fr_FR de_DE de_AT it_IT pt_PT pt_BR nl_NL sv_SE "
+    "no_NO da_DK fi_FI pl_PL cs_CZ sk_SK hu_HU hr_HR sl_SI ro_RO is_IS et_EE lt_LT lv_LV tr_TR id_ID vi_VN"
 )
 SPOKEN_LOCALES = ("en_US", "en_GB", "en_IE", "es_ES", "es_MX")
 """Whose first names are recognised without a capital, as speech recognisers write them."""
@@ -30,194 +36,200 @@ PLACE_LOCALES = words_of(
 
 # Names that are words too: they count only beside a title, an introduction, or another part of a name.
 WORDS_TOO = words_of(
-    "abbey able ace adore aim ali alma amber amen an angel ann april archer art ash asia aspen august autumn ave bailey "
-    "baker ball bane bank banks barber barn bass bay bean bear beau beck bee bell belle ben berry best beth bill bird "
-    "bishop black blanca blank blaze blessing block blue bob bond booker booth bow bowl boy brand branch brandy brave "
-    "bread brick bridge bridges bright brit brook brooks brother brow brown buck bud bull burns burn bush butler butter "
-    "calm camp can candy cane cannon canon card care carol carter case cash casey cat chad chance chandler charity chase "
-    "chastity cheer cherish cherry chip china christian church clay clean clear cliff close cloud coast cobb coffee cola "
-    "cold cole coleman colon come conception constant cook coop cooper cope coral corn cortes costa count court crane "
-    "cream crew cross crow cruz crystal curry cruel dad dale dame dan daisy dana dane darling dash day dawn dean dear "
-    "dee deep delta den denim derby desire destiny diamond dick dina dive dixie do dollar dolores dot dove drake draw "
-    "dream drew duke dun dusty early earl east easter ebony echo eden elder else ember emery ever eve faith fair fall "
-    "farmer faith fast favor fay fear fell fern field fields fin fine finger fish fisher flint flora flower floyd fly "
-    "ford forest foreman fort foster fountain fox frank freeman free french frost fuller gain gale game gamble garage "
-    "garden gay gem gene genesis german gift ginger given glade glass glen glory go gold golden good goode goodman grace "
-    "grand grant graves gray green grey ground grove guest guide gun guy hail hale hall ham hand hank happy hard harden "
-    "hardy harmony harp harper has haven hawk hay hays haze hazel head heart heath heather heaven help henna hero hi hill "
-    "hoe holder holiday holland hollow holly holmes holy home honey honor hood hook hope hopper horn hose host house how "
-    "hub huge hum hunt hunter hunter hymn ice ida ill in india ink ion iris iron island israel iva ivory ivy jack jade "
-    "jam jasmine jasper jean jenny jerk jet jewel jo job joe john johns jordan jose journey joy jude judge july jumper "
-    "june junior justice justus kale kay keen key keys kid king kit kitty knight knot knowles laid lake lam lamb lance "
-    "land lane lark lass last laurel lavender law laws lay lazy leach leaf lean lee legacy leo let levi liberty light "
-    "lily lin line link lion little live liz long loop lord lore lot lotus love low lowe lucky luna lung lyric major "
-    "male man manila manly many marble march mark marks marina marine mars mars marsh mary mason mass master mat max may "
-    "maya mayo me mean mel melody mercedes mercy merit merry mild miles mill miller min mina mind minor mint miracle misty "
-    "mister mitt mo mom mona monday moon moore moor moore moral morning mother moss mount muse mull myrtle nan nana native "
-    "nat need neat nell nice nick night nine noble noel north nova oak oasis ocean olive ole opal orange orion otter out "
-    "owl pace page paige pal palm palmer pam pan paris park parks parker pat patience patton paul pay paz peace peak pearl "
-    "pearl penny pepper per perry pet petal phoenix pier pierce pike pine pink piper pitt pitts place plum poet pole pond "
-    "pool poor pope poppy porter post potter potts power powers precious presley price pride prince princess prior prize "
-    "promise prose prosper prudence pure queen quick quill quiz radio rain raven ray read reason rebel red reed reef regal "
-    "reid remedy rene reno rex rice rich rick ridge riley rise river rivers rob robin rock rocky rod roger roman romance "
-    "rome roots rope rosa rosary rose rosemary rosen rosy roth rowdy royal ruby rude rue rule rush rusty ruth sad sage "
-    "sailor saint sal salmon salt salud sam sand sandy santa sara saul savanna sawyer scar scarlet sea seal season see "
-    "self senior serena sergeant shade shady sharp shell shepherd sherry shore short sid sienna silver simple sin sister "
-    "sky slim sly small smart smith smoke snow so sol song sonny soon sparks spear speed spencer spring stacy star stark "
-    "steel stern stew still stone storm story street strong stuart su sue sugar summer summers sun sunday sunny sunshine "
-    "sure swan sweet swift tab tan tanner taylor teal teddy temperance temple ten terra tess than thatcher thorn tide tie "
-    "tiger tim time tiny todd tom toll ton tone toni top topaz torres town tracy trace tree trinity trip trout troy true "
-    "trust truth tucker tulip turner twist tyler ulna una unity union unique urban usa ute val vale valentine van vanity "
-    "velvet ven vera verity vein venus verse vi victor victoria victory viola violet virgin virginia virtue vista viva "
-    "wade walk walker wall waller walls walter ward warden ware warner warren warrior washington water waters watt watts "
-    "wave way wayne weaver webb webster weeks welch welcome well wells west wheat wheeler white whole wild wilder wiley "
-    "will willow wills win wind winter winters wise wolf wonder wood woods worth wren wright wynn xi yale yarn yes york "
-    "you young yule zen zeal zest zion "
-    "ad al am as at be by el en es ha he ho is it la le lo ma mi my ni no of oh ok on or os pa se si ta te ti to tu un up "
-    "us we yo za aid air all also and any ant arm bad bar bed bet big bit bug but cam cap car cup cut daw del dim din dip "
-    "dos due ear ego end era eye far fat fee few fit for fun gas get got had her his hot hip its jaw jog joint lab leg "
-    "lip log mad med men met mix mom new nil nod non nor not now nut obi odd off old one our own par past pen pie pig pit "
-    "pop pot put ram ran rat raw rib rid row rub rum run sat saw say set sex she shy sit six ski sir sob son tag tap tea "
-    "the toe too toy try two use vet via war was wax wet who why wig yet angela "
-    "abad alba alegre amor antes bueno bravo blanco calle campo casa castro cerro clara conde corona cruz cuesta delgado "
-    "dolor dulce esperanza flor fuente fuentes gallego grande guerra hombre iglesia lago leal leon lobo luz mar marina "
-    "mata medina mercado meses milagros molina montes moreno nieves oliva paciente palacios paloma pan parra pastor paz "
-    "pena perla piedad pilar pino pintado pozo prado primitivo puente puerta ramos reina reyes rey rico rios rocio rojo "
-    "romero rosario rubio salas salud santos sierra sol soledad soto torre torres valle varon vela verdugo vega victoria "
-    "vidal vila virtudes zapata mercedes remedios dolores consuelo angeles gloria concepcion trinidad caridad fe "
-    "asuncion encarnacion inmaculada hoyo abril mayo junio "
-    "runny harsh beta harm lady kick gerd till mile yoga bent valves bra lotta cord neo tore mist dino sole dis mate lone "
-    "canal snot palmar senna aura alta manu lower kidney pets bones beer lie parts glasses bite cousin cousins gross lips "
-    "basic warmer gall held pap junk die mountain cases fresh supple rails mall sales blot burger moles cruise doppler "
-    "odds flowers magic brands bills plank killer hell stack rust tank cares widen fry halls lad polo hills toner org "
-    "holler pant medic butcher gates priors arts looney contractor sec moody steer font priest drum guard downs lem heel "
-    "hives ways outer graft gland saline pale gram split tall piano fossa cave bled boom ortho pray hone zone lens "
-    "humble hole mores silly mules postal coli spina zapper bone brain skin nose mouth throat chest belly knee ankle "
-    "elbow wrist shoulder tooth tongue stomach liver nerve muscle blood bladder bowel spine neck thumb finger"
+    "abad abbey able abril ace ad adore aid aim air al alba alegre ali all alma also alta am amber amen amor an and "
+    "angel angela angeles ankle ann ant antes any april archer arm art arts as ash asia aspen asuncion at august "
+    "aura autumn ave bad bailey baker ball bane bank banks bar barber barn basic bass bay be bean bear beau beck bed "
+    "bee beer bell belle belly ben bent berry best bet beta beth big bill bills bird bishop bit bite black bladder "
+    "blanca blanco blank blaze bled blessing block blood blot blue bob bond bone bones booker boom booth bow bowel "
+    "bowl boy bra brain branch brand brands brandy brave bravo bread brick bridge bridges bright brit brook brooks "
+    "brother brow brown buck bud bueno bug bull burger burn burns bush but butcher butler butter by calle calm cam "
+    "camp campo can canal candy cane cannon canon cap car card care cares caridad carol carter casa case cases casey "
+    "cash castro cat cave cerro chad chance chandler charity chase chastity cheer cherish cherry chest china chip "
+    "christian church clara clay clean clear cliff close cloud coast cobb coffee cola cold cole coleman coli colon "
+    "come concepcion conception conde constant consuelo contractor cook coop cooper cope coral cord corn corona "
+    "cortes costa count court cousin cousins crane cream crew cross crow cruel cruise cruz crystal cuesta cup curry "
+    "cut dad daisy dale dame dan dana dane darling dash daw dawn day dean dear dee deep del delgado delta den denim "
+    "derby desire destiny diamond dick die dim din dina dino dip dis dive dixie do dollar dolor dolores doppler dos "
+    "dot dove downs drake draw dream drew drum due duke dulce dun dusty ear earl early east easter ebony echo eden "
+    "ego el elbow elder else ember emery en encarnacion end era es esperanza eve ever eye fair faith fall far farmer "
+    "fast fat favor fay fe fear fee fell fern few field fields fin fine finger fish fisher fit flint flor flora "
+    "flower flowers floyd fly font for ford foreman forest fort fossa foster fountain fox frank free freeman french "
+    "fresh frost fry fuente fuentes fuller fun gain gale gall gallego gamble game garage garden gas gates gay gem "
+    "gene genesis gerd german get gift ginger given glade gland glass glasses glen gloria glory go gold golden good "
+    "goode goodman got grace graft gram grand grande grant graves gray green grey gross ground grove guard guerra "
+    "guest guide gun guy ha had hail hale hall halls ham hand hank happy hard harden hardy harm harmony harp harper "
+    "harsh has haven hawk hay hays haze hazel he head heart heath heather heaven heel held hell help henna her hero "
+    "hi hill hills hip his hives ho hoe holder hole holiday holland holler hollow holly holmes holy hombre home hone "
+    "honey honor hood hook hope hopper horn hose host hot house how hoyo hub huge hum humble hunt hunter hymn ice "
+    "ida iglesia ill in india ink inmaculada ion iris iron is island israel it its iva ivory ivy jack jade jam "
+    "jasmine jasper jaw jean jenny jerk jet jewel jo job joe jog john johns joint jordan jose journey joy jude judge "
+    "july jumper june junio junior junk justice justus kale kay keen key keys kick kid kidney killer king kit kitty "
+    "knee knight knot knowles la lab lad lady lago laid lake lam lamb lance land lane lark lass last laurel lavender "
+    "law laws lay lazy le leach leaf leal lean lee leg legacy lem lens leo leon let levi liberty lie light lily lin "
+    "line link lion lip lips little live liver liz lo lobo log lone long looney loop lord lore lot lotta lotus love "
+    "low lowe lower lucky luna lung luz lyric ma mad magic major male mall man manila manly manu many mar marble "
+    "march marina marine mark marks mars marsh mary mason mass master mat mata mate max may maya mayo me mean med "
+    "medic medina mel melody men mercado mercedes mercy merit merry meses met mi milagros mild mile miles mill "
+    "miller min mina mind minor mint miracle mist mister misty mitt mix mo moles molina mom mona monday montes moody "
+    "moon moor moore moral moreno mores morning moss mother mount mountain mouth mules mull muscle muse my myrtle "
+    "nan nana nat native neat neck need nell neo nerve new ni nice nick nieves night nil nine no noble nod noel non "
+    "nor north nose not nova now nut oak oasis obi ocean odd odds of off oh ok old ole oliva olive on one opal or "
+    "orange org orion ortho os otter our out outer owl own pa pace paciente page paige pal palacios pale palm palmar "
+    "palmer paloma pam pan pant pap par paris park parker parks parra parts past pastor pat patience patton paul pay "
+    "paz peace peak pearl pen pena penny pepper per perla perry pet petal pets phoenix piano pie piedad pier pierce "
+    "pig pike pilar pine pink pino pintado piper pit pitt pitts place plank plum poet pole polo pond pool poor pop "
+    "pope poppy porter post postal pot potter potts power powers pozo prado pray precious presley price pride priest "
+    "primitivo prince princess prior priors prize promise prose prosper prudence puente puerta pure put queen quick "
+    "quill quiz radio rails rain ram ramos ran rat raven raw ray read reason rebel red reed reef regal reid reina "
+    "remedios remedy rene reno rex rey reyes rib rice rich rick rico rid ridge riley rios rise river rivers rob "
+    "robin rocio rock rocky rod roger rojo roman romance rome romero roots rope rosa rosario rosary rose rosemary "
+    "rosen rosy roth row rowdy royal rub rubio ruby rude rue rule rum run runny rush rust rusty ruth sad sage sailor "
+    "saint sal salas sales saline salmon salt salud sam sand sandy santa santos sara sat saul savanna saw sawyer say "
+    "scar scarlet se sea seal season sec see self senior senna serena sergeant set sex shade shady sharp she shell "
+    "shepherd sherry shore short shoulder shy si sid sienna sierra silly silver simple sin sir sister sit six ski "
+    "skin sky slim sly small smart smith smoke snot snow so sob sol sole soledad son song sonny soon soto sparks "
+    "spear speed spencer spina spine split spring stack stacy star stark steel steer stern stew still stomach stone "
+    "storm story street strong stuart su sue sugar summer summers sun sunday sunny sunshine supple sure swan sweet "
+    "swift ta tab tag tall tan tank tanner tap taylor te tea teal teddy temperance temple ten terra tess than "
+    "thatcher the thorn throat thumb ti tide tie tiger till tim time tiny to todd toe toll tom ton tone toner tongue "
+    "toni too tooth top topaz tore torre torres town toy trace tracy tree trinidad trinity trip trout troy true "
+    "trust truth try tu tucker tulip turner twist two tyler ulna un una union unique unity up urban us usa use ute "
+    "val vale valentine valle valves van vanity varon vega vein vela velvet ven venus vera verdugo verity verse vet "
+    "vi via victor victoria victory vidal vila viola violet virgin virginia virtudes virtue vista viva wade walk "
+    "walker wall waller walls walter war ward warden ware warmer warner warren warrior was washington water waters "
+    "watt watts wave wax way wayne ways we weaver webb webster weeks welch welcome well wells west wet wheat wheeler "
+    "white who whole why widen wig wild wilder wiley will willow wills win wind winter winters wise wolf wonder wood "
+    "woods worth wren wright wrist wynn xi yale yarn yes yet yo yoga york you young yule za zapata zapper zeal zen "
+    "zest zion zone"
 )
 # Of those, the ones that are names far more often than words when they are capitalised within a sentence.
 NAMES_MOSTLY = words_of(
-    "alma amber ann ben beth bob casey chad dan dana dolores emery floyd gene glen hank heather holly ida iris jack "
-    "jasmine jean jenny joe john jordan jose kay leo levi lily liz mary maya mel mona nell nick noel pam paul perry rene "
-    "rex riley rosa rosemary roth ruby ruth sam sara saul serena sherry stacy stuart sue tess tim todd tom toni tracy "
-    "troy tyler val vera viola walter wayne wade violet angela bailey carol christian clara crystal dale eve faith frank "
-    "grace hazel ivy jade jude june kitty lee luna marina max mercedes misty nan olive paige pat pearl penny poppy robin "
-    "roger rose sally scarlet sid sonny spencer stella taylor teddy trinity victor victoria virginia willow pilar paloma "
-    "carmen rocio angel pedro cruz miller smith cooper parker turner walker baker taylor palmer fisher harper mason "
-    "sawyer tucker webster webb warner warren welch wheeler wright watts knowles lowe moore patton pitts potts reid "
-    "coleman chandler brooks freeman goodman holmes tanner thatcher torres vega molina medina romero reyes ramos santos "
-    "soto castro delgado fuentes guerra leon moreno rios rubio salas vidal zapata blanco gallego"
+    "alma amber angel angela ann bailey baker ben beth blanco bob brooks carmen carol casey castro chad chandler "
+    "christian clara coleman cooper cruz crystal dale dan dana delgado dolores emery eve faith fisher floyd frank "
+    "freeman fuentes gallego gene glen goodman grace guerra hank harper hazel heather holly holmes ida iris ivy jack "
+    "jade jasmine jean jenny joe john jordan jose jude june kay kitty knowles lee leo leon levi lily liz lowe luna "
+    "marina mary mason max maya medina mel mercedes miller misty molina mona moore moreno nan nell nick noel olive "
+    "paige palmer paloma pam parker pat patton paul pearl pedro penny perry pilar pitts poppy potts ramos reid rene "
+    "rex reyes riley rios robin rocio roger romero rosa rose rosemary roth rubio ruby ruth salas sally sam santos "
+    "sara saul sawyer scarlet serena sherry sid smith sonny soto spencer stacy stella stuart sue tanner taylor teddy "
+    "tess thatcher tim todd tom toni torres tracy trinity troy tucker turner tyler val vega vera victor victoria "
+    "vidal viola violet virginia wade walker walter warner warren watts wayne webb webster welch wheeler willow "
+    "wright zapata"
 )
 
 # People who gave their names to diseases, signs, tests, devices and procedures.
 EPONYMS = words_of(
-    "achilles addison adson alport alzheimer angelman apgar argyll arnold asherman asperger babinski bailey baker "
-    "barrett barre barrett's bartholin bartonella bassini becker behcet bell bence billroth bloom bowman braden brown "
-    "broca brugada brudzinski buerger burkitt bright bunnell cajal caesarean campbell carnett chagas charcot cheyne "
-    "chiari chvostek colles coombs cooper corrigan coulomb creutzfeldt crohn cullen cushing dandy darier dawson "
-    "delorme dercum devic dix doppler down dressler duchenne dupuytren eagle edwards ehlers eisenmenger epley epstein "
-    "erb ewing fabry fallopian fallot fanconi felty finkelstein fleischner foley fordyce forrest fowler friedreich "
-    "frank gardner gaucher geiger giemsa gilbert gilles glasgow goodpasture gordon gower gram graves grave grey "
-    "guillain hallpike hamilton hansen hartmann hashimoto hawkins heberden heimlich henle henoch heller hickman "
-    "hippel hirschsprung hodgkin hodgkins hoffman holmes holter homan homans horner horton huntington hurler jackson "
-    "jakob jarisch jeghers jones kaposi kawasaki kayser kegel kelly kernig killian klinefelter klebsiella klumpke "
-    "kocher koplik korotkoff korsakoff krukenberg kussmaul lachman lambert langerhans laplace legg lesch levine lewy "
-    "leydig lhermitte linton lisfranc list lister littre lou ludwig lyme mallory mantoux marfan marie martin mcburney "
-    "mcmurray meckel meier meige meniere meyer moebius mobitz moro morton muller munchausen murphy myerson neer nissen "
-    "noonan norton osgood osler paget pap papanicolaou parinaud parkinson pautrier pel perthes peutz peyronie pfeiffer "
-    "phalen pick pilates plummer pott potts pompe prader prinzmetal purkinje queckenstedt quervain quincke ramsay "
-    "raynaud reed reiter rett reye richter riedel rinne romberg rorschach roth rovsing rubin salmonella salter sandifer "
-    "scheuermann schatzki schilling schlatter schober schonlein scott sertoli sever sezary sheehan shirodkar sims "
-    "sjogren skene snellen spurling starling stevens stokes strauss sturge sudeck sweet swan sydenham takayasu tay "
-    "tietze tinel todd tourette trendelenburg treitz trousseau turner tzanck valsalva vincent virchow volkmann von "
-    "waldenstrom wallenberg weber wegener wells wenckebach wernicke whipple wiedemann willebrand willis willi wilms "
-    "wilson wiskott wolff wood zenker ziehl zollinger wechsler beck montreal hospice rosenthal kessler edinburgh "
-    "hodgkin's hopkins dewey lund browder gleason bethesda breslow clark child pugh ranson rockall blatchford kellgren "
-    "lawrence mallampati cormack lehane schirmer amsler ishihara jaeger rorschach stroop bayley denver vineland "
-    "connors conners yale bristol likert cronbach kaplan cox fisher bonferroni benson bankart bristow burnett"
+    "achilles addison adson alport alzheimer amsler angelman apgar argyll arnold asherman asperger babinski bailey "
+    "baker bankart barre barrett barrett's bartholin bartonella bassini bayley beck becker behcet bell bence benson "
+    "bethesda billroth blatchford bloom bonferroni bowman braden breslow bright bristol bristow broca browder brown "
+    "brudzinski brugada buerger bunnell burkitt burnett caesarean cajal campbell carnett chagas charcot cheyne "
+    "chiari child chvostek clark colles conners connors coombs cooper cormack corrigan coulomb cox creutzfeldt crohn "
+    "cronbach cullen cushing dandy darier dawson delorme denver dercum devic dewey dix doppler down dressler "
+    "duchenne dupuytren eagle edinburgh edwards ehlers eisenmenger epley epstein erb ewing fabry fallopian fallot "
+    "fanconi felty finkelstein fisher fleischner foley fordyce forrest fowler frank friedreich gardner gaucher "
+    "geiger giemsa gilbert gilles glasgow gleason goodpasture gordon gower gram grave graves grey guillain hallpike "
+    "hamilton hansen hartmann hashimoto hawkins heberden heimlich heller henle henoch hickman hippel hirschsprung "
+    "hodgkin hodgkin's hodgkins hoffman holmes holter homan homans hopkins horner horton hospice huntington hurler "
+    "ishihara jackson jaeger jakob jarisch jeghers jones kaplan kaposi kawasaki kayser kegel kellgren kelly kernig "
+    "kessler killian klebsiella klinefelter klumpke kocher koplik korotkoff korsakoff krukenberg kussmaul lachman "
+    "lambert langerhans laplace lawrence legg lehane lesch levine lewy leydig lhermitte likert linton lisfranc list "
+    "lister littre lou ludwig lund lyme mallampati mallory mantoux marfan marie martin mcburney mcmurray meckel "
+    "meier meige meniere meyer mobitz moebius montreal moro morton muller munchausen murphy myerson neer nissen "
+    "noonan norton osgood osler paget pap papanicolaou parinaud parkinson pautrier pel perthes peutz peyronie "
+    "pfeiffer phalen pick pilates plummer pompe pott potts prader prinzmetal pugh purkinje queckenstedt quervain "
+    "quincke ramsay ranson raynaud reed reiter rett reye richter riedel rinne rockall romberg rorschach rosenthal "
+    "roth rovsing rubin salmonella salter sandifer schatzki scheuermann schilling schirmer schlatter schober "
+    "schonlein scott sertoli sever sezary sheehan shirodkar sims sjogren skene snellen spurling starling stevens "
+    "stokes strauss stroop sturge sudeck swan sweet sydenham takayasu tay tietze tinel todd tourette treitz "
+    "trendelenburg trousseau turner tzanck valsalva vincent vineland virchow volkmann von waldenstrom wallenberg "
+    "weber wechsler wegener wells wenckebach wernicke whipple wiedemann willebrand willi willis wilms wilson wiskott "
+    "wolff wood yale zenker ziehl zollinger"
 )
 EPONYM_HEADS = words_of(
-    "disease syndrome palsy sign signs test tests lymphoma sarcoma catheter score scale index scan smear phenomenon "
-    "reflex tremor chorea dementia contracture gangrene esophagus oesophagus thyroiditis disorder maneuver manoeuvre "
-    "procedure operation fracture tumor tumour cyst duct gland tube tubes canal ligament tendon node nodes body bodies "
-    "cells cell law effect criteria classification stage stages staging grade position sling cast collar monitor pouch "
-    "anemia anaemia atrophy dystrophy ataxia neuroma neuralgia paralysis hernia diverticulum ring rings plexus area "
-    "aphasia encephalopathy psychosis exercise exercises virus nodule nodules lamp stain chart cognitive inventory "
-    "depression questionnaire triad tetralogy malformation purpura granuloma granulomatosis splint retractor clamp "
-    "forceps drain line port repair fundoplication scheme rule rules filter hypothesis breathing respiration murmur "
-    "enfermedad sindrome síndrome signo test prueba escala clasificacion clasificación linfoma sarcoma sonda maniobra "
-    "tumor paralisis parálisis fenomeno fenómeno contractura ulcera úlcera quiste conducto"
+    "anaemia anemia aphasia area ataxia atrophy bodies body breathing canal cast catheter cell cells chart chorea "
+    "clamp clasificacion clasificación classification cognitive collar conducto contractura contracture criteria "
+    "cyst dementia depression disease disorder diverticulum drain duct dystrophy effect encephalopathy enfermedad "
+    "escala esophagus exercise exercises fenomeno fenómeno filter forceps fracture fundoplication gangrene gland "
+    "grade granuloma granulomatosis hernia hypothesis index inventory lamp law ligament line linfoma lymphoma "
+    "malformation maneuver maniobra manoeuvre monitor murmur neuralgia neuroma node nodes nodule nodules oesophagus "
+    "operation palsy paralisis paralysis parálisis phenomenon plexus port position pouch procedure prueba psychosis "
+    "purpura questionnaire quiste reflex repair respiration retractor ring rings rule rules sarcoma scale scan "
+    "scheme score sign signo signs sindrome sling smear sonda splint stage stages staging stain syndrome síndrome "
+    "tendon test tests tetralogy thyroiditis tremor triad tube tubes tumor tumour ulcera virus úlcera"
 )
 
 # Words that begin sentences, or carry a capital for another reason, and name nobody.
 ORDINARY = words_of(
-    "a about above absolutely according account across actually after afterwards again against age ago agreed ah aha all "
-    "almost alone along already alright also although always am among an and another answer any anybody anyone anything "
-    "anyway apart apparently are aren't around as ask asked asking assessment at away aw awesome back bad based basically "
-    "be because become been before begin behind being believe below besides best better between beyond billing both bot "
-    "bring brought btw busy but buy by bye call called calling calls came can can't cannot capitalized card care "
-    "case cause certain certainly change changed check children chief clear clearly client clinic clinically clinician "
-    "close cold come comes coming companion complaint completely concern congratulations considering continue cool "
-    "correct could couldn't couple course credit currently customer daily date daughter dear deep definitely depending "
-    "describe despite did didn't different discharge do doc doctor does doesn't doing don't done dont down during each "
-    "early easy eat either else email end english enough especially even eventually ever every everybody everyone "
-    "everything exactly excellent except excuse explain fair family fantastic far father fax feel feeling feels felt few "
-    "finally find fine first follow following for found four free from front full further future general generally get "
-    "gets getting girl give given giving glad go god goes going gone good goodbye got gotcha great guess guys had half "
-    "happened happy hard has hasn't have haven't having he he'd he'll he's hello help her here hers hey hi high him his "
-    "hm hmm hold home honestly hope hopefully hospital house how however huh husband i i'd i'll i'm i've idea if "
-    "immediately impressed impression in indeed initially inside instead interesting into is isn't issues it it's its "
-    "itself just keep kind know last lately later least leave left less let let's letter like likely listen little "
-    "live living long look looking looks lost lot lots love low lucky ma'am made main mainly make makes making man many "
-    "may maybe me mean means meanwhile medical medicine medications meet meeting men mhm might mind mine miss mister mm "
-    "mmm mom moment more moreover morning most mostly mother move moving much mum must my myself name naturally near "
-    "nearly necessarily need needs neither never new next nice night no nobody none nope nor normal normally not note "
-    "nothing now nowhere number nurse obviously occasionally of off often oh ok okay old on once one ones only open or "
-    "original other others otherwise ouch our ours out outside over overall own pain paragraph parents part past patient "
-    "people per perfect perhaps person phone plan plans please plenty plus point possibly prescription present pretty "
-    "previously probably problem problems promise provided put question questions quite rather read ready really reason "
-    "reasonable recently regarding remember reply request rest right sad safe said same saw say saying says second see "
-    "seems seen send sent seriously session set several shall she she'd she'll she's should show shouldn't sibling side "
-    "signs similarly simply since sing sir sister sit sleep slowly small so social some somebody somehow someone "
-    "something sometimes somewhere son soon sorry sort sounds speak speaking start started starting stay still stop "
-    "stress strong subject such suddenly sure surely surgery symptoms take taken takes taking talk tell telling ten "
-    "terrible than thank thankfully thanks that that'll that's thats the their theirs them then therapist therapy there "
-    "there's therefore these they they'd they'll they're they've thing things think thinking third this those though "
-    "thought three through throughout thus time to today together told tomorrow tonight too took totally toward tried "
-    "true truly trust try trying turn two ugh uh um under understand understandable understood unfortunately unless "
-    "until up upon us use used user using usually very visit vitals wait walk want wanted wants was wasn't watch way we "
-    "we'd we'll we're we've week weeks welcome well went were weren't what what's whatever when where whereas where's "
-    "whether which while who who's whoever whole whom whose why why's wife will with within without woman won't wonder "
-    "wonderful words work working works worse would wouldn't wow write written wrong yeah year years yep yes yesterday "
-    "yet you you'd you'll you're you've young your yours yourself yup zero lord jesus christ god bible google internet "
-    "facebook youtube netflix zoom whatsapp instagram tv cbt phq gad ptsd ocd adhd icu ecg ekg mri ct xray bp hr iv er "
-    "ed gp pcp obgyn ent copd dax dragon alexa siri covid covid-19 christmas easter thanksgiving halloween ramadan "
-    "hanukkah monday tuesday wednesday thursday friday saturday sunday january february march april june july august "
-    "september october november december jan feb mar apr jun jul aug sept oct nov dec spring summer autumn fall winter "
-    "am pm dr mr mrs ms prof sr sra srta don dona dra tylenol advil aleve motrin aspirin ibuprofen metformin insulin "
-    "lipitor zoloft prozac lexapro xanax ativan lasix plavix synthroid norvasc flonase zyrtec claritin benadryl celexa "
-    "wellbutrin humira keppra eliquis coumadin lantus ventolin allegra mucinex tums pepcid nexium prilosec imodium "
-    "where's when's here's dax's doc's spanish french german italian russian chinese american british european african "
-    "asian latin greek mexican hispanic caucasian black white native indian jewish christian catholic muslim buddhist "
-    "hindu protestant el la los las un una unos unas de del al en con por para sin sobre entre desde hasta hacia según "
-    "segun tras durante se su sus no si sí que qué como cómo cuando cuándo donde dónde quien este esta estos estas ese "
-    "esa eso aquel es fue era son está esta están ha han había hay ser estar tiene tras ante bajo niño niña varón varon "
-    "mujer hombre paciente pacientes enfermo enferma lactante adolescente anciano joven datos informe clínico clinico "
-    "exploración exploracion física analítica ecografía radiografía tac rm rmn rx tratamiento diagnóstico diagnostico "
-    "evolución evolucion antecedentes motivo ingreso urgencias servicio médico medico nombre apellidos domicilio "
-    "localidad provincia país pais edad sexo fecha nacimiento correo electrónico remitido responsable historia actual "
-    "enfermedad hospital universitario clínica clinica centro instituto departamento unidad cirugía cirugia urología "
-    "urologia medicina pediatría pediatria oftalmología oftalmologia dermatología dermatologia cardiología neurología "
-    "nefrología ginecología oncología radioterapia anatomía anatomia patológica hematología traumatología "
-    "calle avenida avda plaza paseo carretera camino c/ cp nhc nass cipa nºcol episodio telefono teléfono fax tel"
+    "a about above absolutely according account across actual actually adhd adolescente advil african after "
+    "afterwards again against age ago agreed ah aha al aleve alexa all allegra almost alone along already alright "
+    "also although always am american among an analítica anatomia anatomía anciano and another answer ante "
+    "antecedentes any anybody anyone anything anyway apart apellidos apparently apr april aquel are aren't around as "
+    "asian ask asked asking aspirin assessment at ativan aug august autumn avda avenida aw away awesome back bad "
+    "bajo based basically be because become been before begin behind being believe below benadryl besides best "
+    "better between beyond bible billing black bot both bp bring british brought btw buddhist busy but buy by bye c/ "
+    "call calle called calling calls came camino can can't cannot capitalized card cardiología care carretera case "
+    "catholic caucasian cause cbt celexa centro certain certainly change changed check chief children chinese christ "
+    "christian christmas cipa cirugia cirugía claritin clear clearly client clinic clinica clinically clinician "
+    "clinico close clínica clínico cold come comes coming como companion complaint completely con concern "
+    "congratulations considering continue cool copd correct correo could couldn't coumadin couple course covid "
+    "covid-19 cp credit ct cuando currently customer cuándo cómo daily date datos daughter dax dax's de dear dec "
+    "december deep definitely del departamento depending dermatologia dermatología describe desde despite "
+    "diagnostico diagnóstico did didn't different discharge do doc doc's doctor does doesn't doing domicilio don "
+    "don't dona donde done dont down dr dra dragon durante during dónde each early easter easy eat ecg ecografía ed "
+    "edad either ekg el electrónico eliquis else email en end enferma enfermedad enfermo english enough ent entre "
+    "episodio er era es esa ese eso especially esta estar estas este estos está están european even eventually ever "
+    "every everybody everyone everything evolucion evolución exactly excellent except excuse explain exploracion "
+    "exploración facebook fair fall family fantastic far father fax feb february fecha feel feeling feels felt few "
+    "finally find fine first flonase follow following for found four free french friday from front fue full further "
+    "future física gad general generally german get gets getting ginecología girl give given giving glad go god goes "
+    "going gone good goodbye google got gotcha gp great greek guess guys ha había hacia had half halloween han "
+    "hanukkah happened happy hard has hasn't hasta have haven't having hay he he'd he'll he's hello help hematología "
+    "her here here's hers hey hi high him hindu his hispanic historia hm hmm hold hombre home honestly hope "
+    "hopefully hospital house how however hr huh humira husband i i'd i'll i'm i've ibuprofen icu idea if "
+    "immediately imodium impressed impression in indeed indian informe ingreso initially inside instagram instead "
+    "instituto insulin interesting internet into is isn't issues it it's italian its itself iv jan january jesus "
+    "jewish joven jul july jun june just keep keppra kind know la lactante lantus las lasix last lately later latin "
+    "least leave left less let let's letter lexapro like likely lipitor listen little live living localidad long "
+    "look looking looks lord los lost lot lots love low lucky ma'am made main mainly make makes making man many mar "
+    "march may maybe me mean means meanwhile medical medications medicina medicine medico meet meeting men metformin "
+    "mexican mhm might mind mine miss mister mm mmm mom moment monday more moreover morning most mostly mother "
+    "motivo motrin move moving mr mri mrs ms much mucinex mujer mum muslim must my myself médico nacimiento name "
+    "nass native naturally near nearly necessarily need needs nefrología neither netflix neurología never new nexium "
+    "next nhc nice night niña niño no nobody nombre none nope nor normal normally norvasc not note nothing nov "
+    "november now nowhere number nurse nºcol obgyn obviously occasionally ocd oct october of off oftalmologia "
+    "oftalmología often oh ok okay old on once oncología one ones only open or original other others otherwise ouch "
+    "our ours out outside over overall own paciente pacientes pain pais para paragraph parents part paseo past "
+    "patient patológica país pcp pediatria pediatría people pepcid per perfect perhaps person phone phq plan plans "
+    "plavix plaza please plenty plus pm point por possibly prescription present pretty previously prilosec probably "
+    "problem problems prof promise protestant provided provincia prozac ptsd put que question questions quien quite "
+    "qué radiografía radioterapia ramadan rather read ready really reason reasonable recently regarding remember "
+    "remitido reply request responsable rest right rm rmn russian rx sad safe said same saturday saw say saying says "
+    "se second see seems seen segun según send sent sept september ser seriously servicio session set several sexo "
+    "shall she she'd she'll she's should shouldn't show si sibling side signs similarly simply sin since sing sir "
+    "siri sister sit sleep slowly small so sobre social some somebody somehow someone something sometimes somewhere "
+    "son soon sorry sort sounds spanish speak speaking spring sr sra srta start started starting stay still stop "
+    "stress strong su subject such suddenly summer sunday sure surely surgery sus symptoms synthroid sí tac take "
+    "taken takes taking talk tel telefono tell telling teléfono ten terrible than thank thankfully thanks "
+    "thanksgiving that that'll that's thats the their theirs them then therapist therapy there there's therefore "
+    "these they they'd they'll they're they've thing things think thinking third this those though thought three "
+    "through throughout thursday thus tiene time to today together told tomorrow tonight too took totally toward "
+    "tras tratamiento traumatología tried true truly trust try trying tuesday tums turn tv two tylenol ugh uh um un "
+    "una unas under understand understandable understood unfortunately unidad universitario unless unos until up "
+    "upon urgencias urologia urología us use used user using usually varon varón ventolin very visit vitals wait "
+    "walk want wanted wants was wasn't watch way we we'd we'll we're we've wednesday week weeks welcome well "
+    "wellbutrin went were weren't what what's whatever whatsapp when when's where where's whereas whether which "
+    "while white who who's whoever whole whom whose why why's wife will winter with within without woman won't "
+    "wonder wonderful words work working works worse would wouldn't wow write written wrong xanax xray yeah year "
+    "years yep yes yesterday yet you you'd you'll you're you've young your yours yourself youtube yup zero zoloft "
+    "zoom zyrtec"
 )
 CLINICAL_ENDINGS = tuple(
     sorted(
         words_of(
-            "itis osis oma emia aemia pathy algia ectomy plasty otomy scopy gram graphy ology ologist iatry iatrist pril olol "
-            "statin sartan prazole oxetine ipram opram azepam zolam gliptin gliflozin cillin mycin floxacin cycline triptan "
-            "thiazide dipine tidine setron tinib mab parin xaban profen codone idone apine azine ación ción sión dad mente logía "
-            "grafía scopia patía emia ectomía"
+            "itis osis oma emia aemia pathy algia ectomy plasty otomy scopy gram graphy ology ologist iatry iatrist "
+            "pril olol statin sartan prazole oxetine ipram opram azepam zolam gliptin gliflozin cillin mycin floxacin "
+            "cycline triptan thiazide dipine tidine setron tinib mab parin xaban profen codone idone apine azine ación "
+            "ción sión dad mente logía grafía scopia patía ectomía"
         )
     )
 )
@@ -249,398 +261,63 @@ WEAK_TITLES = words_of("doctor nurse father sister miss professor judge officer 
 PARTICLES = words_of("de del la las los van von der den di da do dos das du le y e i al el bin ibn ter ten mc mac")
 
 KIN = words_of(
-    "son daughter husband wife brother sister mother father mom mum dad kid child friend girlfriend boyfriend partner "
-    "fiance fiancee boss colleague coworker neighbour neighbor uncle aunt cousin nephew niece grandson granddaughter "
-    "grandmother grandfather roommate ex dog cat hijo hija marido esposa hermano hermana madre padre amigo amiga"
+    "son daughter husband wife brother sister mother father mom mum dad kid child friend girlfriend boyfriend "
+    "partner fiance fiancee boss colleague coworker neighbour neighbor uncle aunt cousin nephew niece grandson "
+    "granddaughter grandmother grandfather roommate ex dog cat hijo hija marido esposa hermano hermana madre padre "
+    "amigo amiga"
 )
 
-COUNTRIES_TOO = words_of(
-    "usa u.s. u.s.a. us uk u.k. england scotland wales britain america russia south korea north korea vietnam iran syria "
-    "taiwan czechia czech republic holland burma turkey macedonia uae eeuu ee.uu. españa francia alemania italia "
-    "inglaterra reino unido estados unidos méxico perú brasil marruecos rumanía rusia china japón suiza bélgica "
-    "holanda ecuador bolivia colombia venezuela argentina chile cuba portugal uruguay paraguay nicaragua honduras "
-    "guatemala panamá dominicana ucrania polonia suecia noruega dinamarca grecia turquía india pakistán senegal ghana "
-    "nigeria argelia túnez egipto"
+COUNTRIES_TOO = phrases_of(
+    "usa|u.s.|u.s.a.|us|uk|u.k.|england|scotland|wales|britain|great britain|america|russia|south korea|north korea|"
+    "korea|vietnam|iran|syria|taiwan|czechia|czech republic|holland|burma|turkey|macedonia|united kingdom|"
+    "united states|eeuu|ee.uu.|ee. uu.|españa|francia|alemania|italia|inglaterra|reino unido|estados unidos|méxico|"
+    "perú|brasil|marruecos|rumanía|rusia|japón|suiza|bélgica|república dominicana|panamá|ucrania|polonia|suecia|"
+    "noruega|dinamarca|grecia|turquía|pakistán|argelia|túnez|egipto|reino de españa|spain|venezuela|cuba"
 )
-CITIES = frozenset(
-    [
-        "london",
-        "paris",
-        "berlin",
-        "madrid",
-        "barcelona",
-        "rome",
-        "milan",
-        "naples",
-        "venice",
-        "florence",
-        "vienna",
-        "prague",
-        "budapest",
-        "warsaw",
-        "moscow",
-        "kiev",
-        "kyiv",
-        "istanbul",
-        "athens",
-        "lisbon",
-        "dublin",
-        "edinburgh",
-        "glasgow",
-        "cardiff",
-        "belfast",
-        "manchester",
-        "liverpool",
-        "leeds",
-        "sheffield",
-        "bristol",
-        "birmingham",
-        "newcastle",
-        "nottingham",
-        "leicester",
-        "oxford",
-        "cambridge",
-        "brighton",
-        "southampton",
-        "york",
-        "bath",
-        "norwich",
-        "exeter",
-        "plymouth",
-        "amsterdam",
-        "rotterdam",
-        "brussels",
-        "antwerp",
-        "zurich",
-        "geneva",
-        "basel",
-        "munich",
-        "hamburg",
-        "frankfurt",
-        "cologne",
-        "stuttgart",
-        "copenhagen",
-        "stockholm",
-        "gothenburg",
-        "oslo",
-        "bergen",
-        "helsinki",
-        "reykjavik",
-        "tallinn",
-        "riga",
-        "vilnius",
-        "bucharest",
-        "sofia",
-        "belgrade",
-        "zagreb",
-        "new york",
-        "new york city",
-        "los angeles",
-        "chicago",
-        "houston",
-        "phoenix",
-        "philadelphia",
-        "san antonio",
-        "san diego",
-        "dallas",
-        "san jose",
-        "austin",
-        "jacksonville",
-        "fort worth",
-        "columbus",
-        "charlotte",
-        "san francisco",
-        "indianapolis",
-        "seattle",
-        "denver",
-        "boston",
-        "el paso",
-        "nashville",
-        "detroit",
-        "oklahoma city",
-        "portland",
-        "las vegas",
-        "memphis",
-        "louisville",
-        "baltimore",
-        "milwaukee",
-        "albuquerque",
-        "tucson",
-        "fresno",
-        "sacramento",
-        "kansas city",
-        "mesa",
-        "atlanta",
-        "omaha",
-        "colorado springs",
-        "raleigh",
-        "miami",
-        "long beach",
-        "virginia beach",
-        "oakland",
-        "minneapolis",
-        "tulsa",
-        "tampa",
-        "arlington",
-        "new orleans",
-        "wichita",
-        "cleveland",
-        "bakersfield",
-        "aurora",
-        "anaheim",
-        "honolulu",
-        "santa ana",
-        "riverside",
-        "corpus christi",
-        "lexington",
-        "stockton",
-        "st louis",
-        "st. louis",
-        "saint paul",
-        "cincinnati",
-        "pittsburgh",
-        "anchorage",
-        "greensboro",
-        "orlando",
-        "newark",
-        "buffalo",
-        "plano",
-        "irvine",
-        "jersey city",
-        "chandler",
-        "fort wayne",
-        "brooklyn",
-        "manhattan",
-        "queens",
-        "the bronx",
-        "bronx",
-        "staten island",
-        "harlem",
-        "hollywood",
-        "cape cod",
-        "salt lake city",
-        "boise",
-        "spokane",
-        "tacoma",
-        "des moines",
-        "richmond",
-        "baton rouge",
-        "birmingham",
-        "rochester",
-        "syracuse",
-        "albany",
-        "hartford",
-        "providence",
-        "burlington",
-        "concord",
-        "trenton",
-        "dover",
-        "annapolis",
-        "charleston",
-        "savannah",
-        "montgomery",
-        "jackson",
-        "little rock",
-        "springfield",
-        "lincoln",
-        "topeka",
-        "sioux falls",
-        "fargo",
-        "bismarck",
-        "helena",
-        "cheyenne",
-        "santa fe",
-        "toronto",
-        "montreal",
-        "vancouver",
-        "calgary",
-        "ottawa",
-        "edmonton",
-        "winnipeg",
-        "quebec",
-        "halifax",
-        "mexico city",
-        "guadalajara",
-        "tijuana",
-        "cancun",
-        "havana",
-        "bogota",
-        "medellin",
-        "lima",
-        "quito",
-        "caracas",
-        "santiago",
-        "buenos aires",
-        "montevideo",
-        "rio de janeiro",
-        "sao paulo",
-        "brasilia",
-        "porto alegre",
-        "tokyo",
-        "osaka",
-        "kyoto",
-        "seoul",
-        "beijing",
-        "shanghai",
-        "hong kong",
-        "taipei",
-        "bangkok",
-        "singapore",
-        "jakarta",
-        "manila",
-        "hanoi",
-        "saigon",
-        "delhi",
-        "new delhi",
-        "mumbai",
-        "kolkata",
-        "chennai",
-        "bangalore",
-        "hyderabad",
-        "karachi",
-        "lahore",
-        "dhaka",
-        "kathmandu",
-        "kabul",
-        "tehran",
-        "baghdad",
-        "dubai",
-        "abu dhabi",
-        "riyadh",
-        "jerusalem",
-        "tel aviv",
-        "beirut",
-        "damascus",
-        "amman",
-        "cairo",
-        "alexandria",
-        "casablanca",
-        "tunis",
-        "algiers",
-        "lagos",
-        "accra",
-        "nairobi",
-        "kampala",
-        "addis ababa",
-        "johannesburg",
-        "cape town",
-        "durban",
-        "sydney",
-        "melbourne",
-        "brisbane",
-        "perth",
-        "adelaide",
-        "auckland",
-        "wellington",
-        "christchurch",
-        "hawaii",
-        "florida keys",
-        "long island",
-        "silicon valley",
-        "bay area",
-        "washington dc",
-        "washington d.c.",
-        "sevilla",
-        "seville",
-        "valencia",
-        "zaragoza",
-        "málaga",
-        "murcia",
-        "palma",
-        "palma de mallorca",
-        "bilbao",
-        "alicante",
-        "córdoba",
-        "valladolid",
-        "vigo",
-        "gijón",
-        "oviedo",
-        "hospitalet",
-        "la coruña",
-        "coruña",
-        "a coruña",
-        "granada",
-        "vitoria",
-        "elche",
-        "santa cruz",
-        "santa cruz de tenerife",
-        "badalona",
-        "cartagena",
-        "terrassa",
-        "jerez",
-        "sabadell",
-        "móstoles",
-        "alcalá",
-        "alcalá de henares",
-        "pamplona",
-        "fuenlabrada",
-        "almería",
-        "leganés",
-        "san sebastián",
-        "donostia",
-        "burgos",
-        "albacete",
-        "santander",
-        "castellón",
-        "la laguna",
-        "logroño",
-        "badajoz",
-        "salamanca",
-        "huelva",
-        "lleida",
-        "lérida",
-        "tarragona",
-        "león",
-        "cádiz",
-        "jaén",
-        "orense",
-        "ourense",
-        "reus",
-        "girona",
-        "gerona",
-        "lugo",
-        "santiago de compostela",
-        "cáceres",
-        "melilla",
-        "ceuta",
-        "getafe",
-        "alcorcón",
-        "parla",
-        "toledo",
-        "guadalajara",
-        "cuenca",
-        "ávila",
-        "segovia",
-        "soria",
-        "teruel",
-        "huesca",
-        "palencia",
-        "zamora",
-        "pontevedra",
-        "ferrol",
-        "barakaldo",
-        "getxo",
-        "la habana",
-        "ciudad de méxico",
-        "bogotá",
-        "medellín",
-        "rosario",
-        "mendoza",
-        "valparaíso",
-        "concepción",
-    ]
+CITIES = phrases_of(
+    "a coruña|abu dhabi|accra|addis ababa|adelaide|albacete|albany|albuquerque|alcalá|alcalá de henares|alcorcón|"
+    "alexandria|algiers|alicante|almería|amman|amsterdam|anaheim|anchorage|annapolis|antwerp|arlington|athens|"
+    "atlanta|auckland|aurora|austin|badajoz|badalona|baghdad|bakersfield|baltimore|bangalore|bangkok|barakaldo|"
+    "barcelona|basel|bath|baton rouge|bay area|beijing|beirut|belfast|belgrade|bergen|berlin|bilbao|birmingham|"
+    "bismarck|bogota|bogotá|boise|boston|brasilia|brighton|brisbane|bristol|bronx|brooklyn|brussels|bucharest|"
+    "budapest|buenos aires|buffalo|burgos|burlington|cairo|calgary|cambridge|cancun|cape cod|cape town|caracas|"
+    "cardiff|cartagena|casablanca|castellón|ceuta|chandler|charleston|charlotte|chennai|cheyenne|chicago|"
+    "christchurch|cincinnati|ciudad de méxico|cleveland|cologne|colorado springs|columbus|concepción|concord|"
+    "copenhagen|corpus christi|coruña|cuenca|cáceres|cádiz|córdoba|dallas|damascus|delhi|denver|des moines|detroit|"
+    "dhaka|donostia|dover|dubai|dublin|durban|edinburgh|edmonton|el paso|elche|exeter|fargo|ferrol|florence|"
+    "florida keys|fort wayne|fort worth|frankfurt|fresno|fuenlabrada|geneva|gerona|getafe|getxo|gijón|girona|glasgow|"
+    "gothenburg|granada|greensboro|guadalajara|halifax|hamburg|hanoi|harlem|hartford|havana|hawaii|helena|helsinki|"
+    "hollywood|hong kong|honolulu|hospitalet|houston|huelva|huesca|hyderabad|indianapolis|irvine|istanbul|jackson|"
+    "jacksonville|jakarta|jaén|jerez|jersey city|jerusalem|johannesburg|kabul|kampala|kansas city|karachi|kathmandu|"
+    "kiev|kolkata|kyiv|kyoto|la coruña|la habana|la laguna|lagos|lahore|las vegas|leeds|leganés|leicester|lexington|"
+    "león|lima|lincoln|lisbon|little rock|liverpool|lleida|logroño|london|long beach|long island|los angeles|"
+    "louisville|lugo|lérida|madrid|manchester|manhattan|manila|medellin|medellín|melbourne|melilla|memphis|mendoza|"
+    "mesa|mexico city|miami|milan|milwaukee|minneapolis|montevideo|montgomery|montreal|moscow|mumbai|munich|murcia|"
+    "málaga|móstoles|nairobi|naples|nashville|new delhi|new orleans|new york|new york city|newark|newcastle|norwich|"
+    "nottingham|oakland|oklahoma city|omaha|orense|orlando|osaka|oslo|ottawa|ourense|oviedo|oxford|palencia|palma|"
+    "palma de mallorca|pamplona|paris|parla|perth|philadelphia|phoenix|pittsburgh|plano|plymouth|pontevedra|portland|"
+    "porto alegre|prague|providence|quebec|queens|quito|raleigh|reus|reykjavik|richmond|riga|rio de janeiro|"
+    "riverside|riyadh|rochester|rome|rosario|rotterdam|sabadell|sacramento|saigon|saint paul|salamanca|"
+    "salt lake city|san antonio|san diego|san francisco|san jose|san sebastián|santa ana|santa cruz|"
+    "santa cruz de tenerife|santa fe|santander|santiago|santiago de compostela|sao paulo|savannah|seattle|segovia|"
+    "seoul|sevilla|seville|shanghai|sheffield|silicon valley|singapore|sioux falls|sofia|soria|southampton|spokane|"
+    "springfield|st louis|st. louis|staten island|stockholm|stockton|stuttgart|sydney|syracuse|tacoma|taipei|tallinn|"
+    "tampa|tarragona|tehran|tel aviv|terrassa|teruel|the bronx|tijuana|tokyo|toledo|topeka|toronto|trenton|tucson|"
+    "tulsa|tunis|valencia|valladolid|valparaíso|vancouver|venice|vienna|vigo|vilnius|virginia beach|vitoria|warsaw|"
+    "washington d.c.|washington dc|wellington|wichita|winnipeg|york|zagreb|zamora|zaragoza|zurich|ávila"
 )
 NATIONALITIES = words_of(
-    "afghan albanian algerian american argentinian argentine armenian australian austrian bangladeshi belarusian belgian "
-    "bolivian bosnian brazilian british bulgarian cambodian cameroonian canadian chilean chinese colombian congolese "
-    "croatian cuban cypriot czech danish dominican dutch ecuadorian egyptian english eritrean estonian ethiopian "
-    "filipino finnish french georgian german ghanaian greek greenlander guatemalan haitian honduran hungarian icelandic "
-    "indian indonesian iranian iraqi irish israeli italian ivorian jamaican japanese jordanian kazakh kenyan korean "
-    "kurdish kuwaiti laotian latvian lebanese libyan lithuanian malaysian mexican moldovan mongolian moroccan nepalese "
-    "nicaraguan nigerian norwegian pakistani palestinian panamanian paraguayan peruvian polish portuguese puerto romanian "
-    "russian rwandan salvadoran saudi scottish senegalese serbian singaporean slovak slovenian slovene somali spanish "
-    "sudanese swedish swiss syrian taiwanese tanzanian thai tunisian turkish ugandan ukrainian uruguayan venezuelan "
-    "vietnamese welsh yemeni zambian zimbabwean spaniard scot swede dane finn turk pole serb croat"
+    "afghan albanian algerian american argentine argentinian armenian australian austrian bangladeshi belarusian "
+    "belgian bolivian bosnian brazilian british bulgarian cambodian cameroonian canadian chilean chinese colombian "
+    "congolese croat croatian cuban cypriot czech dane danish dominican dutch ecuadorian egyptian english eritrean "
+    "estonian ethiopian filipino finn finnish french georgian german ghanaian greek greenlander guatemalan haitian "
+    "honduran hungarian icelandic indian indonesian iranian iraqi irish israeli italian ivorian jamaican japanese "
+    "jordanian kazakh kenyan korean kurdish kuwaiti laotian latvian lebanese libyan lithuanian malaysian mexican "
+    "moldovan mongolian moroccan nepalese nicaraguan nigerian norwegian pakistani palestinian panamanian paraguayan "
+    "peruvian pole polish portuguese puerto romanian russian rwandan salvadoran saudi scot scottish senegalese serb "
+    "serbian singaporean slovak slovene slovenian somali spaniard spanish sudanese swede swedish swiss syrian "
+    "taiwanese tanzanian thai tunisian turk turkish ugandan ukrainian uruguayan venezuelan vietnamese welsh yemeni "
+    "zambian zimbabwean"
 )
 
 
