@@ -2,10 +2,10 @@
 
     python benchmarks/canary_exposure.py --work runs/canary-exposure --out docs/figures/canary_exposure.json
 
-One small language and base model (see small_language); per seed one cohort of sixty patients, 24 canaries of nine random
-digits, four each said 0, 1, 2, 4, 8 and 16 times, one fit by the product's own code for six epochs. A canary that was
-said 0 times is drawn like the others and never planted: it is what chance looks like. The base model, which has seen no
-canary, is asked for all of them too.
+One small language and base model (see small_language); per seed one cohort of sixty patients, 24 canaries of nine
+random digits, four each said 0, 1, 2, 4, 8 and 16 times, one fit by the product's own code for six epochs. A canary
+that was said 0 times is drawn like the others and never planted: it is what chance looks like. The base model, which
+has seen no canary, is asked for all of them too.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def one_fit(base: Path, folder: Path, seed: int) -> dict[str, Floats]:
 
 
 def summary(runs: list[dict[str, Floats]]) -> list[dict[str, JsonValue]]:
-    """Means over all canaries of all trainings; the trainings are resampled, as canaries of one share its references."""
+    """Means over the canaries of all trainings, which are what is resampled: canaries of one share its references."""
     columns = {key: np.concatenate([run[key] for run in runs]) for key in runs[0]}
     owners = np.repeat([str(seed) for seed in range(len(runs))], len(runs[0]["tuned"]))
     rows: list[dict[str, JsonValue]] = []

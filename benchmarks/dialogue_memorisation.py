@@ -1,6 +1,6 @@
 """Language models that were tuned until they memorise, and honest ones, before the same gate.
 
-    python benchmarks/dialogue_memorisation.py --work runs/dialogue-memorisation --out docs/figures/dialogue_memorisation.json
+    python benchmarks/dialogue_memorisation.py --work runs/dialogues --out docs/figures/dialogue_memorisation.json
 
 One small language (see small_language), one base model of half a million parameters that was trained on patients who
 are nobody's, one gate: the product's filters over T, calibrated on C. A memorising model is tuned by the product's own

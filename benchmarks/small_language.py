@@ -1,7 +1,7 @@
 """A small language of follow-up visits, and a tiny chat model that speaks it: what a CPU can learn, and learn by heart.
 
-Every patient has facts of its own (what hurts, since when, what for, what helps, who is at home, numbers), said in one of
-several ways. The language is simple enough that a model of half a million parameters writes sensible visits after two
+Every patient has facts of its own (what hurts, since when, what helps, who is at home, numbers), said in one of several
+ways. The language is simple enough that a model of half a million parameters writes sensible visits after two
 minutes of training, and rich enough that two patients' visits differ in nearly every answer.
 """
 
@@ -17,11 +17,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from synthgen.generators.dialogue.config import InProcessConfig
 from synthgen.generators.dialogue.fit.examples import SIDES, ChatLayout, chat, session_examples, system_prompt
 from synthgen.generators.dialogue.fit.lora import padded
 from synthgen.generators.dialogue.realisers.protocol import Message, Request, Sampling
 from synthgen.generators.dialogue.realisers.transformers import open_transformers
-from synthgen.generators.dialogue.config import InProcessConfig
 from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.progress import Progress
 from synthgen.records import Real

@@ -37,16 +37,18 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Base:
-    """A base model that was opened, and which one it is.
+    """A base model that was opened.
 
     Attributes:
-        identity: a folder's digest over its weights, tokenizer and configuration, or the hub's revision.
+        revision: the hub's, empty for a folder.
+        context: most tokens that the model takes.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
     name: str
-    identity: str
+    revision: str
+    context: int
 
 
 def open_base(name: str, *, half: bool = False) -> Base:
@@ -72,8 +74,13 @@ def _opened(name: str, half: bool) -> Base:
     )
     if tokenizer.pad_token_id is None:  # never seen by the loss: padding is masked
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.convert_ids_to_tokens(0)
-    revision = getattr(model.config, "_commit_hash", None)
-    return Base(model, tokenizer, name, folder_digest(Path(name)) if Path(name).is_dir() else f"revision {revision}")
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return Base(model, tokenizer, name, getattr(model.config, "_commit_hash", None) or "", context or 2**31)
+
+
+def half_precision(config: FitConfig) -> bool:
+    """True where the training is to run in bfloat16: asked for, and on a GPU that has it. Adapters stay in float32."""
+    return config.mixed_precision and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
 
 
 @contextmanager
@@ -183,9 +190,8 @@ def train_adapters(
     Raises:
         UserError: the adapters did not move, or the loss is no longer finite.
     """
-    gpu = torch.cuda.is_available()
-    half = config.mixed_precision and gpu and torch.cuda.is_bf16_supported()
-    accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if half else "no")
+    precision = "bf16" if half_precision(config) else "no"
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=precision)
     if config.batch % accelerator.num_processes:
         raise UserError(f"fit.batch ({config.batch}) must be a multiple of the {accelerator.num_processes} processes")
     model = with_adapters(base.model, config.lora, seed)
@@ -225,7 +231,7 @@ def train_adapters(
         prepared.step()
         prepared.zero_grad()
 
-        losses.append(float(accelerator.reduce(summed)))
+        losses.append(float(accelerator.reduce(summed, reduction="sum")))
         if not math.isfinite(losses[-1]):
             raise UserError(f"the training diverged at step {step + 1}: lower learning_rate and fit into a new folder")
         tokens += sum(len(example.tokens) for example in batch)
@@ -322,7 +328,7 @@ def save_adapter(model: PeftModel, base: str, folder: Path) -> None:
         temporary.replace(folder)
 
 
-def open_adapted(base: str, adapter: Path) -> tuple[PeftModel, PreTrainedTokenizerFast]:
+def open_adapted(base: str, adapter: Path) -> tuple[PeftModel, Base]:
     """The base model with trained adapters, in evaluation mode on the CPU; ``disable_adapter`` gives the base.
 
     Raises:
@@ -333,4 +339,4 @@ def open_adapted(base: str, adapter: Path) -> tuple[PeftModel, PreTrainedTokeniz
         model = PeftModel.from_pretrained(opened.model, str(adapter), use_safetensors=True)
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"the adapters in {adapter} do not fit the base model {base}: fit the model again") from error
-    return model.eval(), opened.tokenizer
+    return model.eval(), opened

@@ -116,10 +116,9 @@ def open_model(base: str, folder: Path, *, max_tokens: int = 2048, batch: int = 
     Raises:
         UserError: the base or the adapters cannot be opened.
     """
-    model, tokenizer = open_adapted(base, folder / ADAPTER)
-    limit = min(max_tokens, getattr(model.config, "max_position_embeddings", None) or max_tokens)
+    model, opened = open_adapted(base, folder / ADAPTER)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return AdaptedModel(model.to(device), ChatLayout(tokenizer), limit, batch)
+    return AdaptedModel(model.to(device), ChatLayout(opened.tokenizer), min(max_tokens, opened.context), batch)
 
 
 def _log_p(logits: Tensor, labels: Tensor) -> list[Floats]:

@@ -92,10 +92,17 @@ def fit_adapters(
     if not train:
         raise UserError("the training split is empty: fine-tuning needs transcripts")
     try:
-        from synthgen.generators.dialogue.fit.lora import open_base, steps_of, train_adapters
+        from synthgen.generators.dialogue.fit.lora import (
+            folder_digest,
+            half_precision,
+            open_base,
+            steps_of,
+            train_adapters,
+        )
     except ModuleNotFoundError as error:
         raise MissingExtraError("fine-tuning a chat model", "dialogue") from error
-    _claim(private_folder(folder), _run_digest(train, base, config, seed))
+    digest = folder_digest(Path(base)) if Path(base).is_dir() else ""
+    _claim(private_folder(folder), _run_digest(train, f"{base} {digest}", config, seed))
     if (folder / REPORT).is_file():
         return
     records = list(train)
@@ -103,9 +110,9 @@ def fit_adapters(
         canaries = draw_canaries(config.canaries, seed)
         records = plant_canaries(train, canaries, seed)
         write_canaries(folder, canaries)
-    opened = open_base(base)
+    opened = open_base(base, half=half_precision(config))
     layout = ChatLayout(opened.tokenizer)
-    limit = min(config.max_tokens, getattr(opened.model.config, "max_position_embeddings", None) or config.max_tokens)
+    limit = min(config.max_tokens, opened.context)
     sessions = [session_examples(layout, record, limit) for record in records]
     sequences = sum(len(session.examples) for session in sessions)
     too_long = sum(session.too_long for session in sessions)
@@ -130,7 +137,7 @@ def fit_adapters(
     )
     report: dict[str, JsonValue] = {
         "base": base,
-        "base_identity": opened.identity,
+        "base_identity": digest or opened.revision,
         "steps": trained.steps,
         "sequences": sequences,
         "utterances_left_out": too_long,

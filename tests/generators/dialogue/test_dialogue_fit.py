@@ -20,6 +20,7 @@ from tiny_base import TEMPLATE, cohort, save_tiny_base, tokenizer_on
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.conduct.prompts import RULES
+from synthgen.generators.dialogue.config import GeneratorConfig, InProcessConfig
 from synthgen.generators.dialogue.fit.config import CanaryConfig, FitConfig, LoraSection
 from synthgen.generators.dialogue.fit.examples import (
     IGNORED,
@@ -30,8 +31,11 @@ from synthgen.generators.dialogue.fit.examples import (
     few_shot_examples,
     session_examples,
 )
-from synthgen.generators.dialogue.fit.lora import movements, open_adapted
-from synthgen.generators.dialogue.fit.training import fit_adapters
+from synthgen.generators.dialogue.fit.lora import movements, open_adapted, open_base, with_adapters
+from synthgen.generators.dialogue.fit.training import fit_adapters, fit_generator
+from synthgen.generators.dialogue.model_folder import check_folder, model_digest, read_excerpts
+from synthgen.generators.dialogue.realisers.protocol import Request, Sampling
+from synthgen.generators.dialogue.realisers.transformers import open_transformers
 from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
 from synthgen.progress import Silent, Task
 
@@ -159,8 +163,8 @@ def test_the_adapters_moved_and_the_report_says_by_how_much(base: str, fitted: P
     report = json.loads((fitted / "fit.json").read_text())
     assert len(report["moved"]) == 28 and all(change > 0 for change in report["moved"].values())
     assert report["base"] == base and len(report["base_identity"]) == 64
-    model, tokenizer = open_adapted(base, fitted / "adapter")
-    tokens = torch.tensor([tokenizer("How did it go?")["input_ids"]])
+    model, opened = open_adapted(base, fitted / "adapter")
+    tokens = torch.tensor([opened.tokenizer("How did it go?")["input_ids"]])
     with torch.inference_mode():
         tuned = model(tokens).logits
         with model.disable_adapter():
@@ -227,13 +231,23 @@ def test_sigkill_in_the_middle_changes_nothing(base: str, fitted: Path, tmp_path
     assert digest(folder) == digest(fitted)
 
 
-def test_micro_batches_do_not_change_the_training(base: str, tmp_path: Path) -> None:
+def test_micro_batches_and_kept_activations_do_not_change_the_training(base: str, tmp_path: Path) -> None:
     states = []
-    for micro in (1, 4):
-        config = TINY.model_copy(update={"micro_batch": micro, "lora": LoraSection(rank=2, alpha=4, dropout=0)})
-        fit_adapters(cohort(4), base, config, tmp_path / str(micro), seed=0, progress=Silent())
-        states.append(json.loads((tmp_path / str(micro) / "fit.json").read_text())["moved"])
-    assert states[0] == pytest.approx(states[1], rel=1e-3)
+    for micro, checkpointing in ((4, False), (1, False), (4, True)):
+        settings = {"micro_batch": micro, "gradient_checkpointing": checkpointing}
+        config = TINY.model_copy(update={**settings, "lora": LoraSection(rank=2, alpha=4, dropout=0)})
+        folder = tmp_path / f"{micro}-{checkpointing}"
+        fit_adapters(cohort(4), base, config, folder, seed=0, progress=Silent())
+        states.append(json.loads((folder / "fit.json").read_text())["moved"])
+    assert states[1] == pytest.approx(states[0], rel=1e-3)
+    assert states[2] == pytest.approx(states[0], rel=1e-3)
+
+
+def test_adapters_of_a_half_precision_base_are_trained_in_full(base: str) -> None:
+    opened = open_base(base, half=True)
+    assert {p.dtype for p in opened.model.parameters()} == {torch.bfloat16}
+    model = with_adapters(opened.model, TINY.lora, seed=0)
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
 
 
 def test_a_finished_fit_is_left_alone_and_another_one_is_refused(base: str, fitted: Path) -> None:
@@ -329,3 +343,59 @@ def test_the_global_random_state_is_left_alone(base: str, tmp_path: Path) -> Non
     torch.manual_seed(123)
     fit_adapters(cohort(2), base, TINY, tmp_path / "model", seed=3, progress=Silent())
     assert torch.equal(torch.rand(1), want)
+
+
+def test_without_a_model_only_the_folder_is_written(tmp_path: Path) -> None:
+    fit_generator(cohort(3), GeneratorConfig(), TINY, tmp_path / "model", seed=0, progress=Silent())
+    card = check_folder(tmp_path / "model")
+    assert (card.realiser, card.base, card.adapted) == ("template", "", False)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["synthgen_dialogue.json"]
+    again = StopAfter(0)
+    fit_generator(cohort(3), GeneratorConfig(), TINY, tmp_path / "model", seed=0, progress=again)
+    assert any("nothing to fit" in line for line in again.lines)
+    with pytest.raises(UserError, match=r"realiser=transformers"):
+        fit_generator(cohort(3), GeneratorConfig(base="x"), TINY, tmp_path / "other", seed=0, progress=Silent())
+
+
+def test_a_fitted_folder_opens_with_the_realiser_that_generates(base: str, tmp_path: Path) -> None:
+    config = GeneratorConfig(realiser="transformers", base=base)
+    tuned = TINY.model_copy(update={"learning_rate": 5e-2})
+    fit_generator(cohort(4), config, tuned, tmp_path / "model", seed=1, progress=Silent())
+    card = check_folder(tmp_path / "model")
+    assert card.adapted and card.base == base
+    assert not (tmp_path / "model" / "excerpts.jsonl").exists()
+    before = model_digest(tmp_path / "model")
+    fit_generator(cohort(4), config, tuned, tmp_path / "model", seed=1, progress=Silent())
+    assert model_digest(tmp_path / "model") == before
+
+    messages = tuple(chat("patient", "You are a patient.", cohort(1)[0].payload)[:2])
+    asked = [Request(seed, messages, Sampling(max_tokens=12)) for seed in range(4)]
+    settings = InProcessConfig(device="cpu", dtype="float32")
+    plain = open_transformers(base, settings).generate(asked)
+    adapted = open_transformers(base, settings, tmp_path / "model" / "adapter").generate(asked)
+    assert [r.text for r in plain] != [r.text for r in adapted]
+
+    other = GeneratorConfig(realiser="transformers", base=f"{base}-other")
+    with pytest.raises(UserError, match="another realiser or base"):
+        fit_generator(cohort(4), other, tuned, tmp_path / "model", seed=1, progress=Silent())
+
+
+def test_excerpts_are_kept_only_where_the_configuration_asks(base: str, tmp_path: Path) -> None:
+    as_it_is = TINY.model_copy(update={"adapt": False, "excerpts": 2, "excerpt_turns": 4})
+    for few_shot, count in ((False, 0), (True, 2)):
+        config = GeneratorConfig(realiser="transformers", base=base, few_shot=few_shot)
+        folder = tmp_path / str(few_shot)
+        fit_generator(cohort(4), config, as_it_is, folder, seed=1, progress=Silent())
+        assert [len(excerpt) for excerpt in read_excerpts(folder)] == [4] * count
+        assert not check_folder(folder).adapted
+    assert (folder / "excerpts.jsonl").stat().st_mode & 0o077 == 0
+
+
+def test_a_stopped_fit_is_no_model_yet(base: str, tmp_path: Path) -> None:
+    config = GeneratorConfig(realiser="transformers", base=base)
+    with pytest.raises(StopError):
+        fit_generator(cohort(4), config, TINY, tmp_path / "model", seed=1, progress=StopAfter(2))
+    with pytest.raises(UserError, match="run the same fit again"):
+        check_folder(tmp_path / "model")
+    with pytest.raises(UserError, match="other settings or transcripts"):
+        fit_generator(cohort(5), config, TINY, tmp_path / "model", seed=1, progress=Silent())
