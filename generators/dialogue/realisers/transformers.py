@@ -33,6 +33,9 @@ from synthgen.generators.dialogue.realisers.protocol import Message, Request, Re
 
 Ids = NDArray[np.int64]
 
+_HEAD = 1024
+"""Most probable tokens that are sorted at first: sorting a whole vocabulary can cost more than the model's step."""
+
 
 class SampledByRow(LogitsProcessor):  # type: ignore[misc]
     """Nucleus sampling (Holtzman et al. 2020) by one uniform number per row and token, from the row's own stream.
@@ -55,16 +58,24 @@ class SampledByRow(LogitsProcessor):  # type: ignore[misc]
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         logits = scores.float()
-        scaled = logits / self._temperatures.clamp_min(1e-6)
-        ordered, places = scaled.softmax(-1).sort(dim=-1, descending=True, stable=True)
-        cumulative = ordered.double().cumsum(-1)
-        kept = (cumulative - ordered) < self._top_ps  # the most probable token always
-        total = torch.where(kept, ordered.double(), 0.0).sum(-1, keepdim=True)
-        rank = (cumulative <= self._draws[:, self._step, None] * total).sum(-1, keepdim=True)
-        chosen = places.gather(-1, rank.clamp_max(kept.sum(-1, keepdim=True) - 1))
+        probabilities = (logits / self._temperatures.clamp_min(1e-6)).softmax(-1)
+        ordered, places = probabilities.topk(min(_HEAD, logits.shape[-1]), dim=-1)
+        chosen = self._draw(ordered, places, slice(None))
+        wide = torch.nonzero(ordered.double().sum(-1, keepdim=True) < self._top_ps)[:, 0]
+        if len(wide) and logits.shape[-1] > _HEAD:  # the nucleus is larger than the head: these rows are sorted whole
+            chosen[wide] = self._draw(*probabilities[wide].sort(dim=-1, descending=True, stable=True), wide)
         chosen = torch.where(self._temperatures > 0, chosen, logits.argmax(-1, keepdim=True))
         self._step += 1
         return torch.full_like(scores, -torch.inf).scatter(-1, chosen, 0.0)
+
+    def _draw(self, ordered: Tensor, places: Tensor, rows: Any) -> Tensor:
+        """One token per row from its nucleus; ``ordered`` are probabilities in falling order."""
+        wide = ordered.double()
+        cumulative = wide.cumsum(-1)
+        kept = (cumulative - wide) < self._top_ps[rows]  # the most probable token always
+        total = torch.where(kept, wide, 0.0).sum(-1, keepdim=True)
+        rank = (cumulative <= self._draws[rows, self._step, None] * total).sum(-1, keepdim=True)
+        return places.gather(-1, rank.clamp_max(kept.sum(-1, keepdim=True) - 1))
 
 
 @dataclass(frozen=True)
