@@ -132,7 +132,33 @@ def people(text: str, language: str = "en") -> list[Identifier]:
         if length:
             found.append(Identifier(tokens[i].start, _end(tokens[i + length - 1]), "PERSON", score))
         i += max(length, 1)
+    found += _coordinated(text, tokens, found)
     return [*found, *_repeated(text, tokens, found)]
+
+
+def _coordinated(text: str, tokens: Sequence[_Token], found: Sequence[Identifier]) -> list[Identifier]:
+    """Capitalised words that a comma, "and" or "or" puts beside a name: "Ann, Okonjo and Ruiz"."""
+    sure = {hit.start for hit in found if hit.score >= 0.5} | {hit.end for hit in found if hit.score >= 0.5}
+    known = {hit.start for hit in found if hit.score >= 0.5}
+    further: list[Identifier] = []
+    for sweep in (range(len(tokens)), range(len(tokens) - 1, -1, -1)):
+        for i in sweep:
+            token = tokens[i]
+            if token.start in known or not token.capital or len(token.key) < 3 or ordinary(token.key) or token.opens:
+                continue
+            if token.key in lexicon().places | lexicon().countries | NATIONALITIES or token.text.isupper():
+                continue
+            left = _JOINT_BEFORE.search(text[max(0, token.start - 8) : token.start])
+            right = _JOINT_AFTER.match(text, _end(token))
+            if (left and token.start - len(left[0]) in sure) or (right and right.end() in sure):
+                further.append(Identifier(token.start, _end(token), "PERSON", 0.55))
+                known.add(token.start)
+                sure |= {token.start, _end(token)}
+    return further
+
+
+_JOINT_BEFORE = re.compile(r"(?:,\s*(?:and\s+|or\s+)?|\s+(?:and|or|y|&)\s+)$")
+_JOINT_AFTER = re.compile(r"(?:,\s*(?:and\s+|or\s+)?|\s+(?:and|or|y|&)\s+)")
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -169,13 +195,17 @@ def _listed(token: _Token, lex: Lexicon) -> bool:
 def _eponym(tokens: Sequence[_Token], i: int) -> bool:
     """Whether the word names a disease, a sign or a device: listed as such, or followed by what one names so."""
     token = tokens[i]
-    if any(part in EPONYMS for part in token.key.split("-")):
+    following = [t for t in tokens[i + 1 : i + 3] if t.joined]
+    if any(t.key in EPONYM_HEADS for t in following[:1]):
         return True
-    following = tokens[i + 1 : i + 3]
-    return any(t.key in EPONYM_HEADS and t.joined for t in following[:1]) or (
-        len(following) == 2 and following[0].joined and following[1].joined and following[1].key in EPONYM_HEADS
-        and following[0].capital
-    )  # fmt: skip
+    if len(following) == 2 and following[0].capital and following[1].key in EPONYM_HEADS:
+        return True
+    if not any(part in EPONYMS for part in token.key.split("-")):
+        return False
+    # "Wilson called" is a person, "Wilson's was ruled out" a disease, "Wilson's son" a person again.
+    person_first = token.key in lexicon().spoken
+    possessive = bool(_POSSESSIVE.search(token.text)) and not any(t.key in KIN for t in following)
+    return possessive or not person_first
 
 
 def _name_at(reading: _Reading, i: int) -> tuple[float, int]:
@@ -224,7 +254,13 @@ def _uncapitalised(reading: _Reading, i: int) -> tuple[float, int]:
         sure = reading.greeted(i) or bool(_AFTER_NAME.match(text, token.end))
         if _eponym(tokens, i) and not sure:
             return 0.0, 0
+        if any(t.joined and t.key in EPONYM_HEADS for t in tokens[i + 1 : i + 2]):
+            return 0.0, 0
         return 0.85 if sure else 0.6, _run(tokens, i, lex, bold=False)
+    known = token.key in lex.given and token.key not in WORDS_TOO and not ordinary(token.key)
+    length = _run(tokens, i, lex, bold=False, initials=True) if known else 1
+    if length > 1:
+        return 0.7, length
     strong = token.start in reading.introduced and len(token.key) > 2 and not ordinary(token.key)
     if strong and _AFTER_INTRODUCTION.match(text, token.end) and token.key not in WORDS_TOO:
         return 0.6, 1
@@ -275,7 +311,7 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
 
 
 _NO_PERSON = words_of(
-    "street st avenue ave road rd lane drive dr court boulevard blvd place square way terrace strasse hospital clinic "
+    "street st via viale rua rue cite ul strada vicolo corso piazza avenue ave road rd lane drive dr court boulevard blvd place square way terrace strasse hospital clinic "
     "center centre university college school institute inc ltd llc corp corporation company co gmbh group bank "
     "foundation orchestra club hotel restaurant church county city state river lake mountain beach park island airport "
     "department ministry committee association society museum library news times weekly magazine award republic union "
@@ -321,11 +357,12 @@ _PLACE_BEFORE = re.compile(
 )
 
 
-def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool) -> int:
+def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool, initials: bool = False) -> int:
     """How many words the name that begins at word ``i`` has.
 
     Args:
         bold: whether capitals carry the run on; else only listed names do.
+        initials: whether a single lower-case letter may stand before a listed name.
     """
     length = 1
     while i + length < len(tokens) and length < _LONGEST:
@@ -347,9 +384,20 @@ def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool) -> int:
             )
         ):
             length += 1
+        elif (
+            initials
+            and len(token.key) == 1
+            and token.key not in {"a", "i"}
+            and _surname(tokens[i + length + 1 : i + length + 2], lex)
+        ):
+            length += 2
         else:
             break
     return length
+
+
+def _surname(tokens: Sequence[_Token], lex: Lexicon) -> bool:
+    return any(t.joined and t.key in lex.family and t.key not in WORDS_TOO and not ordinary(t.key) for t in tokens)
 
 
 _SUFFIX = re.compile(r"[IVX]{1,4}|Jr|Sr")

@@ -39,13 +39,8 @@ _KIND_ENDING = (
 )
 _NUMBER = r"\d{1,6}(?:[ -]?[A-Za-z]\b)?(?:[/-]\d{1,4})?"
 _UNIT = r"(?:(?:apt|apartment|suite|ste|unit|flat|floor|room|box|no|nº|piso|bajo|km)\.?\s*#?\s*\d[\w-]*)"
-_TAIL = (
-    rf"(?:(?:\s*,\s*|\s+){_UNIT})*"
-    rf"(?:\s*\\?[\n,]\s*,?\s*(?:{_NAMES}|nan)|[ ]{_NAMES})?"
-    rf"(?:\s*,?\s+(?:[A-Z]{{2,3}}|\d{{2}}|nan))?"
-    rf"(?:\s*,?\s+{_NAMES})?"
-    rf"(?:\s+\d{{4,6}}(?:-\d{{4}})?\b)?"
-)
+_GAP = r"(?:[ ]*\\?\n[\s?>*|,]*|[ ]*,[ ]*|[ ])"
+_TAIL = rf"(?:{_GAP}(?:{_UNIT}|nan\b|{_NAMES}(?:[ ]\d{{1,2}}\b)?|[A-Z]{{2,3}}\b|\d{{2}}\b|\d[\d-]{{2,6}}\b)){{0,7}}"
 _STREETS = [
     (re.compile(rf"\b\d{{1,6}}[ ](?:\d{{1,5}}[ ])?(?:{_NAME}[ ]){{1,4}}(?i:{_KIND_AFTER})\b\.?(?:[ ]{_NUMBER})?"), 0.85),
     (re.compile(rf"\b(?:{_NAME}[ ]){{1,3}}(?i:{_KIND_AFTER})\.?[ ]{_NUMBER}"), 0.7),
@@ -53,6 +48,7 @@ _STREETS = [
                 rf"{_NAMES}(?:[ ]*,?[ ]*(?:nº|n\.º|num\.?|número|s/n|{_NUMBER}))+(?:[ ]*,[ ]*\d{{1,3}}[ºª]?(?:[ ]?[A-Z]\b)?)*"), 0.85),
     (re.compile(rf"\b(?:\d{{2,6}}[ ])?(?:[^\W\d_]+[ ]){{0,2}}[^\W\d_]{{2,}}(?i:{_KIND_ENDING})[ ]{_NUMBER}"), 0.75),
     (re.compile(rf"\b\d{{2,6}}[ ](?:{_NAMES})[ ]\d{{1,5}}\b"), 0.8),
+    (re.compile(rf"\b\d{{1,6}}[ ](?:\d{{1,5}}[ ])?(?i:{_KIND_BEFORE})[ ]*(?:(?:de|del|della|delle|la|do|da|dos)[ ])*{_NAMES}"), 0.8),
     (re.compile(r"\b(?:PSC|P\.?O\.?[ ]Box|Box|Apartado)[ ]\d+(?:,[ ]Box[ ]\d+)?(?:\s+(?:APO|FPO|DPO)[ ][A-Z]{2}[ ]\d{5})?"), 0.8),
     (re.compile(r"\b\d{2,6}\s+(?:(?i:apt|suite|unit|flat)\.?)\s*\d+\b|(?<!\w)(?i:apt|suite|unit|flat)\.?[ ]#?\d[\w-]*"), 0.6),
 ]  # fmt: skip
@@ -61,7 +57,7 @@ _STREET_CUE = re.compile(
     r"sent? (?:it )?to|side of|(?:is|be|was|are|meet|arrived|off) (?:at|on|in)|domicilio\s*:|direcci[oó]n\s*:|here's [\w ]+address:))\s*"
 )
 _AFTER_CUE = re.compile(
-    rf"(?:\d{{1,6}}[ ])?(?:[^\W\d_][^\W\d_.'’-]*\.?[ ]){{1,4}}{_NUMBER}|\d{{1,6}}[ ]{_NAMES}|{_NAMES}[ ]*,[ ]*(?:s/n|\d{{1,4}}\b)"
+    rf"(?:\d{{1,6}}[ ])?(?:[^\W\d_][^\W\d_.'’-]*\.?[ ]){{1,4}}{_NUMBER}|\d{{1,6}}[ ](?:\d{{1,5}}[ ])?{_NAMES}|{_NAMES}[ ]*,[ ]*(?:s/n|\d{{1,4}}\b)"
 )
 _TAIL_OF = re.compile(_TAIL)
 
@@ -94,6 +90,7 @@ _ORGANISATIONS = [
     (re.compile(rf"\b((?i:{_ORGANISATION_BEFORE})[ ](?:(?:de|del|la|las|los|el|y|e|i|d['’]|the|of)[ ]?)*{_NAMES}"
                 rf"(?:[ ](?:de|del|y)[ ](?:(?:la|las|los|el)[ ])?{_NAMES}){{0,3}})"), 0.75),
     (re.compile(rf"(?i:\b(?:work(?:s|ed|ing)?|job|employed|intern(?:ed|ing)?|founded|office|meet \w+|ordered|applied|position) (?:at|for|by|with|from)[ ])({_NAMES})"), 0.65),
+    (re.compile(rf"(?i:\b(?:year|years|months?|studied|nurse|doctor|teacher|manager|student|seen|treated|admitted) at[ ])({_NAMES})"), 0.6),
     (re.compile(rf"\b(?i:the)[ ]({_NAMES})[ ](?:office|orchestra|building|headquarters|team|company|store|branch|factory|plant|website|app)\b"), 0.6),
     (re.compile(rf"\b(?i:address of|company|recorded for|employer(?: is|:)?)[ ]({_NAMES})"), 0.55),
     (re.compile(rf"\b([{_UPPER}][^\W\d_]{{2,}}-[{_UPPER}][^\W\d_]{{2,}})(?=[ ](?:in|as|is|was|and)\b)"), 0.5),
@@ -118,7 +115,7 @@ def places(text: str, language: str = "en") -> list[Identifier]:
     """Everything that says where somebody lives, works or comes from."""
     streets = list(_streets(text))
     found = [*streets, *_postcodes(text), *_organisations(text), *_fields(text)]
-    return [*found, *_towns(text, language), *_groups(text)]
+    return [*found, *_towns(text, language), *_uncapitalised(text), *_groups(text)]
 
 
 def _streets(text: str) -> Iterator[Identifier]:
@@ -153,7 +150,7 @@ _NOT_STREETS = frozenset(
 def _tail(text: str, end: int) -> int:
     """Where the lines of an address end: flat, town, state, country and postcode follow the street."""
     match = _TAIL_OF.match(text, end)
-    if match is None or not match[0].strip() or not any(c.isdigit() or c == "\n" for c in match[0]):
+    if match is None or not any(c.isdigit() or c in "\n," for c in match[0]):
         return end
     return match.end()
 
@@ -195,8 +192,26 @@ def _towns(text: str, language: str) -> Iterator[Identifier]:
                     before = text[max(0, begin - 30) : begin]
                     yield from _town(text, name, begin, end, before)
                     taken |= ((1 << length) - 1) << start
-        if not taken and language == "en":
+        if not taken and language == "en" and not _STREET_KIND.search(match[0]):
             yield from _unknown_town(text, match.start(), match[0])
+
+
+_LOWER_PLACE = re.compile(
+    r"\b(?:live[sd]? in|living in|born in|grew up in|raised in|moved to|moving to|originally from|i'm from|i am from|"
+    r"comes? from|flew to|flying to|trip to|travell?ed to|travell?ing to|vacation in|visit|visited|went to|back from|"
+    r"city of|town of|university of)\s+([a-zß-ÿ]{3,}(?:\s[a-zß-ÿ]{3,})?)"
+)
+
+
+def _uncapitalised(text: str) -> Iterator[Identifier]:
+    """Listed places without their capital, as recognisers of speech write them: only after a word that leads there."""
+    lex = lexicon()
+    for match in _LOWER_PLACE.finditer(text):
+        both, one = folded(match[1]), folded(match[1].split()[0])
+        name = both if both in lex.places or both in lex.countries else one
+        if name in lex.countries or (name in lex.places and not ordinary(name)):
+            entity: Entity = "COUNTRY" if name in lex.countries else "LOCATION"
+            yield Identifier(match.start(1), match.start(1) + len(name), entity, 0.6)
 
 
 def _town(text: str, name: str, begin: int, end: int, before: str) -> Iterator[Identifier]:
@@ -210,6 +225,7 @@ def _town(text: str, name: str, begin: int, end: int, before: str) -> Iterator[I
         yield Identifier(begin, end, "LOCATION", score)
 
 
+_STREET_KIND = re.compile(rf"\b(?:{_KIND_AFTER})$", re.IGNORECASE)
 _EPONYM_AFTER = re.compile(rf"(?:['’]s)?\s+(?:{'|'.join(sorted(EPONYM_HEADS))})\b", re.IGNORECASE)
 _COUNTRY_CLUB = re.compile(r"\s+(?:country club|airport|beach|park|county)\b", re.IGNORECASE)
 

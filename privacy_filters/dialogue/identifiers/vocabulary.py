@@ -405,7 +405,7 @@ def _listed(provider: str, locale: str, prefix: str) -> Iterable[str]:
     for name, value in vars(module.Provider).items():
         if (
             name.startswith(prefix)
-            and not name.endswith(("formats", "abbr"))
+            and not name.endswith(("formats", "abbr", "postcode"))
             and isinstance(value, tuple | list | dict)
         ):
             yield from (entry if isinstance(entry, str) else entry[-1] for entry in value)
