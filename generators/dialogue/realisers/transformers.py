@@ -6,6 +6,7 @@ is kept, an answer is the same up to rounding.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +17,8 @@ import torch
 from jinja2.exceptions import TemplateError
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    DynamicCache,
-    GenerationConfig,
-    LogitsProcessor,
-    LogitsProcessorList,
-)
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Cache, DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.generators.dialogue.config import InProcessConfig
@@ -37,10 +31,9 @@ _HEAD = 1024
 """Most probable tokens that are sorted at first: sorting a whole vocabulary can cost more than the model's step."""
 
 
-class SampledByRow(LogitsProcessor):  # type: ignore[misc]
-    """Nucleus sampling (Holtzman et al. 2020) by one uniform number per row and token, from the row's own stream.
-
-    Greedy decoding after it takes the token it chose, so a row's tokens do not depend on who else is in the batch.
+class RowSampler:
+    """Nucleus sampling (Holtzman et al. 2020) by one uniform number per row and token, from the row's own stream: a
+    row's tokens do not depend on who else is in the batch.
 
     Args:
         seeds, temperatures, top_ps: one per row.
@@ -54,28 +47,56 @@ class SampledByRow(LogitsProcessor):  # type: ignore[misc]
         self._draws = torch.from_numpy(draws).to(device)
         self._temperatures = torch.tensor(temperatures, dtype=torch.float32, device=device)[:, None]
         self._top_ps = torch.tensor(top_ps, dtype=torch.float64, device=device)[:, None]
-        self._step = 0
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        logits = scores.float()
-        probabilities = (logits / self._temperatures.clamp_min(1e-6)).softmax(-1)
+    def __call__(self, logits: Tensor, rows: Tensor, step: int) -> Tensor:
+        """The tokens [B] that ``rows`` [B] say at ``step``, given their logits [B, V]."""
+        logits, temperatures = logits.float(), self._temperatures[rows]
+        probabilities = (logits / temperatures.clamp_min(1e-6)).softmax(-1)
         ordered, places = probabilities.topk(min(_HEAD, logits.shape[-1]), dim=-1)
-        chosen = self._draw(ordered, places, slice(None))
-        wide = torch.nonzero(ordered.double().sum(-1, keepdim=True) < self._top_ps)[:, 0]
+        chosen = self._draw(ordered, places, rows, step)
+        wide = torch.nonzero(ordered.double().sum(-1, keepdim=True) < self._top_ps[rows])[:, 0]
         if len(wide) and logits.shape[-1] > _HEAD:  # the nucleus is larger than the head: these rows are sorted whole
-            chosen[wide] = self._draw(*probabilities[wide].sort(dim=-1, descending=True, stable=True), wide)
-        chosen = torch.where(self._temperatures > 0, chosen, logits.argmax(-1, keepdim=True))
-        self._step += 1
-        return torch.full_like(scores, -torch.inf).scatter(-1, chosen, 0.0)
+            ordered, places = probabilities[wide].sort(dim=-1, descending=True, stable=True)
+            chosen[wide] = self._draw(ordered, places, rows[wide], step)
+        return torch.where(temperatures > 0, chosen, logits.argmax(-1, keepdim=True))[:, 0]
 
-    def _draw(self, ordered: Tensor, places: Tensor, rows: Any) -> Tensor:
+    def _draw(self, ordered: Tensor, places: Tensor, rows: Tensor, step: int) -> Tensor:
         """One token per row from its nucleus; ``ordered`` are probabilities in falling order."""
         wide = ordered.double()
         cumulative = wide.cumsum(-1)
         kept = (cumulative - wide) < self._top_ps[rows]  # the most probable token always
         total = torch.where(kept, wide, 0.0).sum(-1, keepdim=True)
-        rank = (cumulative <= self._draws[rows, self._step, None] * total).sum(-1, keepdim=True)
+        rank = (cumulative <= self._draws[rows, step, None] * total).sum(-1, keepdim=True)
         return places.gather(-1, rank.clamp_max(kept.sum(-1, keepdim=True) - 1))
+
+
+class RoomyLayer(DynamicLayer):  # type: ignore[misc]
+    """Keys and values [rows, heads, tokens, width] in a buffer with room to grow: a token is written behind the others,
+    which are not copied for it. ``keys`` and ``values`` are views of what is filled."""
+
+    _room: tuple[Tensor, Tensor] | None = None
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        filled = self.get_seq_length()
+        size = filled + key_states.shape[-2]
+        if self._room is None or self._room[0].shape[-2] < size or len(self._room[0]) != len(key_states):
+            shape = (*key_states.shape[:2], size + 64)
+            self._room = (
+                key_states.new_empty((*shape, key_states.shape[-1])),
+                value_states.new_empty((*shape, value_states.shape[-1])),
+            )
+            if filled:
+                self._room[0][:, :, :filled], self._room[1][:, :, :filled] = self.keys, self.values
+        for room, states in zip(self._room, (key_states, value_states), strict=True):
+            room[:, :, filled:size] = states
+        self.keys, self.values = (room[:, :, :size] for room in self._room)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        super().batch_select_indices(indices)
+        self._room = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +118,9 @@ class TransformersRealiser:
 
     def __init__(self, *, model: Any, tokenizer: Any, context: int, kept_tokens: int = 0) -> None:
         self._model, self._tokenizer, self._context = model, tokenizer, context
-        self._kept_tokens = kept_tokens if _attends_fully(model.config) else 0
+        self._whole = _attends_fully(model.config)
+        self._kept_tokens = kept_tokens if self._whole else 0
+        self._last = {"logits_to_keep": 1} if "logits_to_keep" in inspect.signature(model.forward).parameters else {}
         self._kept: list[Kept] = []
         ends = model.generation_config.eos_token_id
         ends = [ends] if isinstance(ends, int) else list(ends or [])
@@ -153,45 +176,69 @@ class TransformersRealiser:
             for part, end in ((prompt[:length], widest), (prompt[length:], widest + rest)):
                 ids[row, end - len(part) : end] = part
                 mask[row, end - len(part) : end] = 1
-        device = self._model.device
-        sampled = SampledByRow(
+        sampler = RowSampler(
             [request.seed for request in requests],
             [request.sampling.temperature for request in requests],
             [request.sampling.top_p for request in requests],
             most,
-            device,
+            self._model.device,
         )
-        settings = GenerationConfig(
-            max_new_tokens=most,
-            do_sample=False,
-            eos_token_id=self._ends or None,
-            pad_token_id=self._pad,
-            use_cache=True,
-            return_dict_in_generate=True,
-        )
-        past = {"past_key_values": self._padded(found, widest)} if self._kept_tokens else {}
+        limits = np.array([request.sampling.max_tokens for request in requests])
+        cache = self._padded(found, widest) if self._whole else DynamicCache(config=self._model.config)
         with torch.inference_mode():
-            out = self._model.generate(
-                input_ids=torch.from_numpy(ids).to(device),
-                attention_mask=torch.from_numpy(mask).to(device),
-                generation_config=settings,
-                logits_processor=LogitsProcessorList([sampled]),
-                **past,
-            )
-        new = out.sequences[:, ids.shape[1] :].cpu().numpy()
-        answers = [self._until_end(row) for row in new]
-        if self._kept_tokens:
-            self._keep(prompts, answers, mask, out.past_key_values)
-        return answers
+            return self._decode(prompts, ids, mask, widest, cache, sampler, limits)
 
-    def _until_end(self, ids: Ids) -> Ids:
-        """The tokens of an answer up to and with its end token."""
-        ends = np.flatnonzero(np.isin(ids, self._ends))
-        return ids[: ends[0] + 1] if len(ends) else ids
+    def _decode(
+        self,
+        prompts: Sequence[Ids],
+        ids: Ids,
+        mask: NDArray[np.int64],
+        before: int,
+        cache: Cache,
+        sampler: RowSampler,
+        limits: NDArray[np.int64],
+    ) -> list[Ids]:
+        """The tokens of each row up to its end token or its limit. Finished rows leave the batch, some at a time.
+
+        Args:
+            before: columns of ``ids`` whose keys and values are in ``cache`` already.
+        """
+        device = self._model.device
+        attended = torch.from_numpy(mask).to(device)
+        places = (attended.cumsum(-1) - 1).clamp_min(0)[:, before:]
+        fed = torch.from_numpy(ids[:, before:]).to(device)
+        rows = np.arange(len(prompts))
+        drawn: list[list[int]] = [[] for _ in prompts]
+        ended = np.zeros(len(prompts), bool)
+        for step in range(int(limits.max())):
+            out = self._model(
+                input_ids=fed,
+                attention_mask=attended,
+                position_ids=places,
+                past_key_values=cache,
+                use_cache=True,
+                **self._last,
+            )
+            fed = sampler(out.logits[:, -1], torch.from_numpy(rows).to(device), step)[:, None]
+            for row, token in zip(rows, fed[:, 0].tolist(), strict=True):
+                if not ended[row]:
+                    drawn[row].append(token)
+                    ended[row] = token in self._ends or len(drawn[row]) == limits[row]
+            over = ended[rows]
+            if over.all() or (self._whole and over.sum() >= max(1, len(rows) // 4)):
+                self._keep(prompts, drawn, mask, cache, rows, over)
+                if over.all():
+                    break
+                stay = torch.from_numpy(np.flatnonzero(~over)).to(device)
+                cache.batch_select_indices(stay)
+                rows, fed, attended, places = rows[~over], fed[stay], attended[stay], places[stay]
+            attended = torch.cat([attended, attended.new_ones((len(rows), 1))], -1)
+            places = places[:, -1:] + 1
+        return [np.asarray(tokens, np.int64) for tokens in drawn]
 
     def _response(self, request: Request, ids: Ids) -> Response:
-        ended = len(ids) > 0 and int(ids[-1]) in self._ends and len(ids) <= request.sampling.max_tokens
-        text = self._tokenizer.decode(ids[: request.sampling.max_tokens].tolist(), skip_special_tokens=True)
+        ended = len(ids) > 0 and int(ids[-1]) in self._ends
+        text = self._tokenizer.decode(ids.tolist(), skip_special_tokens=True)
         return structured(Response(text.strip(), "stop" if ended else "length"), request.schema)
 
     def _take(self, prompts: Sequence[Ids]) -> list[tuple[Kept | None, int]]:
@@ -201,13 +248,14 @@ class TransformersRealiser:
             shared = [_shared(prompt[:-1], kept.ids) for kept in self._kept]  # one token at least is computed anew
             best = int(np.argmax(shared)) if shared else -1
             found.append((self._kept[best], shared[best]) if best >= 0 and shared[best] > 0 else (None, 0))
-        used = {id(kept) for kept, _ in found}
+        # What holds for most of its length is replaced by what this batch computes; a few words in common are chance.
+        used = {id(kept) for kept, length in found if kept is not None and 2 * length >= len(kept.ids)}
         self._kept = [kept for kept in self._kept if id(kept) not in used]
         return found
 
-    def _padded(self, found: Sequence[tuple[Kept | None, int]], widest: int) -> DynamicCache:
+    def _padded(self, found: Sequence[tuple[Kept | None, int]], widest: int) -> Cache:
         """The kept beginnings as one cache, aligned to the right."""
-        cache = DynamicCache()
+        cache = Cache(layer_class_to_replicate=RoomyLayer)
         shapes = next((kept.layers for kept, _ in found if kept is not None), ())
         for layer, example in enumerate(shapes):
             pair = []
@@ -220,14 +268,26 @@ class TransformersRealiser:
             cache.update(pair[0], pair[1], layer)
         return cache
 
-    def _keep(self, prompts: Sequence[Ids], answers: Sequence[Ids], mask: NDArray[np.int64], cache: Any) -> None:
-        """Keeps what the batch computed, without the padding; the oldest goes when there is too much."""
-        for row, (prompt, answer) in enumerate(zip(prompts, answers, strict=True)):
-            computed = answer[:-1]  # the last token was drawn, not fed
+    def _keep(
+        self,
+        prompts: Sequence[Ids],
+        drawn: Sequence[Sequence[int]],
+        mask: NDArray[np.int64],
+        cache: Cache,
+        rows: NDArray[np.int64],
+        over: NDArray[np.bool_],
+    ) -> None:
+        """Keeps what was computed for those of ``rows`` that are over, without the padding; the oldest goes when there
+        is too much."""
+        if not self._kept_tokens:
+            return
+        for place in np.flatnonzero(over):
+            row = rows[place]
+            computed = np.asarray(drawn[row][:-1], np.int64)  # the last token was drawn, not fed
             columns = np.concatenate([np.flatnonzero(mask[row]), mask.shape[1] + np.arange(len(computed))])
             index = torch.from_numpy(columns).to(self._model.device)
-            layers = tuple((layer.keys[row][:, index], layer.values[row][:, index]) for layer in cache.layers)
-            self._kept.append(Kept(np.concatenate([prompt, computed]), layers))
+            layers = tuple((layer.keys[place][:, index], layer.values[place][:, index]) for layer in cache.layers)
+            self._kept.append(Kept(np.concatenate([prompts[row], computed]), layers))
         while sum(len(kept.ids) for kept in self._kept) > self._kept_tokens:
             self._kept.pop(0)
 

@@ -18,7 +18,7 @@ from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.journal import Journaled
 from synthgen.generators.dialogue.realisers.messages import fit_to_context, structured, without_front
 from synthgen.generators.dialogue.realisers.protocol import Message, Request, Response, Sampling
-from synthgen.generators.dialogue.realisers.transformers import SampledByRow, TransformersRealiser, open_transformers
+from synthgen.generators.dialogue.realisers.transformers import RowSampler, TransformersRealiser, open_transformers
 from synthgen.modalities.dialogue.types import Dialogue
 
 SAY = ("thanks", "tractor", "cellar")
@@ -107,18 +107,24 @@ def test_seeds_decide_and_greedy_takes_no_notice(chat: Path) -> None:
     assert len({answer.text for answer in realiser.generate(greedy)}) == 1
 
 
-def test_sampling_follows_the_nucleus() -> None:
-    probabilities = torch.tensor([0.5, 0.3, 0.15, 0.05])
-    n = 4000
-    sampled = SampledByRow(range(n), [1.0] * n, [0.9] * n, 1, "cpu")
-    chosen = sampled(torch.empty(0), probabilities.log().expand(n, 4)).argmax(-1)
-    shares = np.bincount(chosen.numpy(), minlength=4) / n
-    wanted = np.array([0.5, 0.3, 0.15, 0.0]) / 0.95
-    assert np.abs(shares - wanted).max() < 4 * 0.5 / n**0.5
-    cold = SampledByRow(range(50), [0.0] * 50, [1.0] * 50, 1, "cpu")
-    assert set(cold(torch.empty(0), probabilities.log().expand(50, 4)).argmax(-1).tolist()) == {0}
-    narrow = SampledByRow(range(50), [1.0] * 50, [1e-9] * 50, 1, "cpu")
-    assert set(narrow(torch.empty(0), probabilities.log().expand(50, 4)).argmax(-1).tolist()) == {0}
+@pytest.mark.parametrize("unlikely", [0, 3000])  # with and without a vocabulary that is wider than the head
+def test_sampling_follows_the_nucleus(unlikely: int) -> None:
+    probabilities = torch.cat([torch.tensor([0.5, 0.3, 0.15, 0.05]), torch.full((unlikely,), 1e-9)])
+
+    def drawn(n: int, temperature: float, top_p: float) -> list[int]:
+        sampler = RowSampler(range(n), [temperature] * n, [top_p] * n, 1, "cpu")
+        return sampler(probabilities.log().expand(n, -1), torch.arange(n), 0).tolist()  # type: ignore[no-any-return]
+
+    shares = np.bincount(drawn(4000, 1.0, 0.9), minlength=4) / 4000
+    assert np.abs(shares[:4] - np.array([0.5, 0.3, 0.15, 0.0]) / 0.95).max() < 4 * 0.5 / 4000**0.5
+    assert set(drawn(50, 0.0, 1.0)) == set(drawn(50, 1.0, 1e-9)) == {0}
+
+
+def test_a_nucleus_wider_than_the_head_is_drawn_from_whole() -> None:
+    n, size = 2000, 4096
+    sampler = RowSampler(range(n), [1.0] * n, [1.0] * n, 1, "cpu")
+    chosen = sampler(torch.zeros(n, size), torch.arange(n), 0)
+    assert len(chosen.unique()) > 1400  # 1,582 are expected of 4,096; the head alone would give at most 1,024
 
 
 def test_lengths_are_kept_per_request_and_said(chat: Path) -> None:
