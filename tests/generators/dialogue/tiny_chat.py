@@ -40,6 +40,9 @@ def save_tiny_chat(
     seed: int = 0,
     spread: float = 1.0,
     vocabulary: int = 0,
+    heads: tuple[int, int] = (2, 2),
+    feedforward: int = 0,
+    dtype: torch.dtype = torch.float32,
 ) -> Path:
     """Writes model and tokenizer to ``folder``.
 
@@ -48,6 +51,8 @@ def save_tiny_chat(
         length: mean length of an utterance, words.
         spread: scale of the random logits.
         vocabulary: tokens at least; those beyond the words are never said, but computed.
+        heads: of queries, and of keys and values.
+        feedforward: width of the layers between; 0 takes twice ``hidden``.
     """
     tokens = [*SPECIALS, ".", ",", "?", *dict.fromkeys([*WORDS, *say]), *"0123456789"]
     words = len(tokens) - len(SPECIALS)
@@ -67,9 +72,10 @@ def save_tiny_chat(
     config = PhiConfig(
         vocab_size=len(tokens),
         hidden_size=hidden,
-        intermediate_size=2 * hidden,
+        intermediate_size=feedforward or 2 * hidden,
         num_hidden_layers=layers,
-        num_attention_heads=max(2, hidden // 64),
+        num_attention_heads=heads[0],
+        num_key_value_heads=heads[1],
         max_position_embeddings=context,
         bos_token_id=None,
         eos_token_id=2,
@@ -87,6 +93,6 @@ def save_tiny_chat(
         bias[[tokens.index(mark) for mark in ",?"]] = 0.5
         model.lm_head.bias.copy_(bias)
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder)
+    model.to(dtype).save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
