@@ -1,10 +1,10 @@
 """Dialogues per hour in lock-step against one at a time: the same model, the same sessions, one process.
 
-The model has random weights and the proportions of a chat model: Phi's architecture, 8 layers of width 512, 8 heads with
-2 of keys and values, 8,192 between, 32,000 tokens, bfloat16: 105 million parameters, and keys and values of 4 kB a token,
-which is the share of the weights that a model of four billion has. So a token costs what it costs; the words mean
-nothing, and the planned disclosures are left out, for it could not tell them. Sessions, prompts, validation and retries
-are those of a real run.
+The model has random weights and the proportions of a chat model: Phi's architecture, 8 layers of width 512, 8 heads
+with 2 of keys and values, 8,192 between, 32,000 tokens, bfloat16: 105 million parameters, and keys and values of 4 kB a
+token, which is the share of the weights that a model of four billion has. So a token costs what it costs; the words
+mean nothing, and the planned disclosures are left out, for it could not tell them. Sessions, prompts, validation and
+retries are those of a real run.
 
     python benchmarks/lockstep.py --sessions 32 --alone 2 --utterances 16
 """
@@ -101,7 +101,8 @@ def main() -> None:
         realiser = open_transformers(str(base), config, sessions=given.sessions)
     size = sum(weight.numel() for weight in realiser._model.parameters()) / 1e6
     print(
-        f"{given.layers} layers × {given.width}, {size:.0f} million parameters, bfloat16; torch {torch.__version__}, 1 thread"
+        f"{given.layers} layers × {given.width}, {size:.0f} million parameters, bfloat16; "
+        f"torch {torch.__version__}, 1 thread"
     )
     briefs = [brief(seed, given.utterances) for seed in range(given.sessions)]
     together = timed([briefs], realiser, 60)
