@@ -89,7 +89,8 @@ def persona_consistency(x: Dialogues, *, real: bool = False) -> Estimate:
         for kind in found:
             kinds[kind] += 1
     if not checked:
-        raise NotMeasurableError("no patient states age, sex, occupation or medication twice, over two dialogues")
+        kind = "real" if real else "synthetic"
+        raise NotMeasurableError(f"no {kind} patient of two dialogues states age, sex, occupation or medication twice")
     told = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items())) or "none"
     name = "persona_consistency_real" if real else "persona_consistency"
     return proportion(name, consistent, checked, note=f"contradictions: {told}; by rules on what is said outright")

@@ -80,6 +80,8 @@ def reproduction_rate(
         raise NotMeasurableError("the reproduction rate needs 8 training and 8 calibration dialogues")
     strangers = np.sort(longest_shared_runs(calibration, train, limit))[::-1]
     threshold = int(strangers[max(1, int(alpha * (len(strangers) + 1))) - 1]) + 1
+    if threshold > limit:
+        raise NotMeasurableError(f"strangers share runs of {limit} words and more: set evaluation.longest_run higher")
     on_t, on_c = (
         np.asarray(longest_shared_runs(synthetic, x, limit) >= threshold, dtype=np.float64)
         for x in (train, calibration)
@@ -88,8 +90,8 @@ def reproduction_rate(
     weights = patient_weights(synthetic.patients, seed)
     draws = weights @ difference / weights.sum(axis=1)
     note = (
-        f"runs longer than those of all but {alpha:.0%} of calibration dialogues with T; against T {on_t.mean():.3f}, "
-        f"against C {on_c.mean():.3f}"
+        f"runs longer than those of all but {alpha:.0%} of calibration dialogues with T; against T "
+        f"({len(train)} dialogues) {on_t.mean():.3f}, against C ({len(calibration)}) {on_c.mean():.3f}"
     )
     n = len(set(synthetic.patients))
     return Estimate("reproduction_rate", float(difference.mean()), _ends(draws, difference, n), n, "0", note)

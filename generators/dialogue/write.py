@@ -98,13 +98,14 @@ def write_release(folder: Path, samples: Samples) -> DatasetFacts:
         samples: gives (index in the release, sample), streamed; called twice: the labels' types and the number of
             files have to be known before the first row.
 
+    Without any sample (of a generator that was stopped) the table of the train split is empty.
+
     Raises:
-        ValueError: there is no sample.
         OSError: the folder cannot be written.
     """
     survey = _survey(samples)
     (folder / DATA).mkdir()
-    writers = {split: _Writer(folder, split, survey) for split in SPLITS if survey.rows[split]}
+    writers = {split: _Writer(folder, split, survey) for split in SPLITS if split == "train" or survey.rows[split]}
     try:
         for index, sample in samples():
             writers["test" if sample.condition.case in survey.test else "train"].add(_row(index, sample, survey))
@@ -137,8 +138,8 @@ class _Writer:
     """The Parquet files of one split, a row group in memory at a time."""
 
     def __init__(self, folder: Path, split: str, survey: _Survey) -> None:
-        self._files = -(-survey.rows[split] // _ROWS_PER_FILE)
-        self._name = f"{folder / DATA / split}-{{:05d}}-of-{self._files:05d}.parquet"
+        files = max(1, -(-survey.rows[split] // _ROWS_PER_FILE))
+        self._paths = [folder / DATA / f"{split}-{number:05d}-of-{files:05d}.parquet" for number in range(files)]
         self._schema = survey.schema
         self._pending: list[dict[str, Any]] = []
         self._written = 0
@@ -153,6 +154,8 @@ class _Writer:
         self._flush()
         if self._writer is not None:
             self._writer.close()
+        else:
+            pq.write_table(self._schema.empty_table(), self._paths[0], compression="zstd")
 
     def _flush(self) -> None:
         if not self._pending:
@@ -160,7 +163,7 @@ class _Writer:
         if self._writer is None or self._written % _ROWS_PER_FILE == 0:
             if self._writer is not None:
                 self._writer.close()
-            path = self._name.format(self._written // _ROWS_PER_FILE)
+            path = self._paths[self._written // _ROWS_PER_FILE]
             self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
         self._writer.write_table(pa.Table.from_pylist(self._pending, schema=self._schema))
         self._written += len(self._pending)
@@ -182,8 +185,6 @@ def _survey(samples: Samples) -> _Survey:
             counts[f"severity: {condition.severity}"] += 1
         turns += len(sample.payload.turns)
         words += len(sample.payload.text.split())
-    if not cases:
-        raise ValueError("a release needs a sample")
     test = held_out_patients(cases)
     in_test = sum(cases[case] for case in test)
     label_types = tuple((name, _label_type(kinds[name])) for name in sorted(kinds))

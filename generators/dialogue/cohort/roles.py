@@ -23,6 +23,7 @@ _NAMES: Final[Mapping[Speaker, str]] = {
     ),
 }
 KNOWN: Final[Mapping[str, Speaker]] = {name: side for side, names in _NAMES.items() for name in names.split()}
+_TITLES: Final = frozenset({"dr", "doctor", "nurse", "prof"})
 _CHAT: Final = {"assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
                 "chatbot": "assistant", "user": "user", "human": "user"}  # fmt: skip
 SILENT: Final = frozenset({"system", "tool", "function", "developer"})
@@ -55,6 +56,9 @@ def speaker_of(
         return "silent"
     if name in _CHAT:
         return "clinician" if _CHAT[name] == clinician else "patient"
+    first, *rest = name.split("_")
+    if name not in KNOWN and first in _TITLES and not any(part in KNOWN for part in rest):
+        return "clinician"  # a voice tag such as "Dr Smith"
     return KNOWN.get(name, "")
 
 

@@ -261,7 +261,8 @@ def test_a_row_of_turns_may_be_merged(tmp_path: Path) -> None:
     [
         ("Doctor", "clinician"), ("DR.", "clinician"), ("D:", "clinician"), ("doctor_2", "clinician"),
         ("Guest clinician", "clinician"), ("P", "patient"), ("client", "patient"), ("guest_family_1", "companion"),
-        ("patient_guest", "companion"), ("Mary", ""), ("assistant", "clinician"), ("user", "patient"),
+        ("patient_guest", "companion"), ("Mary", ""), ("Dr. Smith", "clinician"), ("doctor_mother", ""),
+        ("assistant", "clinician"), ("user", "patient"),
         ("system", "silent"),
     ],
 )  # fmt: skip

@@ -141,8 +141,10 @@ def test_labels_of_any_kind_have_one_type_in_a_release(
 
 
 def test_nothing_to_write(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="needs a sample"):
-        write_release(tmp_path, lambda: iter(()))
+    facts = write_release(tmp_path, lambda: iter(()))
+    assert facts.samples == 0 and facts.tables == (("train", "data/train-*.parquet"),)
+    assert read_release(tmp_path) == []
+    assert croissant(tmp_path, report(facts))["name"] == facts.title
 
 
 def test_datasets_reads_both_splits_offline(tmp_path: Path) -> None:
