@@ -28,6 +28,10 @@ _SPELT = (
     rf"(?:(?:a |one )?hundred(?: and)?(?: (?:{_UNITS}|{_TEENS}))?|(?:{_TENS})(?:[ -](?:{_UNITS}))?|{_TEENS}|{_UNITS})"
 )
 
+_ES_UNITS = "un uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve veinte"
+_ES_TENS = "treinta cuarenta cincuenta sesenta setenta ochenta noventa"
+_SPELT_ES = rf"(?:{'|'.join(_ES_TENS.split())})(?: y (?:{'|'.join(_ES_UNITS.split())}))?|{'|'.join(reversed(_ES_UNITS.split()))}"
+
 Check = Callable[[str], bool]
 
 
@@ -39,7 +43,7 @@ def luhn(number: str) -> bool:
     """The check digit of payment cards (ISO/IEC 7812-1)."""
     digits = [int(c) for c in number if c.isdigit()]
     doubled = [d if i % 2 == 0 else d * 2 - 9 * (d > 4) for i, d in enumerate(reversed(digits))]
-    return 12 <= len(digits) <= 19 and sum(doubled) % 10 == 0
+    return 13 <= len(digits) <= 19 and sum(doubled) % 10 == 0
 
 
 def nhs_number(number: str) -> bool:
@@ -129,7 +133,7 @@ _AGES = (
     _p(r"\b(\d{1,3})\s?(?:y/o|y\.o\.?|yo)\b"),
     _p(rf"\b(?:aged?(?: of| is|:)?|turn(?:ed|s|ing)|when (?:he|she|i) was|at the age of|age of|edad\s*:|cumpli[óo])\s*(\d{{1,3}}|{_SPELT})\b(?!\s*(?:weeks?|months?|days?|minutes?|hours?|%|percent|mg))"),
     _p(r"\b(?:i['’]?m|i am|he['’]?s|she['’]?s|he is|she is)\s+(?:now\s+|only\s+|almost\s+|already\s+)?(\d{2,3})(?=\s*[,.;!?]|\s+(?:and|now|years)\b|$)"),
-    _p(r"\b(\d{1,3})\s+(años|meses|días|semanas)(?:\s+de\s+edad)?(?=\s|[.,;:)]|$)"),
+    _p(rf"\b(\d{{1,3}}|{_SPELT_ES})\s+(años|meses|días|semanas)(?:\s+de\s+edad)?(?=\s|[.,;:)]|$)(?!\s+(?:de\s+(?:evoluci|duraci|tratamiento|seguimiento|antigüedad)|despu|antes|previ|más|atrás))"),
 )  # fmt: skip
 _AGE_CONTEXT_ES = re.compile(
     r"(?:edad\s*:?|de|paciente|var[óo]n|mujer|ni[ñn][oa]|hombre|lactante|\()\s*$", re.IGNORECASE
@@ -139,6 +143,8 @@ _SPELT_VALUES = {
     for words, first, step in ((_UNITS, 1, 1), (_TEENS, 10, 1), (_TENS, 20, 10))
     for value, word in zip(range(first, 200, step), words.split("|"), strict=False)
 }
+_SPELT_VALUES |= {"un": 1, **{word: value for value, word in enumerate(_ES_UNITS.split()[1:], start=1)}}
+_SPELT_VALUES |= {word: 30 + 10 * i for i, word in enumerate(_ES_TENS.split())}
 
 
 def patterns(text: str, language: str = "en") -> list[Identifier]:
@@ -160,10 +166,14 @@ def _ages(text: str, language: str) -> Iterator[Identifier]:
         for match in pattern.finditer(text):
             if spanish and not _AGE_CONTEXT_ES.search(text[max(0, match.start() - 12) : match.start()]):
                 continue
+            infant = spanish and match[2].lower() != "años"
+            if infant and not re.search(
+                "edad|lactante|paciente|ni[ñn][oa]|var[óo]n|mujer", text[max(0, match.start() - 20) : match.end()], re.I
+            ):
+                continue
             years = _value(match[1])
             if 0 < years < 130:
                 start, end = match.span(0) if spanish else match.span(1)
-                infant = spanish and match[2].lower() != "años"
                 yield Identifier(start, end, "AGE_OVER_89" if years > 89 and not infant else "AGE", 0.8)
 
 
@@ -171,4 +181,6 @@ def _value(number: str) -> int:
     if number.isdigit():
         return int(number)
     words = re.split(r"[\s-]+", number.lower())
-    return sum(100 if word == "hundred" else _SPELT_VALUES.get(word, 0) for word in words if word not in {"a", "and"})
+    return sum(
+        100 if word == "hundred" else _SPELT_VALUES.get(word, 0) for word in words if word not in {"a", "and", "y"}
+    )

@@ -19,6 +19,7 @@ from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
     KIN,
     NAMES_MOSTLY,
     NATIONALITIES,
+    ORDINARY,
     PARTICLES,
     TITLES,
     WEAK_TITLES,
@@ -35,7 +36,9 @@ _POSSESSIVE = re.compile(r"['’]s?$")
 _SENTENCE_END = re.compile(r"[.!?:;\n\r\]\[\"“”?…*•>)(]\s*[\"'“”]?\s*$")
 _INTRODUCED = re.compile(
     r"(?:\bmy (?:full |first |last |maiden |middle )?name(?:\s+is|['’]s|\s+'s)|\b(?:maiden|first|last|full) name (?:is|was)"
-    r"|\bname['’]?s?\s+(?:is|was)|\b(?:is|was|are|were|been|be)\s+(?:called|named)|\b(?:called|named)|\bcall(?:s|ed)? me"
+    r"|\bname['’]?s?\s+(?:is|was)|\bcall(?:s|ed)? me|\bnamed"
+    r"|\b(?:he|she|who|\w*father|\w*mother|\w*son|\w*daughter|brother|sister|husband|wife|man|woman|boy|girl|dog|cat)"
+    r"(?:\s+(?:is|was)|['’]s)?\s+called"
     r"|\bon behalf of|\bsigned(?: by)?|\bsincerely,?|\bregards,?|\bname\s*:|\bpatient\s*:|\bcontact\s*:|\battn\.?:?"
     r"|\bme llamo|\bse llama|\bmi nombre es|\bnombre\s*:|\bapellidos?\s*:|\bm[ée]dico\s*:|\bremitido por\s*:?"
     r"|\bresponsable cl[íi]nico\s*:|\bautor(?:es)?\s*:|\bfirmado\s*:?)\s*",
@@ -129,6 +132,8 @@ def people(text: str, language: str = "en") -> list[Identifier]:
     i = 0
     while i < len(tokens):
         score, length = _name_at(reading, i)
+        if length and not any(len(token.key) > 1 for token in tokens[i : i + length]):
+            length = 0  # spelt-out abbreviations and placeholders: "A D H D", "Doctor X"
         if length:
             found.append(Identifier(tokens[i].start, _end(tokens[i + length - 1]), "PERSON", score))
         i += max(length, 1)
@@ -216,8 +221,10 @@ def _name_at(reading: _Reading, i: int) -> tuple[float, int]:
         return 0.0, 0
     if i > 0 and token.joined and tokens[i - 1].key in _TITLE_KEYS:
         return _titled(tokens, i, lex)
-    if token.start in reading.introduced and (token.capital or token.key in lex.spoken) and not ordinary(token.key):
-        return 0.9, _run(tokens, i, lex, bold=True)
+    if token.start in reading.introduced:
+        listed = token.key in lex.given or token.key in lex.family
+        if (token.capital or token.key in lex.spoken) and (not ordinary(token.key) or (listed and token.capital)):
+            return 0.9, _run(tokens, i, lex, bold=True)
     if not token.capital:
         return _uncapitalised(reading, i)
     if ordinary(token.key) or _not_a_name(token):
@@ -230,10 +237,9 @@ _WEAK_KEYS = {folded(title) for title in WEAK_TITLES}
 
 
 def _titled(tokens: Sequence[_Token], i: int, lex: Lexicon) -> tuple[float, int]:
-    token, title = tokens[i], tokens[i - 1].key.rstrip(".")
-    if ordinary(token.key) and not (
-        token.capital and token.key in NAMES_MOSTLY | lex.family and token.key not in _AFTER_TITLE
-    ):
+    token, title = tokens[i], tokens[i - 1].key
+    named = token.key in NAMES_MOSTLY or (token.key in lex.family and len(token.key) > 3 and title not in _WEAK_KEYS)
+    if ordinary(token.key) and not (token.capital and named and token.key not in _AFTER_TITLE):
         return 0.0, 0
     if token.capital or token.initial:
         return 0.95, _run(tokens, i, lex, bold=True)
@@ -250,14 +256,16 @@ def _uncapitalised(reading: _Reading, i: int) -> tuple[float, int]:
     """A name without its capital, as recognisers of speech write it: only those that are no word of the language."""
     text, tokens, lex = reading.text, reading.tokens, reading.lex
     token = tokens[i]
-    if token.key in lex.spoken:
+    if token.key in lex.spoken and (reading.language == "en" or reading.greeted(i)):
         sure = reading.greeted(i) or bool(_AFTER_NAME.match(text, token.end))
         if _eponym(tokens, i) and not sure:
             return 0.0, 0
         if any(t.joined and t.key in EPONYM_HEADS for t in tokens[i + 1 : i + 2]):
             return 0.0, 0
         return 0.85 if sure else 0.6, _run(tokens, i, lex, bold=False)
-    known = token.key in lex.given and token.key not in WORDS_TOO and not ordinary(token.key)
+    known = (
+        reading.language == "en" and token.key in lex.given and token.key not in WORDS_TOO and not ordinary(token.key)
+    )
     length = _run(tokens, i, lex, bold=False, initials=True) if known else 1
     if length > 1:
         return 0.7, length
@@ -310,6 +318,7 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
     return _unknown(tokens, i, length, text, cue, token)
 
 
+_BARE = 0.45  # two capitalised words that nothing marks as a person: a therapy, a questionnaire, a title of a song
 _NO_PERSON = words_of(
     "street st via viale rua rue cite ul strada vicolo corso piazza avenue ave road rd lane drive dr court boulevard blvd place square way terrace strasse hospital clinic "
     "center centre university college school institute inc ltd llc corp corporation company co gmbh group bank "
@@ -333,16 +342,17 @@ def _unknown(tokens: Sequence[_Token], i: int, length: int, text: str, cue: bool
     )
     if _PLACE_BEFORE.search(text[max(0, token.start - 24) : token.start]):
         return 0.0, 0
+    foreign = not all(t.text.isascii() for t in run)
     if length > 1:
-        return (0.7 if person else 0.55), length
+        return (0.7 if person else 0.55 if foreign else _BARE), length
     if person:
         return 0.6 if not token.opens or cue else 0.55, length
-    return (0.4, length) if not token.opens else (0.0, 0)
+    return (0.5 if foreign else 0.4, length) if not token.opens else (0.0, 0)
 
 
 _PERSON_BEFORE = re.compile(
-    r"\b(?:by|with|to|and|for|says?|said|asked|told|under|between|remove|add|ask|meet|met|saw|marry|married|is|why is|"
-    r"has|does|did|features|like|dear|thanks)\s+$|,\s*$",
+    r"\b(?:by|says?|said|asked|told|under|between|remove|ask|meet|met|marry|married|why is|shouted (?:at|to)|dear|thanks)"
+    r"\s+$",
     re.IGNORECASE,
 )
 _PERSON_AFTER = re.compile(
@@ -404,7 +414,9 @@ _SUFFIX = re.compile(r"[IVX]{1,4}|Jr|Sr")
 
 
 def _ends_run(token: _Token) -> bool:
-    name_too = token.key in WORDS_TOO
+    name_too = token.key in NAMES_MOSTLY or (
+        token.key in WORDS_TOO and len(token.key) > 3 and token.key not in ORDINARY
+    )
     return (
         (ordinary(token.key) and not name_too)
         or token.key in _NO_PERSON

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
+    CITIES,
     EPONYM_HEADS,
     EPONYMS,
     NATIONALITIES,
@@ -17,7 +18,7 @@ from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
 )
 
 _UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆĈĊČĎĐĒĖĘĚĜĞĠĢĤĦĪĮİĶĹĻĽŁŃŅŇŌŐŒŔŖŘŚŞŠŢŤŪŮŰŲŹŻŽΑ-ΩА-Я"
-_NAME = rf"[{_UPPER}][^\W\d_]*(?:['’.-][^\W\d_]+)*\.?"
+_NAME = rf"(?:[{_UPPER}][^\W\d_]{{0,2}}\.|[{_UPPER}][^\W\d_]*(?:['’.-][^\W\d_]+)*)"
 _NAMES = (
     rf"{_NAME}(?:[ ](?:(?:de|del|la|las|los|el|of|the|and|y|i|do|da|dos|das|du|van|von|der|den|di)[ ])*{_NAME}){{0,4}}"
 )
@@ -29,9 +30,9 @@ _KIND_AFTER = (
     "strasse|straße|terrasse|tér|utca|u|út|plein|gate|vej|väg"
 )
 _KIND_BEFORE = (
-    "calle|c/|c\\.|avenida|avda\\.?|av\\.|avd\\.|paseo|pº|p\\.º|plaza|pza\\.?|plza\\.?|carretera|ctra\\.?|camino|ronda|"
+    "calle|c/|c\\.|avenida|avda\\.?|av\\.|avd\\.|paseo|pº|p\\.º|plaza|pza\\.?|plza\\.?|carretera|ctra\\.?|camino|cuesta|ronda|"
     "travesía|travesia|urbanización|urb\\.|rambla|glorieta|vía|via|viale|vicolo|corso|piazza|largo|strada|rua|rúa|rue|"
-    "ul\\.|ulica|ulice|avinguda|carrer|barrio|callejón|pasaje|polígono|sector|chemin|route|impasse|allée|place|rampa"
+    "passeig|carrera|cra\\.|ul\\.|ulica|ulice|avinguda|carrer|barrio|callejón|pasaje|polígono|sector|chemin|route|impasse|allée|place|rampa"
 )
 _KIND_ENDING = (
     "strasse|straße|str\\.|weg|gasse|platz|allee|gata|gatan|gate|veien|vegen|vej|vägen|katu|kuja|tie|polku|laan|straat|"
@@ -44,8 +45,8 @@ _TAIL = rf"(?:{_GAP}(?:{_UNIT}|nan\b|{_NAMES}(?:[ ]\d{{1,2}}\b)?|[A-Z]{{2,3}}\b|
 _STREETS = [
     (re.compile(rf"\b\d{{1,6}}[ ](?:\d{{1,5}}[ ])?(?:{_NAME}[ ]){{1,4}}(?i:{_KIND_AFTER})\b\.?(?:[ ]{_NUMBER})?"), 0.85),
     (re.compile(rf"\b(?:{_NAME}[ ]){{1,3}}(?i:{_KIND_AFTER})\.?[ ]{_NUMBER}"), 0.7),
-    (re.compile(rf"(?<!\w)(?i:{_KIND_BEFORE})[ ]*(?:(?i:de|del|la|las|los|el|do|da|dr\.|dra\.|san|santa|virgen)[ ])*"
-                rf"{_NAMES}(?:[ ]*,?[ ]*(?:nº|n\.º|num\.?|número|s/n|{_NUMBER}))+(?:[ ]*,[ ]*\d{{1,3}}[ºª]?(?:[ ]?[A-Z]\b)?)*"), 0.85),
+    (re.compile(rf"(?<!\w)(?i:{_KIND_BEFORE})\.?[ ]*(?:(?i:de|del|la|las|los|el|do|da|dr\.|dra\.|san|santa|virgen)[ ])*"
+                rf"{_NAMES}(?:[ ]*,?[ ]*(?:nº|n\.º|num\.?|número|(?i:s/n)|(?:km\.?[ ]?)?#?{_NUMBER}))+(?:[ ]*,[ ]*\d{{1,3}}[ºª]?(?:[ ]?[A-Z]\b)?)*"), 0.85),
     (re.compile(rf"\b(?:\d{{2,6}}[ ])?(?:[^\W\d_]+[ ]){{0,2}}[^\W\d_]{{2,}}(?i:{_KIND_ENDING})[ ]{_NUMBER}"), 0.75),
     (re.compile(rf"\b\d{{2,6}}[ ](?:{_NAMES})[ ]\d{{1,5}}\b"), 0.8),
     (re.compile(rf"\b\d{{1,6}}[ ](?:\d{{1,5}}[ ])?(?i:{_KIND_BEFORE})[ ]*(?:(?:de|del|della|delle|la|do|da|dos)[ ])*{_NAMES}"), 0.8),
@@ -54,10 +55,11 @@ _STREETS = [
 ]  # fmt: skip
 _STREET_CUE = re.compile(
     r"(?i:\b(?:address(?: is|:| to| of [\w ]+ is)?|lives? (?:at|on)|living (?:at|on)|located (?:at|on)|"
-    r"sent? (?:it )?to|side of|(?:is|be|was|are|meet|arrived|off) (?:at|on|in)|domicilio\s*:|direcci[oó]n\s*:|here's [\w ]+address:))\s*"
+    r"sent? (?:it )?to|side of|(?:is|be|was|are|meet|arrived|off) (?:at|on|in)\b|domicilio\s*:|direcci[oó]n\s*:|here's [\w ]+address:))\s*"
 )
 _AFTER_CUE = re.compile(
-    rf"(?:\d{{1,6}}[ ])?(?:[^\W\d_][^\W\d_.'’-]*\.?[ ]){{1,4}}{_NUMBER}|\d{{1,6}}[ ](?:\d{{1,5}}[ ])?{_NAMES}|{_NAMES}[ ]*,[ ]*(?:s/n|\d{{1,4}}\b)"
+    rf"\d{{1,6}}[ ](?:[^\W\d_][^\W\d_.'’-]*\.?[ ]){{1,4}}{_NUMBER}|(?:[{_UPPER}][^\W\d_.'’-]{{2,}}[ ]){{1,4}}{_NUMBER}"
+    rf"|\d{{1,6}}[ ](?:\d{{1,5}}[ ])?{_NAMES}|{_NAMES}[ ]*,[ ]*(?:s/n|\d{{1,4}}\b)"
 )
 _TAIL_OF = re.compile(_TAIL)
 
@@ -114,7 +116,7 @@ _GROUP = re.compile(r"[^\W\d_]{4,}")
 def places(text: str, language: str = "en") -> list[Identifier]:
     """Everything that says where somebody lives, works or comes from."""
     streets = list(_streets(text))
-    found = [*streets, *_postcodes(text), *_organisations(text), *_fields(text)]
+    found = [*streets, *_postcodes(text), *_organisations(text, language), *_fields(text)]
     return [*found, *_towns(text, language), *_uncapitalised(text), *_groups(text)]
 
 
@@ -161,11 +163,12 @@ def _postcodes(text: str) -> Iterator[Identifier]:
             yield Identifier(match.start(1), match.end(1), "POSTCODE", score)
 
 
-def _organisations(text: str) -> Iterator[Identifier]:
-    for pattern, score in _ORGANISATIONS:
+def _organisations(text: str, language: str) -> Iterator[Identifier]:
+    # In Spanish the kind stands first: what ends in "Hospital" is a name and the next line's heading.
+    for pattern, score in _ORGANISATIONS[language == "es" :]:
         for match in pattern.finditer(text):
             words = [folded(word) for word in re.findall(r"[^\W\d_]+", match[1])]
-            first = next((word for word in words if not ordinary(word)), "")
+            first = next((word for word in words if not ordinary(word) and len(word) > 1), "")
             if first and not (len(words) == 1 and (words[0] in lexicon().given or words[0] in lexicon().countries)):
                 yield Identifier(match.start(1), match.end(1), "ORGANISATION", score)
 
@@ -220,11 +223,12 @@ def _town(text: str, name: str, begin: int, end: int, before: str) -> Iterator[I
         return
     if name in lex.countries:
         yield Identifier(begin, end, "COUNTRY", 0.8 if len(name) > 3 or name in {"usa", "uk"} else 0.5)
-    elif not (name in lex.given or name in lex.family) or _SOMEWHERE.search(before):
+    elif name in _CITY_KEYS or not (name in lex.given or name in lex.family) or _SOMEWHERE.search(before):
         score = 0.8 if _PLACED.search(before) else 0.7 if _SOMEWHERE.search(before) else 0.55
         yield Identifier(begin, end, "LOCATION", score)
 
 
+_CITY_KEYS = frozenset(folded(city) for city in CITIES)
 _STREET_KIND = re.compile(rf"\b(?:{_KIND_AFTER})$", re.IGNORECASE)
 _EPONYM_AFTER = re.compile(rf"(?:['’]s)?\s+(?:{'|'.join(sorted(EPONYM_HEADS))})\b", re.IGNORECASE)
 _COUNTRY_CLUB = re.compile(r"\s+(?:country club|airport|beach|park|county)\b", re.IGNORECASE)

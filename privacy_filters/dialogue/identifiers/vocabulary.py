@@ -160,6 +160,7 @@ EPONYM_HEADS = words_of(
 
 # Words that begin sentences, or carry a capital for another reason, and name nobody.
 ORDINARY = words_of(
+    "fifty twenty thirty forty sixty seventy eighty ninety hundred thousand four five seven eight nine eleven twelve "
     "a about above absolutely according account across actual actually adhd adolescente advil african after "
     "afterwards again against age ago agreed ah aha al aleve alexa all allegra almost alone along already alright "
     "also although always am american among an analítica anatomia anatomía anciano and another answer ante "
@@ -232,6 +233,33 @@ CLINICAL_ENDINGS = tuple(
             "ción sión dad mente logía grafía scopia patía ectomía"
         )
     )
+)
+# Brand names of medicines, which carry capitals like names do.
+MEDICINES = words_of(
+    "abilify accutane actos adalat adderall advair advil afib afrin albuterol aldactone aleve allegra altace "
+    "amaryl ambien amoxil androgel aricept arimidex aspirin atarax ativan atrovent augmentin avandia avapro "
+    "azmacort bactrim beclo benadryl benicar benzaclin betapace bextra biaxin botox breo buspar bystolic caduet "
+    "calan cardizem cardura catapres celebrex celexa cetaphil chantix cialis cipro clarinex claritin climara "
+    "clinoril clonidine cogentin colace combivent compazine concerta coreg corgard cortef cortone coumadin cozaar "
+    "crestor cyberknife cyklokapron cylert cymbalta cytomel darvocet decadron demerol depakote depo-provera "
+    "desyrel detrol dexedrine diflucan dilantin dilaudid diovan ditropan dopamine dosepak dramamine duragesic "
+    "effexor elavil eliquis enbrel entresto epipen equagesic estrace evista excedrin exelon farxiga femara "
+    "fentanyl fioricet flagyl flexeril flomax flonase flovent focalin fosamax geodon gleevec glucophage glucotrol "
+    "haldol humalog humira humulin hytrin hyzaar imdur imitrex imodium inderal indocin insulin invokana januvia "
+    "jardiance keflex kenalog keppra klonopin lamictal lamisil lanoxin lantus lasix lescol levaquin levemir "
+    "levitra levoxyl lexapro librium lidoderm lipitor lithium lomotil lopressor lorazepam lortab lotensin lotrel "
+    "lovenox lunesta luvox lyrica macrobid maxalt maxzide medrol metamucil methadone mevacor micardis miralax "
+    "mirapex mobic motrin mucinex mylanta naprosyn nasonex neosporin neurontin nexium niaspan nicorette nitrostat "
+    "norco normodyne norvasc novolog nsaid nsaids nuvaring obstetrician omnicef ortho oxycontin ozempic pacerone "
+    "pamelor paxil pepcid percocet peridex phenergan plaquenil plavix pravachol prednisone prevacid prilosec "
+    "prinivil pristiq procardia prograf prolixin propecia proscar protonix proventil provera provigil prozac "
+    "pulmicort reglan remeron remicade requip restasis restoril retin-a risperdal ritalin robaxin robitussin "
+    "roxicodone seroquel sertraline sinemet singulair skelaxin soma spiriva stelara strattera suboxone subutex "
+    "sudafed symbicort synthroid tagamet tamiflu tegretol tenormin thorazine timoptic tofranil topamax toprol "
+    "toradol tramadol trazodone tricor trileptal trulicity tums tussionex tylenol uroxatral valium valtrex "
+    "vaseline vasotec ventolin vesicare viagra vicks vicodin victoza vioxx viread vistaril vitamin vytorin vyvanse "
+    "warfarin wellbutrin xalatan xanax xarelto xeloda xolair xopenex yasmin zanaflex zantac zaroxolyn zestoretic "
+    "zestril zetia ziac zithromax zocor zofran zoloft zomig zovirax zyban zyloprim zyprexa zyrtec zyvox"
 )
 ORDINARY_ENDINGS = (
     "ing",
@@ -343,11 +371,12 @@ def folded(word: str) -> str:
 
 
 def ordinary(word: str) -> bool:
-    """Whether a word is one of the language rather than a name; ``word`` in lower case."""
-    stem = word.removesuffix("'s").removesuffix("\u2019s")
+    """Whether a word is one of the language rather than a name; ``word`` as :func:`folded` gives it."""
+    stem = word.removesuffix("'s")
     return (
-        word in ORDINARY
-        or stem in ORDINARY
+        word in _ordinary_words()
+        or stem in _ordinary_words()
+        or stem in MEDICINES
         or stem in _faker_words()
         or word.endswith(ORDINARY_ENDINGS)
         or (len(stem) > 6 and stem.endswith(CLINICAL_ENDINGS))
@@ -412,9 +441,14 @@ def _listed(provider: str, locale: str, prefix: str) -> Iterable[str]:
 
 
 @cache
+def _ordinary_words() -> frozenset[str]:
+    return frozenset(folded(word) for word in ORDINARY)
+
+
+@cache
 def _faker_words() -> frozenset[str]:
     lists = [_listed("lorem", locale, "word_list") for locale in ("en_US", "es_ES")]
-    return frozenset(word for words in lists for word in words if word not in _NAMES_AMONG_WORDS)
+    return frozenset(folded(word) for words in lists for word in words if word not in _NAMES_AMONG_WORDS)
 
 
 _NAMES_AMONG_WORDS = words_of("carmen jose juan maria luis antonio francisco pedro jesus manuel miguel")
