@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
-from synthgen.privacy_filters.dialogue.near_duplicate import NearDuplicate
-from synthgen.privacy_filters.dialogue.runs import RunIndex
+from synthgen.privacy_filters.dialogue.near_duplicate import Meanings, NearDuplicate, Passages, sentence_encoder
+from synthgen.privacy_filters.dialogue.runs import Matches, RunIndex
 from synthgen.privacy_filters.dialogue.words import dialogue_words
-from synthgen.privacy_filters.nearest import chord
+
+_SAMPLED = 40  # training dialogues that tell how long runs are shared by chance
+_LEAST_BY_CHANCE = 3
 
 Scores = NDArray[np.float64]
 
@@ -43,31 +45,58 @@ class Part(Protocol):
 
 
 @dataclass(frozen=True)
-class SharedRun:
-    """One over the longest run of words that a training patient shares; zero for a copy of every word."""
+class SharedWords:
+    """Runs of words that a candidate shares with a training patient, in two columns.
+
+    ``shared_run`` is one over the longest run, and zero for a copy of every word. ``shared_words`` adds up what one
+    patient shares beyond ``chance`` words a run, n = sum of (length - chance), and is sqrt(L) / (1 + n) for a candidate
+    of L words: a copy of which half of the turns were replaced has no long run, but many that lead to one patient.
+    ``chance`` is the median length of the runs that the training patients share with each other; it grows with the
+    cohort, as the runs that are shared by chance do.
+    """
 
     index: RunIndex
+    chance: int
 
-    name = "shared_run"
+    names = ("shared_run", "shared_words")
 
     @classmethod
     def over(cls, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
-        return cls(RunIndex.over([dialogue_words(dialogue) for dialogue in dialogues], patients))
+        """Protects these dialogues: ``dialogues[i]`` belongs to ``patients[i]``."""
+        texts = [dialogue_words(dialogue) for dialogue in dialogues]
+        index = RunIndex.over(texts, patients)
+        every = max(1, len(texts) // _SAMPLED)
+        found = index.matches(texts[::every], patients[::every])
+        lengths = np.concatenate([match.lengths[_beginnings(match)] for match in found])
+        return cls(index, max(_LEAST_BY_CHANCE, int(np.median(lengths))) if len(lengths) else _LEAST_BY_CHANCE)
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
-        return type(self)(self.index.enrolled([dialogue_words(dialogue) for dialogue in dialogues], patients))
+        """Protects these dialogues too."""
+        index = self.index.enrolled([dialogue_words(dialogue) for dialogue in dialogues], patients)
+        return type(self)(index, self.chance)
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
-        """Shape [N], NaN for a dialogue without words."""
-        texts = [dialogue_words(dialogue) for dialogue in dialogues]
-        runs = self.index.longest(texts, exclude)
-        return np.array([_of_run(run.length, len(text)) for run, text in zip(runs, texts, strict=True)])
+        """Shape [N, 2], NaN for a dialogue without words."""
+        found = self.index.matches([dialogue_words(dialogue) for dialogue in dialogues], exclude)
+        return np.array([self._score(match) for match in found])
+
+    def _score(self, match: Matches) -> tuple[float, float]:
+        count = len(match.lengths)
+        if not count:
+            return float("nan"), float("nan")
+        longest = int(match.lengths.max())
+        begin = _beginnings(match)
+        beyond = np.maximum(match.lengths[begin] - self.chance, 0)
+        shared = float(np.bincount(match.owners[begin], weights=beyond).max()) if len(begin) else 0.0
+        return (0.0 if longest == count else 1.0 / max(longest, 1)), float(np.sqrt(count)) / (1.0 + shared)
 
 
-def _of_run(length: int, words: int) -> float:
-    if not words:
-        return float("nan")
-    return 0.0 if length == words else 1.0 / max(length, 0.5)
+def _beginnings(match: Matches) -> NDArray[np.intp]:
+    """Where runs begin that are not the rest of the run before."""
+    lengths = match.lengths
+    if not len(lengths):
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero((lengths > 0) & np.append(True, lengths[1:] >= lengths[:-1]))
 
 
 @dataclass(frozen=True)
@@ -75,20 +104,14 @@ class DialogueFilters:
     """The fitted filters over the training dialogues; see :class:`synthgen.privacy_filters.gate.Filters`.
 
     Attributes:
-        retrieval: the near-duplicates, in whose vectors neighbours are looked up.
-        parts: every column, in order.
+        shared: two columns, by runs of words.
+        near: near-duplicates, in whose vectors neighbours are looked up.
+        further: every other column.
     """
 
-    retrieval: NearDuplicate
-    others: tuple[Part, ...]
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        return (*self.others, self.retrieval)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(part.name for part in self.parts)
+    shared: SharedWords
+    near: NearDuplicate
+    further: tuple[Part, ...]
 
     @classmethod
     def over(
@@ -104,26 +127,35 @@ class DialogueFilters:
             further: columns beside those of this module.
         """
         config = config or NearDuplicateConfig()
-        return cls(NearDuplicate.over(dialogues, patients, config), (SharedRun.over(dialogues, patients), *further))
+        near = NearDuplicate.over(dialogues, patients)
+        own: list[Part] = [Passages.over(dialogues, patients, near.lexicon, config)]
+        if config.encoder:
+            own.append(Meanings.over(dialogues, patients, sentence_encoder(config), config))
+        return cls(SharedWords.over(dialogues, patients), near, (*own, *further))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.shared.names, self.near.name, *(part.name for part in self.further))
 
     def enrolled(self, payloads: Sequence[Dialogue], patients: Sequence[str]) -> Self:
+        """The same filters, protecting these dialogues too; nothing is fitted on them."""
         return type(self)(
-            self.retrieval.enrolled(payloads, patients),
-            tuple(part.enrolled(payloads, patients) for part in self.others),
+            self.shared.enrolled(payloads, patients),
+            self.near.enrolled(payloads, patients),
+            tuple(part.enrolled(payloads, patients) for part in self.further),
         )
 
     def scores(self, payloads: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N, F], in the order of ``names``."""
         if not payloads:
             return np.empty((0, len(self.names)))
-        return np.stack([part.scores(payloads, exclude) for part in self.parts], axis=1)
+        others = [part.scores(payloads, exclude) for part in (self.near, *self.further)]
+        return np.column_stack([self.shared.scores(payloads, exclude), *others])
 
     def nearest_patients(self, payloads: Sequence[Dialogue]) -> list[str]:
-        """By the vectors of whole dialogues."""
-        numbers, _ = self.retrieval.neighbours.nearest(self.retrieval.vectors(payloads))
-        return [self.retrieval.neighbours.patients[i] for i in numbers]
+        """By the near-duplicates of whole dialogues."""
+        return self.near.nearest_patients(payloads)
 
     def distances(self, payloads: Sequence[Dialogue], references: Sequence[Dialogue]) -> Scores:
-        """Chord distance of the vectors of whole dialogues, shape [N, R]."""
-        cosines = self.retrieval.vectors(payloads) @ self.retrieval.vectors(references).T
-        return chord(cosines.toarray()).astype(np.float64)
+        """Chord distance in the vectors of whole dialogues, shape [N, R]."""
+        return self.near.distances(payloads, references)

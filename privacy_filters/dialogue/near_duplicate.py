@@ -1,16 +1,23 @@
-"""Near-duplicates: how much of what a candidate says, in which words, one training patient has said.
+"""Near-duplicates: how much of what a candidate says one training patient has said, in nearly the same words.
 
-A dialogue is a vector: TF-IDF of its words and of their runs of two and three, of letter n-grams (which survive
-misspellings and other endings), and, where an encoder is named, the mean of its sentence embeddings (which survives
-synonyms). The parts are unit vectors, weighted and concatenated, so that one cosine adds up their evidence: a
-paraphrase that is only fairly close in each is closer in the sum than any stranger. Document frequencies are those of
-the training dialogues; nothing else is fitted. n-grams are hashed (2^20 places), so no vocabulary of private words
-exists, and an n-gram that no training dialogue has still counts as content of the candidate.
+Three views, one measure. A dialogue, or a passage of it, is a unit vector: TF-IDF of its runs of three and four words,
+or what a sentence encoder makes of it. Runs of three and four, because strangers with one complaint share its words,
+and pairs of them, but not the phrasing; single words and letter n-grams make strangers of one topic look alike and
+miss more paraphrases at the same rate of false alarms. Document frequencies are those of the training dialogues;
+nothing else is fitted. Runs are hashed (2^20 places), so no list of private phrases exists, and a run that no training
+dialogue has still counts as content of the candidate.
+
+The distance to a patient is divided by that patient's distance to the nearest other one, with a floor, and the
+smallest ratio r counts. It is then written as odds: with m the median patient's cosine to the nearest other one,
+c = 1 - r² (1 - m) is the cosine that r stands for in a region of median density, and the score is (1 - c) / (c + 0.01).
+That keeps the order of r. The gate puts filters on one scale by the spread of the strangers' logarithms; distances of
+strangers crowd just below their largest value, so that in them one stranger who is somewhat close lies thirty spreads
+away and loosens the thresholds of all other filters. Odds are as long-tailed as lengths of shared runs are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,160 +25,296 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from synthgen.errors import MissingExtraError
+from synthgen.errors import MissingExtraError, UserError
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
-from synthgen.privacy_filters.dialogue.words import dialogue_words, grams
-from synthgen.privacy_filters.nearest import local_scale
+from synthgen.privacy_filters.dialogue.words import dialogue_words, grams, words
+from synthgen.privacy_filters.nearest import chord, local_scale
 
 _PLACES = 2**20
-_CHUNK = 256  # candidates compared at once: bounds memory
+_SIZES = (3, 4)
+_CHUNK = 512  # vectors compared at once: bounds memory
+_SOFT = 0.01
 
 Scores = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Texts = Sequence[Sequence[str]]
 """Normalised words of each text."""
 
+Encode = Callable[[Sequence[str]], Floats]
+"""Texts to unit vectors [N, D]."""
+
 
 @dataclass(frozen=True)
 class Lexicon:
-    """How rare n-grams are among the training dialogues."""
+    """How rare runs of three and four words are among the training dialogues."""
 
-    letters_weight: float
-    word_rarity: Any
-    letter_rarity: Any
+    rarity: Any
 
     @classmethod
-    def of(cls, texts: Texts, letters_weight: float) -> Self:
-        """Counts in how many of ``texts`` each n-gram stands."""
+    def of(cls, texts: Texts) -> Self:
+        """Counts in how many of ``texts`` each run stands."""
         try:
             from sklearn.feature_extraction.text import TfidfTransformer
         except ImportError:
             raise MissingExtraError("the filter of near-duplicates", "dialogue") from None
-        return cls(
-            letters_weight,
-            TfidfTransformer(sublinear_tf=True).fit(_word_counts(texts)),
-            TfidfTransformer(sublinear_tf=True).fit(_letter_counts(texts)) if letters_weight else None,
-        )
+        return cls(TfidfTransformer(sublinear_tf=True).fit(_counts(texts)))
 
     def vectors(self, texts: Texts) -> sparse.csr_matrix:
-        """One unit vector per text, shape [N, 2^20 or 2^21]; zero for a text without words."""
-        said = self.word_rarity.transform(_word_counts(texts))
-        if self.letter_rarity is None:
-            return said.tocsr().astype(np.float32)
-        spelt = self.letter_rarity.transform(_letter_counts(texts))
-        parts = [said * np.sqrt(1 - self.letters_weight), spelt * np.sqrt(self.letters_weight)]
-        return sparse.hstack(parts, format="csr", dtype=np.float32)
+        """One unit vector per text, shape [N, 2^20]; zero for a text of no word."""
+        return self.rarity.transform(_counts(texts)).astype(np.float32).tocsr()
 
 
-def _word_counts(texts: Texts) -> sparse.csr_matrix:
+def _counts(texts: Texts) -> sparse.csr_matrix:
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    analyser = HashingVectorizer(
-        analyzer=lambda tokens: grams(tokens, (1, 2, 3)), n_features=_PLACES, norm=None, alternate_sign=False
-    )
-    return analyser.transform(texts)
+    vectoriser = HashingVectorizer(analyzer=_runs, n_features=_PLACES, norm=None, alternate_sign=False)
+    return vectoriser.transform(texts)
 
 
-def _letter_counts(texts: Texts) -> sparse.csr_matrix:
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    analyser = HashingVectorizer(
-        analyzer="char_wb", ngram_range=(4, 4), lowercase=False, n_features=_PLACES, norm=None, alternate_sign=False
-    )
-    return analyser.transform(" ".join(tokens) for tokens in texts)
+def _runs(tokens: Sequence[str]) -> list[str]:
+    """Runs of three and four words; of a text that is shorter, the whole."""
+    return list(grams(tokens, _SIZES)) if len(tokens) >= min(_SIZES) else [" ".join(tokens)] * bool(tokens)
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Unit vectors of training texts, ordered by patient; the sparse counterpart of ``PatientIndex``.
+    """Unit vectors of training texts, sparse or dense, ordered by patient.
 
     Attributes:
         vectors: shape [N, D].
         patients: the P patients, sorted.
         starts: shape [P], the first row of each.
         owner: shape [N], the place of each row's patient.
+        density: shape [P], 1 - cos of each patient to the nearest other one, floored at a quarter of the median.
     """
 
-    vectors: sparse.csr_matrix
+    vectors: Any
     patients: tuple[str, ...]
     starts: NDArray[np.intp]
     owner: NDArray[np.intp]
+    density: Scores
 
     @classmethod
-    def over(cls, vectors: sparse.csr_matrix, patients: Sequence[str]) -> Self:
+    def over(cls, vectors: Any, patients: Sequence[str]) -> Self:
         order = np.argsort(np.asarray(patients), kind="stable")
         names, starts, owner = np.unique(np.asarray(patients)[order], return_index=True, return_inverse=True)
-        return cls(vectors[order], tuple(str(name) for name in names), starts, owner)
+        bare = cls(vectors[order], tuple(str(n) for n in names), starts, owner, np.ones(len(names)))
+        _, ratios = bare.nearest(bare.vectors, bare.owners)
+        nearest_other = np.minimum.reduceat(ratios, starts)
+        return cls(bare.vectors, bare.patients, starts, owner, local_scale(np.sqrt(nearest_other)) ** 2)
 
     @property
     def owners(self) -> list[str]:
+        """The patient of every row."""
         return [self.patients[i] for i in self.owner]
 
-    def nearest(
-        self, queries: sparse.csr_matrix, exclude: Sequence[str] | None = None
-    ) -> tuple[NDArray[np.intp], Scores]:
-        """The nearest patient of each query and the distance, shape [Q] each; infinite where nobody is left."""
-        numbers, distances = np.zeros(queries.shape[0], dtype=np.intp), np.full(queries.shape[0], np.inf)
+    def nearest(self, queries: Any, exclude: Sequence[str] | None = None) -> tuple[NDArray[np.intp], Scores]:
+        """The patient with the smallest (1 - cos) / density of each query, and that ratio, shape [Q] each.
+
+        Args:
+            exclude: for each query a patient who is left out. The ratio is infinite where nobody is left.
+        """
+        numbers, ratios = np.zeros(queries.shape[0], dtype=np.intp), np.full(queries.shape[0], np.inf)
         place = {name: i for i, name in enumerate(self.patients)}
-        columns = self.vectors.T.tocsr()
+        columns = self.vectors.T.tocsr() if sparse.issparse(self.vectors) else self.vectors.T
         for low in range(0, queries.shape[0], _CHUNK):
             rows = slice(low, min(low + _CHUNK, queries.shape[0]))
-            best = np.maximum.reduceat((queries[rows] @ columns).toarray(), self.starts, axis=1)
+            cosines = queries[rows] @ columns
+            dense = cosines.toarray() if sparse.issparse(cosines) else np.asarray(cosines)
+            far = (1.0 - np.maximum.reduceat(dense, self.starts, axis=1)).clip(min=0.0) / self.density
+            far[far < 1e-5] = 0.0  # equal up to rounding
             if exclude is not None:
                 own = np.array([place.get(patient, -1) for patient in exclude[rows]])
                 barred = np.flatnonzero(own >= 0)
-                best[barred, own[barred]] = -np.inf
-            numbers[rows] = best.argmax(axis=1)
-            cosines = best[np.arange(len(best)), numbers[rows]]
-            distances[rows] = np.where(np.isfinite(cosines), odds(cosines), np.inf)
-        return numbers, distances
+                far[barred, own[barred]] = np.inf
+            numbers[rows] = far.argmin(axis=1)
+            ratios[rows] = far[np.arange(len(far)), numbers[rows]]
+        return numbers, ratios
 
-
-def odds(cosines: Floats) -> Scores:
-    """(1 - cos) / cos: a distance in [0, inf) whose logarithm is as long-tailed as that of a run of words.
-
-    The gate puts filters on one scale by the spread of their logarithms. Chord distances of strangers crowd just below
-    their largest value, so that in them a stranger who is somewhat close is thirty spreads away, and would loosen the
-    thresholds of all other filters. What is equal up to rounding has distance zero.
-    """
-    close = np.clip(cosines.astype(np.float64), 1e-3, 1.0)
-    return np.where(close > 1 - 2e-6, 0.0, (1 - close) / close)
+    def scores(self, queries: Any, exclude: Sequence[str] | None = None) -> Scores:
+        """Odds of the nearest ratio, shape [Q], in [0, 100]; larger is farther."""
+        _, ratios = self.nearest(queries, exclude)
+        cosines = (1.0 - np.minimum(ratios, 1e6) * float(np.median(self.density))).clip(0.0, 1.0)
+        return np.where(ratios == 0.0, 0.0, (1.0 - cosines) / (cosines + _SOFT))
 
 
 @dataclass(frozen=True)
 class NearDuplicate:
-    """Whole dialogues: distance to the nearest patient over that patient's distance to the nearest other one."""
+    """Whole dialogues by their runs of words.
+
+    A reworded copy is a little like its original everywhere, which no single passage shows: the longer the dialogue, the
+    less do strangers reach by chance.
+    """
 
     lexicon: Lexicon
     neighbours: Neighbours
-    scale: Scores
 
     name = "near_duplicate"
 
     @classmethod
-    def over(cls, dialogues: Sequence[Dialogue], patients: Sequence[str], config: NearDuplicateConfig) -> Self:
+    def over(cls, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
+        """Protects these dialogues: ``dialogues[i]`` belongs to ``patients[i]``."""
         texts = [dialogue_words(dialogue) for dialogue in dialogues]
-        lexicon = Lexicon.of(texts, config.letters_weight)
-        return cls._built(lexicon, lexicon.vectors(texts), patients)
-
-    @classmethod
-    def _built(cls, lexicon: Lexicon, vectors: sparse.csr_matrix, patients: Sequence[str]) -> Self:
-        neighbours = Neighbours.over(vectors, patients)
-        _, distances = neighbours.nearest(neighbours.vectors, neighbours.owners)
-        return cls(lexicon, neighbours, local_scale(np.minimum.reduceat(distances, neighbours.starts)))
+        lexicon = Lexicon.of(texts)
+        return cls(lexicon, Neighbours.over(lexicon.vectors(texts), patients))
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too; the document frequencies stay."""
         vectors = sparse.vstack([self.neighbours.vectors, self.vectors(dialogues)], format="csr")
-        return self._built(self.lexicon, vectors, [*self.neighbours.owners, *patients])
+        return type(self)(self.lexicon, Neighbours.over(vectors, [*self.neighbours.owners, *patients]))
 
     def vectors(self, dialogues: Sequence[Dialogue]) -> sparse.csr_matrix:
-        """Unit vectors, shape [N, D]."""
+        """Unit vectors, shape [N, D]; zero for a dialogue without words."""
         return self.lexicon.vectors([dialogue_words(dialogue) for dialogue in dialogues])
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N], NaN for a dialogue without words."""
         vectors = self.vectors(dialogues)
-        numbers, distances = self.neighbours.nearest(vectors, exclude)
-        return np.where(np.diff(vectors.indptr) > 0, distances / self.scale[numbers], np.nan)
+        return np.where(np.diff(vectors.indptr) > 0, self.neighbours.scores(vectors, exclude), np.nan)
+
+    def nearest_patients(self, dialogues: Sequence[Dialogue]) -> list[str]:
+        """The training patient nearest to each dialogue."""
+        numbers, _ = self.neighbours.nearest(self.vectors(dialogues))
+        return [self.neighbours.patients[i] for i in numbers]
+
+    def distances(self, dialogues: Sequence[Dialogue], references: Sequence[Dialogue]) -> Scores:
+        """Chord distance, shape [N, R], in [0, sqrt 2]."""
+        cosines = self.vectors(dialogues) @ self.vectors(references).T
+        return chord(cosines.toarray()).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Passages:
+    """Passages of whole turns by their runs of words: the nearest of a candidate's passages counts.
+
+    A passage that was lifted into another dialogue, reworded, is a small part of the whole and has no long run left.
+    """
+
+    lexicon: Lexicon
+    neighbours: Neighbours
+    least: int
+
+    name = "passage"
+
+    @classmethod
+    def over(
+        cls, dialogues: Sequence[Dialogue], patients: Sequence[str], lexicon: Lexicon, config: NearDuplicateConfig
+    ) -> Self:
+        vectors, owner = _passage_vectors(lexicon, dialogues, config.passage_words)
+        return cls(lexicon, Neighbours.over(vectors, [patients[i] for i in owner]), config.passage_words)
+
+    def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
+        """Protects these dialogues too."""
+        more, owner = _passage_vectors(self.lexicon, dialogues, self.least)
+        vectors = sparse.vstack([self.neighbours.vectors, more], format="csr")
+        owners = [*self.neighbours.owners, *(patients[i] for i in owner)]
+        return type(self)(self.lexicon, Neighbours.over(vectors, owners), self.least)
+
+    def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
+        """Shape [N], NaN for a dialogue without words."""
+        vectors, owner = _passage_vectors(self.lexicon, dialogues, self.least)
+        own = None if exclude is None else [exclude[i] for i in owner]
+        found = np.full(len(dialogues), np.inf)
+        np.minimum.at(found, owner, self.neighbours.scores(vectors, own))
+        return np.where(np.isfinite(found), found, np.nan)
+
+
+def passages(dialogue: Dialogue, least: int) -> list[tuple[int, int]]:
+    """First turns and ends of passages of ``least`` words or more, each beginning half a passage after the last.
+
+    What is left at the end belongs to the last passage; a shorter dialogue is one passage.
+    """
+    counts = [len(turn.text.split()) for turn in dialogue.turns]
+    total = np.concatenate([[0], np.cumsum(counts)])
+    spans: list[tuple[int, int]] = []
+    start = 0
+    while True:
+        end = int(np.searchsorted(total, total[start] + least))
+        if end >= len(counts) or total[-1] - total[end] < least / 2:
+            return [*spans, (start, len(counts))]
+        spans.append((start, end))
+        start = min(end, max(start + 1, int(np.searchsorted(total, total[start] + least / 2))))
+
+
+def _passage_vectors(
+    lexicon: Lexicon, dialogues: Sequence[Dialogue], least: int
+) -> tuple[sparse.csr_matrix, NDArray[np.intp]]:
+    """Unit vectors of all passages that have words, and each one's dialogue."""
+    texts, owner = [], []
+    for i, dialogue in enumerate(dialogues):
+        said = [words(turn.text) for turn in dialogue.turns]
+        for start, end in passages(dialogue, least):
+            tokens = [word for turn in said[start:end] for word in turn]
+            if tokens:
+                texts.append(tokens)
+                owner.append(i)
+    return lexicon.vectors(texts or [[]]), np.array(owner, dtype=np.intp)
+
+
+@dataclass(frozen=True)
+class Meanings:
+    """Whole dialogues by a sentence encoder, the mean over their passages."""
+
+    encode: Encode
+    neighbours: Neighbours
+    least: int
+
+    name = "meaning"
+
+    @classmethod
+    def over(
+        cls, dialogues: Sequence[Dialogue], patients: Sequence[str], encode: Encode, config: NearDuplicateConfig
+    ) -> Self:
+        vectors = _pooled(encode, dialogues, config.passage_words)
+        return cls(encode, Neighbours.over(vectors, patients), config.passage_words)
+
+    def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
+        """Protects these dialogues too."""
+        vectors = np.concatenate([self.neighbours.vectors, _pooled(self.encode, dialogues, self.least)])
+        return type(self)(self.encode, Neighbours.over(vectors, [*self.neighbours.owners, *patients]), self.least)
+
+    def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
+        """Shape [N]."""
+        return self.neighbours.scores(_pooled(self.encode, dialogues, self.least), exclude)
+
+
+def _pooled(encode: Encode, dialogues: Sequence[Dialogue], least: int) -> Floats:
+    """Mean of the passages' vectors, scaled to norm one, shape [N, D]."""
+    spans = [passages(dialogue, least) for dialogue in dialogues]
+    texts = [
+        "\n".join(turn.text for turn in dialogue.turns[start:end])
+        for dialogue, own in zip(dialogues, spans, strict=True)
+        for start, end in own
+    ]
+    firsts = np.cumsum([0, *(len(own) for own in spans[:-1])])
+    pooled = np.add.reduceat(np.asarray(encode(texts), dtype=np.float32), firsts, axis=0)
+    unit: Floats = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return unit
+
+
+def sentence_encoder(config: NearDuplicateConfig) -> Encode:
+    """Opens ``config.encoder``, a name or a folder, on the machine's best device.
+
+    Raises:
+        MissingExtraError: sentence-transformers is not installed.
+        UserError: there is no such encoder.
+    """
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError:
+        raise MissingExtraError("the filter by a sentence encoder", "dialogue") from None
+    try:
+        model = SentenceTransformer(config.encoder)
+    except (OSError, ValueError):
+        raise UserError(
+            f"near_duplicate.encoder: cannot open {config.encoder!r}: give a sentence-transformers name or folder"
+        ) from None
+
+    def encode(texts: Sequence[str]) -> Floats:
+        found = model.encode(
+            list(texts), batch_size=config.encoder_batch, normalize_embeddings=True, show_progress_bar=False
+        )
+        return np.asarray(found, dtype=np.float32)
+
+    return encode

@@ -63,10 +63,10 @@ def planted_copies(
         (
             f"spliced_{_SPLICED}_turns",
             "perturbed",
-            lambda i, rng: _spliced(dialogues[i], foreign.one(i, rng), _SPLICED, rng),
+            lambda i, rng: _spliced(dialogues[i], foreign.mosaic(i, rng), _SPLICED, rng),
         ),
         ("three_quarters_replaced", "beyond", lambda i, rng: _replaced(dialogues[i], foreign.turns(i, rng), 0.75, rng)),
-        ("spliced_5_turns", "beyond", lambda i, rng: _spliced(dialogues[i], foreign.one(i, rng), 5, rng)),
+        ("spliced_5_turns", "beyond", lambda i, rng: _spliced(dialogues[i], foreign.mosaic(i, rng), 5, rng)),
     )
     yield Planted("exact", "exact", tuple(replace(dialogue) for dialogue in dialogues))
     for number, (name, domain, changed) in enumerate(table):
@@ -87,6 +87,11 @@ class _Others:
         if len(self._dialogues) < 2:
             return None
         return self._dialogues[(i + int(rng.integers(1, len(self._dialogues)))) % len(self._dialogues)]
+
+    def mosaic(self, i: int, rng: np.random.Generator) -> tuple[Turn, ...]:
+        """Turns of as many others: a host that copies nobody, so that only what is spliced in can be caught."""
+        hosts = (self.one(i, rng) for _ in range(2 * _SPLICED))
+        return tuple(host.turns[rng.integers(len(host.turns))] for host in hosts if host is not None)
 
     def turns(self, i: int, rng: np.random.Generator) -> Callable[[Turn], Turn | None]:
         """A function from a turn to a turn of the same side of another dialogue; None where none is found."""
@@ -202,11 +207,8 @@ def _surrogates(dialogue: Dialogue, rng: np.random.Generator) -> Dialogue:
     return _each(dialogue, lambda text: _NUMBER.sub(number, _NAME.sub(name, text)))
 
 
-def _spliced(dialogue: Dialogue, host: Dialogue | None, count: int, rng: np.random.Generator) -> Dialogue:
-    """``count`` consecutive turns inside another dialogue; a shorter dialogue as a whole."""
+def _spliced(dialogue: Dialogue, host: tuple[Turn, ...], count: int, rng: np.random.Generator) -> Dialogue:
+    """``count`` consecutive turns among those of a host; a shorter dialogue as a whole."""
     start = int(rng.integers(0, max(1, len(dialogue.turns) - count + 1)))
-    stolen = dialogue.turns[start : start + count]
-    if host is None:
-        return replace(dialogue, turns=stolen)
-    at = int(rng.integers(0, len(host.turns) + 1))
-    return replace(host, turns=(*host.turns[:at], *stolen, *host.turns[at:]))
+    at = int(rng.integers(0, len(host) + 1))
+    return replace(dialogue, turns=(*host[:at], *dialogue.turns[start : start + count], *host[at:]))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError
 
-_BLOCK = 16  # words compared at a time
+_BLOCK = 8  # words compared at a time
 _BATCH = 1 << 16  # candidate positions looked up together: bounds memory
 
 Numbers = NDArray[np.int64]
@@ -59,7 +59,8 @@ class RunIndex:
         starts: shape [R], the first position of each record.
         owner: shape [R], the patient of each record as a place in ``patients``.
         patients: sorted.
-        vocabulary: word numbers, from 1.
+        vocabulary: word numbers, from 1; an unheard word is one more than the largest.
+        firsts: shape [largest number + 3], how many suffixes begin with a smaller word number.
     """
 
     text: Ids
@@ -68,6 +69,7 @@ class RunIndex:
     owner: Numbers
     patients: tuple[str, ...]
     vocabulary: dict[str, int]
+    firsts: Numbers
 
     @classmethod
     def over(cls, records: Sequence[Sequence[str]], patients: Sequence[str]) -> Self:
@@ -111,6 +113,7 @@ class RunIndex:
             owner=owner.astype(np.int64),
             patients=tuple(str(name) for name in names),
             vocabulary=vocabulary,
+            firsts=np.concatenate([[0], np.cumsum(np.bincount(text[:-_BLOCK], minlength=len(vocabulary) + 2))]),
         )
 
     def longest(self, candidates: Sequence[Sequence[str]], exclude: Sequence[str] | None = None) -> list[Run]:
@@ -183,8 +186,10 @@ class RunIndex:
     def _places(self, query: Ids, count: int) -> Numbers:
         """Where each of the first ``count`` suffixes of ``query`` would stand in the suffix array."""
         rows = np.arange(count)
-        low, high = np.full(count, -1, dtype=np.int64), np.full(count, len(self.suffixes), dtype=np.int64)
-        with_low, with_high = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+        first = query[:count].astype(np.int64)
+        low, high = self.firsts[first] - 1, self.firsts[first + 1]
+        # Between the ends every suffix begins with the same word.
+        with_low, with_high = np.ones(count, dtype=np.int64), np.ones(count, dtype=np.int64)
         while True:
             open_ = rows[high - low > 1]
             if not len(open_):
