@@ -6,7 +6,7 @@ token, which is the share of the weights that a model of four billion has. So a 
 mean nothing, and the planned disclosures are left out, for it could not tell them. Sessions, prompts, validation and
 retries are those of a real run.
 
-    python benchmarks/lockstep.py --sessions 32 --alone 2 --utterances 16
+    python benchmarks/lockstep.py --sessions 32 --alone 1 --utterances 12
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def timed(groups: Sequence[Sequence[Brief]], realiser: TransformersRealiser, tok
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--sessions", type=int, default=32, help="sessions in lock-step")
-    arguments.add_argument("--alone", type=int, default=2, help="of these, sessions that also run one at a time")
-    arguments.add_argument("--utterances", type=int, default=16, help="utterances of a session, about")
+    arguments.add_argument("--alone", type=int, default=1, help="of these, sessions that also run one at a time")
+    arguments.add_argument("--utterances", type=int, default=12, help="utterances of a session, about")
     arguments.add_argument("--layers", type=int, default=8)
     arguments.add_argument("--width", type=int, default=512)
     arguments.add_argument("--vocabulary", type=int, default=32_000)
@@ -94,8 +94,11 @@ def main() -> None:
             say=("thanks",),
             hidden=given.width,
             layers=given.layers,
-            length=20,
+            length=22,
             vocabulary=given.vocabulary,
+            heads=(given.width // 64, max(1, given.width // 256)),
+            feedforward=16 * given.width,
+            dtype=torch.bfloat16,
         )
         config = InProcessConfig(device="cpu", dtype="bfloat16", reuse_cache=not given.no_reuse)
         realiser = open_transformers(str(base), config, sessions=given.sessions)

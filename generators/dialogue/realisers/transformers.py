@@ -74,6 +74,8 @@ class RoomyLayer(DynamicLayer):  # type: ignore[misc]
     """Keys and values [rows, heads, tokens, width] in a buffer with room to grow: a token is written behind the others,
     which are not copied for it. ``keys`` and ``values`` are views of what is filled."""
 
+    keys: Tensor
+    values: Tensor
     _room: tuple[Tensor, Tensor] | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
