@@ -1,0 +1,71 @@
+"""Do the attacks on dialogues find what is there, and nothing else? Real patients stand in for a release.
+
+    python benchmarks/dialogue_attacks.py TRANSCRIPTS [--copies 0.1] [--splits 8]
+
+Every split deals the patients out anew into a stand-in for the release, T, C and E, a quarter each. Without copies the
+release is of strangers, and an attack that succeeds is a false alarm; ``--copies`` puts that share of T into it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from synthgen.eval.attacks import attack_succeeds
+from synthgen.eval.dialogue.attacks import Attacked, attack_release
+from synthgen.eval.dialogue.config import EvaluationConfig
+from synthgen.eval.dialogue.records import Dialogues
+from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
+from synthgen.modalities.dialogue.types import DialogueReal
+from synthgen.progress import Silent
+from synthgen.records import Estimate, Synthetic
+
+
+def one_split(records: tuple[DialogueReal, ...], copies: float, seed: int) -> tuple[Estimate, ...]:
+    """Attacks and statistics of copying for one way of dealing the patients out."""
+    patients = sorted({r.patient for r in records})
+    order = np.random.default_rng(seed).permutation(len(patients))
+    part = {patients[i]: place % 4 for place, i in enumerate(order)}
+    release, train, reference, audit = ([r for r in records if part[r.patient] == number] for number in range(4))
+    copied = int(copies * len(release))
+    shown = [*train[:copied], *release[copied:]]
+    samples = [Synthetic(0, replace(r.condition, case=i), r.payload) for i, r in enumerate(shown)]
+    config = EvaluationConfig()
+    parts = Attacked(
+        Dialogues.synthetic(samples, config.max_samples, seed),
+        *(Dialogues.real(x, config.max_samples, seed) for x in (train, audit, reference)),
+        None,
+    )
+    attacks, copying = attack_release(parts, config, seed, Silent())
+    return (*attacks, *copying)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("transcripts", type=Path)
+    parser.add_argument("--copies", type=float, default=0.0, help="share of the release that is copied from T")
+    parser.add_argument("--splits", type=int, default=8)
+    asked = parser.parse_args()
+    records = load_cohort(asked.transcripts, CohortConfig(), Silent()).records
+    values: dict[str, list[float]] = defaultdict(list)
+    successes: Counter[str] = Counter()
+    began = time.process_time()
+    for seed in range(asked.splits):
+        for estimate in one_split(records, asked.copies, seed):
+            values[estimate.metric].append(estimate.value)
+            successes[estimate.metric] += attack_succeeds(estimate)
+    seconds = (time.process_time() - began) / asked.splits
+    print(f"{len(records)} dialogues, {asked.splits} splits, {asked.copies:.0%} copies, {seconds:.1f} CPU s a split")
+    print("| figure | mean | least | most | succeeded |\n| --- | ---: | ---: | ---: | ---: |")
+    for metric, own in values.items():
+        succeeded = f"{successes[metric]} of {len(own)}" if metric.endswith("_auc") else ""
+        print(f"| {metric} | {np.mean(own):.3f} | {min(own):.3f} | {max(own):.3f} | {succeeded} |")
+
+
+if __name__ == "__main__":
+    main()
