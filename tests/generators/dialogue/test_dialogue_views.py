@@ -11,13 +11,15 @@ from hand_arc import Puppet, hand_arc
 
 from synthgen.generators.dialogue.conduct.lockstep import conduct_sessions
 from synthgen.generators.dialogue.conduct.prompts import render
-from synthgen.generators.dialogue.conduct.session import Brief
-from synthgen.generators.dialogue.conduct.views import summaries
+from synthgen.generators.dialogue.conduct.session import Brief, begin
+from synthgen.generators.dialogue.conduct.views import summaries, view
 from synthgen.generators.dialogue.config import ConductConfig
+from synthgen.generators.dialogue.plan.arc import plan_case
+from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc, SessionPlan
 from synthgen.generators.dialogue.realisers.protocol import Request
 from synthgen.generators.dialogue.views import ClinicianView, PatientView
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.modalities.dialogue.types import Dialogue, Setting, Turn
 
 
 def strings(value: object) -> Iterator[str]:
@@ -179,3 +181,25 @@ def test_a_visit_without_a_diagram_renders() -> None:
         assert "None" not in system
         if isinstance(request.view, ClinicianView):
             assert "physician" in system and "Technique" not in system
+
+
+@pytest.mark.parametrize("disorder", ["depression", "panic", "chest_pain"])
+def test_planned_cases_hide_what_is_the_patients(disorder: str) -> None:
+    config = PlanConfig(utterances=(40, 50))
+    setting: Setting = "visit" if disorder == "chest_pain" else "therapy"
+    arc = plan_case(8, setting=setting, disorder=disorder, severity="moderate", sessions=2, config=config)
+    for number in (1, 2):
+        underway = begin(Brief(arc, number, 1))
+        while not underway.finished:
+            seen = view(underway)
+            if isinstance(seen, ClinicianView):
+                text = "\n".join([*strings(replace(seen, transcript=())), *(m.content for m in render(seen))])
+                for fact in arc.patient.facts:
+                    known = fact.key in underway.told or fact.session < number
+                    assert fact.statement not in text and fact.key not in text
+                    assert known or fact.summary not in text, fact.key
+                if arc.patient.conceptualisation is not None:
+                    assert arc.patient.conceptualisation.core_belief not in text
+            told = tuple(fact.key for fact in underway.due) if underway.speaker == "patient" else ()
+            underway = underway.with_turn(f"x{len(underway.turns)}", told)
+        assert set(underway.told) == {fact.key for fact in arc.patient.facts if fact.session == number}
