@@ -244,7 +244,9 @@ def _titled(tokens: Sequence[_Token], i: int, lex: Lexicon) -> tuple[float, int]
     if token.capital or token.initial:
         return 0.95, _run(tokens, i, lex, bold=True)
     known = token.key in lex.given or token.key in lex.family
-    if (title not in _WEAK_KEYS and len(token.key) > 2) or (known and token.key not in WORDS_TOO):
+    if (title not in _WEAK_KEYS and len(token.key) > 2) or (
+        known and (token.key not in WORDS_TOO or token.key in NAMES_MOSTLY)
+    ):
         return 0.9 if known else 0.7, _run(tokens, i, lex, bold=False)
     return 0.0, 0
 
@@ -263,6 +265,14 @@ def _uncapitalised(reading: _Reading, i: int) -> tuple[float, int]:
         if any(t.joined and t.key in EPONYM_HEADS for t in tokens[i + 1 : i + 2]):
             return 0.0, 0
         return 0.85 if sure else 0.6, _run(tokens, i, lex, bold=False)
+    addressed = _VOCATIVE_BEFORE.search(text[max(0, token.start - 14) : token.start])
+    if token.key in NAMES_MOSTLY and (
+        token.start in reading.cued
+        or token.start in reading.introduced
+        or _AGED.match(text, token.end)
+        or (addressed and _VOCATIVE_AFTER.match(text, token.end))
+    ):
+        return 0.6, _run(tokens, i, lex, bold=False)
     known = (
         reading.language == "en" and token.key in lex.given and token.key not in WORDS_TOO and not ordinary(token.key)
     )
@@ -275,6 +285,11 @@ def _uncapitalised(reading: _Reading, i: int) -> tuple[float, int]:
     return 0.0, 0
 
 
+_AGED = re.compile(r"\s+is\s+an?\s+\d")
+_VOCATIVE_BEFORE = re.compile(
+    r"\b(?:so|okay|ok|well|alright|all right|now|yes|yeah|no|right|and)\s*,\s*$", re.IGNORECASE
+)
+_VOCATIVE_AFTER = re.compile(r"\s*[,.?!]")
 _AFTER_INTRODUCTION = re.compile(r"\s*(?:[.,!?;]|$|\s(?:and|from|i)\b)", re.IGNORECASE)
 
 
@@ -290,7 +305,7 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
     listed = _listed(token, lex) and not (key in lower_too and key not in lex.spoken)
     length = _run(tokens, i, lex, bold=True)
     run = tokens[i : i + length]
-    full = length > 1 and any(t.initial or _listed(t, lex) for t in run[1:])
+    full = length > 1 and any(_listed(t, lex) or (t.initial and length > 2) for t in run[1:])
     if length == 1 and _eponym(tokens, i) and not (given and _AFTER_NAME.match(text, token.end)):
         return 0.0, 0
     if any(t.key in EPONYM_HEADS | _NO_PERSON for t in tokens[i : i + length + 1] if t.joined or t is token):
@@ -310,7 +325,7 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
     if key in WORDS_TOO and length == 1:
         return (0.6, 1) if cue and key in NAMES_MOSTLY else (0.0, 0)
     if listed:
-        return (0.7 if cue else 0.55) if not token.opens or cue else 0.5, length
+        return 0.7 if cue else 0.55 if not token.opens else _BARE, length
     if key in lower_too or key in lex.places or key in lex.countries:
         return 0.0, 0
     if reading.language == "es":
@@ -318,7 +333,7 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
     return _unknown(tokens, i, length, text, cue, token)
 
 
-_BARE = 0.45  # two capitalised words that nothing marks as a person: a therapy, a questionnaire, a title of a song
+_BARE = 0.45  # capitals that a sentence or a title explains: a therapy, a questionnaire, the first word
 _NO_PERSON = words_of(
     "street st via viale rua rue cite ul strada vicolo corso piazza avenue ave road rd lane drive dr court boulevard blvd place square way terrace strasse hospital clinic "
     "center centre university college school institute inc ltd llc corp corporation company co gmbh group bank "
@@ -359,7 +374,7 @@ _PERSON_AFTER = re.compile(
     r"(?:['’]s\s+(?:\w+\s+)?(?:kid|son|daughter|mother|father|wife|husband|brother|sister|friend|house|name|address|"
     r"account|killers?|phone|card|birthday|appointment|doctor)|\s+(?:said|says|asked|told|thinks|called|wrote|listed|"
     r"shouted|sang|recorded|began|started|went|flew|moved|lives|lived|works|worked|married|was born|is an?|was an?|"
-    r"will be|has been|speak|points out|spent|hates?|loves?|likes?|got|has to|had)\b|\s*:\s)",
+    r"will be|has been|speak|points out|spent|hates|loves|likes)\b|\s*:\s*[\"“])",
     re.IGNORECASE,
 )
 _PLACE_BEFORE = re.compile(
@@ -386,12 +401,9 @@ def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool, initials
                 length += 1
                 continue
             break
-        if (
-            (bold and token.capital and (token.initial or _SUFFIX.fullmatch(token.text)))
-            or (bold and token.capital and not _ends_run(token))
-            or (
-                not token.capital and token.key in lex.family and token.key not in WORDS_TOO and not ordinary(token.key)
-            )
+        carried = token.initial or _SUFFIX.fullmatch(token.text) or not _ends_run(token)
+        if (bold and token.capital and (carried or (length == 1 and _family_after_given(previous, token, lex)))) or (
+            not token.capital and _surname([token], lex)
         ):
             length += 1
         elif (
@@ -404,6 +416,14 @@ def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool, initials
         else:
             break
     return length
+
+
+def _family_after_given(previous: _Token, token: _Token, lex: Lexicon) -> bool:
+    """ "Brian White": a family name that is a word, right after a given name that is none."""
+    given = previous.key in lex.given and previous.key not in WORDS_TOO
+    return (
+        given and len(token.key) > 3 and token.key in lex.family and token.key in WORDS_TOO and not token.text.isupper()
+    )
 
 
 def _surname(tokens: Sequence[_Token], lex: Lexicon) -> bool:
