@@ -103,8 +103,8 @@ def _therapy(rng: random.Random, disorder: str, severity: Severity, sessions: in
     life, values, tags = _life(rng, own, config, disorder)
     course = _course(rng, own, disorder, severity, sessions, config)
     situations = draw_situations(_situations(disorder), rng, values, tags, sessions + 1)
-    teller = Teller(rng, values, tags)
     problem = own.say("problem", rng, values, tags)
+    teller = Teller(rng, values, tags, problem)
     plans: list[SessionPlan] = []
     homework: Homework | None = None
     order = _techniques(rng, own, sessions)
@@ -399,7 +399,7 @@ def _visits(rng: random.Random, problem: str, severity: Severity, sessions: int,
     course = _visit_course(rng, severity, sessions, config, slow=bool(own.plain.get("slow")))
     values["pain"] = str(course[0].rating)
     complaint = own.say("problem", rng, values, tags | {severity})
-    teller = Teller(rng, values, tags)
+    teller = Teller(rng, values, tags, complaint)
     plans: list[SessionPlan] = []
     for number, now in enumerate(course, start=1):
         now_tags = tags | {now.trend, now.severity, "low" if now.severity in {"minimal", "mild"} else "high",
@@ -489,6 +489,8 @@ def _visit_goal(
     tags: set[str],
 ) -> str:  # fmt: skip
     """What only the clinician is told, once the stage has come: what is found, concluded and proposed."""
+    if part == "closing" and number == 1:
+        return f"Say what to watch for, answer questions, and say goodbye: {own.say('warning', rng, values, tags)}."
     if part not in {"examination", "assessment", "plan"}:
         return ""
     name = part if number == 1 else f"{part}_again"

@@ -135,8 +135,12 @@ class Teller:
     rng: random.Random
     values: Mapping[str, str]
     tags: Set[str]
+    problem: str
     facts: list[Fact] = field(default_factory=list)
     said: list[frozenset[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.said.append(_all_words(self.problem))
 
     def draw(self, entries: Sequence[Entry], session: int, most: int, tags: Set[str] = frozenset()) -> list[str]:
         """Adds up to ``most`` facts, one of an entry at most, and returns their keys in the entries' own order."""
@@ -172,10 +176,10 @@ class Teller:
                 return None
             statement, _, gist = line.partition("//")
             statement, gist = tidy(statement), tidy(gist or statement).rstrip(".")
-            content_words = words_of(statement)
-            if any(_alike(content_words, other) for other in self.said):
+            words = _all_words(statement)
+            if any(_alike(words, other) for other in self.said):
                 continue
-            self.said.append(content_words)
+            self.said.append(words)
             more = []
             for kind in MORE:
                 if kind in entry.rules:
@@ -201,10 +205,22 @@ class Teller:
         return None
 
 
+# Words that say nothing by themselves: fewer than in _STOP, so that what is alike here is alike for every reader.
+_EMPTY_WORDS: Final = frozenset(
+    "a about all am an and any are as at be because been but by can could did do does for from had has have he her him "
+    "his how i i'm i've if in into is it it's its just like me my never no not of on once or our out over she so some "
+    "than that the their them then there they this to up was we were what when where which while who will with would "
+    "you your".split()
+)
+
+
+def _all_words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.lower())) - _EMPTY_WORDS
+
+
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether to say the one would nearly be to say the other (see ``withheld_fact_told`` in the conduct)."""
-    shared = len(one & other)
-    return shared >= max(2, 0.55 * min(len(one), len(other)))
+    return len(one & other) >= max(2, 0.5 * min(len(one), len(other)))
 
 
 def cues_of(statement: str) -> tuple[str, ...]:

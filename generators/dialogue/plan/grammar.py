@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -67,7 +67,10 @@ Rule = tuple[Alternative, ...]
 _GUARD: Final = re.compile(r"^([\w!&, -]+?)\s+::\s+(.*)$")
 _WEIGHT: Final = re.compile(r"\s+\^(\d+(?:\.\d+)?)$")
 _SLOT: Final = re.compile(r"\{([\w.]+)(?::(\w+))?\}")
-_FORMS: Final = {"you": you_form, "low": lambda text: text[:1].lower() + text[1:]}
+_FORMS: Final[Mapping[str, Callable[[str], str]]] = {
+    "you": you_form,
+    "cap": lambda text: text[:1].upper() + text[1:],
+}
 
 
 def alternative(line: str) -> Alternative:
@@ -137,10 +140,11 @@ def rule(block: str) -> Rule:
 
 
 class Grammar:
-    """Rules by name. Nothing in it changes after it has been read."""
+    """Rules by name. Nothing in it changes after it has been read, but for patterns that are kept once compiled."""
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self.rules: Final = dict(rules)
+        self._heard: Final[dict[tuple[str, frozenset[str]], tuple[re.Pattern[str], ...]]] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self.rules
@@ -224,23 +228,81 @@ class Grammar:
 
     def asked(self, name: str) -> re.Pattern[str]:
         """What matches every realisation of a rule, wherever it stands in a text, by :func:`plain`."""
-        return re.compile("|".join(f"(?:{self._pattern(one.parts, 0)})" for one in self.rules[name]))
+        pattern = "|".join(f"(?:{self._pattern(one.parts, 0)})" for one in self.rules[name])
+        # Choices may be empty: spaces at their borders are as many as there are.
+        return re.compile(re.sub(r" +", " *", pattern))
 
     def _pattern(self, parts: Parts, depth: int) -> str:
         out = []
         for part in parts:
             if isinstance(part, str):
-                out.append(re.escape(_loose(part)).replace(r"\ ", " "))
+                literal = re.escape(_loose(part)).replace(r"\ ", " ")
+                out.append(re.sub(r"(?<!\S)a(?!\S)", "an?", literal))
             elif isinstance(part, Choice):
                 out.append("(?:" + "|".join(self._pattern(one, depth) for one in part.options) + ")")
             elif part.name in self.rules and depth < 2:
                 out.append("(?:" + "|".join(self._pattern(one.parts, depth + 1) for one in self.rules[part.name]) + ")")
             else:
                 out.append(".{1,160}?")
-        # Choices may be empty: spaces at their borders are as many as there are.
-        return re.sub(r" +", " *", "".join(out))
+        return "".join(out)
 
 
+    def hears(self, name: str, text: str, slots: Set[str]) -> dict[str, str]:
+        """The values of ``slots`` in a text that a realisation of the rule stands in; empty where none is found."""
+        for pattern in self._hearing(name, frozenset(slots)):
+            if found := pattern.search(text):
+                return {key: _LEADING.sub("", value.strip(" ,")) for key, value in found.groupdict().items() if value}
+        return {}
+
+    def _hearing(self, name: str, slots: frozenset[str]) -> tuple[re.Pattern[str], ...]:
+        key = (name, slots)
+        if key not in self._heard:
+            sentences = [
+                sentence
+                for one in self.rules.get(name, ())
+                for sentence in _sentences(one.parts)
+                if any(isinstance(part, Slot) and part.name in slots for part in sentence)
+            ]
+            # The one with the most words of its own is the surest.
+            sentences.sort(key=lambda parts: -sum(len(part) for part in parts if isinstance(part, str)))
+            self._heard[key] = tuple(self._sentence_pattern(parts, slots) for parts in sentences)
+        return self._heard[key]
+
+    def _sentence_pattern(self, parts: Parts, slots: frozenset[str]) -> re.Pattern[str]:
+        def pattern(inner: Parts, seen: set[str]) -> str:
+            out = []
+            for part in inner:
+                if isinstance(part, str):
+                    out.append(re.escape(part.rstrip(".?! ") if part is inner[-1] else part).replace(r"\ ", r"\s+"))
+                elif isinstance(part, Choice):
+                    out.append("(?:" + "|".join(pattern(one, seen) for one in part.options) + ")")
+                elif part.name in slots and part.name not in seen:
+                    seen.add(part.name)
+                    out.append(f"(?P<{part.name}>[^.?!]+?)")
+                else:
+                    out.append("[^.?!]+?")
+            return "".join(out)
+
+        return re.compile(rf"(?:^|(?<=[.?!:,] )|(?<=\"))(?:{pattern(parts, set())})\s*(?=[.?!]|$)", re.IGNORECASE)
+
+
+def _sentences(parts: Parts) -> list[Parts]:
+    """The parts of an alternative, cut where a sentence ends."""
+    sentences: list[list[Part]] = [[]]
+    for part in parts:
+        if not isinstance(part, str):
+            sentences[-1].append(part)
+            continue
+        pieces = re.split(r"(?<=[.?!])\s+", part)
+        for i, piece in enumerate(pieces):
+            if i:
+                sentences.append([])
+            if piece:
+                sentences[-1].append(piece)
+    return [tuple(sentence) for sentence in sentences if sentence]
+
+
+_LEADING: Final = re.compile(r"^(?:(?:well|um|i mean|yeah|oh|so|look|you know|honestly|er|hm),\s+)+", re.IGNORECASE)
 _NOT_WORD: Final = re.compile(r"[^\w']+")
 
 

@@ -1,0 +1,263 @@
+"""The clinician's next utterance: an answer to what was just said, and the next move of the stage."""
+
+from __future__ import annotations
+
+import random
+import re
+from typing import Final
+
+from synthgen.generators.dialogue.plan.compose import words_of
+from synthgen.generators.dialogue.plan.persons import notes_to_you
+from synthgen.generators.dialogue.realisers.template.hear import Heard, grammar, hear, move_of, question_of, topics
+from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, joined
+from synthgen.generators.dialogue.realisers.template.scripts import DEEPEN, FOLLOW, script
+from synthgen.generators.dialogue.views import ClinicianView
+
+_UNDONE: Final = re.compile(r"didn't do|half of it|some of it|made a start|first few days|did it twice\b|meant to|feel bad")
+_HARD: Final = frozenset({"sad", "depressed", "anxious", "angry"})
+_GOOD: Final = re.compile(r"\b(better|managed|went back|laughed|on time|slept through|good days?|walked|i did it|all right)\b")
+_BAD: Final = re.compile(
+    r"\b(worse|cry|cried|ashamed|guilty|afraid|frightened|lonely|died|hopeless|can't|never|stuck|tired|row|alone|"
+    r"hide|lost|failed|bullied|attacked|left)\b"
+)
+_NAMES: Final = {"self-monitoring": "looking closely at one situation", "trauma-focused work": "what it has come to mean",
+                 "grief work": "the loss and what remains", "relapse prevention": "the plan for later"}  # fmt: skip
+
+
+def clinician_says(view: ClinicianView, seed: int) -> str:
+    """The next utterance of the clinician, from the view and the seed alone."""
+    heard = hear(view.transcript, view.setting, {"work": view.technique})
+    rng = random.Random(seed)  # noqa: S311 (not for cryptography)
+    voice = Voice(grammar(), rng, _values(view, heard), _tags(view), heard)
+    return best_draft(lambda: _draft(view, voice), heard)
+
+
+def _tags(view: ClinicianView) -> set[str]:
+    tags = {view.setting or "therapy", "final" if view.number == view.sessions else "more_to_come"}
+    tags.add("first_visit" if view.number == 1 else "return_visit")
+    for scores in view.scores:
+        tags.add("phq" if scores.instrument == "PHQ-9" else "gad")
+        if scores.instrument == "PHQ-9" and scores.items[8] > 0:
+            tags.add("item9")
+    return tags
+
+
+def _values(view: ClinicianView, heard: Heard) -> dict[str, str]:
+    values = {key: value for key, value in heard.values.items() if value}
+    for scores in view.scores:
+        values["phq9" if scores.instrument == "PHQ-9" else "gad7"] = str(scores.total)
+    values["agenda"] = joined(view.agenda)
+    values["referral"] = view.referral.split(", ", 2)[-1]
+    values["technique_name"] = _NAMES.get(view.technique, view.technique)
+    if view.position.stage.name == "homework":
+        values["task"] = _yours(view.assign.task) if view.assign else ""
+    else:
+        values["task"] = _yours(view.reviewed.task) if view.reviewed else ""
+    if view.memory and view.memory[-1].disclosed:
+        values["remembered"] = notes_to_you(view.memory[-1].disclosed[-1])
+    _, separator, after = view.position.stage.goal.partition(": ")
+    if separator:
+        values["warning"] = after.rstrip(".")
+    values["recap"] = ""
+    return values
+
+
+def _yours(task: str) -> str:
+    return task
+
+
+def _points(view: ClinicianView) -> list[str]:
+    return [point for point in view.position.stage.goal.partition(": ")[2].rstrip(".").split("; ") if point]
+
+
+def _draft(view: ClinicianView, voice: Voice) -> str:
+    stage = view.position.stage.name
+    if view.position.last:
+        return voice.say("farewell_visit.say" if view.setting == "visit" else "farewell.say")
+    if view.setting == "visit" and stage in {"examination", "assessment", "plan"}:
+        return f"{_answer(view, voice)} {_point(view, voice, stage)}"
+    move = _move(view, voice, stage)
+    if move.startswith("topic:"):
+        return f"{_react(view, voice, move)} {_probe(view, voice, move.removeprefix('topic:'))}"
+    more = {"recap": _recap(view, voice)} if move in {"closing_summary", "recap_check", "history_check"} else {}
+    return f"{_react(view, voice, move)} {voice.say(f'{move}.ask', **more)}"
+
+
+# What comes next -----------------------------------------------------------------------------------------------------
+
+
+def _move(view: ClinicianView, voice: Voice, stage: str) -> str:
+    """The next move: what the plan wants asked, or the script's next, or a further question where there is room."""
+    turns = (view.position.left + 1) // 2
+    if stage == "closing" and view.position.left <= 3:
+        return "come_back" if view.setting == "visit" else "goodbye"
+    if view.probes:
+        return f"topic:{view.probes[0]}"
+    here = _made_here(view)
+    plan = [move for move in script(view.setting, stage, view.technique, view.number) if _fits(view, voice, move)]
+    names = [move.removeprefix("?") for move in plan]
+    after = max((names.index(move) + 1 for move in here if move in names), default=0)
+    rest = [move for move in plan[after:] if move.removeprefix("?") not in voice.heard.done]
+    required = [move for move in rest if not move.startswith("?")]
+    spare = turns - len(required)
+    optional = len(rest) - len(required)
+    if stage == "closing":
+        spare -= 0
+    for move in rest:
+        if not move.startswith("?"):
+            return move if not _wants_more(view, voice, spare, optional, here) else _further(view, voice)
+        if spare > 0 and voice.chance(min(1.0, spare / max(1, optional))):
+            return move.removeprefix("?")
+        optional -= 1
+    return _further(view, voice)
+
+
+def _fits(view: ClinicianView, voice: Voice, move: str) -> bool:
+    name = move.removeprefix("?")
+    if name == "safety_brief" and "item9" in voice.tags:
+        return False
+    if name in {"review_noticed", "review_keep", "review_barrier"}:
+        undone = any(
+            _UNDONE.search(turn.text.lower())
+            for turn in view.transcript
+            if turn.speaker == "patient" and turn.stage == "homework review"
+        )
+        return (name == "review_barrier") == undone or name == "review_keep" and not undone
+    if name == "task_ifthen" and "task_obstacle" not in voice.heard.done:
+        return "task_obstacle" in {m for m in _made_here(view)}
+    if name in {"closing_summary", "recap_check", "history_check"}:
+        return name == "closing_summary" or len(_gists(view, stage=True)) >= (3 if name == "history_check" else 2)
+    return voice.can(f"{name}.ask") or name in {"closing_summary", "recap_check", "history_check"}
+
+
+def _made_here(view: ClinicianView) -> list[str]:
+    stage = view.position.stage.name
+    return [
+        move
+        for turn in view.transcript
+        if turn.speaker == "clinician" and turn.stage == stage
+        and (move := move_of(turn.text, view.setting, stage, view.technique))
+    ]  # fmt: skip
+
+
+def _wants_more(view: ClinicianView, voice: Voice, spare: int, optional: int, here: list[str]) -> bool:
+    """Whether to stay with what was just told for a moment, where the stage has room for it."""
+    if spare - optional <= 0 or (here and here[-1] in FOLLOW + DEEPEN):
+        return False
+    return view.position.said > 0 and voice.chance(0.5)
+
+
+def _further(view: ClinicianView, voice: Voice) -> str:
+    if view.setting == "visit":
+        open_to = [m for m in ("history_day", "history_pattern", "history_else", "open_more", "concern_more")
+                   if m not in voice.heard.done]  # fmt: skip
+        return voice.rng.choice(open_to) if open_to else "fu_since"
+    recent = [move for _, move in voice.heard.moves[-2:]]
+    fresh = [move for move in FOLLOW if move not in recent]
+    told = _told_last(view)
+    unused = [move for move in fresh if move not in voice.heard.done] or fresh
+    deep = [move for move in DEEPEN if move not in voice.heard.done]
+    if told or not deep:
+        return voice.rng.choice(unused)
+    return voice.rng.choice(deep)
+
+
+def _probe(view: ClinicianView, voice: Voice, topic: str) -> str:
+    asked = Voice(topics(), voice.rng, voice.values, voice.tags, voice.heard)
+    question = asked.fresh(topic) if topic in topics() else voice.fresh("probe", topic=topic)
+    if view.setting == "therapy" and voice.chance(0.15):
+        return f"{voice.fresh('bridge')}. {question}".replace("..", ".")
+    return question
+
+
+# What was just said --------------------------------------------------------------------------------------------------
+
+
+def _react(view: ClinicianView, voice: Voice, move: str) -> str:
+    """An answer to the patient's last words: to a question, to the last move, to what was told, or a short sign."""
+    if not view.transcript:
+        return ""
+    last = view.transcript[-1]
+    if answered := _answer(view, voice):
+        return answered
+    before = voice.heard.moves[-1] if voice.heard.moves else (-1, "")
+    if before[0] == len(view.transcript) - 2 and voice.can(f"{before[1]}.react") and voice.chance(0.75):
+        return voice.fresh(f"{before[1]}.react")
+    gist = _told_last(view)
+    text = last.text.lower()
+    kind = voice.rng.random()
+    if gist and kind < (0.5 if view.setting == "therapy" else 0.22):
+        return voice.fresh("reflect", gist=gist)
+    if view.setting == "therapy" and kind < 0.8:
+        if _BAD.search(text):
+            return voice.fresh("ack_hard")
+        if _GOOD.search(text):
+            return voice.fresh("ack_good")
+    return voice.fresh("ack") + "." if kind < 0.93 else ""
+
+
+def _answer(view: ClinicianView, voice: Voice) -> str:
+    if not view.transcript:
+        return ""
+    question = question_of(view.transcript[-1].text)
+    return voice.fresh(f"{question}.answer") if question else ""
+
+
+def _told_last(view: ClinicianView) -> str:
+    """What the patient disclosed with the last words, as it is said back; empty where it was nothing."""
+    if not view.disclosed or not view.transcript:
+        return ""
+    gist = view.disclosed[-1]
+    before = "\n".join(turn.text for turn in view.transcript[:-2] if turn.speaker == "patient")
+    key, last = words_of(gist), words_of(view.transcript[-1].text)
+    if not key or len(key & last) < max(1, round(0.34 * len(key))) or len(key & words_of(before)) >= len(key):
+        return ""
+    return notes_to_you(gist)
+
+
+def _gists(view: ClinicianView, stage: bool = False) -> list[str]:
+    return [notes_to_you(gist) for gist in view.disclosed]
+
+
+def _recap(view: ClinicianView, voice: Voice) -> str:
+    gists = _gists(view)
+    if view.setting == "visit":
+        recent = gists[-6:]
+        chosen = sorted(voice.rng.sample(range(len(recent)), min(3, len(recent))))
+        return voice.say("recap_visit", **{f"gist{i + 1}": recent[at] for i, at in enumerate(chosen)})
+    parts = []
+    if view.position.stage.name == "closing":
+        if voice.can("recap_thought"):
+            parts.append(voice.say("recap_thought"))
+        elif view.technique:
+            parts.append(voice.say("recap_technique"))
+    if len(gists) >= 2:
+        pool = gists[-5:] if view.position.stage.name != "closing" else gists
+        one, two = sorted(voice.rng.sample(range(len(pool)), 2))
+        parts.insert(0, voice.say("recap_two", gist1=pool[one], gist2=pool[two]))
+    return " ".join(parts)
+
+
+# Examination, assessment, plan ---------------------------------------------------------------------------------------
+
+
+def _point(view: ClinicianView, voice: Voice, stage: str) -> str:
+    """The next point of what is found, thought or proposed; the plan of the stage holds them in order."""
+    points, at = _points(view), view.position.said // 2
+    if stage == "examination":
+        pairs = [tuple(point.partition(" - ")[::2]) for point in points]
+        if at == 0:
+            return voice.say("exam_start", action=pairs[0][0]) if pairs else voice.say("history_else.ask")
+        if at < len(pairs):
+            return voice.say("exam_next", finding=pairs[at - 1][1], action=pairs[at][0])
+        if at == len(pairs):
+            return voice.say("exam_end", finding=pairs[-1][1])
+        return voice.say("history_else.ask")
+    name = "assess" if stage == "assessment" else "plan"
+    if at < len(points):
+        text = voice.say(f"{name}_first" if at == 0 else f"{name}_next", point=points[at])
+        ask = voice.fresh(f"{name}_ask.ask") if at or voice.chance(0.6) else ""
+        return f"{text} {ask}"
+    if name == "plan" and "plan_repeat" not in voice.heard.done:
+        return voice.say("plan_repeat.ask")
+    return f"{voice.fresh('explain_more')} {voice.fresh(f'{name}_ask.ask')}"

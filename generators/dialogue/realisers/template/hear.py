@@ -1,0 +1,123 @@
+"""What has been said: the grammar read backwards over the transcript. A speaker knows the other by the words alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Final
+
+from synthgen.generators.dialogue.plan.grammar import Grammar, plain, read_rules
+from synthgen.generators.dialogue.realisers.template.scripts import QUESTIONS, every
+from synthgen.modalities.dialogue.types import Turn
+
+MOVES: Final = "synthgen.generators.dialogue.realisers.template.moves"
+SLOTS: Final = frozenset(
+    {"event", "thought", "emotion", "body", "behaviour", "relief", "evidence_for", "evidence_against", "alternative",
+     "pastime", "number_high", "number_mid", "number_lower", "core", "rule"}
+)  # fmt: skip
+_FILES: Final = ("therapy_frame", "therapy_chain", "therapy_follow", "therapy_rupture_risk", "therapy_techniques",
+                 "visit", "phrases")  # fmt: skip
+_SENTENCE: Final = re.compile(r"[^.?!:;]+")
+
+
+@cache
+def grammar() -> Grammar:
+    """All rules of the moves."""
+    return Grammar(read_rules(MOVES, _FILES))
+
+
+@cache
+def topics() -> Grammar:
+    """How each topic is asked about."""
+    return Grammar(read_rules(MOVES, ("topics",)))
+
+
+@cache
+def _asked(move: str) -> re.Pattern[str]:
+    return grammar().asked(f"{move}.ask")
+
+
+@lru_cache(maxsize=65_536)
+def move_of(text: str, setting: str, stage: str, technique: str) -> str:
+    """The clinician's move in an utterance: the one whose question comes last; empty where none is recognised."""
+    said = plain(text)
+    best, end = "", -1
+    for move in every(setting, stage, technique):
+        if f"{move}.ask" not in grammar():
+            continue
+        for found in _asked(move).finditer(said):
+            if found.end() > end:
+                best, end = move, found.end()
+    return best
+
+
+@lru_cache(maxsize=16_384)
+def question_of(text: str) -> str:
+    """The question that the patient asks in an utterance, empty where there is none."""
+    if "?" not in text:
+        return ""
+    said = plain(text)
+    return next((move for move in QUESTIONS if _asked(move).search(said)), "")
+
+
+@lru_cache(maxsize=16_384)
+def values_of(text: str, move: str) -> tuple[tuple[str, str], ...]:
+    """What the patient's answer to a move says of event, thought, feeling and the like."""
+    return tuple(grammar().hears(f"{move}.answer", text, SLOTS).items())
+
+
+@lru_cache(maxsize=16_384)
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences of an utterance, plain."""
+    return tuple(said for part in _SENTENCE.findall(text) if (said := plain(part)))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a transcript tells.
+
+    Attributes:
+        moves: the clinician's moves, with the index of the turn.
+        values: what the patient's answers said; the latest counts.
+        said: every sentence so far, plain.
+        beginnings: the first three words of each utterance.
+    """
+
+    moves: tuple[tuple[int, str], ...]
+    values: Mapping[str, str]
+    said: frozenset[str]
+    beginnings: frozenset[str]
+
+    @property
+    def done(self) -> frozenset[str]:
+        """All moves that have been made."""
+        return frozenset(move for _, move in self.moves)
+
+
+def hear(transcript: tuple[Turn, ...], setting: str, technique_of: Mapping[str, str]) -> Heard:
+    """Listens to a transcript.
+
+    Args:
+        technique_of: the techniques that may be at work, by stage; for a patient, who does not know, all of them.
+    """
+    moves: list[tuple[int, str]] = []
+    values: dict[str, str] = {}
+    said: set[str] = set()
+    beginnings: set[str] = set()
+    for index, turn in enumerate(transcript):
+        said.update(sentences(turn.text))
+        beginnings.add(" ".join(plain(turn.text).split()[:3]))
+        if turn.speaker == "clinician":
+            move = move_of(turn.text, setting, turn.stage, technique_of.get(turn.stage, ""))
+            if move:
+                moves.append((index, move))
+        elif moves and moves[-1][0] == index - 1:
+            values.update(values_of(turn.text, moves[-1][1]))
+    number = values.get("number_high") or values.get("number_mid")
+    if number:
+        values["number"] = number
+    if "number_lower" in values:
+        values["number_lower_heard"] = values["number_lower"]
+    return Heard(tuple(moves), values, frozenset(said), frozenset(beginnings))

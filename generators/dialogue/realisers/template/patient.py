@@ -1,0 +1,201 @@
+"""The patient's next utterance: an answer to the last question, what falls due, and a manner of speaking."""
+
+from __future__ import annotations
+
+import random
+import re
+from functools import cache
+from typing import Final
+
+from synthgen.generators.dialogue.plan.types import Fact
+from synthgen.generators.dialogue.plan.compose import words_of
+from synthgen.generators.dialogue.realisers.template.hear import Heard, grammar, hear, move_of
+from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, first_sentences
+from synthgen.generators.dialogue.realisers.template.scripts import TECHNIQUES, TOLD
+from synthgen.generators.dialogue.views import PatientView
+
+_LOWER: Final = {"": "thirty", "ninety-five": "fifty", "ninety": "forty-five", "eighty-five": "forty", "eighty": "forty",
+                 "seventy-five": "thirty-five", "seventy": "thirty", "sixty": "thirty", "fifty-five": "twenty-five",
+                 "fifty": "twenty", "forty-five": "twenty"}  # fmt: skip
+_FRIEND: Final = "a friend of mine"
+
+
+def patient_says(view: PatientView, seed: int) -> str:
+    """The next utterance of the patient, from the view and the seed alone."""
+    technique = _technique(view)
+    heard = hear(view.transcript, view.setting, {"work": technique})
+    rng = random.Random(seed)  # noqa: S311 (not for cryptography)
+    voice = Voice(grammar(), rng, _values(view, heard), _tags(view), heard)
+    move = _asked(view, technique)
+    return best_draft(lambda: _draft(view, voice, move), heard)
+
+
+@cache
+def _techniques() -> tuple[str, ...]:
+    return tuple(TECHNIQUES)
+
+
+def _technique(view: PatientView) -> str:
+    """The technique whose questions the patient has heard; the patient is not told its name."""
+    asked = [turn for turn in view.transcript if turn.speaker == "clinician" and turn.stage == "work"]
+    if not asked:
+        return ""
+    return max(_techniques(), key=lambda name: sum(bool(move_of(t.text, view.setting, "work", name)) for t in asked))
+
+
+def _asked(view: PatientView, technique: str) -> str:
+    last = view.transcript[-1] if view.transcript else None
+    if last is None or last.speaker != "clinician":
+        return ""
+    return move_of(last.text, view.setting, last.stage, technique if last.stage == "work" else "")
+
+
+def _tags(view: PatientView) -> set[str]:
+    severe = {"minimal": "low", "mild": "low", "moderately severe": "high", "severe": "high"}.get(view.severity, "")
+    tags = {view.setting or "therapy", view.disorder, f"style_{view.style}", f"attitude_{view.attitude}",
+            view.emotion or "neutral", view.sex, severe or "middling"}  # fmt: skip
+    tags.add("first_visit" if view.number == 1 else "return_visit")
+    life = " ".join(view.situation_in_life)
+    if re.search(r"lives with a (?:husband|wife|boyfriend|girlfriend|partner)", life):
+        tags.add("partnered")
+    if "at home" in life and "child" in life:
+        tags |= {"parent", "small_children"}
+    if "lives alone" in life:
+        tags.add("alone")
+    if "works as" in life:
+        tags.add("working")
+    if "between jobs" in life:
+        tags.add("jobless")
+    if view.homework is not None:
+        tags.add({"done": "hw_done", "partly": "hw_partly", "not done": "hw_not"}.get(view.homework.done, "hw_done"))
+    return tags
+
+
+def _values(view: PatientView, heard: Heard) -> dict[str, str]:
+    life = " ".join(view.situation_in_life)
+    values: dict[str, str] = {"problem": view.problem, "friend": _FRIEND, "Friend": _FRIEND.capitalize()}
+    partner = re.search(r"lives with a (husband|wife|boyfriend|girlfriend|partner)", life)
+    close = f"my {partner.group(1)}" if partner else _close(view)
+    values |= {"close": close, "Close": close.capitalize(), "child": "my child", "Child": "My child"}
+    if pastime := re.search(r"used to enjoy (.+)$", life):
+        values |= {"pastime": pastime.group(1), "Pastime": pastime.group(1).capitalize()}
+    values |= {"place": "work", "town": "the shops"}
+    if view.situation is not None:
+        situation = view.situation
+        values |= {
+            "event": situation.event, "thought": situation.thought, "emotion": situation.emotion,
+            "behaviour": situation.behaviour, "body": situation.body, "relief": situation.relief,
+            "evidence_for": situation.evidence_for, "evidence_against": situation.evidence_against,
+            "alternative": situation.alternative,
+        }  # fmt: skip
+    if view.conceptualisation is not None:
+        diagram = view.conceptualisation
+        values |= {"core": diagram.core_belief, "rule": next(iter(diagram.intermediate_beliefs), ""),
+                   "coping": next(iter(diagram.coping), "")}  # fmt: skip
+    if view.homework is not None and view.homework.obstacle:
+        obstacle = view.homework.obstacle
+        values |= {"obstacle": obstacle, "Obstacle": obstacle[:1].upper() + obstacle[1:]}
+    values["number_lower"] = _LOWER.get(heard.values.get("number", ""), "thirty")
+    return values
+
+
+def _close(view: PatientView) -> str:
+    """The person who is named most in what the patient tells."""
+    told = " ".join(fact.statement for fact in view.told + view.due)
+    for person in ("sister", "mother", "brother", "best friend", "daughter", "son"):
+        if re.search(rf"\b[Mm]y {person}\b", told):
+            return f"my {person}"
+    return "my best friend"
+
+
+def _draft(view: PatientView, voice: Voice, move: str) -> str:
+    if view.due:
+        return _tell(view, voice)
+    if view.position.last:
+        return _parting(view, voice, move)
+    if view.setting == "visit" and view.position.stage.name == "examination":
+        return voice.say("exam_patient.answer")
+    if not move or f"{move}.answer" not in voice.grammar:
+        if view.position.stage.name in {"assessment", "plan"}:
+            move = "assess_ask" if view.position.stage.name == "assessment" else "plan_ask"
+        else:
+            return _mannered(view, voice, voice.say(f"default.{view.setting or 'therapy'}"))
+    detail = _detail(view, voice, move)
+    text = detail or voice.say(f"{move}.answer")
+    if not text:
+        text = voice.say(f"default.{view.setting or 'therapy'}")
+    return _mannered(view, voice, text)
+
+
+def _parting(view: PatientView, voice: Voice, move: str) -> str:
+    text = voice.say(f"{move}.answer") if move in {"goodbye", "come_back"} else ""
+    return text or voice.say("parting")
+
+
+def _tell(view: PatientView, voice: Voice) -> str:
+    told = " ".join(fact.statement for fact in view.due)
+    if voice.chance(0.16 if view.setting == "therapy" else 0.08):
+        lead = voice.fresh("lead").rstrip(".")
+        told = f"{lead}. {told}"
+    return _mannered(view, voice, told, keep=True)
+
+
+def _detail(view: PatientView, voice: Voice, move: str) -> str:
+    """What belongs to the fact that was told last, where it was asked about and has not been said."""
+    kind = TOLD.get(move)
+    if kind is None or not view.told:
+        return ""
+    fact = _last_told(view)
+    if fact is None:
+        return ""
+    detail = dict(fact.more).get(kind, "")
+    if detail and any(detail in turn.text for turn in view.transcript):
+        return ""
+    return detail
+
+
+def _last_told(view: PatientView) -> Fact | None:
+    for turn in reversed([turn for turn in view.transcript if turn.speaker == "patient"][-2:]):
+        for fact in view.told:
+            if len(words_of(fact.statement) & words_of(turn.text)) >= max(1, round(0.7 * len(words_of(fact.statement)))):
+                return fact
+    return None
+
+
+# A manner of speaking ------------------------------------------------------------------------------------------------
+
+_MANNERS: Final = {
+    "plain": ((0.04, "elaborate"),),
+    "verbose": ((0.30, "elaborate"), (0.04, "aside")),
+    "terse": (),
+    "tangential": ((0.16, "aside"), (0.05, "elaborate")),
+    "guarded": ((0.12, "guarded"),),
+    "pleasing": ((0.12, "modest"), (0.04, "elaborate")),
+}
+_FILLED: Final = {"plain": 0.12, "verbose": 0.18, "terse": 0.06, "tangential": 0.2, "guarded": 0.2, "pleasing": 0.12}
+
+
+def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False) -> str:
+    """The text as this patient would say it.
+
+    Args:
+        keep: whether nothing of the text may be left out, because it tells what is due.
+    """
+    if view.style == "terse" and not keep and voice.chance(0.75):
+        text = first_sentences(text, 1)
+    elif view.style == "guarded" and not keep and voice.chance(0.35):
+        text = first_sentences(text, 1)
+    asking = text.rstrip().endswith("?")
+    for probability, rule in _MANNERS[view.style]:
+        if voice.chance(probability) and not asking:
+            text = f"{text} {voice.fresh(rule)}"
+            break
+    else:
+        if "high" in voice.tags and view.setting == "therapy" and voice.chance(0.03):
+            text = f"{text} {voice.fresh('weary')}"
+        elif view.emotion == "anxious" and view.setting == "therapy" and voice.chance(0.03):
+            text = f"{text} {voice.fresh('nervous')}"
+    if voice.chance(_FILLED[view.style]) and not re.match(r"(Well|Um|Oh|Yes|No|Hm|All right|Okay)\b", text):
+        text = text if re.match(r"I\b", text) else text[:1].lower() + text[1:]
+        text = f"{voice.say('filler')}, {text}"
+    return text
