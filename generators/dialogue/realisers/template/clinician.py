@@ -6,11 +6,10 @@ import random
 import re
 from typing import Final
 
-from synthgen.generators.dialogue.plan.compose import words_of
 from synthgen.generators.dialogue.plan.persons import notes_to_you
 from synthgen.generators.dialogue.realisers.template.hear import Heard, grammar, hear, move_of, question_of, topics
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, joined
-from synthgen.generators.dialogue.realisers.template.scripts import DEEPEN, FOLLOW, script
+from synthgen.generators.dialogue.realisers.template.scripts import DEEPEN, FOLLOW, VISIT_FURTHER, script
 from synthgen.generators.dialogue.views import ClinicianView
 
 _UNDONE: Final = re.compile(r"didn't do|half of it|some of it|made a start|first few days|did it twice\b|meant to|feel bad")
@@ -101,9 +100,9 @@ def _move(view: ClinicianView, voice: Voice, stage: str) -> str:
     required = [move for move in rest if not move.startswith("?")]
     spare = turns - len(required)
     optional = len(rest) - len(required)
-    if stage == "closing":
-        spare -= 0
     for move in rest:
+        if move in {"goodbye", "come_back"}:  # not before the end
+            break
         if not move.startswith("?"):
             return move if not _wants_more(view, voice, spare, optional, here) else _further(view, voice)
         if spare > 0 and voice.chance(min(1.0, spare / max(1, optional))):
@@ -149,9 +148,8 @@ def _wants_more(view: ClinicianView, voice: Voice, spare: int, optional: int, he
 
 def _further(view: ClinicianView, voice: Voice) -> str:
     if view.setting == "visit":
-        open_to = [m for m in ("history_day", "history_pattern", "history_else", "open_more", "concern_more")
-                   if m not in voice.heard.done]  # fmt: skip
-        return voice.rng.choice(open_to) if open_to else "fu_since"
+        open_to = [move for move in VISIT_FURTHER if move not in voice.heard.done]
+        return voice.rng.choice(open_to or VISIT_FURTHER)
     recent = [move for _, move in voice.heard.moves[-2:]]
     fresh = [move for move in FOLLOW if move not in recent]
     told = _told_last(view)
@@ -204,15 +202,16 @@ def _answer(view: ClinicianView, voice: Voice) -> str:
 
 
 def _told_last(view: ClinicianView) -> str:
-    """What the patient disclosed with the last words, as it is said back; empty where it was nothing."""
-    if not view.disclosed or not view.transcript:
+    """What the patient disclosed with the last words, as it is said back; empty where it was nothing.
+
+    Facts are told when they have been asked about by their topic, which is no move of a script.
+    """
+    if not view.disclosed or len(view.transcript) < 2:
         return ""
-    gist = view.disclosed[-1]
-    before = "\n".join(turn.text for turn in view.transcript[:-2] if turn.speaker == "patient")
-    key, last = words_of(gist), words_of(view.transcript[-1].text)
-    if not key or len(key & last) < max(1, round(0.34 * len(key))) or len(key & words_of(before)) >= len(key):
+    asked = view.transcript[-2]
+    if move_of(asked.text, view.setting, asked.stage, view.technique if asked.stage == "work" else ""):
         return ""
-    return notes_to_you(gist)
+    return notes_to_you(view.disclosed[-1])
 
 
 def _gists(view: ClinicianView, stage: bool = False) -> list[str]:

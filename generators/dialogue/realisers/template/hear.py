@@ -20,6 +20,7 @@ SLOTS: Final = frozenset(
 _FILES: Final = ("therapy_frame", "therapy_chain", "therapy_follow", "therapy_rupture_risk", "therapy_techniques",
                  "visit", "phrases")  # fmt: skip
 _SENTENCE: Final = re.compile(r"[^.?!:;]+")
+_FILLER: Final = re.compile(r"^(?:(?:well|um|i mean|oh|honestly|hm|you know|let me see|and|so|okay|right|mm) )+")
 
 
 @cache
@@ -71,7 +72,7 @@ def values_of(text: str, move: str) -> tuple[tuple[str, str], ...]:
 @lru_cache(maxsize=16_384)
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences of an utterance, plain."""
-    return tuple(said for part in _SENTENCE.findall(text) if (said := plain(part)))
+    return tuple(said for part in _SENTENCE.findall(text) if (said := _FILLER.sub("", plain(part))))
 
 
 @dataclass(frozen=True, slots=True)

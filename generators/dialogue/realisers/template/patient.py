@@ -172,7 +172,9 @@ _MANNERS: Final = {
     "guarded": ((0.12, "guarded"),),
     "pleasing": ((0.12, "modest"), (0.04, "elaborate")),
 }
-_FILLED: Final = {"plain": 0.12, "verbose": 0.18, "terse": 0.06, "tangential": 0.2, "guarded": 0.2, "pleasing": 0.12}
+_FILLED: Final = {"plain": 0.07, "verbose": 0.1, "terse": 0.03, "tangential": 0.12, "guarded": 0.1, "pleasing": 0.07}
+
+_OPENED: Final = re.compile(r"(?:Well|Um|Oh|Yes|No|Hm|All right|Okay|Right|Thank|Good|Fine|Let me|Honestly|How|I mean)\b")
 
 
 def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False) -> str:
@@ -195,7 +197,7 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
             text = f"{text} {voice.fresh('weary')}"
         elif view.emotion == "anxious" and view.setting == "therapy" and voice.chance(0.03):
             text = f"{text} {voice.fresh('nervous')}"
-    if voice.chance(_FILLED[view.style]) and not re.match(r"(Well|Um|Oh|Yes|No|Hm|All right|Okay)\b", text):
+    if voice.chance(_FILLED[view.style]) and not _OPENED.match(text):
         text = text if re.match(r"I\b", text) else text[:1].lower() + text[1:]
         text = f"{voice.say('filler')}, {text}"
     return text

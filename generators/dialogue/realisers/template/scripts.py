@@ -21,19 +21,19 @@ STAGES: Final[Mapping[str, Script]] = {
     "homework review": ("review_how", "?review_noticed", "?review_barrier", "?review_keep"),
     "exploration": ("?recap_check",),
     "homework": ("task_propose", "task_when", "?task_obstacle", "?task_ifthen", "?task_confidence"),
-    "closing": ("closing_summary", "?feedback", "goodbye"),
+    "closing": ("closing_summary", "?look_back", "?feedback", "?week_ahead", "goodbye"),
     "risk check": ("risk_open", "risk_plan", "?risk_means", "risk_protect", "?risk_now", "risk_agree"),
     "rupture": ("rupture_notice", "rupture_more"),
     "repair": ("repair_own", "repair_how"),
 }
 VISIT: Final[Mapping[str, Script]] = {
-    "opening": ("greet_visit", "?open_more"),
+    "opening": ("greet_visit", "?open_tell", "?open_more"),
     "history": ("?history_day", "?history_pattern", "?history_else", "?history_check"),
     "background": ("?background_home",),
     "concerns": ("?concern_more",),
-    "progress": ("?history_day", "?history_else", "?history_check"),
+    "progress": ("?history_else", "?history_check"),
     "treatment": (),
-    "closing": ("?warn_move", "?any_questions", "come_back"),
+    "closing": ("?warn_move", "?any_questions", "?note_home", "?getting_home", "come_back"),
 }
 TECHNIQUES: Final[Mapping[str, Script]] = {
     "thought record": (
@@ -99,6 +99,8 @@ TECHNIQUES: Final[Mapping[str, Script]] = {
 }  # fmt: skip
 FOLLOW: Final = ("fu_feel", "fu_effect", "fu_cope", "fu_others", "fu_since", "fu_more", "fu_importance")
 DEEPEN: Final = ("deep_best", "deep_image", "deep_strength", "deep_wish", "deep_past", "deep_thanks")
+VISIT_FURTHER: Final = ("history_pattern", "vfu_since", "vfu_bother", "vfu_do", "vfu_others", "vfu_worst", "vfu_best",
+                        "history_else")  # fmt: skip
 QUESTIONS: Final = ("pq_serious", "pq_back", "pq_ever", "pq_work", "pq_wine", "pq_long", "pq_rest", "pq_drive", "pq_sure")
 TOLD: Final[Mapping[str, str]] = {"fu_feel": "feel", "fu_effect": "effect", "fu_cope": "cope", "fu_others": "others",
                                   "fu_more": "example"}  # fmt: skip
@@ -117,7 +119,7 @@ def script(setting: str, stage: str, technique: str, number: int = 1) -> Script:
         if stage in {"examination", "assessment", "plan"}:
             return ("?assess_ask",) if stage == "assessment" else ("?plan_ask", "?plan_repeat") if stage == "plan" else ()
         if stage == "opening" and number > 1:
-            return ("greet_return", "?open_more")
+            return ("greet_return", "?open_tell", "?open_more")
         return VISIT.get(stage, ())
     return STAGES.get(stage, ())
 
@@ -125,4 +127,6 @@ def script(setting: str, stage: str, technique: str, number: int = 1) -> Script:
 def every(setting: str, stage: str, technique: str) -> tuple[str, ...]:
     """All moves that may have been made in a stage."""
     own = tuple(move.removeprefix("?") for move in script(setting, stage, technique))
-    return own + (("greet_return",) if setting == "visit" and stage == "opening" else ()) + FOLLOW + DEEPEN
+    if setting != "visit":
+        return own + FOLLOW + DEEPEN
+    return own + (("greet_return",) if stage == "opening" else ()) + VISIT_FURTHER
