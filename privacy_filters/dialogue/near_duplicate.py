@@ -143,8 +143,8 @@ class Neighbours:
 class NearDuplicate:
     """Whole dialogues by their runs of words.
 
-    A reworded copy is a little like its original everywhere, which no single passage shows: the longer the dialogue, the
-    less do strangers reach by chance.
+    A reworded copy is a little like its original everywhere, which no single passage shows: the longer the
+    dialogue, the less do strangers reach by chance.
     """
 
     lexicon: Lexicon

@@ -1,0 +1,336 @@
+"""The calibrated dialogue filters on real transcripts, beside fixed rules of text deduplication.
+
+    python benchmarks/dialogue_filters.py --data dialogue --out dialogue_filters.json [--seeds 5] \\
+        [--half test] [--encoder FOLDER] [--only mts_dialog]
+
+``--data`` holds ``aci_bench.jsonl``, ``osce_interviews.jsonl``, ``mts_dialog.jsonl`` and
+``mts_dialog_backtranslated.jsonl`` (one dialogue a line: dialogue_id, patient_id, topic, turns of role and text; the
+back-translations name their original in labels.origin_id). Dialogues of fewer than 40 words are left out. A dialogue
+without a patient is a patient; records that share half of their words in runs of eight are one patient.
+
+Each source is a cohort of its own, split by patient and stratified by topic (the spine's split: 40% train, 50%
+calibration, 10% audit), once per seed. The gate is calibrated at 1% of the calibration patients, who share their
+topics with the training patients; its block rate is measured on the audit patients. Copies of all training records
+are planted.
+
+Halves: mts_dialog is dealt into a development and a test half by a hash of the dialogue's name, paraphrases with their
+originals. Sizes of n-grams, the form of the scores and the length of passages were chosen on the development half.
+
+Rules: "13-gram" rejects what shares any run of 13 words with a training record; "Jaccard" what has a Jaccard similarity
+of at least 0.72 in sets of five words with one (what MinHash with 14 bands of 8 hashes approximates). Their thresholds
+are fixed, so their block rates are whatever they are. The same scores with a threshold calibrated at 1% stand beside.
+
+Intervals resample patients; a patient who stands in several splits is one patient.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
+
+from synthgen.cohort import split_by_patient
+from synthgen.config import SplitConfig
+from synthgen.errors import SynthgenError, UserError
+from synthgen.eval.estimates import auc, mean
+from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, Speaker, Turn
+from synthgen.privacy_filters.calibration import calibrate
+from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
+from synthgen.privacy_filters.dialogue.filters import DialogueFilters
+from synthgen.privacy_filters.dialogue.near_duplicate import Encode, Meanings, sentence_encoder
+from synthgen.privacy_filters.dialogue.planted import planted_copies
+from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
+from synthgen.privacy_filters.dialogue.same_case import same_case
+from synthgen.privacy_filters.dialogue.words import dialogue_words, grams
+from synthgen.privacy_filters.gate import one_record_each
+from synthgen.records import Estimate, Loaded, Real
+
+SOURCES = ("aci_bench", "osce_interviews", "mts_dialog")
+PARAPHRASED = "mts_dialog_backtranslated"
+LEAST_WORDS = 40
+ALPHA = 0.01
+SHARED_RUN = 13
+JACCARD = 0.72
+
+Scores = NDArray[np.float64]
+Scorer = Callable[[Sequence[Dialogue]], Scores]
+"""Dialogues to scores [N], larger is safer."""
+
+
+def read(path: Path) -> Iterator[tuple[DialogueReal, str]]:
+    """Records of a file, and the name of the dialogue that each paraphrases, or its own.
+
+    Raises:
+        UserError: if a line is no dialogue.
+    """
+    sides: dict[str, Speaker] = {"doctor": "clinician", "patient": "patient"}
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise UserError(f"cannot read {path}") from None
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            turns = tuple(
+                Turn(sides.get(turn["role"].partition("_")[0], "companion"), turn["text"])
+                for turn in row["turns"]
+                if turn["text"].strip()
+            )
+            name, topic = str(row["dialogue_id"]), str(row["topic"]).strip().lower()
+            patient, origin = str(row["patient_id"] or name), str((row.get("labels") or {}).get("origin_id") or name)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise UserError(f"{path}, line {number} is no dialogue with dialogue_id, topic and turns") from None
+        if turns and len(dialogue_words(payload := Dialogue(turns))) >= LEAST_WORDS:
+            yield Real(patient, name, DialogueCondition(disorder=topic), payload), origin
+
+
+def in_half(name: str, half: str) -> bool:
+    """Which half of the dialogues a name is dealt into."""
+    even = hashlib.blake2b(name.encode()).digest()[0] % 2 == 0
+    return half == "all" or even == (half == "development")
+
+
+@dataclass
+class Seen:
+    """What a detector made of the records of all splits."""
+
+    rejected: list[bool] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    patients: list[str] = field(default_factory=list)
+
+    def add(self, scores: Scores, rejected: NDArray[np.bool_], patients: Sequence[str]) -> None:
+        self.scores += scores.tolist()
+        self.rejected += rejected.tolist()
+        self.patients += patients
+
+
+Table = defaultdict[str, defaultdict[str, Seen]]
+"""Detector, then set of records."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a cohort: who calibrates, who judges, and the copies of those who are protected."""
+
+    strangers: list[DialogueReal]
+    witnesses: list[DialogueReal]
+    copies: dict[str, tuple[list[str], list[Dialogue]]]
+
+    def judge(self, table: Table, name: str, scorers: Sequence[Scorer], only: Sequence[str] = ()) -> None:
+        """Calibrates scorers together on the strangers, and notes what they make of the others."""
+        columns = [f"column {i}" for i in range(len(scorers))]
+
+        def scored(dialogues: Sequence[Dialogue]) -> Scores:
+            return np.stack([scorer(dialogues) for scorer in scorers], axis=1)
+
+        calibration = calibrate(columns, scored([r.payload for r in self.strangers]), ALPHA)
+        judged = {
+            "strangers": ([r.patient for r in self.witnesses], [r.payload for r in self.witnesses]),
+            **self.copies,
+        }
+        for kind, (patients, dialogues) in judged.items():
+            if dialogues and (not only or kind in only):
+                scores = scored(dialogues)
+                table[name][kind].add(calibration.common(scores), calibration.rejects(scores), patients)
+
+    def rule(self, table: Table, name: str, scorer: Scorer, threshold: float) -> None:
+        """Notes what a rule with a fixed threshold rejects; its strangers are all that were not trained on."""
+        others = [*self.strangers, *self.witnesses]
+        judged = {"strangers": ([r.patient for r in others], [r.payload for r in others]), **self.copies}
+        for kind, (patients, dialogues) in judged.items():
+            scores = scorer(dialogues)
+            table[name][kind].add(scores, scores <= threshold, patients)
+
+
+def remembered(filters: DialogueFilters) -> Callable[[Sequence[Dialogue]], Scores]:
+    """The filters' scores, computed once for each list of dialogues: several detectors ask for the same."""
+    known: dict[int, tuple[Sequence[Dialogue], Scores]] = {}
+
+    def scores(dialogues: Sequence[Dialogue]) -> Scores:
+        key = hash(tuple(id(dialogue) for dialogue in dialogues))
+        if key not in known:
+            known[key] = (dialogues, filters.scores(dialogues))
+        return known[key][1]
+
+    return scores
+
+
+def farthest_from(train: Sequence[Dialogue], counts: Callable[[Sequence[Dialogue]], object]) -> Scorer:
+    """1 - the largest TF-IDF cosine to a training dialogue: plain TF-IDF, as it is commonly used."""
+    rarity = TfidfTransformer(sublinear_tf=True).fit(counts(train))
+    known = rarity.transform(counts(train))
+    return lambda dialogues: np.maximum(1.0 - (rarity.transform(counts(dialogues)) @ known.T).toarray().max(axis=1), 0)
+
+
+def word_counts(dialogues: Sequence[Dialogue]) -> object:
+    def runs(dialogue: Dialogue) -> list[str]:
+        return list(grams(dialogue_words(dialogue), (1, 2)))
+
+    return HashingVectorizer(analyzer=runs, norm=None, alternate_sign=False).transform(dialogues)
+
+
+def letter_counts(dialogues: Sequence[Dialogue]) -> object:
+    texts = [" ".join(dialogue_words(dialogue)) for dialogue in dialogues]
+    return HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), norm=None, alternate_sign=False).transform(texts)
+
+
+def jaccard_distance(train: Sequence[Dialogue]) -> Scorer:
+    """1 - the largest Jaccard similarity of the sets of five words."""
+
+    def sets(dialogues: Sequence[Dialogue]) -> object:
+        runs = [list(grams(dialogue_words(dialogue), (5,))) for dialogue in dialogues]
+        hashed = HashingVectorizer(analyzer=lambda x: x, n_features=2**24, norm=None, binary=True, alternate_sign=False)
+        return hashed.transform(runs)
+
+    known = sets(train)
+    sizes = np.asarray(known.sum(axis=1)).ravel()
+
+    def scorer(dialogues: Sequence[Dialogue]) -> Scores:
+        own = sets(dialogues)
+        shared = (own @ known.T).toarray()
+        union = np.asarray(own.sum(axis=1)) + sizes - shared
+        return np.asarray(1.0 - (shared / union).max(axis=1), dtype=np.float64)
+
+    return scorer
+
+
+def cached(encode: Encode) -> Encode:
+    """The same passages come back with every split: each is encoded once."""
+    known: dict[str, NDArray[np.float32]] = {}
+
+    def encoded(texts: Sequence[str]) -> NDArray[np.float32]:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known.update(zip(new, encode(new), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    return encoded
+
+
+def judged(
+    records: Sequence[DialogueReal],
+    paraphrases: Sequence[tuple[DialogueReal, str]],
+    seed: int,
+    table: Table,
+    encode: Encode | None,
+) -> tuple[int, int]:
+    """One split: fits, calibrates, plants and judges. The numbers of training and calibration patients."""
+    cohort = split_by_patient(
+        Loaded(tuple(records), "", ""), SplitConfig(train=0.4, calibration=0.5, audit=0.1, seed=seed)
+    )
+    train = one_record_each(cohort.train, seed)
+    dialogues, patients = [r.payload for r in train], [r.patient for r in train]
+    copies = {planted.perturbation: (patients, list(planted.payloads)) for planted in planted_copies(train, (), seed)}
+    own = {r.record: r.patient for r in train}
+    found = [(own[origin], paraphrase.payload) for paraphrase, origin in paraphrases if origin in own]
+    if found:
+        copies["back_translated"] = ([patient for patient, _ in found], [dialogue for _, dialogue in found])
+    strangers, witnesses = one_record_each(cohort.calibration, seed), one_record_each(cohort.audit, seed)
+    split = Split(strangers, witnesses, copies)
+    filters = DialogueFilters.over(dialogues, patients, further=(RareFacts.over(dialogues, patients),))
+    scores = remembered(filters)
+    columns: list[Scorer] = [lambda d, i=i: scores(d)[:, i] for i in range(len(filters.names))]  # type: ignore[misc]
+    split.judge(table, "gate", columns)
+    split.judge(table, "gate without rare facts", columns[:-1])
+    for name, column in zip(filters.names, columns, strict=True):
+        split.judge(table, f"{name} alone", [column])
+    split.rule(table, "rule: 13-gram", columns[0], 1.0 / SHARED_RUN)
+    jaccard = jaccard_distance(dialogues)
+    split.rule(table, "rule: Jaccard 0.72", jaccard, 1.0 - JACCARD)
+    split.judge(table, "Jaccard, calibrated", [jaccard])
+    split.judge(table, "TF-IDF of 1 and 2 words, calibrated", [farthest_from(dialogues, word_counts)])
+    split.judge(table, "TF-IDF of 3 to 5 letters, calibrated", [farthest_from(dialogues, letter_counts)])
+    if encode is not None and found:
+        meaning = Meanings.over(dialogues, patients, encode, NearDuplicateConfig())
+        kinds = ("strangers", "exact", "back_translated")
+        split.judge(table, "encoder alone", [meaning.scores], kinds)
+        split.judge(table, "gate with encoder", [*columns, meaning.scores], kinds)
+    return len(set(patients)), len(strangers)
+
+
+def figures(table: Table, seed: int) -> dict[str, list[Estimate]]:
+    """Per detector: what it rejects of the strangers and of each kind of copy, and the AUC of that kind."""
+    found: dict[str, list[Estimate]] = {}
+    for name, seen in table.items():
+        rows = []
+        for kind, records in seen.items():
+            better = "lower" if kind == "strangers" else "higher"
+            values = np.array(records.rejected, dtype=np.float64)
+            rows.append(mean(f"rejected_{kind}", values, records.patients, seed=seed, better=better, bounded=True))
+        strangers = seen["strangers"]
+        for kind in ("half_of_turns_replaced", "back_translated"):
+            if kind in seen:
+                near, far = (np.clip(-np.array(s.scores), -1e9, 1e9) for s in (seen[kind], strangers))
+                rows.append(
+                    auc(
+                        f"auc_{kind}",
+                        near,
+                        far,
+                        positive_patients=seen[kind].patients,
+                        negative_patients=strangers.patients,
+                        seed=seed,
+                    )
+                )
+        found[name] = rows
+    return found
+
+
+def run(options: argparse.Namespace) -> dict[str, dict[str, list[Estimate]]]:
+    encode = cached(sentence_encoder(NearDuplicateConfig(encoder=options.encoder))) if options.encoder else None
+    results = {}
+    for source in options.only or SOURCES:
+        started = time.process_time()
+        half = options.half if source == "mts_dialog" else "all"
+        records = [record for record, _ in read(options.data / f"{source}.jsonl") if in_half(record.record, half)]
+        cases = same_case([r.payload for r in records], [r.patient for r in records])
+        linked = len({r.patient for r in records}) - len(set(cases))
+        records = [replace(record, patient=case) for record, case in zip(records, cases, strict=True)]
+        paraphrases = list(read(options.data / f"{PARAPHRASED}.jsonl")) if source == "mts_dialog" else []
+        table: Table = defaultdict(lambda: defaultdict(Seen))
+        for seed in range(options.seeds):
+            sizes = judged(records, paraphrases, seed, table, encode)
+        results[source] = figures(table, options.seeds)
+        print(
+            f"{source}: {len(set(cases))} patients ({linked} linked to another), {sizes[0]} train, "
+            f"{sizes[1]} calibrate, {options.seeds} splits, {time.process_time() - started:.0f} s of computing"
+        )
+        for name, rows in results[source].items():
+            print(f"  {name}")
+            for e in rows:
+                print(f"    {e.metric:<36}{e.value:7.4f}  [{e.ci95[0]:.4f}, {e.ci95[1]:.4f}]  n = {e.n}")
+    return results
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the JSONL files")
+    parser.add_argument("--out", type=Path, required=True, help="JSON of the estimates")
+    parser.add_argument("--seeds", type=int, default=5, help="number of splits")
+    parser.add_argument("--half", choices=("development", "test", "all"), default="test", help="of mts_dialog")
+    parser.add_argument("--encoder", default="", help="sentence-transformers folder: judges the paraphrases too")
+    parser.add_argument("--only", action="append", choices=SOURCES, help="one source; may be given again")
+    options = parser.parse_args()
+    try:
+        if options.seeds < 1:
+            raise UserError(f"--seeds must be at least 1, got {options.seeds}")
+        results = run(options)
+    except SynthgenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    text = {s: {d: [e.as_dict() for e in rows] for d, rows in found.items()} for s, found in results.items()}
+    options.out.write_text(json.dumps(text, indent=1), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
