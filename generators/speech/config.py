@@ -30,8 +30,8 @@ class GuardConfig(Section):
 
     attempts: int = Field(3, ge=1, le=20, description="Tries per phrase")
     fastest: float = Field(40.0, gt=0, description="Most letters a second")
-    slowest: float = Field(2.0, gt=0, description="Fewest letters a second, after the first second")
-    tail_db: float = Field(-6.0, le=0, description="Most level of the last 20 ms, against the loudest")
+    slowest: float = Field(2.0, gt=0, description="Fewest letters a second, after the first two")
+    tail_db: float = Field(-18.0, le=0, description="Most level of the last 5 ms, against the loudest 20 ms")
 
 
 class GeneratorConfig(Section):

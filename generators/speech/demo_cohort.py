@@ -1,4 +1,4 @@
-"""The demo cohort: speakers by espeak with known parameters, in the plain folder that a user's own clips would be in."""
+"""The demo cohort: speakers by espeak with known parameters, in the plain folder that a user's own clips would be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from synthgen.generators.speech.voices import VoiceCard, draw_voice
 from synthgen.modalities.speech.types import EMOTIONS, Emotion
 from synthgen.progress import Progress
 
-_README = """Simulated recordings: sentences made of random words, spoken by espeak-ng in voices drawn from random numbers.
+_README = """Simulated recordings: sentences of random parts, spoken by espeak-ng in voices drawn from random numbers.
 Free of any person.
 
 metadata.csv has a row per clip. Clips of one speaker_id are in the same simulated voice; emotions are rendered by rule.
@@ -87,7 +87,7 @@ def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progres
 
 
 def demo_voice(index: int, seed: int) -> VoiceCard:
-    """The known voice of speaker ``index``; no voice that a release draws, for these have another role in their seed."""
+    """The known voice of speaker ``index``; no release draws it, for the demo cohort has a role of its own."""
     return draw_voice(seed * 1_000_003 + index, "demo cohort")
 
 

@@ -82,40 +82,49 @@ MANNERS: dict[Emotion, Manner] = {
 """At intensity 1."""
 
 
-_LEXICON: tuple[tuple[Emotion, frozenset[str]], ...] = tuple(
-    (emotion, frozenset(words.split()))
-    for emotion, words in (
-        (
-            "depressed",
-            "hopeless worthless empty numb pointless exhausted nothing useless burden drained flat guilty failure "
-            "tired heavy suicidal dead meaningless",
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_LEXICON: tuple[tuple[Emotion, frozenset[str]], ...] = (
+    (
+        "depressed",
+        _set(
+            "hopeless worthless empty numb pointless exhausted nothing useless burden drained flat guilty failure tired "
+            "heavy suicidal dead meaningless"
         ),
-        (
-            "sad",
-            "sad cry crying cried tears miss missed lost loss lonely alone grief died funeral heartbroken unhappy sorry "
-            "hurt hurts",
+    ),
+    (
+        "sad",
+        _set(
+            "sad cry crying cried tears miss missed lost loss lonely alone grief died funeral heartbroken unhappy "
+            "sorry hurt hurts"
         ),
-        (
-            "anxious",
-            "anxious afraid scared worried worry worrying panic nervous terrified fear tense racing dread shaking "
-            "frightened overwhelmed stressed restless",
+    ),
+    (
+        "anxious",
+        _set(
+            "anxious afraid scared worried worry worrying panic nervous terrified fear tense racing dread "
+            "shaking frightened overwhelmed stressed restless"
         ),
-        (
-            "angry",
-            "angry furious hate unfair mad annoyed annoying rage sick disgusting blame shouting yelled ridiculous fault "
-            "damn stupid",
+    ),
+    (
+        "angry",
+        _set(
+            "angry furious hate unfair mad annoyed annoying rage sick disgusting blame shouting yelled ridiculous "
+            "fault damn stupid"
         ),
-        (
-            "happy",
-            "happy glad great wonderful proud excited love loved enjoyed fun laugh laughed better good grateful fantastic "
-            "relieved delighted",
+    ),
+    (
+        "happy",
+        _set(
+            "happy glad great wonderful proud excited love loved enjoyed fun laugh laughed better good grateful "
+            "fantastic relieved delighted"
         ),
-        ("calm", "calm relaxed peaceful okay fine slowly breathe gently comfortable safe quiet rest settled"),
-    )
+    ),
+    ("calm", _set("calm relaxed peaceful okay fine slowly breathe gently comfortable safe quiet rest settled")),
 )
-_NEGATION = frozenset(
-    ["not", "no", "never", "don't", "doesn't", "didn't", "isn't", "wasn't", "aren't", "can't", "cannot", "hardly", "without", "nothing"]
-)
+_NEGATION = _set("not no never don't doesn't didn't isn't wasn't aren't can't cannot hardly without")
 
 
 def infer_emotion(text: str) -> Emotion:

@@ -1,4 +1,4 @@
-"""Speech as bytes, the same for the same speech: what lies in a shard. The sound lies beside it, named by its digest."""
+"""Speech as bytes, the same for the same speech: what lies in a shard. The sound lies beside it, by its digest."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from synthgen.generators.speech.backends.protocol import Backend, Utterance
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.emotions import MANNERS, Manner
 from synthgen.generators.speech.encode import recording_from, recording_values
-from synthgen.generators.speech.guard import complaint
+from synthgen.generators.speech.guard import complaint, level_complaint
 from synthgen.generators.speech.plan import PlannedTurn, SessionPlan, plan_session, stream
 from synthgen.generators.speech.tracks import TrackWriter
 from synthgen.generators.speech.voices import VoiceCard
@@ -56,20 +56,16 @@ class Speaker:
         for attempt in range(self.config.guard.attempts):
             draw = int(stream(seed, "attempt", attempt).integers(2**31))
             said = self.backend(text, voice, emotion, intensity, draw, left.rate if can.rate else 1.0)
+            fault = complaint(said, text, tempo if can.rate else 1.0, self.config.guard)
+            if fault:
+                continue
+            stretch, pauses = 1.0 if can.rate else 1 / tempo, 1.0 if can.unit == "phrase" else left.pauses
             try:
-                shaped = shape(
-                    said,
-                    voice,
-                    own,
-                    left,
-                    draw,
-                    stretch=1.0 if can.rate else 1 / tempo,
-                    pauses=1.0 if can.unit == "phrase" else left.pauses,
-                )
+                shaped = shape(said, voice, own, left, draw, stretch=stretch, pauses=pauses)
             except SynthgenError as error:
                 fault = str(error)
                 continue
-            fault = complaint(said, shaped, text, tempo, self.config.guard)
+            fault = level_complaint(shaped)
             if not fault:
                 return shaped
         raise SynthgenError(

@@ -39,7 +39,7 @@ class Tempo:
 
 
 def tempo_of(level: int) -> Tempo:
-    """The timing of a patient of severity ``level``, 0 to 4: at 4, pauses are half as long again and vary as much more."""
+    """The timing of a patient of severity ``level``, 0 to 4: at 4, pauses and their spread are half as large again."""
     if not 0 <= level <= 4:
         raise ValueError(f"level must be in [0, 4], got {level}")
     return Tempo(1 + 0.125 * level, 1 + 0.125 * level, 1 - 0.03 * level, 1 + 0.2 * level, 1 + 0.5 * level)

@@ -37,7 +37,7 @@ def soundfile() -> Any:
 
 
 class TrackWriter:
-    """One FLAC file, 16 bits, mono, that grows by silence and sound. Use as a context: it leaves no half file behind."""
+    """One FLAC file, 16 bits, mono, that grows by silence and sound; as a context it leaves no half file behind."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
@@ -135,9 +135,12 @@ def mixed(tracks: Sequence[Audio]) -> Iterator[NDArray[np.int16]]:
 def write_flac(path: Path, parts: Iterator[NDArray[np.int16]], rate: int) -> int:
     """Writes blocks as a FLAC file in place and returns its length in samples."""
     frames = 0
-    with disk_errors(path.parent), _sound_errors(path.parent):
-        with soundfile().SoundFile(path, "w", rate, 1, subtype="PCM_16", format="FLAC") as file:
-            for part in parts:
-                file.write(part)
-                frames += len(part)
+    with (
+        disk_errors(path.parent),
+        _sound_errors(path.parent),
+        soundfile().SoundFile(path, "w", rate, 1, subtype="PCM_16", format="FLAC") as file,
+    ):
+        for part in parts:
+            file.write(part)
+            frames += len(part)
     return frames

@@ -24,7 +24,9 @@ Floats = NDArray[np.float64]
 
 FRAME = 0.010
 """Seconds from frame to frame."""
-_F0_FLOOR, _F0_CEILING = 65.0, 500.0  # Hz, of analysis
+_F0_FLOOR, _F0_CEILING = 65.0, 500.0  # Hz, where nothing is known of the voice
+_F0_BELOW, _F0_ABOVE = 0.5, 2.2
+"""Where F0 is looked for in a known voice, as factors of its median: keeps errors of an octave out."""
 _FFT_IN, _FFT_OUT = 1024, 512
 _SILENCE_DB = -45.0  # against the loudest frame
 LEVEL_DB = -28.0
@@ -68,18 +70,27 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """What WORLD finds in a waveform at :data:`RATE`, a row per :data:`FRAME`: F0 in Hz (0: unvoiced), power envelope and
-    aperiodicity, both [frames, 1 + 1024 / 2]."""
+    """What WORLD finds in a waveform at :data:`RATE`, a row per :data:`FRAME`.
+
+    Attributes:
+        f0: Hz, 0 where unvoiced, [frames].
+        envelope: power, [frames, 1 + 1024 / 2].
+        aperiodicity: 0 to 1, of the same shape.
+    """
 
     f0: Floats
     envelope: Floats
     aperiodicity: Floats
 
 
-def analyse(samples: Floats) -> Frames:
-    """Takes a waveform at :data:`RATE` apart. The aperiodicity, which costs the most, is computed at every other frame."""
+def analyse(samples: Floats, f0_hz: float = 0.0) -> Frames:
+    """Takes a waveform at :data:`RATE` apart. The aperiodicity, which costs most, is computed at every other frame.
+
+    Args:
+        f0_hz: the voice's median F0, where it is known.
+    """
     world = pyworld()
-    f0, times = _f0(samples)
+    f0, times = _f0(samples, f0_hz)
     envelope = world.cheaptrick(samples, f0, times, RATE, fft_size=_FFT_IN)
     half = world.d4c(samples, f0[::2].copy(), times[::2].copy(), RATE, fft_size=_FFT_IN)
     aperiodicity = np.repeat(half, 2, axis=0)[: len(f0)]
@@ -89,9 +100,11 @@ def analyse(samples: Floats) -> Frames:
     return Frames(f0, envelope, aperiodicity)
 
 
-def _f0(samples: Floats) -> tuple[Floats, Floats]:
+def _f0(samples: Floats, f0_hz: float = 0.0) -> tuple[Floats, Floats]:
     world = pyworld()
-    f0, times = world.dio(samples, RATE, f0_floor=_F0_FLOOR, f0_ceil=_F0_CEILING, frame_period=1000 * FRAME)
+    floor = max(_F0_FLOOR, _F0_BELOW * f0_hz) if f0_hz else _F0_FLOOR
+    ceiling = _F0_ABOVE * f0_hz if f0_hz else _F0_CEILING
+    f0, times = world.dio(samples, RATE, floor, ceiling, frame_period=1000 * FRAME, speed=2)
     return world.stonemask(samples, f0, times, RATE), times
 
 
@@ -132,7 +145,7 @@ def shape(
     scale = RATE / said.rate
     words = _moved(said.words, scale, first, last)
     samples = samples[first:last]
-    frames = analyse(samples)
+    frames = analyse(samples, own.f0_hz)
     rng = np.random.default_rng(seed)
     f0 = _new_f0(frames.f0, voice, own, manner, rng)
     envelope = _new_envelope(frames.envelope, voice, manner, rng)
@@ -176,7 +189,7 @@ def speech_bounds(samples: Floats) -> tuple[int, int]:
     levels = _frame_levels(samples)
     loud = np.flatnonzero(levels > levels.max(initial=0) * 10 ** (_SILENCE_DB / 20))
     if not len(loud) or not levels.max() > 0:
-        raise SynthgenError("a back-end returned silence: choose another model")
+        raise SynthgenError("silence")
     size = round(FRAME * RATE)
     return max(0, (int(loud[0]) - 2) * size), min(len(samples), (int(loud[-1]) + 3) * size)
 

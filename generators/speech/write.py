@@ -87,20 +87,22 @@ def write_release(folder: Path, samples: Iterable[tuple[int, SpeechSynthetic]]) 
     (folder / TURNS).mkdir(parents=True)
     (folder / SESSIONS).mkdir()
     tally = _Tally()
-    with (folder / TURNS_TABLE).open("x", encoding="utf-8", newline="\n") as turns:
-        with (folder / SESSIONS_TABLE).open("x", encoding="utf-8", newline="\n") as sessions:
-            for index, sample in samples:
-                tally.patients += 1
-                for number, recording in enumerate(sample.payload.recordings, start=1):
-                    _line(sessions, _session_row(index, number, sample, recording))
-                    _write_session(folder / SESSIONS / session_id(index, number), index, number, recording)
-                    for row in _write_turns(folder / TURNS, index, number, recording):
-                        _line(turns, row)
-                        tally.emotions[row["emotion"] or "unlabelled"] += 1
-                        tally.turns += 1
-                    tally.sessions += 1
-                    tally.frames += recording.tracks[0].audio.frames
-                    tally.rate = recording.tracks[0].audio.rate
+    with (
+        (folder / TURNS_TABLE).open("x", encoding="utf-8", newline="\n") as turns,
+        (folder / SESSIONS_TABLE).open("x", encoding="utf-8", newline="\n") as sessions,
+    ):
+        for index, sample in samples:
+            tally.patients += 1
+            for number, recording in enumerate(sample.payload.recordings, start=1):
+                _line(sessions, _session_row(index, number, sample, recording))
+                _write_session(folder / SESSIONS / session_id(index, number), index, number, recording)
+                for row in _write_turns(folder / TURNS, index, number, recording):
+                    _line(turns, row)
+                    tally.emotions[row["emotion"] or "unlabelled"] += 1
+                    tally.turns += 1
+                tally.sessions += 1
+                tally.frames += recording.tracks[0].audio.frames
+                tally.rate = recording.tracks[0].audio.rate
     return _facts(tally)
 
 

@@ -1,4 +1,4 @@
-"""espeak-ng: the embedded back-end, without weights. The library is the one that espeakng-loader carries, or the system's.
+"""espeak-ng: the embedded back-end, without weights, by the library that espeakng-loader carries, or the system's.
 
 It is a formant synthesiser: small, plain, and no recording of anybody is in it. The GPL covers the library, which is
 loaded at run time by a process of its own (:mod:`synthgen.generators.speech.backends.espeak_worker`).
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ _WPM = 165
 """Words a minute of a card with rate 1: conversational."""
 _LEAST_WPM, _MOST_WPM = 80, 450
 _NAMES = {"en-gb": "en"}
+_CAPABILITIES = Capabilities(rate=True, words=True, unit="phrase")
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Espeak:
     library: str
     data: str
     name: str = "espeak"
-    capabilities: Capabilities = Capabilities(rate=True, words=True, unit="phrase")
+    capabilities: Capabilities = _CAPABILITIES
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
@@ -91,19 +93,23 @@ class Espeak:
         return Utterance(sound, int(head["rate"]), _words(text, head["words"], len(sound)))
 
     def _ask(self, request: bytes) -> tuple[dict[str, Any], Samples]:
-        try:
+        """Asks the worker, and another one where the first has been ended."""
+        for _ in range(2):
             worker = self._worker
             assert worker.stdin is not None and worker.stdout is not None  # noqa: S101 - for the type checker
-            worker.stdin.write(request)
-            worker.stdin.flush()
-            head = json.loads(worker.stdout.readline() or b'{"error": "crash"}')
-            raw = worker.stdout.read(2 * head.get("frames", 0))
-        except OSError as error:
+            try:
+                worker.stdin.write(request)
+                worker.stdin.flush()
+            except OSError:
+                self._restart()
+                continue
+            if line := worker.stdout.readline():
+                head: dict[str, Any] = json.loads(line)
+                raw = worker.stdout.read(2 * int(head.get("frames", 0)))
+                if len(raw) == 2 * int(head.get("frames", 0)):
+                    return head, np.frombuffer(raw, "<i2").astype(np.float32) / 32768.0
             self._restart()
-            raise SynthgenError("espeak-ng's process has ended: run the same command again") from error
-        if head.get("error") == "crash" and worker.poll() is not None:
-            self._restart()
-        return head, np.frombuffer(raw, "<i2").astype(np.float32) / 32768.0
+        raise SynthgenError("espeak-ng's process ends again and again: run the same command later")
 
     @cached_property
     def _worker(self) -> subprocess.Popen[bytes]:
@@ -120,19 +126,20 @@ class Espeak:
         return worker
 
     def _restart(self) -> None:
-        worker = self.__dict__.pop("_worker", None)
-        if worker is not None:
-            worker.kill()
-            worker.wait()
+        worker: subprocess.Popen[bytes] | None = self.__dict__.pop("_worker", None)
+        if worker is None:
+            return
+        worker.kill()
+        worker.wait()
+        for pipe in (worker.stdin, worker.stdout):
+            if pipe is not None:
+                with suppress(OSError):  # what was still to be sent cannot be
+                    pipe.close()
 
     def close(self) -> None:
         """Ends the worker; the next utterance starts another. It ends by itself with this process."""
         with self._lock:
-            worker = self.__dict__.pop("_worker", None)
-            if worker is not None:
-                worker.stdin.close()
-                worker.wait()
-                worker.stdout.close()
+            self._restart()
 
     def __del__(self) -> None:
         self.close()
@@ -149,19 +156,23 @@ def _plain(text: str) -> str:
 def _words(text: str, events: Sequence[Sequence[int]], frames: int) -> tuple[Word, ...]:
     """Words from espeak's events; each ends where the next begins, the last at the end of the waveform.
 
-    espeak counts characters, and gives one event for each piece of a number or an abbreviation: events that start
-    within the same white-space token are one word.
+    espeak counts characters. It gives several events for a number, of which the first is taken, and one for words that
+    its dictionary holds as a pair ("of the"), whose time is divided by their letters.
     """
-    tokens = [(match.start(), match.end()) for match in re.finditer(r"\S+", text)]
-    starts: list[tuple[int, int]] = []
+    tokens = [match for match in re.finditer(r"\S+", text) if any(c.isalnum() for c in match.group())]
+    starts: dict[int, int] = {}
     index = 0
     for position, _, sample in events:
-        while index < len(tokens) and tokens[index][1] <= position:
+        while index < len(tokens) and tokens[index].end() <= position:
             index += 1
-        if index == len(tokens):
-            break
-        if tokens[index][0] <= position and (not starts or starts[-1][0] != index):
-            starts.append((index, min(sample, frames)))
-    ends = [*(start for _, start in starts[1:]), frames]
-    spans = zip(starts, ends[: len(starts)], strict=True)
-    return tuple(Word(text[slice(*tokens[token])], start, end) for (token, start), end in spans if end > start)
+        if index < len(tokens) and tokens[index].start() <= position:
+            starts.setdefault(index, min(sample, frames))
+    if not starts:
+        return ()
+    starts.setdefault(0, next(iter(starts.values())))
+    letters = np.cumsum([0, *(len(token.group()) for token in tokens)])
+    known = sorted(starts)
+    places = np.interp(letters, letters[[*known, len(tokens)]], [*(starts[k] for k in known), frames])
+    edges = [int(place) for place in np.maximum.accumulate(places)]
+    spans = zip(tokens, edges[:-1], edges[1:], strict=True)
+    return tuple(Word(token.group(), start, end) for token, start, end in spans)

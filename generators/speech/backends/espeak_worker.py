@@ -5,9 +5,9 @@ utterance depends on all that was spoken before it. Here the library is loaded o
 child for every request: each utterance starts from the same state, and a crash costs one request. Only the standard
 library is imported, so that a fork takes under a millisecond.
 
-A request is a line of JSON, ``{"voice": "en-us+f2", "wpm": 175, "pitch": 50, "range": 50, "text": "…"}``. A reply is one
-too, ``{"rate": 22050, "frames": 1, "words": [[position, length, sample], …]}`` followed by ``frames`` samples of 16 bits,
-or ``{"error": "…"}``.
+A request is a line of JSON: ``{"voice": "en-us+f2", "wpm": 175, "pitch": 50, "range": 50, "text": "…"}``. So is a
+reply: ``{"error": "…"}``, or ``{"rate": 22050, "frames": 1, "words": [[position, length, sample], …]}`` and then
+``frames`` samples of 16 bits.
 """
 
 import ctypes
@@ -18,6 +18,7 @@ import sys
 _RETRIEVAL, _DONT_EXIT = 2, 0x8000
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _UTF8 = 1
+_SEED = 1
 _END, _WORD = 0, 1
 
 
@@ -50,6 +51,10 @@ class _Speaker:
         self.rate = self.library.espeak_Initialize(_RETRIEVAL, 0, path, _DONT_EXIT)
         if self.rate <= 0:
             raise OSError("espeak-ng does not start")
+        # Its noise is seeded by the clock at the start, by its own generator or by the C library's.
+        ctypes.CDLL(None).srand(_SEED)
+        if hasattr(self.library, "espeak_ng_SetRandSeed"):
+            self.library.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))
         self.sound: list[bytes] = []
         self.words: list[list[int]] = []
         self.callback = _Callback(self._heard)  # kept, or it would be collected while the library holds it
