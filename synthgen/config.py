@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -19,6 +19,9 @@ class Section(BaseModel):
     """Base of every section of a configuration: frozen, and it knows all its keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    short: ClassVar[Mapping[str, str]] = {}
+    """Short keys that ``--set`` takes for the dotted ones, in a modality's own section."""
 
 
 M = TypeVar("M", bound=Section)
@@ -109,7 +112,7 @@ def load_config(
             value = yaml.safe_load(text)
         except yaml.YAMLError:
             raise UserError(f"--set {key}: the value is not valid YAML") from None
-        _put(values, key.strip().split("."), value, key)
+        _put(values, section.short.get(key.strip(), key.strip()).split("."), value, key)
     values.update({key: value for key, value in overrides.items() if value is not None})
     values.setdefault("modality", {})
     try:

@@ -221,20 +221,19 @@ class Passages:
 
 
 def passages(dialogue: Dialogue, least: int) -> list[tuple[int, int]]:
-    """First turns and ends of passages of ``least`` words or more, each beginning half a passage after the last.
+    """First turns and ends of passages of ``least`` words or more, each beginning about half a passage after the last.
 
-    What is left at the end belongs to the last passage; a shorter dialogue is one passage.
+    A shorter dialogue is one passage.
     """
     counts = [len(turn.text.split()) for turn in dialogue.turns]
     total = np.concatenate([[0], np.cumsum(counts)])
+    last = max(0, int(np.searchsorted(total, total[-1] - least, side="right")) - 1)  # the latest that is long enough
     spans: list[tuple[int, int]] = []
     start = 0
-    while True:
-        end = int(np.searchsorted(total, total[start] + least))
-        if end >= len(counts) or total[-1] - total[end] < least / 2:
-            return [*spans, (start, len(counts))]
-        spans.append((start, end))
-        start = min(end, max(start + 1, int(np.searchsorted(total, total[start] + least / 2))))
+    while start < last:
+        spans.append((start, int(np.searchsorted(total, total[start] + least))))
+        start = max(start + 1, int(np.searchsorted(total, total[start] + least / 2)))
+    return [*spans, (last, len(counts))]
 
 
 def _passage_vectors(

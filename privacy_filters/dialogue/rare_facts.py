@@ -39,6 +39,17 @@ _MONTHS = {name.lower(): name.lower() for name in calendar.month_name if name}
 _MONTH = {**_MONTHS, **{name[:3]: name for name in _MONTHS}, "sept": "september"}
 _WEEKDAYS = frozenset(name.lower() for name in calendar.day_name)
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
+_ORDINAL_WORDS = {
+    word: str(day)
+    for day, word in enumerate(
+        (
+            *("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"),
+            *("eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth"),
+            *("eighteenth", "nineteenth", "twentieth"),
+        ),
+        start=1,
+    )
+}
 _UNIT_NAMES = _words_of(
     "mg mcg kg ml iu mmol cm mm km unit am pm year month week day hour minute mile percent degree dollar pound ounce "
     "stone foot inch metre litre time cigarette pack drink beer pint glass tablet pill child son daughter brother "
@@ -155,6 +166,7 @@ def _may_name(word: str) -> bool:
 
 def _numbers(tokens: Sequence[str]) -> Iterator[str]:
     """Dates, numbers with their unit, and numbers of three digits and more."""
+    tokens = [_ORDINAL_WORDS[word] if _day_of_month(tokens, i) else word for i, word in enumerate(tokens)]
     i = 0
     while i < len(tokens):
         if not (tokens[i].isdigit() or tokens[i] in _MONTH):
@@ -182,6 +194,14 @@ def _numbers(tokens: Sequence[str]) -> Iterator[str]:
             yield f"number:{number} {unit}"
         elif sum(map(len, parts)) > 2 and number:
             yield f"number:{number}"
+
+
+def _day_of_month(tokens: Sequence[str], i: int) -> bool:
+    """Whether an ordinal counts days: "the third of march", "march third"."""
+    if tokens[i] not in _ORDINAL_WORDS:
+        return False
+    after = tokens[i + 1 : i + 3]
+    return any(word in _MONTH for word in (*tokens[max(0, i - 1) : i], *after[: 1 + (after[:1] == ["of"])]))
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -18,5 +18,5 @@ class VoiceConfig(Section):
         "", description="a second speaker encoder, transformers name or folder of an x-vector model; empty: none"
     )
     excerpt_seconds: float = Field(
-        2.5, ge=1.0, le=30.0, description="length at which a recording is recognised inside another one"
+        2.0, ge=1.0, le=30.0, description="length at which a recording is recognised inside another one"
     )

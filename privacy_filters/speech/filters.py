@@ -1,4 +1,4 @@
-"""The speech filters: whose voice it is, in more than one ear, and whether it is a recording that somebody made.
+"""The speech filters: whose voice it is, in more than one ear; whether it is a recording that exists; what is said.
 
 A sample is kept or rejected with all its sessions. Its score in a column is the smallest over its tracks and sessions;
 see :class:`synthgen.privacy_filters.gate.Filters` for what a column promises.
@@ -17,7 +17,10 @@ from synthgen.modalities.speech.types import Speech
 from synthgen.privacy_filters.nearest import chord
 from synthgen.privacy_filters.speech.encoders import unit
 from synthgen.privacy_filters.speech.listening import Heard, Listener
+from synthgen.privacy_filters.speech.recordings import Recordings
 from synthgen.privacy_filters.speech.sound import Floats
+from synthgen.privacy_filters.speech.strangers import Strangers
+from synthgen.privacy_filters.speech.transcripts import Transcripts
 from synthgen.privacy_filters.speech.voices import Voices, Whitening
 
 Scores = NDArray[np.float64]
@@ -25,6 +28,7 @@ Scores = NDArray[np.float64]
 _RETRIEVAL = "speaker"
 _WHITENED = "spectrum"
 _HALVES = "spectrum_halves"
+_COPIES = "recording"
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Preset:
     """
 
     name: str
-    vectors: Heard
+    vectors: Mapping[str, Floats]
 
     @classmethod
     def heard(cls, name: str, speech: Speech, listener: Listener) -> Preset:
@@ -48,7 +52,7 @@ class Preset:
         tracks = listener.all(speech)
         if not tracks:
             raise ValueError("a preset voice says nothing")
-        return cls(name, {ear: np.concatenate([track[ear] for track in tracks]) for ear in tracks[0]})
+        return cls(name, {ear: np.concatenate([track.windows[ear] for track in tracks]) for ear in tracks[0].windows})
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,10 @@ class SpeechFilters:
 
     Attributes:
         tracks, patients: what was heard of every protected track, and of whom.
-        voices: per column, the protected speakers.
-        register: per column, the preset voices; empty where there are none.
+        voices: per ear, the protected speakers.
+        register: per ear, the preset voices; empty where there are none.
+        strangers: per ear and for recordings, where strangers lie.
+        transcripts: None where too few are known, or all read the same.
     """
 
     listener: Listener
@@ -68,10 +74,13 @@ class SpeechFilters:
     presets: tuple[Preset, ...]
     voices: Mapping[str, Voices]
     register: Mapping[str, Voices]
+    recordings: Recordings
+    strangers: Mapping[str, Strangers]
+    transcripts: Transcripts | None
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self.voices)
+        return (*self.voices, _COPIES, *(self.transcripts.names if self.transcripts else ()))
 
     @classmethod
     def over(
@@ -81,7 +90,7 @@ class SpeechFilters:
         patients: Sequence[str],
         presets: Sequence[Preset] = (),
     ) -> Self:
-        """Protects these records: ``payloads[i]`` belongs to ``patients[i]``; and the preset voices.
+        """Protects these records, ``payloads[i]`` of ``patients[i]``, and the preset voices.
 
         Raises:
             ValueError: if nobody speaks in any of them.
@@ -90,9 +99,20 @@ class SpeechFilters:
         if not tracks:
             raise ValueError("nobody speaks in the records to protect")
         whitening = Whitening.fit(
-            np.concatenate([track[_WHITENED] for track in tracks]), np.concatenate([track[_HALVES] for track in tracks])
+            np.concatenate([track.windows[_WHITENED] for track in tracks]),
+            np.concatenate([track.windows[_HALVES] for track in tracks]),
         )
-        return cls._built(listener, whitening, tracks, owners, tuple(presets))
+        strangers = {
+            ear.name: Strangers.among([_heard(t.windows, ear.name, whitening) for t in tracks], owners, Voices.over)
+            for ear in listener.ears
+            if ear.name != _HALVES
+        }
+        seconds = listener.config.excerpt_seconds
+        strangers[_COPIES] = Strangers.among(
+            [t.levels for t in tracks], owners, lambda levels, known: Recordings.over(levels, known, seconds)
+        )
+        transcripts = Transcripts.over(payloads, patients)
+        return cls._built(listener, whitening, tracks, owners, tuple(presets), strangers, transcripts)
 
     @classmethod
     def _built(
@@ -102,37 +122,68 @@ class SpeechFilters:
         tracks: tuple[Heard, ...],
         patients: tuple[str, ...],
         presets: tuple[Preset, ...],
+        strangers: Mapping[str, Strangers],
+        transcripts: Transcripts | None,
     ) -> Self:
-        columns = [ear.name for ear in listener.ears if ear.name != _HALVES]
-        voices = {c: Voices.over([_column(t, c, whitening) for t in tracks], patients) for c in columns}
+        ears = [ear.name for ear in listener.ears if ear.name != _HALVES]
         names = [preset.name for preset in presets]
-        register = {
-            c: Voices.over([_column(p.vectors, c, whitening) for p in presets], names) for c in columns if presets
-        }
-        return cls(listener, whitening, tracks, patients, presets, voices, register)
+        return cls(
+            listener=listener,
+            whitening=whitening,
+            tracks=tracks,
+            patients=patients,
+            presets=presets,
+            voices={ear: Voices.over([_heard(t.windows, ear, whitening) for t in tracks], patients) for ear in ears},
+            register={
+                ear: Voices.over([_heard(p.vectors, ear, whitening) for p in presets], names)
+                for ear in (ears if presets else [])
+            },
+            recordings=Recordings.over([t.levels for t in tracks], patients, listener.config.excerpt_seconds),
+            strangers=strangers,
+            transcripts=transcripts,
+        )
 
     def enrolled(self, payloads: Sequence[Speech], patients: Sequence[str]) -> Self:
         """The same ears and whitening, protecting these records too."""
         tracks, owners = _tracks(self.listener, payloads, patients)
+        transcripts = self.transcripts and self.transcripts.enrolled(payloads, patients)
         return self._built(
-            self.listener, self.whitening, (*self.tracks, *tracks), (*self.patients, *owners), self.presets
+            self.listener,
+            self.whitening,
+            (*self.tracks, *tracks),
+            (*self.patients, *owners),
+            self.presets,
+            self.strangers,
+            transcripts,
         )
 
     def scores(self, payloads: Sequence[Speech], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N, F], in the order of ``names``; NaN for a sample in which nobody speaks."""
-        found = np.full((len(payloads), len(self.names)), np.nan)
-        for row, payload in enumerate(payloads):
-            own = None if exclude is None else exclude[row]
-            heard = self.listener.all(payload)
-            for column, name in enumerate(self.names) if heard else ():
-                found[row, column] = min(
-                    self._score(name, _column(track, name, self.whitening), own) for track in heard
-                )
-        return found
+        rows = []
+        for number, payload in enumerate(payloads):
+            own = None if exclude is None else exclude[number]
+            rows.append(
+                np.min([self._of(track, own) for track in self.listener.all(payload)] or [self._unknown], axis=0)
+            )
+        found = np.stack(rows) if rows else np.empty((0, len(self.voices) + 1))
+        if self.transcripts is None:
+            return found
+        return np.concatenate([found, self.transcripts.scores(payloads, exclude)], axis=1)
 
-    def _score(self, name: str, track: Floats, exclude: str | None) -> float:
-        score = self.voices[name].score(track, exclude)
-        return min(score, self.register[name].score(track)) if name in self.register else score
+    @property
+    def _unknown(self) -> list[float]:
+        return [float("nan")] * (len(self.voices) + 1)
+
+    def _of(self, track: Heard, exclude: str | None) -> list[float]:
+        """The score of one track in each ear, and as a recording."""
+        scores = []
+        for ear, voices in self.voices.items():
+            windows = _heard(track.windows, ear, self.whitening)
+            score = voices.score(windows, exclude)
+            if self.register:
+                score = min(score, self.register[ear].score(windows))
+            scores.append(self.strangers[ear](score))
+        return [*scores, self.strangers[_COPIES](self.recordings.score(track.levels, exclude))]
 
     def nearest_patients(self, payloads: Sequence[Speech]) -> list[str]:
         """By the mean vector of each track in Resemblyzer."""
@@ -147,10 +198,10 @@ class SpeechFilters:
     def distances(self, payloads: Sequence[Speech], references: Sequence[Speech]) -> Scores:
         """Chord distance of mean vectors in Resemblyzer, the smallest over pairs of tracks, shape [N, R].
 
-        Infinite where nobody speaks.
+        2, the largest there is, where nobody speaks.
         """
         right = [self._means(reference) for reference in references]
-        found = np.full((len(payloads), len(references)), np.inf)
+        found = np.full((len(payloads), len(references)), 2.0)
         for i, payload in enumerate(payloads):
             left = self._means(payload)
             for j, others in enumerate(right):
@@ -160,7 +211,7 @@ class SpeechFilters:
 
     def _means(self, payload: Speech) -> Floats:
         """One unit vector per track, shape [K, D]; K may be 0."""
-        means = [track[_RETRIEVAL].mean(axis=0) for track in self.listener.all(payload)]
+        means = [track.windows[_RETRIEVAL].mean(axis=0) for track in self.listener.all(payload)]
         return unit(np.stack(means)) if means else np.empty((0, 1), dtype=np.float32)
 
 
@@ -172,5 +223,5 @@ def _tracks(
     return tuple(track for track, _ in pairs), tuple(patient for _, patient in pairs)
 
 
-def _column(heard: Heard, name: str, whitening: Whitening) -> Floats:
-    return whitening(heard[name]) if name == _WHITENED else heard[name]
+def _heard(windows: Mapping[str, Floats], ear: str, whitening: Whitening) -> Floats:
+    return whitening(windows[ear]) if ear == _WHITENED else windows[ear]

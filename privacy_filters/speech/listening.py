@@ -16,14 +16,32 @@ from synthgen.modalities.speech.types import Speech, Track
 from synthgen.privacy_filters.speech import sound
 from synthgen.privacy_filters.speech.config import VoiceConfig
 from synthgen.privacy_filters.speech.encoders import Resemblyzer, SpeakerEncoder, SpectralStatistics, XVector
+from synthgen.privacy_filters.speech.recordings import Levels, band_levels
 from synthgen.privacy_filters.speech.sound import Floats
 from synthgen.privacy_filters.speech.views import denoised, narrow
 
-VERSION = 1
+VERSION = 3
 """Raised whenever listening changes, so that vectors of another kind are not reused."""
 
-Heard = Mapping[str, Floats]
-"""Per ear the vectors of a track's windows, shape [W, D]; W is 0 for silence."""
+
+@dataclass(frozen=True)
+class Heard:
+    """What is remembered of a track.
+
+    Attributes:
+        windows: per ear the vectors of the track's windows, shape [W, D]; W is 0 for silence.
+        levels: of its bands over time; see :func:`synthgen.privacy_filters.speech.recordings.band_levels`.
+    """
+
+    windows: Mapping[str, Floats]
+    levels: Levels
+
+    @property
+    def silent(self) -> bool:
+        return not all(len(vectors) for vectors in self.windows.values())
+
+
+_LEVELS = "levels"
 
 
 @dataclass(frozen=True)
@@ -93,20 +111,20 @@ class Listener:
         path = self.cache / f"{self._key(track)}.npz"
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return {ear.name: stored[ear.name] for ear in self.ears}
+                return Heard({ear.name: stored[ear.name] for ear in self.ears}, stored[_LEVELS])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # absent, or damaged
             heard = self._listen(track)
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **heard)
+        np.savez(buffer, allow_pickle=False, **heard.windows, **{_LEVELS: heard.levels})
         write_atomically(path, buffer.getvalue())
         return heard
 
     def all(self, payload: Speech) -> list[Heard]:
         """What is heard of every track in which somebody speaks."""
         heard = [self(track) for recording in payload.recordings for track in recording.tracks]
-        return [one for one in heard if all(len(vectors) for vectors in one.values())]
+        return [one for one in heard if not one.silent]
 
-    def _listen(self, track: Track) -> dict[str, Floats]:
+    def _listen(self, track: Track) -> Heard:
         samples = np.nan_to_num(sound.excerpts(track, self.config.seconds, self.config.windows), posinf=0.0, neginf=0.0)
         views: dict[Callable[[Floats], Floats], list[Floats]] = {}
         heard: dict[str, Floats] = {}
@@ -116,7 +134,7 @@ class Listener:
                 views[ear.view] = sound.windows(voiced, self.config.seconds, self.config.windows)
             windows = views[ear.view]
             heard[ear.name] = ear.encoder(_halves(windows) if ear.halved else windows)
-        return heard
+        return Heard(heard, band_levels(track))
 
     def _key(self, track: Track) -> str:
         digest = hashlib.blake2b(digest_size=16)

@@ -70,6 +70,7 @@ def metric_name(metric: str) -> str:
     """A metric's identifier as words: ``"verification_auc"`` is ``"verification AUC"``."""
     upper = {
         "auc",
+        "bleu",
         "fid",
         "kid",
         "tpr",

@@ -12,7 +12,7 @@ from synthgen.generators.dialogue.plan import stages
 from synthgen.generators.dialogue.plan.compose import Content, Entry, Teller, content, draw_situations
 from synthgen.generators.dialogue.plan.config import THERAPY, VISIT, WITH_GAD7, PlanConfig, severities
 from synthgen.generators.dialogue.plan.life import Life, age_band, draw_life
-from synthgen.generators.dialogue.plan.scores import BANDS, Instrument, band, items, total_within
+from synthgen.generators.dialogue.plan.scores import Instrument, band, items, total_within
 from synthgen.generators.dialogue.plan.types import (
     CaseArc,
     Conceptualisation,
@@ -113,7 +113,7 @@ def _therapy(rng: random.Random, disorder: str, severity: Severity, sessions: in
         reviewed = None if homework is None else _reviewed(rng, homework, plans[-1].technique, now, config, techniques)
         session_tags = {now.trend, "low" if now.severity in {"minimal", "mild"} else "high", now.severity}
         alliance: Alliance = ""
-        if 1 < number and rng.random() < config.rupture:
+        if number > 1 and rng.random() < config.rupture:
             alliance = rng.choice(("rupture and repair", "rupture and repair", "rupture"))
         elif plans and plans[-1].alliance == "rupture":
             alliance = "repair"
@@ -477,7 +477,7 @@ def _visit_facts(
 
 def _visit_emotion(part: str, now: _Course, problem: str) -> Emotion:
     worried = {"chest_pain", "palpitations", "headache", "abdominal_pain", "asthma"}
-    if part == "concerns" or part in {"history", "progress"} and problem in worried and now.rating >= 4:
+    if part == "concerns" or (part in {"history", "progress"} and problem in worried and now.rating >= 4):
         return "anxious"
     if part == "progress" and now.trend == "better":
         return "happy"

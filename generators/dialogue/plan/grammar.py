@@ -246,7 +246,6 @@ class Grammar:
                 out.append(".{1,160}?")
         return "".join(out)
 
-
     def hears(self, name: str, text: str, slots: Set[str]) -> dict[str, str]:
         """The values of ``slots`` in a text that a realisation of the rule stands in; empty where none is found."""
         for pattern in self._hearing(name, frozenset(slots)):

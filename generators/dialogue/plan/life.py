@@ -163,10 +163,10 @@ def draw_life(rng: random.Random, style: Style, ages: tuple[int, int] = (19, 78)
             values["partner_they"] = "he" if sex == "female" else "she"
         clauses.append(f"lives with a {partner}")
     if (
-        age >= 26
-        and work.name == "at home with the children"
-        or age >= 27
-        and rng.random() < (0.7 if partnered else 0.3)
+        (age >= 26
+        and work.name == "at home with the children")
+        or (age >= 27
+        and rng.random() < (0.7 if partnered else 0.3))
     ):
         tags.add("parent")
         if age < 48:
@@ -215,7 +215,7 @@ def draw_life(rng: random.Random, style: Style, ages: tuple[int, int] = (19, 78)
 def _occupation(rng: random.Random, age: int, sex: Sex) -> Occupation:
     roll = rng.random()
     pool: tuple[Occupation, ...] = OCCUPATIONS
-    if age >= 66 or age >= 62 and roll < 0.5:
+    if age >= 66 or (age >= 62 and roll < 0.5):
         pool = _RETIRED
     elif age < 26 and roll < 0.4:
         pool = _STUDENT

@@ -3,6 +3,7 @@
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
 from synthgen.privacy_filters.dialogue.identifiers.config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.rule import IdentifierRule
+from synthgen.privacy_filters.dialogue.identifiers.surrogates import surrogate
 from synthgen.privacy_filters.dialogue.identifiers.types import SAFE_HARBOR, Entity, Identifier
 
-__all__ = ["SAFE_HARBOR", "Entity", "Identifier", "IdentifierConfig", "IdentifierRule", "find_identifiers"]
+__all__ = ["SAFE_HARBOR", "Entity", "Identifier", "IdentifierConfig", "IdentifierRule", "find_identifiers", "surrogate"]

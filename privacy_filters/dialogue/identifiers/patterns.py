@@ -95,6 +95,7 @@ _FORMS: tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...] = (
     ("CREDIT_CARD", _p(r"\b(?:card|cc|visa|mastercard|amex)\b[^\d\n]{0,25}(\d(?:[ -]?\d){11,18})\b"), 0.85, None),
     ("IBAN", _p(r"\b([a-z]{2}\d{2}(?:[ ]?[a-z0-9]{4}){2,7}(?:[ ]?[a-z0-9]{1,3})?)\b"), 0.95, iban),
     ("IBAN", _p(r"\biban(?: is|:)?\s*([a-z]{2}\d{2}[a-z0-9 ]{8,30}[a-z0-9])"), 0.8, None),
+    ("ID", _p(r"\bnhs(?: number| no\.?)?(?: is|:)*\s*(\d{3}[ -]?\d{3}[ -]?\d{4})(?!\d)"), 0.95, None),
     ("ID", _p(r"(?<![\d.])(\d{3}[ -]?\d{3}[ -]?\d{4})(?![\d-])"), 0.6, nhs_number),
     ("ID", _p(r"\b(\d{2}\.?\d{3}\.?\d{3}[ -]?[A-HJ-NP-TV-Z]|[XYZ][ -]?\d{7}[ -]?[A-Z])\b"), 0.9, dni),
     ("ID", _p(r"\b(?:mrn|medical record|record|chart|patient|member|policy|insurance|account|acct|beneficiary|claim|case|"

@@ -318,6 +318,8 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
         return 0.8, length
     cue = reading.greeted(i)
     if listed and given:
+        if key in WORDS_TOO and token.opens and length == 1 and not cue and not _AFTER_NAME.match(text, token.end):
+            return _BARE, length
         # A listed name at the start of a sentence is a name unless it is a word, too.
         if not token.opens or key in lex.spoken or cue or _AFTER_NAME.match(text, token.end):
             return 0.85 if cue else 0.7, length

@@ -88,7 +88,7 @@ _ORGANISATION_BEFORE = (
     "servicio \\w+ de salud|residencia"
 )
 _ORGANISATIONS = [
-    (re.compile(rf"\b((?:{_NAME}(?:[ ]|[ ]?&[ ]?)(?:(?:and|of|for|the)[ ])?){{1,5}}(?i:{_ORGANISATION_AFTER})\b\.?)"), 0.75),
+    (re.compile(rf"\b((?:{_NAME}(?:[ ]|[ ]?&[ ]?)(?:(?:and|of|for|the)[ ])?){{1,5}}(?i:{_ORGANISATION_AFTER})\b)"), 0.75),
     (re.compile(rf"\b((?i:{_ORGANISATION_BEFORE})[ ](?:(?:de|del|la|las|los|el|y|e|i|d['’]|the|of)[ ]?)*{_NAMES}"
                 rf"(?:[ ](?:de|del|y)[ ](?:(?:la|las|los|el)[ ])?{_NAMES}){{0,3}})"), 0.75),
     (re.compile(rf"(?i:\b(?:work(?:s|ed|ing)?|job|employed|intern(?:ed|ing)?|founded|office|meet \w+|ordered|applied|position) (?:at|for|by|with|from)[ ])({_NAMES})"), 0.65),
@@ -125,7 +125,8 @@ def _streets(text: str) -> Iterator[Identifier]:
         return
     for pattern, score in _STREETS:
         for match in pattern.finditer(text):
-            yield Identifier(match.start(), _tail(text, match.end()), "ADDRESS", score)
+            end = _tail(text, match.end())
+            yield Identifier(match.start(), end - (text[end - 1] == "."), "ADDRESS", score)
     for cue in _STREET_CUE.finditer(text):
         match = _AFTER_CUE.match(text, cue.end())
         if match and not _MEASURE.match(text, match.end()) and not _ordinary_phrase(match[0]):

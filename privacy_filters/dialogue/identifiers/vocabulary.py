@@ -359,7 +359,8 @@ class Lexicon:
     """Names and places, case-folded and without accents.
 
     Attributes:
-        female, male: given names by gender, as they are written, for surrogates.
+        spoken: given names that are recognised without a capital.
+        countries: states too.
     """
 
     given: frozenset[str]
@@ -419,6 +420,16 @@ def lexicon() -> Lexicon:
     )
 
 
+@cache
+def given_names(locale: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Given names of women and of men, folded."""
+    women, men = (
+        frozenset(folded(name) for name in _listed("person", locale, f"first_names_{gender}"))
+        for gender in ("female", "male")
+    )
+    return women, men
+
+
 def _names_of(locale: str) -> tuple[set[str], set[str]]:
     first, last = set[str](), set[str]()
     for kind, names in (("first_name", first), ("last_name", last)):
@@ -453,7 +464,10 @@ def _ordinary_words() -> frozenset[str]:
 @cache
 def _faker_words() -> frozenset[str]:
     lists = [_listed("lorem", locale, "word_list") for locale in ("en_US", "es_ES")]
-    return frozenset(folded(word) for words in lists for word in words if word not in _NAMES_AMONG_WORDS)
+    return frozenset(folded(word) for words in lists for word in words if folded(word) not in _NAMES_AMONG_WORDS)
 
 
-_NAMES_AMONG_WORDS = words_of("carmen jose juan maria luis antonio francisco pedro jesus manuel miguel")
+_NAMES_AMONG_WORDS = words_of(
+    "carmen jose juan maria luis antonio francisco pedro jesus manuel miguel carlos dan felipe fernando jorge julio "
+    "marco martin pablo rafael santiago sean victoria domingo flores garcia gonzalez lopez madrid rodriguez"
+)

@@ -12,9 +12,13 @@ from synthgen.generators.dialogue.realisers.template.say import Voice, best_draf
 from synthgen.generators.dialogue.realisers.template.scripts import DEEPEN, FOLLOW, VISIT_FURTHER, script
 from synthgen.generators.dialogue.views import ClinicianView
 
-_UNDONE: Final = re.compile(r"didn't do|half of it|some of it|made a start|first few days|did it twice\b|meant to|feel bad")
+_UNDONE: Final = re.compile(
+    r"didn't do|half of it|some of it|made a start|first few days|did it twice\b|meant to|feel bad"
+)
 _HARD: Final = frozenset({"sad", "depressed", "anxious", "angry"})
-_GOOD: Final = re.compile(r"\b(better|managed|went back|laughed|on time|slept through|good days?|walked|i did it|all right)\b")
+_GOOD: Final = re.compile(
+    r"\b(better|managed|went back|laughed|on time|slept through|good days?|walked|i did it|all right)\b"
+)
 _BAD: Final = re.compile(
     r"\b(worse|cry|cried|ashamed|guilty|afraid|frightened|lonely|died|hopeless|can't|never|stuck|tired|row|alone|"
     r"hide|lost|failed|bullied|attacked|left)\b"
@@ -121,7 +125,7 @@ def _fits(view: ClinicianView, voice: Voice, move: str) -> bool:
             for turn in view.transcript
             if turn.speaker == "patient" and turn.stage == "homework review"
         )
-        return (name == "review_barrier") == undone or name == "review_keep" and not undone
+        return (name == "review_barrier") == undone or (name == "review_keep" and not undone)
     if name == "task_ifthen" and "task_obstacle" not in voice.heard.done:
         return "task_obstacle" in {m for m in _made_here(view)}
     if name in {"closing_summary", "recap_check", "history_check"}:

@@ -7,8 +7,8 @@ import re
 from functools import cache
 from typing import Final
 
-from synthgen.generators.dialogue.plan.types import Fact
 from synthgen.generators.dialogue.plan.compose import words_of
+from synthgen.generators.dialogue.plan.types import Fact
 from synthgen.generators.dialogue.realisers.template.hear import Heard, grammar, hear, move_of
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, first_sentences
 from synthgen.generators.dialogue.realisers.template.scripts import TECHNIQUES, TOLD
@@ -157,7 +157,9 @@ def _detail(view: PatientView, voice: Voice, move: str) -> str:
 def _last_told(view: PatientView) -> Fact | None:
     for turn in reversed([turn for turn in view.transcript if turn.speaker == "patient"][-2:]):
         for fact in view.told:
-            if len(words_of(fact.statement) & words_of(turn.text)) >= max(1, round(0.7 * len(words_of(fact.statement)))):
+            if len(words_of(fact.statement) & words_of(turn.text)) >= max(
+                1, round(0.7 * len(words_of(fact.statement)))
+            ):
                 return fact
     return None
 
@@ -174,7 +176,9 @@ _MANNERS: Final = {
 }
 _FILLED: Final = {"plain": 0.07, "verbose": 0.1, "terse": 0.03, "tangential": 0.12, "guarded": 0.1, "pleasing": 0.07}
 
-_OPENED: Final = re.compile(r"(?:Well|Um|Oh|Yes|No|Hm|All right|Okay|Right|Thank|Good|Fine|Let me|Honestly|How|I mean)\b")
+_OPENED: Final = re.compile(
+    r"(?:Well|Um|Oh|Yes|No|Hm|All right|Okay|Right|Thank|Good|Fine|Let me|Honestly|How|I mean)\b"
+)
 
 
 def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False) -> str:
@@ -183,9 +187,7 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
     Args:
         keep: whether nothing of the text may be left out, because it tells what is due.
     """
-    if view.style == "terse" and not keep and voice.chance(0.75):
-        text = first_sentences(text, 1)
-    elif view.style == "guarded" and not keep and voice.chance(0.35):
+    if (view.style == "terse" and not keep and voice.chance(0.75)) or (view.style == "guarded" and not keep and voice.chance(0.35)):
         text = first_sentences(text, 1)
     asking = text.rstrip().endswith("?")
     for probability, rule in _MANNERS[view.style]:

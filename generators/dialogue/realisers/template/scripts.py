@@ -7,7 +7,15 @@ from typing import Final
 
 Script = tuple[str, ...]
 
-_CHAIN: Final = ("ask_event", "ask_thought", "ask_emotion", "?ask_intensity", "?ask_body", "ask_behaviour", "?ask_relief")
+_CHAIN: Final = (
+    "ask_event",
+    "ask_thought",
+    "ask_emotion",
+    "?ask_intensity",
+    "?ask_body",
+    "ask_behaviour",
+    "?ask_relief",
+)
 
 STAGES: Final[Mapping[str, Script]] = {
     "opening": ("greet_intake", "?frame_talk", "what_brings"),
@@ -101,7 +109,17 @@ FOLLOW: Final = ("fu_feel", "fu_effect", "fu_cope", "fu_others", "fu_since", "fu
 DEEPEN: Final = ("deep_best", "deep_image", "deep_strength", "deep_wish", "deep_past", "deep_thanks")
 VISIT_FURTHER: Final = ("history_pattern", "vfu_since", "vfu_bother", "vfu_do", "vfu_others", "vfu_worst", "vfu_best",
                         "history_else")  # fmt: skip
-QUESTIONS: Final = ("pq_serious", "pq_back", "pq_ever", "pq_work", "pq_wine", "pq_long", "pq_rest", "pq_drive", "pq_sure")
+QUESTIONS: Final = (
+    "pq_serious",
+    "pq_back",
+    "pq_ever",
+    "pq_work",
+    "pq_wine",
+    "pq_long",
+    "pq_rest",
+    "pq_drive",
+    "pq_sure",
+)
 TOLD: Final[Mapping[str, str]] = {"fu_feel": "feel", "fu_effect": "effect", "fu_cope": "cope", "fu_others": "others",
                                   "fu_more": "example"}  # fmt: skip
 """Which of a fact's details answers which further question."""
@@ -117,7 +135,9 @@ def script(setting: str, stage: str, technique: str, number: int = 1) -> Script:
         return TECHNIQUES.get(technique, TECHNIQUES["Socratic questioning"])
     if setting == "visit":
         if stage in {"examination", "assessment", "plan"}:
-            return ("?assess_ask",) if stage == "assessment" else ("?plan_ask", "?plan_repeat") if stage == "plan" else ()
+            return (
+                ("?assess_ask",) if stage == "assessment" else ("?plan_ask", "?plan_repeat") if stage == "plan" else ()
+            )
         if stage == "opening" and number > 1:
             return ("greet_return", "?open_tell", "?open_more")
         return VISIT.get(stage, ())

@@ -1,0 +1,180 @@
+"""Dialogues as a modality: binds the generator, the filters and the evaluation, which do not know each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from synthgen.config import RunConfig, Section
+from synthgen.eval.dialogue.config import EvaluationConfig
+from synthgen.eval.dialogue.evaluate import evaluate
+from synthgen.generators.dialogue.candidates import load_candidates
+from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
+from synthgen.generators.dialogue.conditions import condition_sampler
+from synthgen.generators.dialogue.config import GeneratorConfig
+from synthgen.generators.dialogue.demo_cohort import DemoCohortConfig, write_demo_cohort
+from synthgen.generators.dialogue.encode import decode, encode
+from synthgen.generators.dialogue.fit.canaries import read_canaries
+from synthgen.generators.dialogue.fit.config import FitConfig
+from synthgen.generators.dialogue.fit.training import fit_generator
+from synthgen.generators.dialogue.model_folder import check_folder, model_digest
+from synthgen.generators.dialogue.read import read_release
+from synthgen.generators.dialogue.sampler import open_generator
+from synthgen.generators.dialogue.write import write_release
+from synthgen.modalities.dialogue.encoder import sentence_encoder
+from synthgen.modalities.dialogue.model_attacks import model_attacks
+from synthgen.modalities.dialogue.paraphrase import paraphraser
+from synthgen.modalities.dialogue.rules import Unfinished
+from synthgen.modalities.dialogue.show import excerpts, transcript
+from synthgen.modalities.dialogue.surrogates import Surrogated
+from synthgen.modalities.dialogue.types import (
+    Dialogue,
+    DialogueCondition,
+    DialogueReal,
+    DialogueSynthetic,
+)
+from synthgen.privacy_filters.dialogue.canaries import CanaryRule
+from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
+from synthgen.privacy_filters.dialogue.filters import DialogueFilters
+from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
+from synthgen.privacy_filters.dialogue.planted import planted_copies
+from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
+from synthgen.progress import Progress
+from synthgen.records import Cohort, Generator, JsonValue, Loaded, Planted, Rule
+from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.slots import Conditions
+
+
+class DialogueConfig(Section):
+    """The configuration's ``modality`` section for dialogues."""
+
+    short: ClassVar[Mapping[str, str]] = {
+        "base": "modality.generator.base",
+        "realiser": "modality.generator.realiser",
+    }
+
+    demo: DemoCohortConfig = DemoCohortConfig()
+    cohort: CohortConfig = CohortConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    fit: FitConfig = FitConfig()
+    near_duplicate: NearDuplicateConfig = NearDuplicateConfig()
+    identifiers: IdentifierConfig = IdentifierConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+class Dialogues:
+    """See :class:`synthgen.modality.Modality`; every method hands on to the function that does the work."""
+
+    name = "dialogue"
+    section = DialogueConfig
+    presets = ("demo", "cpu")
+    formats = ("parquet",)
+
+    def write_demo_cohort(self, folder: Path, config: DialogueConfig, seed: int, progress: Progress) -> None:
+        write_demo_cohort(folder, config.demo, seed, progress)
+
+    def load_cohort(
+        self, data: Path, config: DialogueConfig, cache: Path, progress: Progress
+    ) -> Loaded[Dialogue, DialogueCondition]:
+        return load_cohort(data, config.cohort, progress)
+
+    def load_candidates(self, folder: Path, config: DialogueConfig, progress: Progress) -> list[tuple[str, Dialogue]]:
+        return load_candidates(folder, config.cohort, progress)
+
+    def fit(
+        self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path, seed: int, progress: Progress
+    ) -> None:
+        fit_generator(train, config.generator, config.fit, folder, seed=seed, progress=progress)
+
+    def fit_filters(
+        self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path, seed: int, progress: Progress
+    ) -> None:
+        """Nothing is trained: word weights and the index of runs are made of T whenever the filters are opened."""
+
+    def model_digest(self, model: Path) -> str:
+        check_folder(model)
+        return model_digest(model)
+
+    def open_generator(
+        self, model: Path, config: DialogueConfig, rows: int, scratch: Path | None = None
+    ) -> Generator[Dialogue, DialogueCondition]:
+        generator = open_generator(model, config.generator, rows, scratch)
+        return Surrogated(generator, config.identifiers) if config.identifiers.surrogates else generator
+
+    def open_filters(self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path) -> DialogueFilters:
+        dialogues, patients = [r.payload for r in train], [r.patient for r in train]
+        rare = RareFacts.over(dialogues, patients)
+        return DialogueFilters.over(dialogues, patients, config.near_duplicate, (rare,))
+
+    def rules(self, config: DialogueConfig, model: Path | None) -> tuple[Rule[Dialogue], ...]:
+        found: tuple[Rule[Dialogue], ...] = (Unfinished(), IdentifierRule(config.identifiers))
+        canaries = read_canaries(model) if model else None
+        if canaries is None or not canaries.planted:
+            return found
+        return (*found, CanaryRule(tuple(canary.secret for canary in canaries.planted)))
+
+    def planted(
+        self, records: Sequence[DialogueReal], model: Path | None, config: RunConfig[DialogueConfig], seed: int
+    ) -> Iterable[Planted[Dialogue]]:
+        round_trips = () if model is None else (paraphraser(model, config.modality.generator, config.slots.rows, seed),)
+        return planted_copies(records, round_trips, seed)
+
+    def conditions(self, train: Sequence[DialogueReal], config: DialogueConfig) -> Conditions[DialogueCondition]:
+        return condition_sampler(config.generator.plan)
+
+    def free_conditions(self, model: Path, config: DialogueConfig) -> Conditions[DialogueCondition]:
+        return condition_sampler(config.generator.plan)
+
+    def condition_from(self, values: dict[str, JsonValue]) -> DialogueCondition:
+        return DialogueCondition.from_dict(values)
+
+    def encode(self, payload: Dialogue) -> bytes:
+        return encode(payload)
+
+    def decode(self, content: bytes, scratch: Path) -> Dialogue:
+        return decode(content)
+
+    def evaluate(
+        self,
+        samples: Sequence[DialogueSynthetic],
+        cohort: Cohort[Dialogue, DialogueCondition],
+        model: Path | None,
+        config: DialogueConfig,
+        seed: int,
+        progress: Progress,
+    ) -> Evaluation:
+        encoder = sentence_encoder(config.near_duplicate.encoder) if config.near_duplicate.encoder else None
+        found = evaluate(samples, cohort, config.evaluation, seed, progress, encoder)
+        return Evaluation(found.attacks, (*found.quality, *model_attacks(model, cohort, config.fit, seed, progress)))
+
+    def write(
+        self,
+        folder: Path,
+        samples: Callable[[], Iterable[tuple[int, DialogueSynthetic]]],
+        formats: Sequence[str],
+        seed: int,
+    ) -> DatasetFacts:
+        return write_release(folder, samples)
+
+    def read_release(self, folder: Path) -> list[DialogueSynthetic]:
+        return read_release(folder)
+
+    def show(self, payload: Dialogue) -> str:
+        return transcript(payload)
+
+    def preview(self, samples: Sequence[DialogueSynthetic]) -> Preview:
+        return Preview(html=excerpts(samples))
+
+    def describe(self, config: DialogueConfig) -> str:
+        g = config.generator
+        words = {
+            "template": "a grammar, without a language model",
+            "transformers": f"{Path(g.base).name} in process (transformers)",
+            "vllm": f"{Path(g.base).name} in process (vLLM)",
+            "openai": f"{Path(g.base).name} behind a local OpenAI-compatible server",
+        }[g.realiser]
+        return f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}"
+
+
+DIALOGUE = Dialogues()

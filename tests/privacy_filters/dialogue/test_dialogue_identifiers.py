@@ -1,0 +1,282 @@
+"""Identifiers are found, eponyms and clinical words are not, and surrogates are consistent."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from synthgen.errors import UserError
+from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.privacy_filters.dialogue.identifiers import (
+    IdentifierConfig,
+    IdentifierRule,
+    find_identifiers,
+    surrogate,
+)
+from synthgen.privacy_filters.dialogue.identifiers.patterns import dni, iban, luhn, nhs_number
+
+ENGLISH, SPANISH = IdentifierConfig(), IdentifierConfig(language="es")
+
+EPONYMS = (
+    "Parkinson's disease",
+    "Alzheimer's",
+    "Hodgkin lymphoma",
+    "non-Hodgkin lymphoma",
+    "Crohn's disease",
+    "Bell's palsy",
+    "Cushing syndrome",
+    "Down syndrome",
+    "a Foley catheter",
+    "Graves' disease",
+    "Addison's disease",
+    "Huntington's disease",
+    "Tourette syndrome",
+    "Raynaud's phenomenon",
+    "Sjögren's syndrome",
+    "Hashimoto's thyroiditis",
+    "Ménière's disease",
+    "Guillain-Barré syndrome",
+    "Wernicke's encephalopathy",
+    "Korsakoff syndrome",
+    "Marfan syndrome",
+    "Ehlers-Danlos syndrome",
+    "Turner syndrome",
+    "Klinefelter syndrome",
+    "Kaposi sarcoma",
+    "Burkitt lymphoma",
+    "Ewing sarcoma",
+    "Wilms tumor",
+    "Barrett's esophagus",
+    "Dupuytren's contracture",
+    "Baker's cyst",
+    "Achilles tendon",
+    "a Babinski sign",
+    "a positive Romberg",
+    "Murphy's sign",
+    "McBurney's point",
+    "the Heimlich maneuver",
+    "Kegel exercises",
+    "the Epley maneuver",
+    "a Pap smear",
+    "the Glasgow Coma Scale",
+    "an Apgar score",
+    "the Beck Depression Inventory",
+    "a Rorschach test",
+    "a Mantoux test",
+    "Wilson's disease",
+    "Gilbert syndrome",
+    "Lou Gehrig's disease",
+    "Lewy body dementia",
+    "Pick's disease",
+    "Creutzfeldt-Jakob disease",
+    "Charcot joints",
+    "Kawasaki disease",
+    "Lyme disease",
+    "Chagas disease",
+    "Hansen's disease",
+    "Fallopian tubes",
+    "Bartholin cyst",
+    "Colles fracture",
+    "Paget's disease",
+    "Peyronie's disease",
+    "Osgood-Schlatter disease",
+    "Scheuermann's disease",
+    "Asperger syndrome",
+    "Munchausen syndrome",
+    "Rett syndrome",
+    "Reye's syndrome",
+    "Stevens-Johnson syndrome",
+    "Wolff-Parkinson-White syndrome",
+    "Brugada syndrome",
+    "a Holter monitor",
+    "a Swan-Ganz catheter",
+    "a Hickman line",
+    "Trendelenburg position",
+    "Phalen's test",
+    "Tinel's sign",
+    "Lachman test",
+    "Finkelstein's test",
+    "Valsalva maneuver",
+    "Cheyne-Stokes breathing",
+    "Zollinger-Ellison syndrome",
+    "Mallory-Weiss tear",
+    "Takayasu arteritis",
+    "Behçet's disease",
+    "Bowen's disease",
+)
+
+
+def kinds(text: str, config: IdentifierConfig = ENGLISH) -> set[tuple[str, str]]:
+    return {(hit.entity, text[hit.start : hit.end]) for hit in find_identifiers(text, config)}
+
+
+def said(*texts: str) -> Dialogue:
+    return Dialogue(tuple(Turn("patient" if i % 2 else "clinician", text) for i, text in enumerate(texts)))
+
+
+def test_there_are_more_than_sixty_eponyms() -> None:
+    assert len(set(EPONYMS)) > 60
+
+
+@pytest.mark.parametrize("eponym", EPONYMS)
+@pytest.mark.parametrize("frame", ["My mother has {}.", "So {} was ruled out, I think", "{} runs in the family."])
+def test_no_eponym_is_an_identifier(eponym: str, frame: str) -> None:
+    text = frame.format(eponym)
+    assert not {kind for kind in kinds(text) if kind[0] in ENGLISH.reject}, text
+    assert not {kind for kind in kinds(text.lower()) if kind[0] in ENGLISH.reject}, text.lower()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Will you come back in May, or on Tuesday? Mark my words, I hope to.",
+        "I take Lipitor, Metformin and sertraline, 50 mg twice a day, and Vitamin D.",
+        "The pain is a 7 out of 10; it was 4 last week, and 98.6 degrees of fever.",
+        "Two weeks ago I was 38 and my blood pressure was 120 over 80.",
+        "Grace is what we say before dinner. Faith and hope helped. I saw a robin at dawn.",
+        "We use CBT, EMDR and mindfulness. PHQ-9 was 14, GAD-7 was 9.",
+        "On a scale of 1 to 10, at L4 and L5, since 2019.",
+        "Doctor, I told the nurse. Miss, can you help? The MRI and ECG are fine.",
+        "Christmas was hard. On Monday the French class starts.",
+        "I just feel like everybody at work expects me to be perfect.",
+    ],
+)
+def test_clinical_talk_is_kept(text: str) -> None:
+    (verdict,) = IdentifierRule()([said(text)])
+    assert verdict.keeps, kinds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("My name is Maria Lopez.", ("PERSON", "Maria Lopez")),
+        ("hi , martha . how are you ?", ("PERSON", "martha")),
+        ("I'm Karen, your nurse today.", ("PERSON", "Karen")),
+        ("I was sent by dr . smith for this.", ("PERSON", "smith")),
+        ("Dr. Parkinson will see you.", ("PERSON", "Parkinson")),
+        ("He was seen by Mr Okonjo-Reid yesterday.", ("PERSON", "Okonjo-Reid")),
+        ("My husband William Graves drove me.", ("PERSON", "William Graves")),
+        ("I live at 12 Elm Street.", ("ADDRESS", "12 Elm Street")),
+        ("I grew up in Boston.", ("LOCATION", "Boston")),
+        ("I work for Siemens now.", ("ORGANISATION", "Siemens")),
+        ("They took me to Mercy General Hospital.", ("ORGANISATION", "Mercy General Hospital")),
+        ("It began on March 5th, 2021.", ("DATE", "March 5th, 2021")),
+        ("It began on the third of June.", ("DATE", "third of June")),
+        ("Born 03/05/1980.", ("DATE", "03/05/1980")),
+        ("She is 94 years old.", ("AGE_OVER_89", "94")),
+        ("He is ninety-one years old.", ("AGE_OVER_89", "ninety-one")),
+        ("I am 44 years old.", ("AGE", "44")),
+        ("Call 212-555-0187 after six.", ("PHONE", "212-555-0187")),
+        ("Ring me on 020 7946 0958.", ("PHONE", "020 7946 0958")),
+        ("Write to j.doe@example.org please.", ("EMAIL", "j.doe@example.org")),
+        ("It is on https://example.org/x now.", ("URL", "https://example.org/x")),
+        ("From 192.168.0.17 it failed.", ("IP_ADDRESS", "192.168.0.17")),
+        ("MRN: 00482913", ("ID", "00482913")),
+        ("His NHS number is 943 476 5919.", ("ID", "943 476 5919")),
+        ("My social is 219-09-9999.", ("SSN", "219-09-9999")),
+        ("Pay with 4111 1111 1111 1111.", ("CREDIT_CARD", "4111 1111 1111 1111")),
+        ("To GB82 WEST 1234 5698 7654 32.", ("IBAN", "GB82 WEST 1234 5698 7654 32")),
+        ("My plate is KXR 4821.", ("PLATE", "KXR 4821")),
+        ("Find me as @sunny_days_77.", ("USERNAME", "@sunny_days_77")),
+        ("My zip code is 02139.", ("POSTCODE", "02139")),
+    ],
+)
+def test_identifiers_are_found_with_their_kind(text: str, expected: tuple[str, str]) -> None:
+    assert expected in kinds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Nombre: Ernesto.\nApellidos: Rivera Bueno.", ("PERSON", "Rivera Bueno")),
+        ("Remitido por: Dra. Ana Pérez Gil", ("PERSON", "Ana Pérez Gil")),
+        ("Domicilio: Calle de la Luna, 28.", ("ADDRESS", "Calle de la Luna, 28")),
+        ("NHC: 4763954.", ("ID", "4763954")),
+        ("DNI 12345678Z", ("ID", "12345678Z")),
+        ("Fecha de Ingreso: 12/12/2016.", ("DATE", "12/12/2016")),
+        ("Ingresó el 5 de marzo de 2005.", ("DATE", "5 de marzo de 2005")),
+        ("Varón de 94 años de edad.", ("AGE_OVER_89", "94 años de edad")),
+    ],
+)
+def test_spanish_records(text: str, expected: tuple[str, str]) -> None:
+    assert expected in kinds(text, SPANISH)
+
+
+def test_check_digits() -> None:
+    assert luhn("4111 1111 1111 1111") and not luhn("4111 1111 1111 1112")
+    assert nhs_number("943 476 5919") and not nhs_number("943 476 5918")
+    assert dni("12345678Z") and not dni("12345678A") and dni("X1234567L")
+    assert iban("GB82 WEST 1234 5698 7654 32") and not iban("GB82 WEST 1234 5698 7654 33")
+
+
+def test_the_rule_counts_hits_and_rejects() -> None:
+    clean, named = IdentifierRule()([said("How are you?", "Better."), said("Hello Martha.", "I live in Boston.")])
+    assert clean.keeps and clean.score == 0
+    assert not named.keeps and named.score == -2
+    assert clean.rule and clean.filter == "identifiers"
+
+
+def test_what_rejects_is_configured() -> None:
+    rule = IdentifierRule(IdentifierConfig(reject=("PHONE",)))
+    kept, rejected = rule([said("Hello Martha."), said("Call 212-555-0187.")])
+    assert kept.keeps
+    assert not rejected.keeps
+
+
+def test_confidence_is_configured() -> None:
+    text = "Later we met Brannagh somewhere."
+    weak = IdentifierConfig(confidence=0.3)
+    assert len(find_identifiers(text, weak)) >= len(find_identifiers(text, IdentifierConfig(confidence=0.9)))
+
+
+def test_hits_are_in_order_and_apart() -> None:
+    text = "Dr. Ann Fox, 12 Elm Street, Boston, MA 02139, 212-555-0187, ann@fox.org, born 03/05/1980."
+    hits = find_identifiers(text, ENGLISH)
+    assert all(a.end <= b.start for a, b in pairwise(hits))
+    assert len(hits) >= 5
+
+
+@pytest.mark.parametrize("ner", ["nonsense", "spacy:no_such_model", "transformers:no_such_folder"])
+def test_an_unknown_model_is_a_users_error(ner: str) -> None:
+    with pytest.raises(UserError, match=r"ner|model|folder"):
+        find_identifiers("Hello.", IdentifierConfig(ner=ner))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+def test_surrogates_are_consistent_and_leave_no_original(seed: int) -> None:
+    dialogue = said(
+        "Hello Maria Lopez, born 03/05/1980?",
+        "Yes. Call me Maria, on 212-555-0187.",
+        "thanks , maria . Your card 4111 1111 1111 1111 and ann@fox.org are noted.",
+    )
+    changed = surrogate(dialogue, seed)
+    assert changed == surrogate(dialogue, seed)
+    assert changed != surrogate(dialogue, seed + 100)
+    for original in ("maria", "lopez", "03/05/1980", "212-555-0187", "4111 1111 1111 1111", "ann@fox.org"):
+        assert original not in changed.text.lower()
+    first = changed.turns[0].text.removeprefix("Hello ").split()[0]
+    assert f"Call me {first}," in changed.turns[1].text
+    assert f"thanks , {first.lower()} ." in changed.turns[2].text
+    card = changed.turns[2].text.split("card ")[1].split(" and")[0]
+    assert luhn(card)
+    assert [turn.speaker for turn in changed.turns] == [turn.speaker for turn in dialogue.turns]
+
+
+def test_a_dialogue_without_identifiers_is_left_as_it_is() -> None:
+    dialogue = said("How did the homework go?", "I did most of it, and slept better.")
+    assert surrogate(dialogue, 3) == dialogue
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=200))
+def test_any_text_is_read(text: str) -> None:
+    for hit in find_identifiers(text, ENGLISH):
+        assert 0 <= hit.start < hit.end <= len(text)
+        assert ENGLISH.confidence <= hit.score <= 1
+
+
+def test_long_text_takes_time_in_proportion() -> None:
+    """Nothing backtracks over a megabyte of one word, of digits, or of capitals."""
+    for piece in ("a", "7", "A", "Ann ", "1 ", "a@"):
+        find_identifiers(piece * 20_000, ENGLISH)
