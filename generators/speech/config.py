@@ -40,6 +40,7 @@ class GeneratorConfig(Section):
     backend: BackendName = Field("espeak", description="espeak needs no weights")
     model: str = Field("", description="Model of the other back-ends: name or folder")
     language: str = Field("en", min_length=2, max_length=20, description="BCP-47 tag; 'en' draws an accent per voice")
-    intensity_spread: float = Field(0.15, ge=0, le=1, description="Standard deviation of a turn's intensity around 1")
+    intensity: float = Field(1.0, ge=0, le=2, description="Mean intensity of the emotions; 0 is neutral throughout")
+    intensity_spread: float = Field(0.15, ge=0, le=1, description="Standard deviation of a turn's intensity")
     timing: TimingConfig = TimingConfig()
     guard: GuardConfig = GuardConfig()

@@ -90,8 +90,8 @@ _LEXICON: tuple[tuple[Emotion, frozenset[str]], ...] = (
     (
         "depressed",
         _set(
-            "hopeless worthless empty numb pointless exhausted nothing useless burden drained flat guilty failure tired "
-            "heavy suicidal dead meaningless"
+            "hopeless worthless empty numb pointless exhausted nothing useless burden drained flat guilty failure "
+            "tired heavy suicidal dead meaningless"
         ),
     ),
     (

@@ -14,7 +14,7 @@ from synthgen.generators.speech.emotions import MANNERS, Manner, infer_emotion
 from synthgen.generators.speech.text import Unit, check_script, clean, divide, is_speakable
 from synthgen.generators.speech.timing import Tempo, hesitation, latency, pause_after, severity_level, tempo_of
 from synthgen.modalities.dialogue.types import Dialogue
-from synthgen.modalities.speech.types import Emotion, Role
+from synthgen.modalities.speech.types import EMOTIONS, Emotion, Role
 
 _BACKCHANNELS = ("Mm-hm.", "Right.", "Okay.", "I see.", "Yeah.")
 _LONG_TURN = 25  # words: shorter ones get no backchannel
@@ -90,9 +90,10 @@ def plan_session(
         unit: what the back-end takes at a time.
 
     Raises:
-        UserError: a turn in another script than the language's, or a dialogue with nothing to be spoken.
+        UserError: a turn in another script than the language's, an emotion that is none of ours, or a dialogue with
+            nothing to be spoken.
     """
-    turns = []
+    turns: list[PlannedTurn] = []
     for number, turn in enumerate(dialogue.turns):
         text = clean(turn.text)
         check_script(text, config.language)
@@ -102,6 +103,10 @@ def plan_session(
         rng = stream(seed, "turn", number)
         tempo = tempo_of(severity_level(severity)) if turn.speaker == "patient" else Tempo()
         emotion: Emotion = turn.emotion or infer_emotion(text)
+        if emotion not in MANNERS:
+            raise UserError(
+                f"turn {number + 1} of a dialogue has an unknown emotion: give one of {', '.join(EMOTIONS)}"
+            )
         intensity = _intensity(config, rng)
         manner = MANNERS[emotion].at(intensity)
         may_overlap = bool(turns) and turns[-1].role != turn.speaker and emotion in _OVERLAPPING
@@ -127,7 +132,7 @@ def plan_session(
 
 
 def _intensity(config: GeneratorConfig, rng: np.random.Generator) -> float:
-    drawn = 1 + config.intensity_spread * float(np.clip(rng.standard_normal(), -2, 2))
+    drawn = config.intensity + config.intensity_spread * float(np.clip(rng.standard_normal(), -2, 2))
     return round(round(min(max(drawn, 0.0), 2.0) / _INTENSITY_STEP) * _INTENSITY_STEP, 2)
 
 

@@ -177,7 +177,8 @@ def _frame_levels(samples: Floats) -> Floats:
     size = round(FRAME * RATE)
     count = max(1, len(samples) // size)
     padded = samples[: count * size] if len(samples) >= size else np.pad(samples, (0, size - len(samples)))
-    return np.sqrt(np.mean(padded.reshape(count, size) ** 2, axis=1))
+    levels: Floats = np.sqrt(np.mean(padded.reshape(count, size) ** 2, axis=1))
+    return levels
 
 
 def speech_bounds(samples: Floats) -> tuple[int, int]:
@@ -258,7 +259,8 @@ def _colour(points: tuple[float, ...]) -> Floats:
     if len(points) != COLOURS:
         raise ValueError(f"colour must have {COLOURS} values")
     mel = 2595 * np.log10(1 + _frequencies() / 700)
-    return np.interp(mel, np.linspace(0, mel[-1], COLOURS), np.array(points))
+    gain: Floats = np.interp(mel, np.linspace(0, mel[-1], COLOURS), np.array(points))
+    return gain
 
 
 def _tilt(gain_db: float) -> Floats:

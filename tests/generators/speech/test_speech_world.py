@@ -19,7 +19,7 @@ OWN = world.Reference(120.0, 2.0, 0.05)
 
 
 def vowels(seconds: float = 2.0, seed: int = 0) -> NDArray[np.float64]:
-    """A glottal pulse train around 120 Hz with a contour of 2 semitones, through three formants; a pause in the middle."""
+    """Glottal pulses around 120 Hz with a contour of 2 semitones, through three formants; a pause in the middle."""
     rng = np.random.default_rng(seed)
     times = np.arange(round(seconds * RATE)) / RATE
     f0 = 120 * 2 ** (2 * np.sqrt(2) * np.sin(2 * np.pi * 1.5 * times) / 12)
