@@ -277,7 +277,7 @@ def _told(
         "check-in": lambda: teller.draw(shared["week"], number, 1, tags)
         + (teller.draw(shared["change"], number, 1, tags) if most > 1 else []),
         "exploration": lambda: (
-            teller.draw([e for e in particular["later"]], number, max(1, most // 2), tags)
+            teller.draw(particular["later"], number, max(1, most // 2), tags)
             + teller.draw(shared["later"], number, most - max(1, most // 2), tags)
         ),
     }  # fmt: skip

@@ -18,7 +18,14 @@ CONTENT: Final = "synthgen.generators.dialogue.plan.content"
 MORE: Final = ("feel", "effect", "example", "cope", "others")
 _EMPTY: Final = Grammar({})
 _STOP: Final = frozenset(
-    ["a", "about", "after", "again", "all", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been", "before", "but", "by", "can", "come", "could", "day", "days", "did", "do", "does", "don't", "down", "even", "every", "for", "from", "get", "go", "going", "got", "had", "has", "have", "he", "her", "him", "his", "how", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "into", "is", "it", "it's", "its", "just", "last", "like", "me", "more", "most", "my", "myself", "no", "nobody", "none", "not", "nothing", "now", "of", "off", "on", "once", "one", "only", "or", "other", "our", "out", "over", "own", "people", "same", "say", "see", "she", "so", "some", "somebody", "something", "still", "than", "that", "that's", "the", "their", "them", "then", "there", "they", "thing", "things", "think", "this", "time", "to", "too", "two", "up", "us", "use", "very", "want", "was", "we", "week", "weeks", "well", "went", "were", "what", "when", "where", "which", "while", "who", "why", "will", "with", "without", "would", "you", "your"]
+    """
+    a about after again all am an and any are as at be because been before but by can come could day days did do does
+    don't down even every for from get go going got had has have he her him his how i i'd i'll i'm i've if in into is it
+    it's its just last like me more most my myself no nobody none not nothing now of off on once one only or other our
+    out over own people same say see she so some somebody something still than that that's the their them then there
+    they thing things think this time to too two up us use very want was we week weeks well went were what when where
+    which while who why will with without would you your
+    """.split()  # noqa: SIM905 (a list would fill two hundred lines)
 )
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
@@ -202,7 +209,12 @@ class Teller:
 
 # Words that say nothing by themselves: fewer than in _STOP, so that what is alike here is alike for every reader.
 _EMPTY_WORDS: Final = frozenset(
-    ["a", "about", "all", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been", "but", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her", "him", "his", "how", "i", "i'm", "i've", "if", "in", "into", "is", "it", "it's", "its", "just", "like", "me", "my", "never", "no", "not", "of", "on", "once", "or", "our", "out", "over", "she", "so", "some", "than", "that", "the", "their", "them", "then", "there", "they", "this", "to", "up", "was", "we", "were", "what", "when", "where", "which", "while", "who", "will", "with", "would", "you", "your"]
+    """
+    a about all am an and any are as at be because been but by can could did do does for from had has have he her him
+    his how i i'm i've if in into is it it's its just like me my never no not of on once or our out over she so some
+    than that the their them then there they this to up was we were what when where which while who will with would you
+    your
+    """.split()  # noqa: SIM905 (a list would fill two hundred lines)
 )
 
 

@@ -1,4 +1,4 @@
-"""A small grammar for speech: weighted alternatives, nested choices, slots, guards; and the same grammar read backwards.
+"""A small grammar for speech, of weighted alternatives, nested choices, slots and guards; and it is read backwards.
 
 A rule is a block of lines, one alternative a line::
 

@@ -1,4 +1,4 @@
-"""From the first person to the others. Sentences of the plan are written in the first person once, and turned by rule."""
+"""From the first person to the others. What the plan says in the first person is turned by rule."""
 
 from __future__ import annotations
 

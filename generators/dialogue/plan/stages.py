@@ -27,15 +27,34 @@ class Part:
 
 
 INTAKE: Final = (
-    Part("opening", "Welcome the client, say how the hour goes and that it is confidential, and ask what brings them.", 6, 4),
+    Part(
+        "opening",
+        "Welcome the client, say how the hour goes and that it is confidential, and ask what brings them.",
+        6,
+        4,
+    ),
     Part("problem", "Let the client tell the difficulty: how it began, and what it is like now.", 12, 2, 3),
     Part("daily life", "Learn how sleep, the days, home and pleasures are affected.", 16, 2, 5),
-    Part("background", "Ask about earlier episodes, help in the past and the family; ask briefly about safety.", 10, 2, 3, True),
-    Part("formulation", "Go through one recent situation: event, thought, feeling, body, behaviour; draw the circle.", 16, 2, 0, True),
+    Part(
+        "background",
+        "Ask about earlier episodes, help in the past and the family; ask briefly about safety.",
+        10,
+        2,
+        3,
+        True,
+    ),
+    Part(
+        "formulation",
+        "Go through one recent situation: event, thought, feeling, body, behaviour; draw the circle.",
+        16,
+        2,
+        0,
+        True,
+    ),
     Part("goals", "Find out what the client hopes for, and agree on goals.", 6, 2, 1, True),
     Part("homework", "Agree on a small task until next time, and on when and where it will be done.", 6, 2),
     Part("closing", "Sum up, ask how the session was, and say goodbye.", 5, 3),
-)  # fmt: skip
+)
 LATER: Final = (
     Part("check-in", "Greet the client, ask about the week and the mood, and link to last time.", 10, 2, 2),
     Part("agenda", "Agree on what to do today.", 4, 2, 0, True),
@@ -45,8 +64,13 @@ LATER: Final = (
     Part("homework", "Agree on a task until next time; foresee what may get in the way.", 8, 2),
     Part("closing", "Sum up, ask how the session was, and say goodbye.", 5, 3),
 )
-RISK: Final = Part("risk check", "Ask openly about thoughts of death or self-harm: plans, means, what protects; agree what "
-                   "to do and whom to call if they grow stronger.", 10, 6)  # fmt: skip
+RISK: Final = Part(
+    "risk check",
+    "Ask openly about thoughts of death or self-harm: plans, means, what protects; agree what "
+    "to do and whom to call if they grow stronger.",
+    10,
+    6,
+)
 RUPTURE: Final = Part(
     "rupture", "Notice that something is wrong between you, ask about it, and take it seriously.", 6, 4
 )
@@ -54,13 +78,20 @@ REPAIR: Final = Part("repair", "Own your share of what went wrong, and agree how
 VISIT: Final = (
     Part("opening", "Greet the patient and ask what brings them.", 4, 2),
     Part("history", "Take the history of the complaint.", 26, 4, 10),
-    Part("background", "Ask about past illnesses, medicines, allergies, family, smoking, alcohol, work and home.", 14, 2, 6, True),
+    Part(
+        "background",
+        "Ask about past illnesses, medicines, allergies, family, smoking, alcohol, work and home.",
+        14,
+        2,
+        6,
+        True,
+    ),
     Part("concerns", "Ask what the patient fears it is, and hopes for.", 6, 2, 2, True),
     Part("examination", "", 10, 2),
     Part("assessment", "", 6, 2),
     Part("plan", "", 10, 4),
     Part("closing", "Say what to watch for and when to come back, answer questions, and say goodbye.", 7, 3),
-)  # fmt: skip
+)
 RETURN: Final = (
     Part("opening", "Greet the patient and ask how things have been since last time.", 4, 2),
     Part("progress", "Ask how the complaint has been, and what has changed.", 20, 4, 7),

@@ -23,8 +23,12 @@ _BAD: Final = re.compile(
     r"\b(worse|cry|cried|ashamed|guilty|afraid|frightened|lonely|died|hopeless|can't|never|stuck|tired|row|alone|"
     r"hide|lost|failed|bullied|attacked|left)\b"
 )
-_NAMES: Final = {"self-monitoring": "looking closely at one situation", "trauma-focused work": "what it has come to mean",
-                 "grief work": "the loss and what remains", "relapse prevention": "the plan for later"}  # fmt: skip
+_NAMES: Final = {
+    "self-monitoring": "looking closely at one situation",
+    "trauma-focused work": "what it has come to mean",
+    "grief work": "the loss and what remains",
+    "relapse prevention": "the plan for later",
+}
 
 
 def clinician_says(view: ClinicianView, seed: int) -> str:
@@ -127,7 +131,7 @@ def _fits(view: ClinicianView, voice: Voice, move: str) -> bool:
         )
         return (name == "review_barrier") == undone or (name == "review_keep" and not undone)
     if name == "task_ifthen" and "task_obstacle" not in voice.heard.done:
-        return "task_obstacle" in {m for m in _made_here(view)}
+        return "task_obstacle" in _made_here(view)
     if name in {"closing_summary", "recap_check", "history_check"}:
         return name == "closing_summary" or len(_gists(view, stage=True)) >= (3 if name == "history_check" else 2)
     return voice.can(f"{name}.ask") or name in {"closing_summary", "recap_check", "history_check"}

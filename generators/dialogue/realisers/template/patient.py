@@ -14,9 +14,19 @@ from synthgen.generators.dialogue.realisers.template.say import Voice, best_draf
 from synthgen.generators.dialogue.realisers.template.scripts import TECHNIQUES, TOLD
 from synthgen.generators.dialogue.views import PatientView
 
-_LOWER: Final = {"": "thirty", "ninety-five": "fifty", "ninety": "forty-five", "eighty-five": "forty", "eighty": "forty",
-                 "seventy-five": "thirty-five", "seventy": "thirty", "sixty": "thirty", "fifty-five": "twenty-five",
-                 "fifty": "twenty", "forty-five": "twenty"}  # fmt: skip
+_LOWER: Final = {
+    "": "thirty",
+    "ninety-five": "fifty",
+    "ninety": "forty-five",
+    "eighty-five": "forty",
+    "eighty": "forty",
+    "seventy-five": "thirty-five",
+    "seventy": "thirty",
+    "sixty": "thirty",
+    "fifty-five": "twenty-five",
+    "fifty": "twenty",
+    "forty-five": "twenty",
+}
 _FRIEND: Final = "a friend of mine"
 
 
@@ -187,7 +197,9 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
     Args:
         keep: whether nothing of the text may be left out, because it tells what is due.
     """
-    if (view.style == "terse" and not keep and voice.chance(0.75)) or (view.style == "guarded" and not keep and voice.chance(0.35)):
+    if (view.style == "terse" and not keep and voice.chance(0.75)) or (
+        view.style == "guarded" and not keep and voice.chance(0.35)
+    ):
         text = first_sentences(text, 1)
     asking = text.rstrip().endswith("?")
     for probability, rule in _MANNERS[view.style]:

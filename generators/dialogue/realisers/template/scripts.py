@@ -68,16 +68,16 @@ TECHNIQUES: Final[Mapping[str, Script]] = {
         "ex_first", "ex_stay", "?ex_safety", "?ex_talk", "?ex_reward",
     ),
     "interoceptive exposure": (
-        "ask_event", "?ask_body", "in_worst", "in_count", "in_try", "in_notice", "in_fall", "in_learn", "?ask_behaviour",
-        "?ask_relief", "?ex_safety", "?ex_talk",
+        "ask_event", "?ask_body", "in_worst", "in_count", "in_try", "in_notice", "in_fall", "in_learn",
+        "?ask_behaviour", "?ask_relief", "?ex_safety", "?ex_talk",
     ),
     "worry time": (
         "ask_event", "ask_thought", "ask_emotion", "?ask_body", "?ask_behaviour", "wt_kinds", "wt_sort", "?wt_cost",
         "wt_slot", "wt_postpone", "?wt_doubt", "?wt_now",
     ),
     "problem solving": (
-        "?ask_event", "?ask_thought", "?ask_emotion", "?ask_behaviour", "ps_define", "ps_goal", "ps_options", "ps_weigh",
-        "ps_choose", "ps_step", "?ps_block",
+        "?ask_event", "?ask_thought", "?ask_emotion", "?ask_behaviour", "ps_define", "ps_goal", "ps_options",
+        "ps_weigh", "ps_choose", "ps_step", "?ps_block",
     ),
     "sleep restriction": (
         "sl_diary", "sl_bed", "?ask_event", "?ask_thought", "?ask_emotion", "sl_learn", "sl_window", "sl_rise",
