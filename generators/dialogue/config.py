@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -69,6 +69,14 @@ class GeneratorConfig(Section):
     server: ServerConfig = ServerConfig()
     in_process: InProcessConfig = InProcessConfig()
     few_shot: bool = Field(False, description="Show the model excerpts of training transcripts, kept in its folder")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_model(cls, values: Any) -> Any:
+        """A chat model that is named is run in this process unless another realiser is."""
+        if isinstance(values, dict) and values.get("base") and "realiser" not in values:
+            return {**values, "realiser": "transformers"}
+        return values
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -18,6 +18,8 @@ from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessi
 from synthgen.generators.dialogue.conduct.session import Brief, restart_seed
 from synthgen.generators.dialogue.config import GeneratorConfig, RealiserName
 from synthgen.generators.dialogue.model_folder import ADAPTER, ModelCard, check_folder, model_digest, read_excerpts
+from synthgen.generators.dialogue.plan.arc import plan_case
+from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.journal import Forgetful, Journaled
 from synthgen.generators.dialogue.realisers.protocol import Realiser, Sampling
@@ -148,10 +150,24 @@ def open_generator(model: Path, config: GeneratorConfig, rows: int, scratch: Pat
         UserError: the folder is no dialogue model, or its chat model cannot be opened.
         MissingExtraError: optional packages are missing.
     """
-    from synthgen.generators.dialogue.plan.arc import plan_case
-
     card = check_folder(model)
     name = realiser_of(card, config)
+
+    keeps_cache = name == "transformers" and config.in_process.reuse_cache
+    settings = config.model_dump_json(exclude={"server", "conduct", "few_shot"})
+    return DialogueGenerator(
+        realiser=open_realiser(name, model, card, config, rows),
+        plan=planner(config.plan),
+        config=config,
+        identity=f"{model_digest(model)} {settings}",
+        excerpts=read_excerpts(model) if config.few_shot else (),
+        scratch=scratch,
+        segment=0 if name == "template" else config.in_process.segment if keeps_cache else 1,
+    )
+
+
+def planner(config: PlanConfig) -> Planner:
+    """Draws the case of a condition from its seed, under these distributions."""
 
     def plan(condition: DialogueCondition) -> CaseArc:
         return plan_case(
@@ -160,20 +176,10 @@ def open_generator(model: Path, config: GeneratorConfig, rows: int, scratch: Pat
             disorder=condition.disorder,
             severity=condition.severity,
             sessions=condition.sessions,
-            config=config.plan,
+            config=config,
         )
 
-    keeps_cache = name == "transformers" and config.in_process.reuse_cache
-    settings = config.model_dump_json(exclude={"server", "conduct", "few_shot"})
-    return DialogueGenerator(
-        realiser=open_realiser(name, model, card, config, rows),
-        plan=plan,
-        config=config,
-        identity=f"{model_digest(model)} {settings}",
-        excerpts=read_excerpts(model) if config.few_shot else (),
-        scratch=scratch,
-        segment=0 if name == "template" else config.in_process.segment if keeps_cache else 1,
-    )
+    return plan
 
 
 def realiser_of(card: ModelCard, config: GeneratorConfig) -> RealiserName:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.model_folder import check_folder
-from synthgen.generators.dialogue.paraphrase import paraphrase
 from synthgen.generators.dialogue.realisers.protocol import Message, Realiser, Request, Sampling
 from synthgen.generators.dialogue.sampler import open_realiser, realiser_of
 from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
@@ -21,18 +20,18 @@ _INSTRUCTION = (
 )
 
 
-def paraphraser(model: Path, config: GeneratorConfig, rows: int, seed: int) -> tuple[str, str, RoundTrip]:
-    """Name, domain and function of the round trip through the generator's realiser.
+def paraphrasers(model: Path, config: GeneratorConfig, rows: int, seed: int) -> tuple[tuple[str, str, RoundTrip], ...]:
+    """Name, domain and function of the round trip through the generator's realiser; none for a grammar.
 
-    A grammar cannot read, so that for it a rewording by rule stands in. A language model rewords turn by turn: the
-    first 24 turns of up to 60 records, since that already takes as long as twenty sessions.
+    A grammar reads no transcript, so that it has no words for one. A language model rewords turn by turn: the first 24
+    turns of up to 60 records, since that already takes as long as twenty sessions.
     """
     card = check_folder(model)
     name = realiser_of(card, config)
     if name == "template":
-        return "reworded", "generator", lambda records: [paraphrase(r.payload, seed + i) for i, r in enumerate(records)]
+        return ()
     realiser = open_realiser(name, model, card, config, rows)
-    return "paraphrased_by_the_model", "generator", lambda records: _by_model(records, realiser, rows, seed)
+    return (("paraphrased_by_the_model", "generator", lambda records: _by_model(records, realiser, rows, seed)),)
 
 
 def _by_model(records: Sequence[DialogueReal], realiser: Realiser, rows: int, seed: int) -> list[Dialogue]:
