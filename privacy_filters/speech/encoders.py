@@ -1,16 +1,20 @@
 """Speaker encoders: windows of voiced speech to unit vectors, near to each other for one voice.
 
 Resemblyzer is the generalised end-to-end encoder of Wan et al. 2018 (Generalized end-to-end loss for speaker
-verification); its wheel carries the weights. Its network is used as it is; the mel spectrogram before it is computed
-here, which spares the compiler of librosa its first-call minutes. Spectral statistics need no weights at all.
+verification); its wheel carries the weights. The network and the mel spectrogram before it are built here. Spectral
+statistics need no weights at all.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,32 +44,52 @@ class SpeakerEncoder(Protocol):
 
 _FFT, _HOP, _MELS = 400, 160, 40
 _PARTIAL = 160  # mel frames, 1.6 s
+_HIDDEN = 256
+_WEIGHTS = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"  # SHA-256 of those of Resemblyzer 0.1.4
 
 
 @dataclass(frozen=True)
 class Resemblyzer:
-    """A window's vector is the mean over its partial windows of 1.6 s, as in Wan et al.; unit norm, D = 256."""
+    """A window's vector is the mean over its partial windows of 1.6 s, as in Wan et al.; unit norm, D = 256.
 
-    network: Any
+    Attributes:
+        lstm, linear: torch modules; the last hidden state, rectified, is the vector.
+    """
+
+    lstm: Any
+    linear: Any
 
     name = "resemblyzer-1"
 
     @classmethod
     def load(cls) -> Resemblyzer:
-        """Loads the network from the installed package, to the CPU.
+        """Loads the weights that the installed package carries, to the CPU.
+
+        The package itself is not imported: with it would come a compiler of Python and a voice activity detector, for
+        what is not used here.
 
         Raises:
             MissingExtraError: it is not installed.
+            UserError: it carries other weights.
         """
+        found = find_spec("resemblyzer")
         try:
-            import warnings
-
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
-                from resemblyzer import VoiceEncoder
+            import torch
         except ImportError:
-            raise MissingExtraError("speaker similarity", "speech") from None
-        return cls(VoiceEncoder("cpu", verbose=False).eval())
+            found = None
+        if found is None or not found.submodule_search_locations:
+            raise MissingExtraError("speaker similarity", "speech")
+        try:
+            stored = Path(found.submodule_search_locations[0], "pretrained.pt").read_bytes()
+        except OSError:
+            stored = b""
+        if hashlib.sha256(stored).hexdigest() != _WEIGHTS:
+            raise UserError("the resemblyzer package carries unknown weights: pip install 'resemblyzer==0.1.4'")
+        weights = torch.load(io.BytesIO(stored), map_location="cpu", weights_only=True)["model_state"]
+        lstm, linear = torch.nn.LSTM(_MELS, _HIDDEN, 3, batch_first=True), torch.nn.Linear(_HIDDEN, _HIDDEN)
+        for name, module in (("lstm.", lstm), ("linear.", linear)):
+            module.load_state_dict({k.removeprefix(name): v for k, v in weights.items() if k.startswith(name)})
+        return cls(lstm.eval(), linear.eval())
 
     def __call__(self, windows: Sequence[Floats]) -> Floats:
         import torch
@@ -81,12 +105,18 @@ class Resemblyzer:
         with one_thread(), torch.inference_mode():
             vectors = np.concatenate(
                 [
-                    self.network(torch.from_numpy(np.stack(partials[low : low + _BATCH]))).numpy()
+                    self._vectors(torch.from_numpy(np.stack(partials[low : low + _BATCH]))).numpy()
                     for low in range(0, len(partials), _BATCH)
                 ]
             )
         first = np.cumsum([0, *counts[:-1]])
         return unit(np.add.reduceat(vectors, first, axis=0))
+
+    def _vectors(self, mels: Any) -> Any:
+        """[N, 160, 40] to [N, 256], unit norm."""
+        _, (hidden, _) = self.lstm(mels)
+        vectors = self.linear(hidden[-1]).relu()
+        return vectors / vectors.norm(dim=1, keepdim=True)
 
 
 def _long_enough(window: Floats) -> Floats:
