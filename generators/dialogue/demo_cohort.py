@@ -164,122 +164,32 @@ def identity(rng: random.Random) -> Identity:
     return Identity(name, born, address, phone, fact)
 
 
-_GIVEN: Final = [
-    "Margaret",
-    "Desmond",
-    "Priya",
-    "Callum",
-    "Ingrid",
-    "Osman",
-    "Beatrice",
-    "Tomasz",
-    "Yvonne",
-    "Gareth",
-    "Leila",
-    "Rufus",
-    "Agnes",
-    "Dariusz",
-    "Noreen",
-    "Hamish",
-    "Fatima",
-    "Clive",
-    "Rosalind",
-    "Idris",
-    "Petra",
-    "Winston",
-    "Sinead",
-    "Jerome",
-    "Ottilie",
-    "Rajesh",
-    "Muriel",
-    "Stefan",
-    "Bronwen",
-    "Kofi",
-    "Elspeth",
-    "Nigel",
-]
-_FAMILY_FIRST: Final = [
-    "Hollo",
-    "Thorn",
-    "Ash",
-    "Pember",
-    "Wick",
-    "Marl",
-    "Stan",
-    "Drax",
-    "Fen",
-    "Gris",
-    "Hather",
-    "Kel",
-    "Lang",
-    "Mor",
-    "Nor",
-    "Oak",
-    "Pres",
-    "Quar",
-    "Rad",
-    "Sal",
-    "Tren",
-    "Wen",
-]
-_FAMILY_LAST: Final = [
-    "way",
-    "dale",
-    "worth",
-    "wick",
-    "combe",
-    "ford",
-    "bury",
-    "stead",
-    "more",
-    "ley",
-    "field",
-    "gate",
-    "hurst",
-    "ton",
-    "well",
-    "brook",
-]
-_MONTHS: Final = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-_STREET_FIRST: Final = [
-    "Larch",
-    "Mill",
-    "Quarry",
-    "Station",
-    "Chapel",
-    "Orchard",
-    "Harbour",
-    "Priory",
-    "Weaver",
-    "Tanner",
-    "Foundry",
-    "Rectory",
-    "Meadow",
-    "Cobbler",
-    "Lantern",
-]
-_STREET_LAST: Final = ["Road", "Lane", "Street", "Close", "Avenue", "Terrace", "Gardens", "Crescent"]
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_GIVEN: Final = _words(
+    "Margaret Desmond Priya Callum Ingrid Osman Beatrice Tomasz Yvonne Gareth Leila Rufus Agnes Dariusz Noreen Hamish "
+    "Fatima Clive Rosalind Idris Petra Winston Sinead Jerome Ottilie Rajesh Muriel Stefan Bronwen Kofi Elspeth Nigel"
+)
+_FAMILY_FIRST: Final = _words(
+    "Hollo Thorn Ash Pember Wick Marl Stan Drax Fen Gris Hather Kel Lang Mor Nor Oak Pres Quar Rad Sal Tren Wen"
+)
+_FAMILY_LAST: Final = _words("way dale worth wick combe ford bury stead more ley field gate hurst ton well brook")
+_MONTHS: Final = _words("January February March April May June July August September October November December")
+_STREET_FIRST: Final = _words(
+    "Larch Mill Quarry Station Chapel Orchard Harbour Priory Weaver Tanner Foundry Rectory Meadow Cobbler Lantern"
+)
+_STREET_LAST: Final = _words("Road Lane Street Close Avenue Terrace Gardens Crescent")
 _DRAMA: Final = ("07700 900", "020 7946 0", "0117 496 0", "0161 496 0", "0131 496 0", "029 2018 0")
 _DEED: Final = ("restore", "race", "judge", "catalogue", "teach people to build", "repair", "collect")
 _WHAT: Final = (
-    "church organs", "racing pigeons", "vintage tractors", "lighthouse lamps", "barometers", "accordions", "canal boats",
-    "beehives", "glass eyes", "carousel horses", "typewriters", "sundials", "puppets", "kites", "pocket watches",
+    "church organs", "racing pigeons", "vintage tractors", "lighthouse lamps", "barometers", "accordions",
+    "canal boats", "beehives", "glass eyes", "carousel horses", "typewriters", "sundials", "puppets", "kites",
+    "pocket watches",
 )  # fmt: skip
 _WHERE: Final = (
     "in the old brewery", "at the harbour", "behind the fire station", "in the crypt", "at the allotments",
     "in a railway arch", "on the island", "at the quarry", "under the town hall", "at the castle",
 )  # fmt: skip
-_DAYS: Final = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+_DAYS: Final = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")

@@ -145,7 +145,7 @@ def leaked_instruction(text: str) -> str | None:
 def looping(text: str) -> str | None:
     """A phrase of one to eight words three times in a row, or mostly trigrams that were there already."""
     said = words(text)
-    for n in range(1, 9):
+    for n in range(1, 9) if len(set(said)) < len(said) else ():
         need = 4 if n == 1 else 3  # "no, no, no" is speech
         for i in range(len(said) - need * n + 1):
             if all(said[i : i + n] == said[i + k * n : i + (k + 1) * n] for k in range(1, need)):
@@ -155,8 +155,14 @@ def looping(text: str) -> str | None:
 
 
 @lru_cache(maxsize=2**16)
-def _trigrams(text: str) -> Counter[tuple[str, ...]]:
-    return Counter(_grams(words(text), 3))
+def _trigrams(text: str) -> frozenset[tuple[tuple[str, ...], int]]:
+    """The multiset of trigrams: each with the number of its occurrence."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    found = []
+    for gram in _grams(words(text), 3):
+        found.append((gram, seen[gram]))
+        seen[gram] += 1
+    return frozenset(found)
 
 
 def repeated(text: str, turns: Sequence[Turn]) -> str | None:
@@ -169,10 +175,11 @@ def repeated(text: str, turns: Sequence[Turn]) -> str | None:
         other = _trigrams(turn.text)
         if other == grams and words(turn.text) == said:
             return "repeats an earlier utterance"
-        shorter, longer = sorted((other.total(), grams.total()))
+        shorter, longer = sorted((len(other), len(grams)))
         if shorter < 6 or shorter < 0.6 * longer:
             continue
-        if (grams & other).total() > 0.7 * (grams | other).total():
+        shared = len(grams & other)
+        if shared > 0.7 * (shorter + longer - shared):
             return "nearly repeats an earlier utterance"
     return None
 
