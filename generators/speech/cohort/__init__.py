@@ -104,7 +104,7 @@ def _converted(
         if not told.frames:
             reasons["recording of no length"] += 1
         elif told.seconds > 60 * config.longest_minutes:
-            reasons[f"recording longer than {config.longest_minutes:g} minutes (cohort.longest_minutes)"] += 1
+            reasons[f"recording longer than {config.longest_minutes:g} minutes (modality.cohort.longest_minutes)"] += 1
         else:
             wanted.append(entry)
     _refuse(problems, config)
@@ -120,7 +120,7 @@ def _converted(
             if made.speech_seconds == 0.0:
                 reasons["silent recording"] += 1
             elif made.speech_seconds < config.shortest_seconds:
-                reasons[f"less than {config.shortest_seconds:g} s of speech (cohort.shortest_seconds)"] += 1
+                reasons[f"less than {config.shortest_seconds:g} s of speech (modality.cohort.shortest_seconds)"] += 1
             else:
                 kept.append((entry, made))
         task.advance()

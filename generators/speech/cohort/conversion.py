@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.errors import MissingExtraError
+from synthgen.errors import MissingExtraError, UserError
 from synthgen.files import disk_errors, write_atomically
 from synthgen.modalities.speech.types import Audio
 
@@ -30,6 +30,7 @@ _INDEX: Final = "conversions.json"
 _SILENT: Final = 1e-4  # RMS of a frame, −80 dB of full scale
 _VOICED: Final = 10 ** (-30 / 20)  # of the loud frames' level: a frame below is a pause
 _CLIPPED: Final = 0.999
+_BEYOND: Final = 4.0  # a float file overshoots full scale a little; one with integers in it overshoots it by thousands
 
 
 class UnreadableError(Exception):
@@ -147,7 +148,10 @@ def _convert(path: Path, cache: Path, channel: int | None, spans: Sequence[tuple
                 kept = _within(block, passed, spans)
                 passed += len(block)
                 measure.add(kept)
-                target.write(kept)
+                try:
+                    target.write(kept)
+                except soundfile.LibsndfileError:
+                    raise UserError(f"cannot write sound to {cache}: is the disk full?") from None
         digest = _digest(temporary)
         name = f"{digest}.flac"
         temporary.replace(cache / name)
@@ -171,6 +175,8 @@ def _resampled(path: Path, channel: int | None) -> Iterator[NDArray[np.float32]]
                 last = len(block) < _BLOCK
                 if not np.isfinite(block).all():
                     raise UnreadableError("holds samples that are no numbers (NaN or infinite)")
+                if np.abs(block).max(initial=0.0) > _BEYOND:
+                    raise UnreadableError("holds samples far beyond full scale: save it with samples from -1 to 1")
                 mono = block.mean(axis=1) if channel is None else block[:, channel]
                 mono = np.ascontiguousarray(mono, dtype=np.float32)
                 yield mono if stream is None else stream.resample_chunk(mono, last=last)

@@ -89,9 +89,9 @@ def emotion(word: str, where: str, mapped: Mapping[str, Emotion]) -> Emotion:
             return ours
     if key in _KNOWN:
         return _KNOWN[key]
-    ours = ", ".join(name for name in get_args(Emotion) if name)
+    choice = ", ".join(name for name in get_args(Emotion) if name)
     raise UserError(
-        f"{where}: unknown emotion {word.strip()!r}: map it to one of {ours}, or to '' for none, with "
+        f"{where}: unknown emotion {word.strip()!r}: map it to one of {choice}, or to '' for none, with "
         f"--set modality.cohort.emotions='{{{key}: neutral}}'"
     )
 
@@ -131,8 +131,10 @@ def sounds_below(folder: Path) -> list[Path]:
     )
 
 
-def licence_of(data: Path) -> str:
-    """The first line of a LICENSE file in the folder, or that only the data holder knows."""
+def licence_of(data: Path, told: Counter[str] | None = None) -> str:
+    """The commonest licences that a table tells, the first line of a LICENSE file, or that only the holder knows."""
+    if known := [name[:60] for name, _ in (told or Counter()).most_common(3) if name]:
+        return "; ".join(known)
     for name in ("LICENSE", "LICENSE.txt", "LICENCE", "LICENCE.txt"):
         if (data / name).is_file():
             for line in (data / name).read_text(encoding="utf-8", errors="replace").splitlines():

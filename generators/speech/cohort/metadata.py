@@ -1,7 +1,7 @@
 """A folder with ``metadata.csv`` (or .tsv, .jsonl) and sound files beside or below it, as an audiofolder is laid out.
 
-Columns: file_name (relative to the table) and speaker_id; emotion, transcript, role and session may be there, and may
-be empty. Other names are recognised, see :data:`synthgen.generators.speech.cohort.tables.NAMES`. Splits of an
+Columns: file_name (relative to the table) and speaker_id; emotion, transcript, role, session and licence may be there,
+and may be empty. Other names are recognised, see :data:`synthgen.generators.speech.cohort.tables.NAMES`. Splits of an
 audiofolder (``train/metadata.csv``, …) are read as one cohort: the split here is by speaker, and is made later.
 """
 
@@ -45,11 +45,13 @@ def read(data: Path, config: CohortConfig) -> Listing:
     if len(beside) > 1:
         raise UserError(f"{data} has {' and '.join(table.name for table in beside)}: keep one of them")
     entries: list[Entry] = []
+    licences: Counter[str] = Counter()
     for table in found:
         for row in read_rows(table, REQUIRED):
             if not row["speaker_id"]:
                 raise UserError(f"{row.where}: the speaker_id is empty; recordings are split by speaker")
             file = listing.inside(table.parent, row["file_name"], row.where)
+            licences[row["licence"]] += 1
             entries.append(
                 Entry(
                     speaker=row["speaker_id"],
@@ -67,4 +69,4 @@ def read(data: Path, config: CohortConfig) -> Listing:
     unnamed = {path for table in found for path in listing.sounds_below(table.parent)} - named
     if unnamed:
         skipped["recording without a row in the table"] = len(unnamed)
-    return Listing("metadata", listing.licence_of(data), listing.in_order(entries), listing.counted(skipped))
+    return Listing("metadata", listing.licence_of(data, licences), listing.in_order(entries), listing.counted(skipped))

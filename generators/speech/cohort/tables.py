@@ -19,6 +19,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "transcript": ("transcript", "transcription", "text", "sentence", "normalized_text"),
     "role": ("role",),
     "session": ("session", "session_id"),
+    "licence": ("licence", "license"),
 }
 """For each column the names under which it is recognised, in any case, the first preferred."""
 
@@ -64,8 +65,8 @@ def chosen(names: Sequence[str], table: str, required: Sequence[str]) -> dict[st
     """
     found: dict[str, str] = {}
     counts = Counter(names)
-    for column, known in NAMES.items():
-        for name in known:
+    for column, names_of_it in NAMES.items():
+        for name in names_of_it:
             own = next((n for n in names if n.lower() == name), None)
             if own is not None:
                 if counts[own] > 1:
