@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.errors import UserError
 from synthgen.modalities.speech.types import Speech
 from synthgen.privacy_filters.nearest import chord
 from synthgen.privacy_filters.speech.encoders import unit
@@ -47,11 +48,11 @@ class Preset:
         """A preset voice by what it says.
 
         Raises:
-            ValueError: if nothing is heard of it.
+            UserError: if nothing is heard of it.
         """
         tracks = listener.all(speech)
         if not tracks:
-            raise ValueError("a preset voice says nothing")
+            raise UserError(f"the preset voice {name} says nothing: give a recording with speech in it")
         return cls(name, {ear: np.concatenate([track.windows[ear] for track in tracks]) for ear in tracks[0].windows})
 
 
@@ -93,11 +94,11 @@ class SpeechFilters:
         """Protects these records, ``payloads[i]`` of ``patients[i]``, and the preset voices.
 
         Raises:
-            ValueError: if nobody speaks in any of them.
+            UserError: if nobody speaks in any of them.
         """
         tracks, owners = _tracks(listener, payloads, patients)
         if not tracks:
-            raise ValueError("nobody speaks in the records to protect")
+            raise UserError("nobody speaks in the recordings to protect: give recordings with speech in them")
         whitening = Whitening.fit(
             np.concatenate([track.windows[_WHITENED] for track in tracks]),
             np.concatenate([track.windows[_HALVES] for track in tracks]),

@@ -36,14 +36,16 @@ _FFT = 2 * _HOP  # 100 ms
 _RANGE = (150.0, 3400.0)  # Hz
 _FLOOR = 10 ** (-20 / 10)  # of a band's loud frames: what lies below is silence or noise
 _LOUD = 95.0
-_ACTIVE = 0.8  # mean log level of a frame in which something is heard
-_SHARE = 0.5  # of the frames of a stretch in which something must be heard
+_ACTIVE = 0.3  # mean log level of a frame in which something is heard
+_SHARE = 0.3  # of the frames of a stretch in which something must be heard
 _BAND_ORDERS = slice(1, 10)  # 0 is the energy of all: every word that ends in silence looks alike in it
 _MODULATION = 5.0  # Hz
 _TEMPI = (0.89, 0.944, 1.0, 1.06, 1.123)  # two semitones down to two up, if speed and pitch move together
 _STEP = 1.0  # seconds from one stretch of a candidate to the next
 _ALIGNED = 4  # frames: stretches of a protected recording begin this far apart, those of a candidate at each between
 _PAIRS = 400
+_TO_SCALE = 400  # stretches of a track that tell how near its speaker's neighbours are
+_CHUNK_BYTES = 64 * 2**20
 
 
 def band_levels(track: Track) -> Levels:
@@ -64,7 +66,6 @@ def band_levels(track: Track) -> Levels:
 
 
 def _energies(samples: Floats) -> Floats:
-    samples = np.nan_to_num(samples, posinf=0.0, neginf=0.0)
     padded = np.pad(samples, (_HOP // 2, _FFT))
     framed = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP][: -(-len(samples) // _HOP)]
     window = np.hanning(_FFT).astype(np.float32)
@@ -85,7 +86,7 @@ def _filters() -> Floats:
 def vectors(levels: Levels | Floats, seconds: float, starts: Sequence[int]) -> Floats:
     """Unit vectors of the stretches that begin at frames ``starts``, shape [S, D].
 
-    Zero, like nobody's, for a stretch that is silent for more than half: where a word begins is all there is to it.
+    Zero, like nobody's, for a stretch that is nearly silent: where a word begins is all there is to it.
     """
     length = round(seconds * FRAMES_A_SECOND)
     levels = levels.astype(np.float32)
@@ -144,7 +145,7 @@ class Recordings:
         for own, patient in zip(tracks, patients, strict=True):
             number = index.number(patient)
             if number is not None:
-                distances = built._distances(own, (1.0,))
+                distances = built._distances(own, (1.0,), _TO_SCALE)
                 distances[number] = np.inf
                 nearest[number] = min(nearest[number], distances.min())
         return cls(index, seconds, local_scale(nearest), built.precision)
@@ -157,8 +158,10 @@ class Recordings:
             distances[own] = np.inf
         return float(distances.min())
 
-    def _distances(self, levels: Levels, tempi: Sequence[float]) -> Scores:
+    def _distances(self, levels: Levels, tempi: Sequence[float], most: int | None = None) -> Scores:
         """Chord distance to each speaker, the smallest over stretches and tempi, shape [P].
+
+        Of a track with more than ``most`` stretches, as many are taken, evenly spread.
 
         A long track has more chances to resemble a stretch of somebody's by accident: of m stretches that do not
         overlap, the largest correlation has to be larger to mean as much as one stretch's would. With z Gaussian, the
@@ -170,10 +173,13 @@ class Recordings:
             last = _last(len(played), self.seconds)
             step = round(_STEP * FRAMES_A_SECOND)
             starts = sorted({min(low + i, last) for low in range(0, last + 1, step) for i in range(_ALIGNED)})
-            found = vectors(played, self.seconds, starts)
-            for low in range(0, len(found), 256):
-                best = np.maximum(best, self.index.similarities(found[low : low + 256]).max(axis=0))
-        stretches = max(1.0, len(levels) / (FRAMES_A_SECOND * self.seconds))
+            if most is not None and len(starts) > most:
+                starts = [starts[i] for i in np.linspace(0, len(starts) - 1, most).astype(int)]
+            block = max(1, min(256, _CHUNK_BYTES // (4 * len(self.index.vectors))))
+            for low in range(0, len(starts), block):
+                found = vectors(played, self.seconds, starts[low : low + block])
+                best = np.maximum(best, self.index.similarities(found).max(axis=0))
+        stretches = max(1.0, min(len(levels) / (FRAMES_A_SECOND * self.seconds), most or np.inf))
         z = np.arctanh(np.clip(best, 0.0, 1.0 - 1e-7))
         corrected = np.sqrt(np.maximum(z**2 - 2.0 * np.log(stretches) / self.precision, 0.0))
         return np.asarray(chord(np.where(best > 1.0 - 1e-6, 1.0, np.tanh(corrected))), dtype=np.float64)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthgen.errors import MissingExtraError
+from synthgen.errors import MissingExtraError, UserError
 from synthgen.modalities.speech.types import Audio, Track
 
 RATE = 16_000
@@ -16,6 +16,7 @@ RATE = 16_000
 
 Floats = NDArray[np.float32]
 
+_LOUDEST = 16.0
 _SPARE = 2.5  # a window of voiced speech is looked for in a piece this many times as long
 _FRAME = RATE * 30 // 1000
 _QUIET = 1e-5  # RMS below which there is nothing: a 16-bit file's last bit is 3e-5
@@ -28,8 +29,12 @@ _HANGOVER = 6  # frames
 def read(audio: Audio, ranges: Sequence[tuple[int, int]]) -> Floats:
     """The samples of ``ranges`` (start, end; in the file's own samples), one after the other, at :data:`RATE`.
 
+    What is no number is silence, and nothing is louder than 24 dB above full scale: no single sample of a float file
+    may drown what the others tell.
+
     Raises:
         MissingExtraError: soundfile or soxr is not installed.
+        UserError: the file is gone or damaged.
     """
     try:
         import soundfile
@@ -37,11 +42,15 @@ def read(audio: Audio, ranges: Sequence[tuple[int, int]]) -> Floats:
     except ImportError:
         raise MissingExtraError("reading sound", "speech") from None
     parts: list[Floats] = []
-    with soundfile.SoundFile(str(audio.path)) as file:
-        for start, end in ranges:
-            file.seek(start)
-            part = file.read(end - start, dtype="float32", always_2d=True).mean(axis=1)
-            parts.append(part if audio.rate == RATE else soxr.resample(part, audio.rate, RATE))
+    try:
+        with soundfile.SoundFile(str(audio.path)) as file:
+            for start, end in ranges:
+                file.seek(start)
+                part = file.read(end - start, dtype="float32", always_2d=True).mean(axis=1)
+                part = np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0).clip(-_LOUDEST, _LOUDEST)
+                parts.append(part if audio.rate == RATE else soxr.resample(part, audio.rate, RATE))
+    except (OSError, RuntimeError):  # soundfile's own errors are of the latter kind
+        raise UserError(f"the sound file {audio.path} is gone or damaged: put it back, or make it anew") from None
     return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, dtype=np.float32)
 
 
