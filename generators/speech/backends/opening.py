@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from synthgen.errors import UserError
 from synthgen.generators.speech.backends.espeak import Espeak
 from synthgen.generators.speech.backends.protocol import Backend
 from synthgen.generators.speech.config import GeneratorConfig
@@ -17,4 +16,10 @@ def open_backend(config: GeneratorConfig) -> Backend:
     """
     if config.backend == "espeak":
         return Espeak.installed()
-    raise UserError(f"generator.backend: {config.backend} is not available yet: use espeak")
+    if config.backend == "coqui":
+        from synthgen.generators.speech.backends.coqui import Coqui
+
+        return Coqui.opened(config.model)
+    from synthgen.generators.speech.backends.transformers import Transformers
+
+    return Transformers.opened(config.model)

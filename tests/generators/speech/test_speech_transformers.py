@@ -1,0 +1,199 @@
+"""The transformers back-end with a tiny randomly initialised VITS, end to end through a session and its release.
+
+Its hop of 128 samples makes a buzz at 125 Hz: a voice, if a plain one.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synthgen.errors import MissingExtraError, UserError
+from synthgen.generators.speech.backends.opening import open_backend
+from synthgen.generators.speech.backends.protocol import Backend
+from synthgen.generators.speech.backends.transformers import Transformers
+from synthgen.generators.speech.config import RATE, GeneratorConfig, GuardConfig
+from synthgen.generators.speech.read import read_release
+from synthgen.generators.speech.sampler import SpeechGenerator
+from synthgen.generators.speech.voices import VoiceCard, draw_voice
+from synthgen.generators.speech.world import pitch
+from synthgen.generators.speech.write import write_release
+from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.modalities.speech.types import SpeechCondition
+from synthgen.records import Request
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+pytest.importorskip("pyworld")
+
+OPEN = GuardConfig(tail_db=0, slowest=0.2, fastest=100)
+"""What a random model says has no end that dies away, and any length: the guard would rightly refuse it."""
+LETTERS = " abcdefghijklmnopqrstuvwxyz'-,.!?"
+DIALOGUE = Dialogue(
+    (
+        Turn("clinician", "Hello. How have you been since Monday?", "calm"),
+        Turn("patient", "I took 50 mg in the café, and I still lie awake at night.", "sad"),
+        Turn("clinician", "I see.", "neutral"),
+        Turn("patient", "Nobody called me!", "angry"),
+    )
+)
+
+
+def save_tiny_vits(folder: Path, speakers: int = 4) -> Path:
+    """A VITS of transformers with a tokenizer of letters, in safetensors."""
+    folder.mkdir(parents=True)
+    vocabulary = ["<pad>", *LETTERS]
+    (folder / "letters.json").write_text(json.dumps({c: i for i, c in enumerate(vocabulary)}), "utf-8")
+    tokenizer = transformers.VitsTokenizer(
+        str(folder / "letters.json"),
+        phonemize=False,
+        is_uroman=False,
+        pad_token="<pad>",
+        unk_token="<pad>",  # noqa: S106
+    )
+    config = transformers.VitsConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        window_size=2,
+        ffn_dim=16,
+        flow_size=16,
+        spectrogram_bins=9,
+        upsample_initial_channel=32,
+        upsample_rates=[8, 4, 4],
+        upsample_kernel_sizes=[16, 8, 8],
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1]],
+        prior_encoder_num_flows=1,
+        prior_encoder_num_wavenet_layers=1,
+        posterior_encoder_num_wavenet_layers=1,
+        duration_predictor_filter_channels=16,
+        use_stochastic_duration_prediction=False,
+        num_speakers=speakers,
+        speaker_embedding_size=8 if speakers > 1 else 0,
+        noise_scale=0.02,
+        speaking_rate=0.6,
+        sampling_rate=16_000,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = transformers.VitsModel(config)
+    with torch.no_grad():
+        model.decoder.conv_post.weight.mul_(0.1)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_vits(tmp_path_factory.mktemp("models") / "vits")
+
+
+@pytest.fixture(scope="module")
+def backend(folder: Path) -> Backend:
+    return open_backend(GeneratorConfig(backend="transformers", model=str(folder)))
+
+
+def voice(speaker: int = 0, rate: float = 1.0, language: str = "en-us") -> VoiceCard:
+    return VoiceCard(speaker, "f", language, "f1", 200.0, 2.5, 1.0, (1.0,) * 3, (0.0,) * 10, 0.0, 0.0, 0.3, 0.2, rate)
+
+
+def say(backend: Backend, text: str, card: VoiceCard, seed: int = 0, rate: float = 1.0) -> np.ndarray:
+    return backend(text, card, "neutral", 1.0, seed, rate).samples
+
+
+def test_a_session_is_spoken_and_released(backend: Backend, tmp_path: Path) -> None:
+    config = GeneratorConfig(backend="transformers", guard=OPEN)
+    make = SpeechGenerator(lambda _: [DIALOGUE], backend, config, tmp_path / "scratch")
+    condition = SpeechCondition(setting="therapy", severity="moderate")
+    samples = make([Request(5, condition)])
+    again = SpeechGenerator(lambda _: [DIALOGUE], backend, config, tmp_path / "again")([Request(5, condition)])
+    tracks = samples[0].payload.recordings[0].tracks
+    assert [t.audio.digest for t in tracks] == [t.audio.digest for t in again[0].payload.recordings[0].tracks]
+    release = tmp_path / "release"
+    release.mkdir()
+    facts = write_release(release, enumerate(samples))
+    back = read_release(release)[0].payload.recordings[0]
+    assert facts.samples == 4 and [t.segments for t in back.tracks] == [t.segments for t in tracks]
+    assert [s.text for t in back.tracks for s in t.segments] == [DIALOGUE.turns[i].text for i in (0, 2, 1, 3)]
+
+
+def test_the_card_gives_the_pitch_whatever_the_models_own_is(backend: Backend, tmp_path: Path) -> None:
+    config = GeneratorConfig(backend="transformers", guard=OPEN, intensity=0, intensity_spread=0)
+    make = SpeechGenerator(lambda _: [DIALOGUE], backend, config, tmp_path)
+    sample = make([Request(1, SpeechCondition())])[0].payload.recordings[0]
+    for track, role in zip(sample.tracks, ("clinician", "patient"), strict=True):
+        import soundfile
+
+        f0 = pitch(soundfile.read(track.audio.path)[0], RATE)
+        assert np.median(f0[f0 > 0]) == pytest.approx(draw_voice(1, role).f0_hz, rel=0.1)
+
+
+def test_the_same_arguments_give_the_same_sound_whatever_was_said_before(backend: Backend) -> None:
+    first = say(backend, "Hello there.", voice())
+    say(backend, "Something else.", voice(1), 7, 1.5)
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    assert np.array_equal(say(backend, "Hello there.", voice()), first)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert not np.array_equal(say(backend, "Hello there.", voice(), 1), first)
+
+
+def test_cards_draw_the_models_speakers_and_rates(backend: Backend) -> None:
+    said = [say(backend, "Hello there.", voice(speaker)) for speaker in range(4)]
+    assert all(not np.array_equal(a, b) for i, a in enumerate(said) for b in said[:i])
+    assert np.array_equal(say(backend, "Hello there.", voice(4)), said[0])
+    slow, fast = (len(say(backend, "Hello there.", voice(), rate=rate)) for rate in (0.7, 1.4))
+    assert 1.5 < slow / fast < 2.5
+    assert len(say(backend, "Hello there.", voice(rate=0.8))) > len(said[0])
+
+
+def test_numbers_and_accents_are_not_left_out(backend: Backend) -> None:
+    assert np.array_equal(say(backend, "I took 50 pills.", voice()), say(backend, "I took fifty pills.", voice()))
+    assert np.array_equal(say(backend, "A café.", voice()), say(backend, "A cafe.", voice()))
+
+
+@pytest.mark.parametrize(("text", "language"), [("Привет", "en"), ("你好", "zh"), ("Ich nehme 50 mg.", "de")])
+def test_what_the_model_has_no_letters_for_is_one_clear_line(backend: Backend, text: str, language: str) -> None:
+    with pytest.raises(UserError) as error:
+        say(backend, text, voice(language=language))
+    assert "\n" not in str(error.value) and text not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["<b>hello</b> $(x)", "[[h@loU]] `id`; rm", "<pad><pad> hello"])
+def test_markup_and_shell_characters_are_not_interpreted(backend: Backend, text: str) -> None:
+    assert len(say(backend, text, voice())) > 1000
+
+
+def test_a_model_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
+    for model in ("", str(tmp_path / "nowhere"), str(tmp_path)):
+        with pytest.raises(UserError) as error:
+            Transformers.opened(model)
+        assert "\n" not in str(error.value)
+
+
+def test_pickled_weights_are_not_opened(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        if path.suffix != ".safetensors":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    model = transformers.VitsModel.from_pretrained(folder)
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(UserError, match="safetensors"):
+        Transformers.opened(str(tmp_path))
+
+
+def test_another_speaker_count_is_another_digest(backend: Backend, tmp_path: Path) -> None:
+    single = Transformers.opened(str(save_tiny_vits(tmp_path / "single", speakers=1)))
+    assert single.digest != backend.digest
+    assert np.array_equal(say(single, "Hello there.", voice(1)), say(single, "Hello there.", voice(2)))
+
+
+def test_without_transformers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingExtraError, match=r"synthgen\[tts\]"):
+        Transformers.opened(str(folder))
