@@ -146,7 +146,7 @@ def trials(probes: Floats, enrolled: Floats) -> tuple[Scores, Scores]:
     own = np.take_along_axis(similarity, np.arange(len(probes))[:, None], axis=1)
     others = similarity[~np.eye(len(probes), len(enrolled), dtype=bool)].reshape(len(probes), -1)
     won = others < own
-    return np.asarray(won.mean(axis=1), dtype=np.float64), won.all(axis=1).astype(np.float64)
+    return won.astype(np.float64).mean(axis=1), won.all(axis=1).astype(np.float64)
 
 
 def run(options: argparse.Namespace) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Planted copies of training recordings: what somebody, or a generator, could have done to a copy to hide it.
 
-All of "perturbed" keep the voice and what is said; a person who knows the patient would recognise both.
+All of "perturbed" keep the voice; a person who knows the patient would recognise it. None but the exact copies tells
+its words: they have to be heard, and no filter of transcripts may help.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def _head(track: Track) -> Floats:
 
 
 def _whole(track: Track, frames: int) -> tuple[Segment, ...]:
-    return tuple(replace(s, start=0, end=frames, words=()) for s in track.segments[:1])
+    return tuple(replace(s, start=0, end=frames, text="", words=()) for s in track.segments[:1])
 
 
 def keep(samples: Floats, scratch: Path) -> Audio:

@@ -1,0 +1,255 @@
+"""The calibrated speech filters on real recordings: strangers, copies, other clips of the same speakers, honest cards.
+
+    OMP_NUM_THREADS=1 python benchmarks/speech_privacy.py --single librispeech_single --multi librispeech_multi \\
+        --work work --out speech_privacy.json [--splits 20] [--alpha 0.01] [--cards 200]
+
+``--single`` and ``--multi`` are cohorts of recordings, in any layout that ``synthgen`` reads. The speakers of
+``--single`` are split by speaker, once per seed, into T (40%), C (40%) and E (20%). The gate protects T, is calibrated
+at alpha on one record of each speaker of C, and judges
+
+- strangers: one record of each speaker of E (FAR: the share that is taken for somebody of T);
+- copies of one record of each speaker of T, per perturbation. Their words are not told, so that only sound counts;
+- another clip: the speakers of ``--multi``, in none of the three, are enrolled with one clip each (or five), and every
+  other clip of theirs is judged (FRR: the share that is not recognised);
+- honest cards: synthetic speakers of the demo cohort, two clips each in emotions of their own, words not told.
+
+Beside the gate stand parts of it, each calibrated by itself at the same alpha. No threshold comes from anywhere but C.
+In development the length of a stretch and its share of silence were chosen on copies and strangers among half of all
+speakers, so that the other half's are given apart ("unseen half"); the views, and which statistics of a spectrum, were
+chosen by equal error rates of all of them.
+
+Intervals resample speakers. tau is given as the mean over splits, on each filter's own scale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.errors import SynthgenError, UserError
+from synthgen.eval.estimates import mean
+from synthgen.generators.speech.cohort import CohortConfig, load_cohort
+from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
+from synthgen.modalities.speech.types import Speech, SpeechReal
+from synthgen.privacy_filters.calibration import Calibration, calibrate
+from synthgen.privacy_filters.gate import one_record_each
+from synthgen.privacy_filters.speech.config import VoiceConfig
+from synthgen.privacy_filters.speech.filters import SpeechFilters
+from synthgen.privacy_filters.speech.listening import Listener
+from synthgen.privacy_filters.speech.planted import planted_copies
+from synthgen.progress import Silent
+from synthgen.records import Estimate
+
+Scores = NDArray[np.float64]
+
+PARTS = {
+    "gate": None,
+    "Resemblyzer alone": ("speaker",),
+    "Resemblyzer, three views": ("speaker", "speaker_denoised", "speaker_narrow"),
+    "statistics alone": ("spectrum",),
+    "recordings alone": ("recording",),
+    "voices without recordings": ("speaker", "speaker_denoised", "speaker_narrow", "spectrum"),
+}
+_DEVELOPED_ON, _DEVELOPMENT_SEED = 0.5, 99
+
+
+@dataclass
+class Seen:
+    """What a detector made of one kind of records in all splits."""
+
+    rejected: list[bool] = field(default_factory=list)
+    speakers: list[str] = field(default_factory=list)
+
+
+Table = defaultdict[str, defaultdict[str, Seen]]
+"""Detector, then kind of records."""
+
+
+def wordless(payload: Speech) -> Speech:
+    """The same sound, its words not told."""
+    return Speech(
+        tuple(
+            replace(
+                r, tracks=tuple(replace(t, segments=tuple(replace(s, text="") for s in t.segments)) for t in r.tracks)
+            )
+            for r in payload.recordings
+        )
+    )
+
+
+def unseen_half(speakers: Sequence[str]) -> set[str]:
+    """The half of the speakers on which nothing was chosen."""
+    order = np.random.default_rng(_DEVELOPMENT_SEED).permutation(sorted(speakers)).tolist()
+    return set(order[int(_DEVELOPED_ON * len(order)) :])
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that is judged, made once."""
+
+    single: list[SpeechReal]
+    multi: list[SpeechReal]
+    copies: dict[str, dict[str, Speech]]
+    cards: list[Speech]
+
+
+def material(options: argparse.Namespace) -> Material:
+    def cohort(folder: Path, cache: str) -> list[SpeechReal]:
+        return list(load_cohort(folder, CohortConfig(), options.work / cache, Silent()).records)
+
+    single, multi = cohort(options.single, "single"), cohort(options.multi, "multi")
+    one = one_record_each(single, 0)
+    copies: dict[str, dict[str, Speech]] = {}
+    for planted in planted_copies(one, [], options.seed, options.work / "copies"):
+        copies[planted.perturbation] = {r.record: p for r, p in zip(one, planted.payloads, strict=True)}
+    copies["exact"] = {record: wordless(payload) for record, payload in copies["exact"].items()}
+    demo = options.work / f"cards-{options.cards}-{options.seed}"
+    if not demo.is_dir():
+        write_demo_cohort(demo, DemoCohortConfig(speakers=options.cards, clips=2), options.seed, Silent())
+    by_card: dict[str, list[Speech]] = defaultdict(list)
+    for record in cohort(demo, "cards"):
+        by_card[record.patient].append(wordless(record.payload))
+    cards = [Speech(tuple(r for clip in clips for r in clip.recordings)) for clips in by_card.values()]
+    return Material(one, multi, copies, cards)
+
+
+@dataclass
+class Judge:
+    """Calibrates each detector on the same strangers, and notes what it rejects."""
+
+    names: tuple[str, ...]
+    calibrations: dict[str, tuple[list[int], Calibration]]
+    table: Table
+
+    @classmethod
+    def on(cls, filters: SpeechFilters, strangers: Sequence[Speech], alpha: float, table: Table) -> Judge:
+        scores = filters.scores(strangers)
+        found = {}
+        for detector, part in PARTS.items():
+            columns = [i for i, name in enumerate(filters.names) if part is None or name in part]
+            names = [filters.names[i] for i in columns]
+            found[detector] = (columns, calibrate(names, scores[:, columns], alpha))
+        return cls(filters.names, found, table)
+
+    def note(self, kind: str, filters: SpeechFilters, payloads: Sequence[Speech], speakers: Sequence[str]) -> None:
+        scores = filters.scores(payloads)
+        for detector, (columns, calibration) in self.calibrations.items():
+            seen = self.table[detector][kind]
+            seen.rejected += calibration.rejects(scores[:, columns]).tolist()
+            seen.speakers += speakers
+
+
+def split(made: Material, listener: Listener, seed: int, alpha: float, unseen: set[str], table: Table) -> Calibration:
+    """One split, judged."""
+    order = np.random.default_rng([seed, 7]).permutation(len(made.single))
+    cuts = (round(0.4 * len(order)), round(0.8 * len(order)))
+    T, C, E = ([made.single[i] for i in sorted(part)] for part in np.split(order, cuts))
+    filters = SpeechFilters.over(listener, [r.payload for r in T], [r.patient for r in T])
+    judge = Judge.on(filters, [r.payload for r in C], alpha, table)
+    judge.note("strangers", filters, [r.payload for r in E], [r.patient for r in E])
+    for name, copies in made.copies.items():
+        judge.note(name, filters, [copies[r.record] for r in T], [r.patient for r in T])
+    judge.note("honest cards", filters, made.cards, [str(i) for i in range(len(made.cards))])
+    rng = np.random.default_rng([seed, 8])
+    by_speaker: dict[str, list[SpeechReal]] = defaultdict(list)
+    for record in made.multi:
+        by_speaker[record.patient].append(record)
+    for count in (1, 5):
+        known, others = [], []
+        for group in by_speaker.values():
+            shuffled = [group[i] for i in rng.permutation(len(group))]
+            known += shuffled[:count]
+            others += shuffled[count:]
+        enrolled = filters.enrolled([r.payload for r in known], [r.patient for r in known])
+        judge.note(
+            f"another clip, {count} enrolled", enrolled, [r.payload for r in others], [r.patient for r in others]
+        )
+    for detector in PARTS:
+        for kind in ("strangers", *made.copies):
+            seen, half = table[detector][kind], table[detector][f"{kind} (unseen half)"]
+            start = len(seen.rejected) - (len(E) if kind == "strangers" else len(T))
+            pairs = [(r, s) for r, s in zip(seen.rejected[start:], seen.speakers[start:], strict=True) if s in unseen]
+            half.rejected += [r for r, _ in pairs]
+            half.speakers += [s for _, s in pairs]
+    return judge.calibrations["gate"][1]
+
+
+def run(options: argparse.Namespace) -> dict[str, object]:
+    options.work.mkdir(parents=True, exist_ok=True)
+    listener = Listener.open(VoiceConfig(encoder=options.encoder), options.work / "heard")
+    made = material(options)
+    speakers = {r.patient for r in (*made.single, *made.multi)}
+    table: Table = defaultdict(lambda: defaultdict(Seen))
+    calibrations = [
+        split(made, listener, options.seed + number, options.alpha, unseen_half(list(speakers)), table)
+        for number in range(options.splits)
+    ]
+    first = calibrations[0]
+    thresholds = np.array([c.thresholds for c in calibrations])
+    estimates: dict[str, list[Estimate]] = {}
+    for detector, kinds in table.items():
+        rows = []
+        for kind, seen in kinds.items():
+            better = "lower" if kind.startswith(("strangers", "honest")) else "higher"
+            values = np.array(seen.rejected, dtype=np.float64)
+            note = f"{len(values)} judged"
+            rows.append(mean(kind, values, seen.speakers, seed=options.seed, better=better, bounded=True, note=note))
+        estimates[detector] = rows
+    return {
+        "speakers": len(made.single),
+        "splits": options.splits,
+        "alpha": options.alpha,
+        "k": first.k,
+        "n": first.n,
+        "expected_block_rate": first.k / (first.n + 1),
+        "tau": [
+            {"filter": name, "mean": float(column.mean()), "sd": float(column.std())}
+            for name, column in zip(first.names, thresholds.T, strict=True)
+        ],
+        "blockers": {n: int(sum(c.blockers[i] for c in calibrations)) for i, n in enumerate(first.names)},
+        "estimates": {detector: [e.as_dict() for e in rows] for detector, rows in estimates.items()},
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--single", type=Path, required=True, help="cohort, one recording of a speaker")
+    parser.add_argument("--multi", type=Path, required=True, help="cohort, several recordings of a speaker")
+    parser.add_argument("--work", type=Path, required=True, help="private folder for conversions and copies; reused")
+    parser.add_argument("--out", type=Path, required=True, help="JSON of the figures")
+    parser.add_argument("--splits", type=int, default=20)
+    parser.add_argument("--alpha", type=float, default=0.01)
+    parser.add_argument("--cards", type=int, default=200, help="synthetic speakers")
+    parser.add_argument("--encoder", default="", help="a second speaker encoder: folder of an x-vector model")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    start = time.process_time()
+    try:
+        if options.splits < 1 or options.cards < 1 or not 0 < options.alpha < 1:
+            raise UserError("--splits and --cards must be at least 1, --alpha in (0, 1)")
+        report = run(options)
+    except SynthgenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    report["cpu_seconds"] = round(time.process_time() - start)
+    options.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    print({key: value for key, value in report.items() if key != "estimates"})
+    for detector, rows in report["estimates"].items():  # type: ignore[attr-defined]
+        print(detector)
+        for row in rows:
+            low, high = row["ci95"]
+            print(f"  {row['metric']:<34}{row['value']:7.4f}  [{low:.4f}, {high:.4f}]  n = {row['n']}, {row['note']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
