@@ -63,10 +63,10 @@ def planted_copies(
         (
             f"spliced_{_SPLICED}_turns",
             "perturbed",
-            lambda i, rng: _spliced(dialogues[i], foreign.mosaic(i, rng), _SPLICED, rng),
+            lambda i, rng: spliced(dialogues[i], foreign.mosaic(i, rng), rng),
         ),
         ("three_quarters_replaced", "beyond", lambda i, rng: _replaced(dialogues[i], foreign.turns(i, rng), 0.75, rng)),
-        ("spliced_5_turns", "beyond", lambda i, rng: _spliced(dialogues[i], foreign.mosaic(i, rng), 5, rng)),
+        ("spliced_5_turns", "beyond", lambda i, rng: spliced(dialogues[i], foreign.mosaic(i, rng), rng, 5)),
     )
     yield Planted("exact", "exact", tuple(replace(dialogue) for dialogue in dialogues))
     for number, (name, domain, changed) in enumerate(table):
@@ -207,7 +207,7 @@ def _surrogates(dialogue: Dialogue, rng: np.random.Generator) -> Dialogue:
     return _each(dialogue, lambda text: _NUMBER.sub(number, _NAME.sub(name, text)))
 
 
-def _spliced(dialogue: Dialogue, host: tuple[Turn, ...], count: int, rng: np.random.Generator) -> Dialogue:
+def spliced(dialogue: Dialogue, host: tuple[Turn, ...], rng: np.random.Generator, count: int = _SPLICED) -> Dialogue:
     """``count`` consecutive turns among those of a host; a shorter dialogue as a whole."""
     start = int(rng.integers(0, max(1, len(dialogue.turns) - count + 1)))
     at = int(rng.integers(0, len(host) + 1))

@@ -24,7 +24,7 @@ from synthgen.generators.dialogue.sampler import open_generator
 from synthgen.generators.dialogue.write import write_release
 from synthgen.modalities.dialogue.encoder import sentence_encoder
 from synthgen.modalities.dialogue.model_attacks import model_attacks
-from synthgen.modalities.dialogue.paraphrase import paraphrasers
+from synthgen.modalities.dialogue.round_trips import round_trips
 from synthgen.modalities.dialogue.rules import Unfinished
 from synthgen.modalities.dialogue.show import excerpts, transcript
 from synthgen.modalities.dialogue.surrogates import Surrogated
@@ -117,8 +117,8 @@ class Dialogues:
     def planted(
         self, records: Sequence[DialogueReal], model: Path | None, config: RunConfig[DialogueConfig], seed: int
     ) -> Iterable[Planted[Dialogue]]:
-        round_trips = () if model is None else paraphrasers(model, config.modality.generator, config.slots.rows, seed)
-        return planted_copies(records, round_trips, seed)
+        trips = () if model is None else round_trips(model, config.modality.generator, config.slots.rows, seed)
+        return planted_copies(records, trips, seed)
 
     def conditions(self, train: Sequence[DialogueReal], config: DialogueConfig) -> Conditions[DialogueCondition]:
         return condition_sampler(config.generator.plan)

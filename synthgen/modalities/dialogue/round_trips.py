@@ -1,4 +1,4 @@
-"""Copies in the generator's own domain: a real dialogue, said again by what puts the plans into words."""
+"""Copies in the generator's own domain: a real dialogue, as it would look if the generator had passed it on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.model_folder import check_folder
 from synthgen.generators.dialogue.realisers.protocol import Message, Realiser, Request, Sampling
-from synthgen.generators.dialogue.sampler import open_realiser, realiser_of
+from synthgen.generators.dialogue.sampler import open_generator, open_realiser, realiser_of
 from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
-from synthgen.privacy_filters.dialogue.planted import RoundTrip
+from synthgen.privacy_filters.dialogue.planted import RoundTrip, spliced
+from synthgen.records import Request as Session
 
 _MOST_RECORDS, _MOST_TURNS = 60, 24
 _INSTRUCTION = (
@@ -20,18 +24,27 @@ _INSTRUCTION = (
 )
 
 
-def paraphrasers(model: Path, config: GeneratorConfig, rows: int, seed: int) -> tuple[tuple[str, str, RoundTrip], ...]:
-    """Name, domain and function of the round trip through the generator's realiser; none for a grammar.
+def round_trips(model: Path, config: GeneratorConfig, rows: int, seed: int) -> tuple[tuple[str, str, RoundTrip], ...]:
+    """Name, domain and function of the round trip through the generator.
 
-    A grammar reads no transcript, so that it has no words for one. A language model rewords turn by turn: the first 24
-    turns of up to 60 records, since that already takes as long as twenty sessions.
+    A language model rewords turn by turn: the first 24 turns of up to 60 records, since that already takes as long as
+    twenty sessions. A grammar reads no transcript, so that it has no words for one; of it, a session is made into which
+    twenty turns of the record are spliced (a shorter record as a whole).
     """
     card = check_folder(model)
     name = realiser_of(card, config)
     if name == "template":
-        return ()
+        return (("within_a_generated_session", "generator", lambda records: _within(records, model, config, seed)),)
     realiser = open_realiser(name, model, card, config, rows)
     return (("paraphrased_by_the_model", "generator", lambda records: _by_model(records, realiser, rows, seed)),)
+
+
+def _within(records: Sequence[DialogueReal], model: Path, config: GeneratorConfig, seed: int) -> list[Dialogue]:
+    generator = open_generator(model, config, rows=len(records))
+    condition = condition_sampler(config.plan)
+    hosts = generator([Session(seed + i, condition(i * config.plan.sessions, seed)) for i in range(len(records))])
+    rng = np.random.default_rng((seed, 0x5915))
+    return [spliced(record.payload, host.payload.turns, rng) for record, host in zip(records, hosts, strict=True)]
 
 
 def _by_model(records: Sequence[DialogueReal], realiser: Realiser, rows: int, seed: int) -> list[Dialogue]:
