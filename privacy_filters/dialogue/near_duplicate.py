@@ -35,6 +35,9 @@ _PLACES = 2**20
 _SIZES = (3, 4)
 _CHUNK = 512  # vectors compared at once: bounds memory
 _SOFT = 0.01
+# Where passages begin, as a share of a passage. Those of T begin at every quarter, so that wherever a passage was cut
+# out, one of T is at most an eighth of a passage off.
+_HALF, _QUARTER = 0.5, 0.25
 
 Scores = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -201,29 +204,29 @@ class Passages:
     def over(
         cls, dialogues: Sequence[Dialogue], patients: Sequence[str], lexicon: Lexicon, config: NearDuplicateConfig
     ) -> Self:
-        vectors, owner = _passage_vectors(lexicon, dialogues, config.passage_words)
+        vectors, owner = _passage_vectors(lexicon, dialogues, config.passage_words, _QUARTER)
         return cls(lexicon, Neighbours.over(vectors, [patients[i] for i in owner]), config.passage_words)
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too."""
-        more, owner = _passage_vectors(self.lexicon, dialogues, self.least)
+        more, owner = _passage_vectors(self.lexicon, dialogues, self.least, _QUARTER)
         vectors = sparse.vstack([self.neighbours.vectors, more], format="csr")
         owners = [*self.neighbours.owners, *(patients[i] for i in owner)]
         return type(self)(self.lexicon, Neighbours.over(vectors, owners), self.least)
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N], NaN for a dialogue without words."""
-        vectors, owner = _passage_vectors(self.lexicon, dialogues, self.least)
+        vectors, owner = _passage_vectors(self.lexicon, dialogues, self.least, _HALF)
         own = None if exclude is None else [exclude[i] for i in owner]
         found = np.full(len(dialogues), np.inf)
         np.minimum.at(found, owner, self.neighbours.scores(vectors, own))
         return np.where(np.isfinite(found), found, np.nan)
 
 
-def passages(dialogue: Dialogue, least: int) -> list[tuple[int, int]]:
-    """First turns and ends of passages of ``least`` words or more, each beginning about half a passage after the last.
+def passages(dialogue: Dialogue, least: int, step: float = _HALF) -> list[tuple[int, int]]:
+    """First turns and ends of passages of ``least`` words or more, each beginning a ``step`` of one after the last.
 
-    A shorter dialogue is one passage.
+    Passages are whole turns, so that a step is rounded up to one turn at least. A shorter dialogue is one passage.
     """
     counts = [len(turn.text.split()) for turn in dialogue.turns]
     total = np.concatenate([[0], np.cumsum(counts)])
@@ -232,18 +235,18 @@ def passages(dialogue: Dialogue, least: int) -> list[tuple[int, int]]:
     start = 0
     while start < last:
         spans.append((start, int(np.searchsorted(total, total[start] + least))))
-        start = max(start + 1, int(np.searchsorted(total, total[start] + least / 2)))
+        start = max(start + 1, int(np.searchsorted(total, total[start] + least * step)))
     return [*spans, (last, len(counts))]
 
 
 def _passage_vectors(
-    lexicon: Lexicon, dialogues: Sequence[Dialogue], least: int
+    lexicon: Lexicon, dialogues: Sequence[Dialogue], least: int, step: float
 ) -> tuple[sparse.csr_matrix, NDArray[np.intp]]:
     """Unit vectors of all passages that have words, and each one's dialogue."""
     texts, owner = [], []
     for i, dialogue in enumerate(dialogues):
         said = [words(turn.text) for turn in dialogue.turns]
-        for start, end in passages(dialogue, least):
+        for start, end in passages(dialogue, least, step):
             tokens = [word for turn in said[start:end] for word in turn]
             if tokens:
                 texts.append(tokens)

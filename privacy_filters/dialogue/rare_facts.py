@@ -32,7 +32,6 @@ def _words_of(text: str) -> frozenset[str]:
 RARE = 2
 """So many patients may have said a fact that still counts as rare."""
 
-_BY_CHANCE = 5
 _WORD = "word:"
 _PAIR = "pair:"
 _MONTHS = {name.lower(): name.lower() for name in calendar.month_name if name}
@@ -295,11 +294,12 @@ class RareFacts:
         return {fact: tuple(patients) for fact, patients in said.items() if len(patients) <= RARE + 1}
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> NDArray[np.float64]:
-        """Shape [N], larger is safer: how far the patient who shares most stands out from those who share by chance.
+        """Shape [N], in (0, 1], larger is safer: how unlikely it is that one patient owns so many of the rare facts.
 
-        A fact that c of P patients have said weighs log((P + 1) / c) / log(P + 1): one for a fact of one patient
-        alone. With a patient's weights added up, the score is (1 + the fifth largest sum) / (1 + the largest): 1
-        where nobody stands out. The fifth, so that relatives in T who share their facts do not hide each other.
+        Were the rare facts of a dialogue dealt to the P patients at random, each patient would own the same expected
+        share m of them; that one of P owns L has at most the probability p = P exp(L - m - L log(L / m)), L > m
+        (Chernoff's bound for a Poisson sum, times P). The score is 1 / (1 - log p), and 1 where p is 1 or more. It
+        grows with what one patient owns alone, and relatives in T who share their facts do not hide each other.
 
         Args:
             exclude: for each dialogue a patient who is left out, from the counts too.
@@ -309,24 +309,24 @@ class RareFacts:
 
     def _score(self, dialogue: Dialogue, own: str | None) -> float:
         patients = len(self.by_patient) - (own in self.by_patient)
-        if patients < 1:
-            return 1.0
-        shared: defaultdict[str, list[float]] = defaultdict(list)
-        pairs: defaultdict[str, list[float]] = defaultdict(list)
+        owned: defaultdict[str, float] = defaultdict(float)
+        pairs: defaultdict[str, int] = defaultdict(int)
         told = Told.by(dialogue)
         # A telling word of T is recognised wherever it is said, with or without the capital that gave it away.
-        for fact in sorted((told.facts | _said(told)) & self._owners.keys()):
+        for fact in (told.facts | _said(told)) & self._owners.keys():
             owners = [patient for patient in self._owners[fact] if patient != own]
-            weight = math.log((patients + 1) / len(owners)) / math.log(patients + 1) if owners else 0.0
             for owner in owners if len(owners) <= RARE else ():
-                (pairs if fact.startswith(_PAIR) else shared)[owner].append(weight)
-        totals = (
-            # One age in common makes a pair with every common complaint: further pairs say less and less.
-            math.fsum(shared[owner]) + sum(w / i for i, w in enumerate(sorted(pairs[owner], reverse=True), start=1))
-            for owner in {*shared, *pairs}
-        )
-        sums = sorted(totals, reverse=True) + [0.0] * _BY_CHANCE
-        return (1.0 + sums[_BY_CHANCE - 1]) / (1.0 + sums[0])
+                if fact.startswith(_PAIR):
+                    pairs[owner] += 1
+                else:
+                    owned[owner] += 1.0
+        for owner, count in pairs.items():  # one age in common makes a pair with every common complaint
+            owned[owner] += math.log1p(count)
+        if not owned:
+            return 1.0
+        most, expected = max(owned.values()), math.fsum(owned.values()) / patients
+        surprise = most * math.log(most / expected) - most + expected - math.log(patients)
+        return 1.0 / (1.0 + max(0.0, surprise))
 
 
 def _said(told: Told) -> set[str]:

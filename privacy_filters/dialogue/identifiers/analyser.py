@@ -7,7 +7,7 @@ libphonenumber, crypto wallets); what a clinical conversation says is found by o
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -26,36 +26,25 @@ if TYPE_CHECKING:
 
 Finder = Callable[[str, str], list[Identifier]]
 
+_KINDS: tuple[Entity, ...] = get_args(Entity)
 _FROM_PRESIDIO: dict[str, Entity] = {
-    **{name: name for name in get_args(Entity)},
-    **{
-        "LOCATION": "LOCATION",
-        "GPE": "LOCATION",
-        "LOC": "LOCATION",
-        "FAC": "ADDRESS",
-        "PER": "PERSON",
-        "PERSON": "PERSON",
-    },
+    **{kind: kind for kind in _KINDS},
+    **{"GPE": "LOCATION", "LOC": "LOCATION", "FAC": "ADDRESS", "PER": "PERSON"},
     **{"ORG": "ORGANISATION", "ORGANIZATION": "ORGANISATION", "PHONE_NUMBER": "PHONE", "EMAIL_ADDRESS": "EMAIL"},
     **{"CRYPTO": "ID", "MAC_ADDRESS": "ID", "IBAN_CODE": "IBAN"},
 }
 _MODEL_ENTITIES = ("PERSON", "PER", "ORG", "ORGANIZATION", "GPE", "LOC", "LOCATION")
 _MODEL_SCORE = 0.6  # models of news text find names that are none in a consultation
 # Where two hits overlap, a hit of a form beats a street, a street beats a name.
-_RANK: dict[Entity, int] = {
-    entity: rank
-    for rank, entities in enumerate(
-        (
-            ("EMAIL", "IBAN", "CREDIT_CARD", "SSN", "URL", "IP_ADDRESS", "USERNAME"),
-            ("DATE", "ID", "PHONE", "PLATE"),
-            ("ADDRESS", "AGE_OVER_89", "AGE", "MONTH"),
-            ("ORGANISATION", "POSTCODE"),
-            ("PERSON", "LOCATION", "COUNTRY"),
-            ("GROUP", "YEAR", "WEEKDAY"),
-        )
-    )
-    for entity in entities
-}  # type: ignore[misc]
+_RANKS: tuple[tuple[Entity, ...], ...] = (
+    ("EMAIL", "IBAN", "CREDIT_CARD", "SSN", "URL", "IP_ADDRESS", "USERNAME"),
+    ("DATE", "ID", "PHONE", "PLATE"),
+    ("ADDRESS", "AGE_OVER_89", "AGE", "MONTH"),
+    ("ORGANISATION", "POSTCODE"),
+    ("PERSON", "LOCATION", "COUNTRY"),
+    ("GROUP", "YEAR", "WEEKDAY"),
+)
+_RANK = {entity: rank for rank, entities in enumerate(_RANKS) for entity in entities}
 
 
 def find_identifiers(text: str, config: IdentifierConfig) -> list[Identifier]:
@@ -98,7 +87,7 @@ def _engine(language: str, ner: str) -> AnalyzerEngine:
         _recogniser(
             "places", places, ("ADDRESS", "POSTCODE", "LOCATION", "COUNTRY", "ORGANISATION", "GROUP"), language
         ),
-        _recogniser("patterns", patterns, tuple(e for e in get_args(Entity)), language),
+        _recogniser("patterns", patterns, _KINDS, language),
         *_presidio_recognisers(language),
     ]
     if kind == "spacy" and model:
@@ -147,19 +136,38 @@ def _recogniser(name: str, find: Finder, entities: Sequence[Entity], language: s
 def _regex_backend(language: str) -> NlpEngine:
     """An NLP back-end that adds nothing: our recognisers read the text, and a named model has its own recogniser."""
     import spacy
-    from presidio_analyzer.nlp_engine import NlpArtifacts, SpacyNlpEngine
+    from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
 
-    class Nothing(SpacyNlpEngine):
+    nothing = spacy.blank(language).make_doc("")
+
+    class Nothing(NlpEngine):
         def load(self) -> None:
-            self.nlp = {language: spacy.blank(language)}
+            """Nothing to load."""
+
+        def is_loaded(self) -> bool:
+            return True
 
         def process_text(self, text: str, language: str) -> NlpArtifacts:
-            empty = self.nlp[language].make_doc("")
-            return NlpArtifacts([], empty, [], [], self, language)
+            return NlpArtifacts([], nothing, [], [], self, language)
 
-    engine = Nothing(models=[{"lang_code": language, "model_name": f"blank {language}"}])
-    engine.load()
-    return engine
+        def process_batch(
+            self, texts: Iterable[str], language: str, batch_size: int = 1, n_process: int = 1, **_: object
+        ) -> Iterator[tuple[str, NlpArtifacts]]:
+            return ((text, self.process_text(text, language)) for text in texts)
+
+        def is_stopword(self, word: str, language: str) -> bool:
+            return False
+
+        def is_punct(self, word: str, language: str) -> bool:
+            return False
+
+        def get_supported_entities(self) -> list[str]:
+            return []
+
+        def get_supported_languages(self) -> list[str]:
+            return [language]
+
+    return Nothing()
 
 
 def _plausible(text: str, start: int, end: int, entity: Entity) -> bool:

@@ -128,9 +128,9 @@ def _streets(text: str) -> Iterator[Identifier]:
             end = _tail(text, match.end())
             yield Identifier(match.start(), end - (text[end - 1] == "."), "ADDRESS", score)
     for cue in _STREET_CUE.finditer(text):
-        match = _AFTER_CUE.match(text, cue.end())
-        if match and not _MEASURE.match(text, match.end()) and not _ordinary_phrase(match[0]):
-            yield Identifier(match.start(), _tail(text, match.end()), "ADDRESS", 0.7)
+        after = _AFTER_CUE.match(text, cue.end())
+        if after and not _MEASURE.match(text, after.end()) and not _ordinary_phrase(after[0]):
+            yield Identifier(after.start(), _tail(text, after.end()), "ADDRESS", 0.7)
 
 
 _MEASURE = re.compile(

@@ -17,10 +17,66 @@ _QUESTIONS = (
     "How have you been sleeping?",
     "Is there anything else you would like to tell me?",
 )
-_THINGS = ["knee", "shoulder", "back", "chest", "throat", "elbow", "ankle", "stomach", "head", "hip", "neck", "wrist", "ear", "eye", "tooth", "skin"]
-_DEEDS = ["gardening", "swimming", "driving", "cooking", "painting", "lifting", "cycling", "reading", "sewing", "climbing", "dancing", "fishing"]
-_PEOPLE = ["husband", "daughter", "neighbour", "cousin", "sister", "landlord", "friend", "nephew", "grandson", "flatmate", "uncle", "mother"]
-_WHEN = ["morning", "evening", "winter", "weekend", "Tuesday", "holiday", "lunch", "night", "shift", "breakfast", "week", "journey"]
+_THINGS = [
+    "knee",
+    "shoulder",
+    "back",
+    "chest",
+    "throat",
+    "elbow",
+    "ankle",
+    "stomach",
+    "head",
+    "hip",
+    "neck",
+    "wrist",
+    "ear",
+    "eye",
+    "tooth",
+    "skin",
+]
+_DEEDS = [
+    "gardening",
+    "swimming",
+    "driving",
+    "cooking",
+    "painting",
+    "lifting",
+    "cycling",
+    "reading",
+    "sewing",
+    "climbing",
+    "dancing",
+    "fishing",
+]
+_PEOPLE = [
+    "husband",
+    "daughter",
+    "neighbour",
+    "cousin",
+    "sister",
+    "landlord",
+    "friend",
+    "nephew",
+    "grandson",
+    "flatmate",
+    "uncle",
+    "mother",
+]
+_WHEN = [
+    "morning",
+    "evening",
+    "winter",
+    "weekend",
+    "Tuesday",
+    "holiday",
+    "lunch",
+    "night",
+    "shift",
+    "breakfast",
+    "week",
+    "journey",
+]
 
 
 def visit(seed: int) -> Dialogue:

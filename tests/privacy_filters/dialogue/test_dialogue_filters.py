@@ -1,4 +1,4 @@
-"""The dialogue filters as a whole: calibrated on strangers, they catch copies; the same case under two numbers is one."""
+"""The dialogue filters as a whole: calibrated on strangers, they catch copies; a case under two numbers is one."""
 
 from dataclasses import replace
 

@@ -35,11 +35,15 @@ def by_passage(near: NearDuplicate) -> Passages:
     return Passages.over([r.payload for r in records], [r.patient for r in records], near.lexicon, CONFIG)
 
 
-@given(lengths=st.lists(st.integers(1, 60), min_size=1, max_size=30), least=st.integers(20, 100))
-@settings(max_examples=100, deadline=None)
-def test_passages_cover_every_turn_and_are_long_enough(lengths: list[int], least: int) -> None:
+@given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=30),
+    least=st.integers(20, 100),
+    step=st.sampled_from([0.1, 0.25, 0.5, 1.0]),
+)
+@settings(max_examples=150, deadline=None)
+def test_passages_cover_every_turn_and_are_long_enough(lengths: list[int], least: int, step: float) -> None:
     dialogue = Dialogue(tuple(Turn("patient", " ".join(["word"] * n)) for n in lengths))
-    spans = passages(dialogue, least)
+    spans = passages(dialogue, least, step)
     assert {i for start, end in spans for i in range(start, end)} == set(range(len(lengths)))
     assert [start for start, _ in spans] == sorted({start for start, _ in spans})
     for start, end in spans:

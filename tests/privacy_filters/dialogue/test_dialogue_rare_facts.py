@@ -72,8 +72,21 @@ def test_the_excluded_patient_does_not_count() -> None:
 
 def test_two_visits_of_one_patient_are_one_patient() -> None:
     visits = [said("The gout is back."), said("Gout again, in Quebec.")]
-    rare = RareFacts.over([*visits, said("Fine.")], ["a", "a", "b"])
-    assert rare.scores([said("gout in Quebec")])[0] < 0.6
+    everybody = [*visits, *(said(f"Fine, {number} of them.") for number in range(10, 20))]
+    together = RareFacts.over(everybody, ["a", "a", *"bcdefghijk"])
+    apart = RareFacts.over(everybody, ["a", "z", *"bcdefghijk"])
+    assert together.scores([said("gout in Quebec")])[0] < apart.scores([said("gout in Quebec")])[0] == 1.0
+
+
+def test_many_facts_of_many_patients_are_no_surprise() -> None:
+    """That one patient owns two facts of the twenty that are shared is chance; two of two is not."""
+    towns = ["Oslo", "Turin", "Leeds", "Porto", "Ghent", "Malmo", "Lyon", "Graz", "Cork", "Brno"]
+    jobs = ["florist", "pilot", "plumber", "welder", "tailor", "baker", "miner", "judge", "potter", "sailor"]
+    texts = [said(f"I moved to {town} and am a {job}.") for town, job in zip(towns, jobs, strict=True)]
+    rare = RareFacts.over(texts, towns)
+    everything = Dialogue(tuple(turn for text in texts for turn in text.turns))
+    assert rare.scores([everything])[0] == 1.0
+    assert rare.scores(texts[:1])[0] < 0.7
 
 
 def test_enrolling_equals_building() -> None:
