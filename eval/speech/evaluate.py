@@ -1,0 +1,187 @@
+"""The evaluation of a release of speech: what an attacker gets out of it, and what a user does.
+
+Sessions are long, so that excerpts are measured: of each set at most ``config.turns`` turns, evenly over voices and
+emotions, and of a long turn its middle ``config.turn_seconds``. How much of a track the speaker vectors hear is up to
+whoever hands them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from synthgen.eval.estimates import NotMeasurableError, measured
+from synthgen.eval.speech import emotion, timing
+from synthgen.eval.speech.attacks import Attacked, attack_release
+from synthgen.eval.speech.config import EvaluationConfig
+from synthgen.eval.speech.diarisation import Diariser, diarisation_error_rate
+from synthgen.eval.speech.distinctiveness import Likelihood, gain_of_distinctiveness
+from synthgen.eval.speech.features import Measured, measure
+from synthgen.eval.speech.intelligibility import Recogniser, word_error_rate
+from synthgen.eval.speech.pairs import Prints, Scores, VoiceVectors, pair_scores, prints
+from synthgen.eval.speech.records import Voices, some_turns
+from synthgen.eval.speech.verification import (
+    accepted_as_registered,
+    equal_error_rate,
+    linkability_of_pairs,
+    rates_at,
+    registered_missed,
+    threshold_at_equal_error,
+)
+from synthgen.modalities.speech.types import Speech, SpeechCondition, SpeechSynthetic
+from synthgen.progress import Progress
+from synthgen.records import Cohort, Estimate
+from synthgen.report import Evaluation
+
+LEAST_SAMPLES, LEAST_PATIENTS = 4, 8
+
+
+def evaluate(
+    samples: Sequence[SpeechSynthetic],
+    cohort: Cohort[Speech, SpeechCondition],
+    config: EvaluationConfig,
+    seed: int,
+    progress: Progress,
+    vectors: VoiceVectors,
+    recogniser: Recogniser | None = None,
+    diariser: Diariser | None = None,
+) -> Evaluation:
+    """Attacks with the audit patients as non-members; voices, emotions, words and timing, with real ones beside.
+
+    Without audit patients there is nobody to attack beside T: no attacks, and the calibration patients stand beside the
+    release. With fewer than 4 samples, 8 training patients or 8 held-out ones nothing is measured, and a line says so.
+
+    Args:
+        vectors: a track to speaker vectors of its windows, in order of time.
+        recogniser: where None, the word error rate is not measured.
+        diariser: where None, the diarisation error rate is not measured.
+
+    Raises:
+        MissingExtraError: soundfile, soxr or pyworld is not installed.
+    """
+    held_out = cohort.audit or cohort.calibration
+    patients = min(len({r.patient for r in cohort.train}), len({r.patient for r in held_out}))
+    if len(samples) < LEAST_SAMPLES or patients < LEAST_PATIENTS:
+        progress.say(
+            f"evaluation needs {LEAST_SAMPLES} samples, {LEAST_PATIENTS} training and {LEAST_PATIENTS} audit speakers: "
+            "nothing is measured"
+        )
+        return Evaluation((), ())
+    limit = config.max_samples
+    synthetic = Voices.synthetic(samples, limit, seed)
+    train, test = Voices.real(cohort.train, limit, seed + 1), Voices.real(held_out, limit, seed + 2)
+    reference = Voices.real(cohort.calibration, limit, seed + 3)
+    s, t, e, c = (
+        prints(found, vectors, progress, name)
+        for found, name in ((synthetic, "the release"), (train, "T"), (test, "E"), (reference, "C"))
+    )
+    quality = [*_voices(s, t, e, c, config, seed, progress)]
+    quality += _acoustics(synthetic, train, test, config, seed, progress)
+    quality += _words(synthetic, test, recogniser, config, seed, progress)
+    if diariser is None:
+        progress.say("the diarisation error rate is not measured: no diariser is at hand")
+    elif config.diarised_seconds:
+        quality += measured(
+            progress, diarisation_error_rate, synthetic, diariser, progress,
+            sessions=config.diarised_sessions, seconds=config.diarised_seconds, seed=seed,
+        )  # fmt: skip
+    if not cohort.audit:
+        progress.say("no audit patients: no attack is measured")
+        return Evaluation((), tuple(quality))
+    try:
+        attacks, copying = attack_release(Attacked(s, t, e, c), config, seed, progress)
+    except NotMeasurableError as error:
+        progress.say(f"no attack is measured: {error}")
+        return Evaluation((), tuple(quality))
+    return Evaluation(attacks, (*quality, *copying))
+
+
+def _voices(
+    s: Prints, t: Prints, e: Prints, c: Prints, config: EvaluationConfig, seed: int, progress: Progress
+) -> tuple[Estimate, ...]:
+    """How well the speaker vectors tell real people apart; whether the release's persist, differ, and are new."""
+    found: list[Estimate] = []
+    ours, theirs, setting = (_pairs(x, seed, name, progress) for x, name in ((s, "the release"), (e, "E"), (c, "C")))
+    if ours is not None:
+        found.append(equal_error_rate("voice_eer", ours, seed=seed, note="the release's voices"))
+        found.append(
+            linkability_of_pairs(
+                "voice_persistence_dsys",
+                ours,
+                permutations=config.permutations,
+                seed=seed,
+                better="higher",
+                note="D_sys of one voice's recordings against others': does a voice stay itself",
+            )
+        )
+    if theirs is not None:
+        found.append(equal_error_rate("voice_eer_real", theirs, seed=seed, note="real speakers of E"))
+        found.append(
+            linkability_of_pairs(
+                "voice_persistence_dsys_real",
+                theirs,
+                permutations=config.permutations,
+                seed=seed,
+                better="higher",
+                note="the same of real speakers of E",
+            )
+        )
+    if setting is not None:
+        tau = threshold_at_equal_error(setting)
+        if theirs is not None:
+            found += rates_at(theirs, tau, seed=seed, note="τ at the equal error of C's pairs, measured on E's")
+        found += measured(
+            progress, gain_of_distinctiveness, s, e, Likelihood.fit(setting),
+            seed=seed, note="likelihood ratios calibrated on C",
+        )  # fmt: skip
+    found += measured(progress, accepted_as_registered, s, e, c, t)
+    found += measured(progress, registered_missed, t, c, t)
+    return tuple(found)
+
+
+def _pairs(found: Prints, seed: int, name: str, progress: Progress) -> Scores | None:
+    try:
+        return pair_scores(found, seed)
+    except NotMeasurableError as error:
+        progress.say(f"pairs of {name} are not compared: {error}")
+        return None
+
+
+def _acoustics(
+    synthetic: Voices, train: Voices, test: Voices, config: EvaluationConfig, seed: int, progress: Progress
+) -> tuple[Estimate, ...]:
+    s, t, e = (_measured(x, config, seed) for x in (synthetic, train, test))
+    return (
+        *measured(progress, emotion.recognised_across_voices, s, seed=seed),
+        *measured(progress, emotion.recognised_by_real, s, t, e, seed=seed),
+        *measured(progress, emotion.tstr, s, t, e, repeats=config.classifier_repeats, seed=seed),
+        *measured(progress, timing.pitch_correlation, s, e, seed=seed),
+        *timing.durations(synthetic, test, seed=seed),
+        *timing.tempo(s, e, seed=seed),
+        *measured(progress, timing.severity_in_pauses, s, seed=seed),
+    )
+
+
+def _measured(found: Voices, config: EvaluationConfig, seed: int) -> Measured:
+    return measure(some_turns(found, config.turns, seed), config.turn_seconds)
+
+
+def _words(
+    synthetic: Voices,
+    test: Voices,
+    recogniser: Recogniser | None,
+    config: EvaluationConfig,
+    seed: int,
+    progress: Progress,
+) -> tuple[Estimate, ...]:
+    if recogniser is None:
+        progress.say("the word error rate is not measured: no recogniser is installed")
+        return ()
+    if not config.wer_turns:
+        return ()
+    found: list[Estimate] = []
+    for name, voices in (("wer", synthetic), ("wer_real", test)):
+        found += measured(
+            progress, word_error_rate, name, voices, recogniser, progress,
+            most=config.wer_turns, seconds=config.turn_seconds, seed=seed,
+        )  # fmt: skip
+    return tuple(found)
