@@ -11,6 +11,8 @@ from pathlib import Path
 from synthgen.errors import UserError
 from synthgen.generators.speech.numbers import spelled
 
+_SIGNS = {"%": "percent", "&": "and", "+": "plus", "=": "equals", "°": "degrees", "$": "dollars", "€": "euros"}
+
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
@@ -41,6 +43,8 @@ def in_alphabet(text: str, knows: Callable[[str], bool], language: str) -> str:
         if not language.startswith("en"):
             raise UserError("the model has no digits in its alphabet: write the numbers of the dialogue as words")
         text = spelled(text)
+    if language.startswith("en"):
+        text = "".join(f" {_SIGNS[c]} " if c in _SIGNS and not known(c) else c for c in text)
     text = "".join(c if known(c) else _plain(c) for c in text)
     if any(c.isalnum() and not known(c) for c in text):
         raise UserError(
