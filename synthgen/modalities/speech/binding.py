@@ -1,0 +1,202 @@
+"""Speech as a modality: binds the generator, the filters and the evaluation, which do not know each other."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.config import RunConfig, Section
+from synthgen.eval.speech.config import EvaluationConfig
+from synthgen.eval.speech.evaluate import evaluate
+from synthgen.generators.speech.candidates import load_candidates
+from synthgen.generators.speech.cohort import CohortConfig, load_cohort
+from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
+from synthgen.generators.speech.encode import decode, encode
+from synthgen.generators.speech.preview import preview_html, show
+from synthgen.generators.speech.read import read_release
+from synthgen.generators.speech.sampler import SpeechGenerator
+from synthgen.generators.speech.write import write_release
+from synthgen.modalities.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues, settled
+from synthgen.modalities.speech.recogniser import installed_recogniser
+from synthgen.modalities.speech.rules import OnTranscript
+from synthgen.modalities.speech.types import Speech, SpeechCondition, SpeechReal, SpeechSynthetic, Track
+from synthgen.modalities.speech.words import (
+    Given,
+    Planned,
+    SpeakingConfig,
+    given_conditions,
+    planned_conditions,
+    told_in,
+)
+from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
+from synthgen.privacy_filters.speech.config import VoiceConfig
+from synthgen.privacy_filters.speech.filters import SpeechFilters
+from synthgen.privacy_filters.speech.listening import Listener
+from synthgen.privacy_filters.speech.planted import planted_copies
+from synthgen.progress import Progress, Silent
+from synthgen.records import Cohort, JsonValue, Loaded, Planted, Rule
+from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.slots import Conditions
+
+_EAR = "speaker"
+
+
+class SpeechConfig(Section):
+    """The configuration's ``modality`` section for speech."""
+
+    short: ClassVar[Mapping[str, str]] = {
+        "backend": "modality.generator.backend",
+        "model": "modality.generator.model",
+        "dialogues": "modality.generator.dialogues",
+    }
+
+    demo: DemoCohortConfig = DemoCohortConfig()
+    cohort: CohortConfig = CohortConfig()
+    generator: SpeakingConfig = SpeakingConfig()
+    voice: VoiceConfig = VoiceConfig()
+    identifiers: IdentifierConfig = IdentifierConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+class Speeches:
+    """See :class:`synthgen.modality.Modality`; every method hands on to the function that does the work."""
+
+    name = "speech"
+    section = SpeechConfig
+    presets = ("demo", "cpu")
+    formats = ("audiofolder",)
+
+    def write_demo_cohort(self, folder: Path, config: SpeechConfig, seed: int, progress: Progress) -> None:
+        write_demo_cohort(folder, config.demo, seed, progress)
+
+    def load_cohort(
+        self, data: Path, config: SpeechConfig, cache: Path, progress: Progress
+    ) -> Loaded[Speech, SpeechCondition]:
+        return load_cohort(data, config.cohort, cache, progress)
+
+    def load_candidates(self, folder: Path, config: SpeechConfig, progress: Progress) -> list[tuple[str, Speech]]:
+        return load_candidates(folder, config.cohort, _until_exit(), progress)
+
+    def fit(
+        self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path, seed: int, progress: Progress
+    ) -> None:
+        """Nothing of T enters the generator: its voices come from a prior, its words from plans or given dialogues."""
+        fit(config.generator, folder, progress)
+
+    def fit_filters(
+        self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path, seed: int, progress: Progress
+    ) -> None:
+        """Listens to T once, which takes longest, so that it is seen; what the filters learn is made of that."""
+        listener = _listener(train, config)
+        task = progress.task("listen to T", len(train), "recording")
+        for record in train:
+            listener.all(record.payload)
+            task.advance()
+
+    def model_digest(self, model: Path) -> str:
+        return model_digest(model)
+
+    def open_generator(
+        self, model: Path, config: SpeechConfig, rows: int, scratch: Path | None = None
+    ) -> SpeechGenerator:
+        patients = read_dialogues(model)
+        speaking = settled(model, config.generator)
+        words = Given(patients) if patients else Planned.by_grammar(speaking.plan)
+        return SpeechGenerator(words, open_fitted_backend(model, speaking), speaking, scratch or _until_exit())
+
+    def open_filters(self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path) -> SpeechFilters:
+        return SpeechFilters.over(_listener(train, config), [r.payload for r in train], [r.patient for r in train])
+
+    def rules(self, config: SpeechConfig, model: Path | None) -> tuple[Rule[Speech], ...]:
+        return (OnTranscript(IdentifierRule(config.identifiers)),)
+
+    def planted(
+        self, records: Sequence[SpeechReal], model: Path | None, config: RunConfig[SpeechConfig], seed: int
+    ) -> Iterable[Planted[Speech]]:
+        with tempfile.TemporaryDirectory(prefix="synthgen-copies-") as scratch:
+            yield from planted_copies(records, (), seed, Path(scratch))
+
+    def conditions(self, train: Sequence[SpeechReal], config: SpeechConfig) -> Conditions[SpeechCondition]:
+        if config.generator.dialogues:
+            return given_conditions(told_in(Path(config.generator.dialogues), Silent()))
+        return planned_conditions(config.generator.plan)
+
+    def free_conditions(self, model: Path, config: SpeechConfig) -> Conditions[SpeechCondition]:
+        patients = read_dialogues(model)
+        return given_conditions(patients) if patients else planned_conditions(config.generator.plan)
+
+    def condition_from(self, values: dict[str, JsonValue]) -> SpeechCondition:
+        return SpeechCondition.from_dict(values)
+
+    def encode(self, payload: Speech) -> bytes:
+        return encode(payload)
+
+    def decode(self, content: bytes, scratch: Path) -> Speech:
+        return decode(content, scratch)
+
+    def evaluate(
+        self,
+        samples: Sequence[SpeechSynthetic],
+        cohort: Cohort[Speech, SpeechCondition],
+        model: Path | None,
+        config: SpeechConfig,
+        seed: int,
+        progress: Progress,
+    ) -> Evaluation:
+        listener = _listener(cohort.train, config)
+
+        def vectors(track: Track) -> NDArray[np.float64] | None:
+            heard = listener(track)
+            return None if heard.silent else heard.windows[_EAR].astype(np.float64)
+
+        recogniser = installed_recogniser(config.generator.language) if config.evaluation.wer_turns else None
+        return evaluate(samples, cohort, config.evaluation, seed, progress, vectors, recogniser)
+
+    def write(
+        self,
+        folder: Path,
+        samples: Callable[[], Iterable[tuple[int, SpeechSynthetic]]],
+        formats: Sequence[str],
+        seed: int,
+    ) -> DatasetFacts:
+        return write_release(folder, samples())
+
+    def read_release(self, folder: Path) -> list[SpeechSynthetic]:
+        return read_release(folder)
+
+    def show(self, payload: Speech) -> str:
+        return show(payload)
+
+    def preview(self, samples: Sequence[SpeechSynthetic]) -> Preview:
+        return Preview(html=preview_html(samples))
+
+    def describe(self, config: SpeechConfig) -> str:
+        g = config.generator
+        words = "Dialogues that were given" if g.dialogues else "Planned dialogues in the words of a grammar"
+        spoken = "espeak-ng" if g.backend == "espeak" else f"{Path(g.model).name} ({g.backend})"
+        return (
+            f"{words[0].upper()}{words[1:]}, spoken by {spoken} in voices drawn from a prior, emotion shaped by WORLD"
+        )
+
+
+def _listener(train: Sequence[SpeechReal], config: SpeechConfig) -> Listener:
+    """Keeps what it hears beside the cohort's private sound files, for the filters and the evaluation alike."""
+    cohort = train[0].payload.recordings[0].tracks[0].audio.path.parent
+    return Listener.open(config.voice, cohort / "heard")
+
+
+def _until_exit() -> Path:
+    """A private folder that is deleted when the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="synthgen-speech-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+SPEECH = Speeches()

@@ -1,0 +1,151 @@
+"""The model folder of the speech generator: nothing is trained, so that it says which back-end speaks which words.
+
+synthgen_speech.json   modality, format, back-end, its model and digest, language; written last
+dialogues.jsonl        the dialogues to be spoken, where they were given; absent: they are planned
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from synthgen.errors import UserError
+from synthgen.files import private_folder, write_atomically
+from synthgen.generators.speech.backends.opening import open_backend
+from synthgen.generators.speech.backends.protocol import Backend
+from synthgen.generators.speech.config import BackendName
+from synthgen.modalities.speech.words import SpeakingConfig, Told, told_bytes, told_from, told_in
+from synthgen.progress import Progress
+
+CARD, DIALOGUES = "synthgen_speech.json", "dialogues.jsonl"
+MODALITY, FORMAT = "speech", 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What ``synthgen_speech.json`` says.
+
+    Attributes:
+        digest: of the back-end: its weights, or its library's version.
+        dialogues: whether ``dialogues.jsonl`` says what is spoken.
+    """
+
+    backend: BackendName
+    model: str
+    language: str
+    digest: str
+    dialogues: bool
+
+
+def fit(config: SpeakingConfig, folder: Path, progress: Progress) -> None:
+    """Writes the folder; returns at once when it is finished.
+
+    Raises:
+        UserError: the back-end's model, or the dialogues, cannot be read.
+        MissingExtraError: the back-end's packages are not installed.
+    """
+    if (folder / CARD).is_file():
+        return
+    backend = open_backend(config)
+    private_folder(folder)
+    if config.dialogues:
+        patients = told_in(Path(config.dialogues), progress)
+        progress.say(
+            f"the dialogues of {len(patients)} patients are spoken as they are given; identifiers in them reject a "
+            "sample, and nearness to real ones is judged where the cohort has transcripts"
+        )
+        write_atomically(folder / DIALOGUES, told_bytes(patients))
+    card = {
+        "modality": MODALITY,
+        "format": FORMAT,
+        "backend": config.backend,
+        "model": config.model,
+        "language": config.language,
+        "digest": backend.digest,
+        "dialogues": bool(config.dialogues),
+    }
+    write_atomically(folder / CARD, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_card(folder: Path) -> ModelCard:
+    """The card of a model folder.
+
+    Raises:
+        UserError: the folder is no finished speech model, or of a newer format.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no model folder {folder}")
+    if not (folder / CARD).is_file():
+        raise UserError(f"{folder} is not a finished speech model: {CARD} is missing")
+    try:
+        values = json.loads((folder / CARD).read_text("utf-8"))
+        card = ModelCard(
+            values["backend"], str(values["model"]), str(values["language"]), values["digest"], values["dialogues"]
+        )
+        version, modality = values["format"], values["modality"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{folder / CARD} cannot be read: fit the model again") from None
+    if modality != MODALITY:
+        raise UserError(f"{folder} is a model of modality {modality!r}, not {MODALITY!r}")
+    if not isinstance(version, int) or version > FORMAT:
+        raise UserError(f"{folder} has model format {version}; this synthgen reads up to {FORMAT}: upgrade synthgen")
+    if card.backend not in get_args(BackendName):
+        raise UserError(f"{folder / CARD} names no back-end of this synthgen: fit the model again")
+    return card
+
+
+def read_dialogues(folder: Path) -> tuple[Told, ...]:
+    """The dialogues that a model speaks; empty where they are planned.
+
+    Raises:
+        UserError: the folder is no speech model, or the file is damaged.
+    """
+    if not read_card(folder).dialogues:
+        return ()
+    try:
+        return told_from((folder / DIALOGUES).read_bytes())
+    except (OSError, ValueError):
+        raise UserError(f"{folder / DIALOGUES} cannot be read: fit the model again") from None
+
+
+def settled(folder: Path, config: SpeakingConfig) -> SpeakingConfig:
+    """The configuration with the folder's back-end, model and language, which are what the folder is.
+
+    Raises:
+        UserError: the configuration asks for another back-end or model than the folder's.
+    """
+    card = read_card(folder)
+    for name in ("backend", "model", "language"):
+        asked, fitted = getattr(config, name), getattr(card, name)
+        if asked not in (SpeakingConfig.model_fields[name].default, fitted):
+            raise UserError(f"generator.{name} is {asked}, and {folder} was fitted with {fitted}: fit another model")
+    return config.model_copy(update={"backend": card.backend, "model": card.model, "language": card.language})
+
+
+def open_fitted_backend(folder: Path, config: SpeakingConfig) -> Backend:
+    """The folder's back-end.
+
+    Raises:
+        UserError: its model is not the one that the folder was fitted with, or cannot be opened.
+        MissingExtraError: its packages are not installed.
+    """
+    backend = open_backend(settled(folder, config))
+    if backend.digest != read_card(folder).digest:
+        raise UserError(f"the back-end {backend.name} is not the one that {folder} was fitted with: fit it again")
+    return backend
+
+
+def model_digest(folder: Path) -> str:
+    """SHA-256 over the card and the dialogues.
+
+    Raises:
+        UserError: see :func:`read_card`.
+    """
+    card = read_card(folder)
+    digest = hashlib.sha256()
+    for name in (CARD, *([DIALOGUES] if card.dialogues else [])):
+        digest.update(name.encode() + b"\0" + (folder / name).read_bytes())
+    return digest.hexdigest()

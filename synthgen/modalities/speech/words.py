@@ -1,0 +1,191 @@
+"""What is said: sessions planned by the dialogue modality and put into words by its grammar, or a user's dialogues."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from synthgen.errors import UserError
+from synthgen.generators.dialogue.cohort import CohortConfig as TranscriptConfig
+from synthgen.generators.dialogue.cohort import load_cohort as load_transcripts
+from synthgen.generators.dialogue.conditions import condition_sampler
+from synthgen.generators.dialogue.config import GeneratorConfig as DialogueGeneratorConfig
+from synthgen.generators.dialogue.encode import decode, encode
+from synthgen.generators.dialogue.plan.arc import plan_case
+from synthgen.generators.dialogue.plan.config import PlanConfig
+from synthgen.generators.dialogue.plan.types import CaseArc
+from synthgen.generators.dialogue.realisers.template import TemplateRealiser
+from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed
+from synthgen.generators.speech.config import GeneratorConfig
+from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition
+from synthgen.modalities.speech.types import SpeechCondition
+from synthgen.progress import Progress
+from synthgen.records import Request
+from synthgen.slots import condition_seed
+
+
+class SpeakingConfig(GeneratorConfig):
+    """The speech generator, and where its words come from."""
+
+    dialogues: str = Field(
+        "",
+        description="dialogues to be spoken, a file or folder as the dialogue modality reads it (JSON lines, CSV, "
+        "Parquet, …); empty: they are planned, and put into words by a grammar",
+    )
+    plan: PlanConfig = Field(PlanConfig(sessions=2), description="of the planned dialogues")
+
+
+@dataclass(frozen=True)
+class Told:
+    """A patient of a user's dialogues: the sessions in order, and what is known of them."""
+
+    setting: str
+    disorder: str
+    severity: str
+    sessions: tuple[Dialogue, ...]
+
+    def condition(self, slot: int, seed: int) -> SpeechCondition:
+        return SpeechCondition("", self.setting, self.disorder, self.severity, len(self.sessions), slot, seed)
+
+
+def told_in(path: Path, progress: Progress) -> tuple[Told, ...]:
+    """The patients of a file or folder of dialogues, in its order.
+
+    Raises:
+        UserError: it cannot be read as dialogues.
+    """
+    loaded = load_transcripts(path, TranscriptConfig(), progress)
+    patients: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for number, record in enumerate(loaded.records):
+        patients[record.patient].append((record.condition.session, number))
+    found = []
+    for own in patients.values():
+        records = [loaded.records[number] for _, number in sorted(own)]
+        first = records[0].condition
+        found.append(Told(first.setting, first.disorder, first.severity, tuple(r.payload for r in records)))
+    return tuple(found)
+
+
+def told_bytes(patients: Sequence[Told]) -> bytes:
+    """JSON lines, a patient each."""
+    lines = [
+        json.dumps(
+            {
+                "setting": told.setting,
+                "disorder": told.disorder,
+                "severity": told.severity,
+                "sessions": [encode(dialogue).decode() for dialogue in told.sessions],
+            },
+            ensure_ascii=False,
+        )
+        for told in patients
+    ]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def told_from(content: bytes) -> tuple[Told, ...]:
+    """Inverse of :func:`told_bytes`.
+
+    Raises:
+        ValueError: these are not its bytes.
+    """
+    found = []
+    for line in content.decode().split("\n"):
+        if line:
+            values = json.loads(line)
+            try:
+                sessions = tuple(decode(session.encode()) for session in values["sessions"])
+                found.append(Told(values["setting"], values["disorder"], values["severity"], sessions))
+            except (KeyError, TypeError, AttributeError) as error:
+                raise ValueError("not the lines of dialogues") from error
+    return tuple(found)
+
+
+# --- From a condition to words ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The sessions of a planned patient: they depend on the condition alone, not on the voice."""
+
+    generator: DialogueGenerator
+
+    @classmethod
+    def by_grammar(cls, plan: PlanConfig) -> Planned:
+        def arc(condition: DialogueCondition) -> CaseArc:
+            return plan_case(
+                condition.case_seed,
+                setting=condition.setting,
+                disorder=condition.disorder,
+                severity=condition.severity,
+                sessions=condition.sessions,
+                config=plan,
+            )
+
+        config = DialogueGeneratorConfig(plan=plan)
+        return cls(DialogueGenerator(realiser=TemplateRealiser(), plan=arc, config=config, segment=0))
+
+    def __call__(self, condition: SpeechCondition) -> list[Dialogue]:
+        """Raises UserError where the grammar gives up a session."""
+        requests = [
+            Request(
+                _session_seed(condition.case_seed, session),
+                DialogueCondition.from_dict({**condition.as_dict(), "session": session}),
+            )
+            for session in range(1, condition.sessions + 1)
+        ]
+        sessions = [sample.payload for sample in self.generator(requests)]
+        if any(is_failed(dialogue) for dialogue in sessions):
+            raise UserError("a planned session could not be put into words: choose another --seed, or other plans")
+        return sessions
+
+
+@dataclass(frozen=True)
+class Given:
+    """The sessions of a patient in a user's dialogues, by the number of the case; more cases than patients: again."""
+
+    patients: tuple[Told, ...]
+
+    def __call__(self, condition: SpeechCondition) -> Sequence[Dialogue]:
+        """Raises UserError for a condition that was not drawn from these dialogues."""
+        told = self.patients[condition.case % len(self.patients)]
+        if condition != told.condition(condition.case, condition.case_seed):
+            raise UserError(
+                "the model speaks the dialogues of a file, and other ones are asked for: give the same file with "
+                "--set modality.generator.dialogues=FILE"
+            )
+        return told.sessions
+
+
+# --- From a slot to a condition --------------------------------------------------------------------------------------
+
+
+def planned_conditions(plan: PlanConfig) -> Callable[[int, int], SpeechCondition]:
+    """A slot is a case with all its sessions; the cases are those of the dialogue modality at the same seed."""
+    draw = condition_sampler(plan)
+
+    def condition(slot: int, run_seed: int) -> SpeechCondition:
+        drawn = draw(slot * plan.sessions, run_seed)
+        return SpeechCondition.from_dict({**drawn.as_dict(), "emotion": ""})
+
+    return condition
+
+
+def given_conditions(patients: Sequence[Told]) -> Callable[[int, int], SpeechCondition]:
+    """Slot i is patient i; beyond the last patient the first speaks again, in another voice."""
+
+    def condition(slot: int, run_seed: int) -> SpeechCondition:
+        return patients[slot % len(patients)].condition(slot, condition_seed(run_seed, slot))
+
+    return condition
+
+
+def _session_seed(case_seed: int, session: int) -> int:
+    digest = hashlib.blake2b(f"words,{case_seed},{session}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
