@@ -1,7 +1,7 @@
 """The calibrated speech filters on real recordings: strangers, copies, other clips of the same speakers, honest cards.
 
     OMP_NUM_THREADS=1 python benchmarks/speech_privacy.py --single librispeech_single --multi librispeech_multi \\
-        --work work --out speech_privacy.json [--splits 20] [--alpha 0.01] [--cards 200]
+        --work work --out speech_privacy.json [--splits 20] [--alpha 0.01 0.05] [--cards 200]
 
 ``--single`` and ``--multi`` are cohorts of recordings, in any layout that ``synthgen`` reads. The speakers of
 ``--single`` are split by speaker, once per seed, into T (40%), C (40%) and E (20%). The gate protects T, is calibrated
@@ -18,7 +18,7 @@ In development the length of a stretch and its share of silence were chosen on c
 speakers, so that the other half's are given apart ("unseen half"); the views, and which statistics of a spectrum, were
 chosen by equal error rates of all of them.
 
-Intervals resample speakers. tau is given as the mean over splits, on each filter's own scale.
+Intervals resample speakers. tau is given as mean and standard deviation over the splits, on each filter's own scale.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +40,16 @@ from synthgen.errors import SynthgenError, UserError
 from synthgen.eval.estimates import mean
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
-from synthgen.modalities.speech.types import Speech, SpeechReal
+from synthgen.modalities.speech.types import Audio, Recording, Speech, SpeechReal, Track
 from synthgen.privacy_filters.calibration import Calibration, calibrate
 from synthgen.privacy_filters.gate import one_record_each
 from synthgen.privacy_filters.speech.config import VoiceConfig
 from synthgen.privacy_filters.speech.filters import SpeechFilters
 from synthgen.privacy_filters.speech.listening import Listener
 from synthgen.privacy_filters.speech.planted import planted_copies
+from synthgen.privacy_filters.speech.sound import RATE
 from synthgen.progress import Silent
-from synthgen.records import Estimate
+from synthgen.records import JsonValue
 
 Scores = NDArray[np.float64]
 
@@ -70,7 +72,9 @@ class Seen:
     speakers: list[str] = field(default_factory=list)
 
 
-Table = defaultdict[str, defaultdict[str, Seen]]
+Detector = tuple[float, str]
+"""Its level and its name."""
+Table = defaultdict[Detector, defaultdict[str, Seen]]
 """Detector, then kind of records."""
 
 
@@ -102,16 +106,34 @@ class Material:
     cards: list[Speech]
 
 
+def planted(records: Sequence[SpeechReal], seed: int, folder: Path) -> dict[str, dict[str, Speech]]:
+    """Per perturbation and record the copy; those of an earlier run are found by the list that it left."""
+    listed = folder / f"copies-{seed}.json"
+    if not listed.is_file():
+        made: dict[str, dict[str, tuple[str, int]]] = {}
+        for kind in planted_copies(records, [], seed, folder):
+            audio = [payload.recordings[0].tracks[0].audio for payload in kind.payloads]
+            if kind.domain != "exact":
+                made[kind.perturbation] = {r.record: (a.digest, a.frames) for r, a in zip(records, audio, strict=True)}
+        listed.write_text(json.dumps(made), "utf-8")
+    found = {"exact": {record.record: wordless(record.payload) for record in records}}
+    for kind, copies in json.loads(listed.read_text("utf-8")).items():
+        found[kind] = {
+            record: Speech(
+                (Recording((Track("speaker", Audio(folder / f"{digest}.flac", digest, RATE, frames), ()),)),)
+            )
+            for record, (digest, frames) in copies.items()
+        }
+    return found
+
+
 def material(options: argparse.Namespace) -> Material:
     def cohort(folder: Path, cache: str) -> list[SpeechReal]:
         return list(load_cohort(folder, CohortConfig(), options.work / cache, Silent()).records)
 
     single, multi = cohort(options.single, "single"), cohort(options.multi, "multi")
     one = one_record_each(single, 0)
-    copies: dict[str, dict[str, Speech]] = {}
-    for planted in planted_copies(one, [], options.seed, options.work / "copies"):
-        copies[planted.perturbation] = {r.record: p for r, p in zip(one, planted.payloads, strict=True)}
-    copies["exact"] = {record: wordless(payload) for record, payload in copies["exact"].items()}
+    copies = planted(one, options.seed, options.work / "copies")
     demo = options.work / f"cards-{options.cards}-{options.seed}"
     if not demo.is_dir():
         write_demo_cohort(demo, DemoCohortConfig(speakers=options.cards, clips=2), options.seed, Silent())
@@ -127,17 +149,20 @@ class Judge:
     """Calibrates each detector on the same strangers, and notes what it rejects."""
 
     names: tuple[str, ...]
-    calibrations: dict[str, tuple[list[int], Calibration]]
+    calibrations: dict[Detector, tuple[list[int], Calibration]]
     table: Table
 
     @classmethod
-    def on(cls, filters: SpeechFilters, strangers: Sequence[Speech], alpha: float, table: Table) -> Judge:
+    def on(cls, filters: SpeechFilters, strangers: Sequence[Speech], alphas: Sequence[float], table: Table) -> Judge:
         scores = filters.scores(strangers)
         found = {}
-        for detector, part in PARTS.items():
-            columns = [i for i, name in enumerate(filters.names) if part is None or name in part]
-            names = [filters.names[i] for i in columns]
-            found[detector] = (columns, calibrate(names, scores[:, columns], alpha))
+        for name, part in PARTS.items():
+            columns = [i for i, column in enumerate(filters.names) if part is None or column in part]
+            for alpha in alphas:
+                found[alpha, name] = (
+                    columns,
+                    calibrate([filters.names[i] for i in columns], scores[:, columns], alpha),
+                )
         return cls(filters.names, found, table)
 
     def note(self, kind: str, filters: SpeechFilters, payloads: Sequence[Speech], speakers: Sequence[str]) -> None:
@@ -148,13 +173,15 @@ class Judge:
             seen.speakers += speakers
 
 
-def split(made: Material, listener: Listener, seed: int, alpha: float, unseen: set[str], table: Table) -> Calibration:
+def split(
+    made: Material, listener: Listener, seed: int, alphas: Sequence[float], unseen: set[str], table: Table
+) -> Judge:
     """One split, judged."""
     order = np.random.default_rng([seed, 7]).permutation(len(made.single))
     cuts = (round(0.4 * len(order)), round(0.8 * len(order)))
     T, C, E = ([made.single[i] for i in sorted(part)] for part in np.split(order, cuts))
     filters = SpeechFilters.over(listener, [r.payload for r in T], [r.patient for r in T])
-    judge = Judge.on(filters, [r.payload for r in C], alpha, table)
+    judge = Judge.on(filters, [r.payload for r in C], alphas, table)
     judge.note("strangers", filters, [r.payload for r in E], [r.patient for r in E])
     for name, copies in made.copies.items():
         judge.note(name, filters, [copies[r.record] for r in T], [r.patient for r in T])
@@ -173,51 +200,64 @@ def split(made: Material, listener: Listener, seed: int, alpha: float, unseen: s
         judge.note(
             f"another clip, {count} enrolled", enrolled, [r.payload for r in others], [r.patient for r in others]
         )
-    for detector in PARTS:
+    for detector in judge.calibrations:
         for kind in ("strangers", *made.copies):
             seen, half = table[detector][kind], table[detector][f"{kind} (unseen half)"]
             start = len(seen.rejected) - (len(E) if kind == "strangers" else len(T))
             pairs = [(r, s) for r, s in zip(seen.rejected[start:], seen.speakers[start:], strict=True) if s in unseen]
             half.rejected += [r for r, _ in pairs]
             half.speakers += [s for _, s in pairs]
-    return judge.calibrations["gate"][1]
+    return judge
 
 
-def run(options: argparse.Namespace) -> dict[str, object]:
+def run(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     options.work.mkdir(parents=True, exist_ok=True)
     listener = Listener.open(VoiceConfig(encoder=options.encoder), options.work / "heard")
     made = material(options)
     speakers = {r.patient for r in (*made.single, *made.multi)}
     table: Table = defaultdict(lambda: defaultdict(Seen))
-    calibrations = [
+    judges = [
         split(made, listener, options.seed + number, options.alpha, unseen_half(list(speakers)), table)
         for number in range(options.splits)
     ]
+    print(f"{len(made.single)} + {len({r.patient for r in made.multi})} speakers, {options.splits} splits")
+    return {
+        f"alpha {alpha}": {
+            **facts([judge.calibrations[alpha, "gate"][1] for judge in judges]),
+            "estimates": {name: figures(table[alpha, name], options.seed) for name in PARTS},
+        }
+        for alpha in options.alpha
+    }
+
+
+def facts(calibrations: Sequence[Calibration]) -> dict[str, object]:
+    """What the gate's calibrations came to."""
     first = calibrations[0]
     thresholds = np.array([c.thresholds for c in calibrations])
-    estimates: dict[str, list[Estimate]] = {}
-    for detector, kinds in table.items():
-        rows = []
-        for kind, seen in kinds.items():
-            better = "lower" if kind.startswith(("strangers", "honest")) else "higher"
-            values = np.array(seen.rejected, dtype=np.float64)
-            note = f"{len(values)} judged"
-            rows.append(mean(kind, values, seen.speakers, seed=options.seed, better=better, bounded=True, note=note))
-        estimates[detector] = rows
+    common = np.array([c.threshold for c in calibrations])
     return {
-        "speakers": len(made.single),
-        "splits": options.splits,
-        "alpha": options.alpha,
         "k": first.k,
         "n": first.n,
         "expected_block_rate": first.k / (first.n + 1),
-        "tau": [
-            {"filter": name, "mean": float(column.mean()), "sd": float(column.std())}
+        "tau_common_mean_sd": (round(float(common.mean()), 3), round(float(common.std()), 3)),
+        "tau_mean_sd": {
+            name: (round(float(column.mean()), 4), round(float(column.std()), 4))
             for name, column in zip(first.names, thresholds.T, strict=True)
-        ],
-        "blockers": {n: int(sum(c.blockers[i] for c in calibrations)) for i, n in enumerate(first.names)},
-        "estimates": {detector: [e.as_dict() for e in rows] for detector, rows in estimates.items()},
+        },
+        "blocked_in_calibration_by": {n: sum(c.blockers[i] for c in calibrations) for i, n in enumerate(first.names)},
     }
+
+
+def figures(kinds: dict[str, Seen], seed: int) -> list[dict[str, JsonValue]]:
+    """The share of each kind of records that a detector rejects."""
+    rows = []
+    for kind, seen in kinds.items():
+        better = "lower" if kind.startswith(("strangers", "honest")) else "higher"
+        values = np.array(seen.rejected, dtype=np.float64)
+        note = f"{len(values)} judged"
+        estimate = mean(kind, values, seen.speakers, seed=seed, better=better, bounded=True, note=note)
+        rows.append(estimate.as_dict())
+    return rows
 
 
 def main() -> int:
@@ -227,27 +267,30 @@ def main() -> int:
     parser.add_argument("--work", type=Path, required=True, help="private folder for conversions and copies; reused")
     parser.add_argument("--out", type=Path, required=True, help="JSON of the figures")
     parser.add_argument("--splits", type=int, default=20)
-    parser.add_argument("--alpha", type=float, default=0.01)
+    parser.add_argument("--alpha", type=float, nargs="+", default=[0.01, 0.05])
     parser.add_argument("--cards", type=int, default=200, help="synthetic speakers")
     parser.add_argument("--encoder", default="", help="a second speaker encoder: folder of an x-vector model")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     start = time.process_time()
     try:
-        if options.splits < 1 or options.cards < 1 or not 0 < options.alpha < 1:
+        if options.splits < 1 or options.cards < 1 or not all(0 < alpha < 1 for alpha in options.alpha):
             raise UserError("--splits and --cards must be at least 1, --alpha in (0, 1)")
         report = run(options)
     except SynthgenError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    report["cpu_seconds"] = round(time.process_time() - start)
     options.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print({key: value for key, value in report.items() if key != "estimates"})
-    for detector, rows in report["estimates"].items():  # type: ignore[attr-defined]
-        print(detector)
-        for row in rows:
-            low, high = row["ci95"]
-            print(f"  {row['metric']:<34}{row['value']:7.4f}  [{low:.4f}, {high:.4f}]  n = {row['n']}, {row['note']}")
+    print(f"{time.process_time() - start:.0f} s of computing")
+    for level, found in report.items():
+        print(level, {key: value for key, value in found.items() if key != "estimates"})
+        for detector, rows in found["estimates"].items():
+            print(f"  {detector}")
+            for row in rows:
+                low, high = row["ci95"]
+                print(
+                    f"    {row['metric']:<34}{row['value']:7.4f} [{low:.4f}, {high:.4f}]  n = {row['n']}, {row['note']}"
+                )
     return 0
 
 
