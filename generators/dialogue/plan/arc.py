@@ -30,6 +30,7 @@ Alliance = Literal["", "rupture", "repair", "rupture and repair"]
 Trend = Literal["better", "same", "worse"]
 
 _DECADES: Final = {2: "twenty", 3: "thirty", 4: "forty", 5: "fifty", 6: "sixty", 7: "seventy"}
+_NUMBERS: Final = ("nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _GENERAL: Final = ("thought record", "Socratic questioning", "problem solving", "behavioural experiment",
                    "cognitive restructuring", "behavioural activation")  # fmt: skip
 
@@ -329,7 +330,19 @@ def _agenda(rng: random.Random, number: int, technique: str, reviewing: bool) ->
         "trauma-focused work": "what happened and what it has come to mean",
         "grief work": "the loss itself",
         "self-monitoring": "what you noticed during the week",
-    }.get(technique, f"some {technique}")  # fmt: skip
+        "thought record": "one of those thoughts, on paper",
+        "cognitive restructuring": "the thought that keeps coming back",
+        "Socratic questioning": "a thought that we might look behind",
+        "behavioural activation": "what you do in a day, and what it does to you",
+        "behavioural experiment": "a way to put the fear to the test",
+        "exposure hierarchy": "the things that you keep away from",
+        "interoceptive exposure": "the feelings in the body",
+        "worry time": "a place for the worrying",
+        "problem solving": "one problem that can be solved",
+        "sleep restriction": "the nights, and how much of them is spent in bed",
+        "response prevention": "the urge, and what happens if you wait",
+        "urge surfing": "the urge, and how to ride it out",
+    }[technique]
     points = ["how the week has been", work, "what to try before next time"]
     if reviewing:
         points.insert(1, "the task from last time")
@@ -397,23 +410,29 @@ def _visits(rng: random.Random, problem: str, severity: Severity, sessions: int,
     kind = _draw(kinds, rng)
     tags |= {kind, "review" if problem.endswith("_review") else "acute", f"intake_{severity}"}
     course = _visit_course(rng, severity, sessions, config, slow=bool(own.plain.get("slow")))
-    values["pain"] = str(course[0].rating)
+    values["pain"] = _NUMBERS[course[0].rating]
     complaint = own.say("problem", rng, values, tags | {severity})
     teller = Teller(rng, values, tags, complaint)
     plans: list[SessionPlan] = []
     for number, now in enumerate(course, start=1):
         now_tags = tags | {now.trend, now.severity, "low" if now.severity in {"minimal", "mild"} else "high",
-                           "first_visit" if number == 1 else "return_visit"}  # fmt: skip
-        values["pain"] = str(now.rating)
+                           "first_visit" if number == 1 else "return_visit", f"visit_{number}"}  # fmt: skip
+        if number > 1 and now.rating <= 0.6 * course[number - 2].rating:
+            now_tags.add("much")
+        values["pain"] = _NUMBERS[now.rating]
         teller.values = values
         parts = stages.VISIT if number == 1 else stages.RETURN
         built: list[Stage] = []
-        for part, length in stages.share_out(parts, _length(rng, config)):
+        points = {name: _points(name, number, own, rng, values, now_tags) for name in _HEADS}
+        shares = stages.share_out(parts, _length(rng, config))
+        # Nothing is examined, explained or proposed beyond what the plan holds; one more turn sums it up.
+        most = {name: 2 * len(found) + 2 for name, found in points.items()}
+        for part, length in stages.no_longer_than(shares, most, ("background", "history", "progress", "treatment")):
             built.append(
                 stages.stage(
                     part,
                     length,
-                    goal=_visit_goal(part.name, length, number, own, common, rng, values, now_tags),
+                    goal=_visit_goal(part.name, length, number, own, points.get(part.name, []), rng, values, now_tags),
                     disclosures=tuple(_visit_facts(part, length, number, teller, own, common, now_tags)),
                     emotion=_visit_emotion(part.name, now, problem),
                 )
@@ -470,9 +489,15 @@ def _visit_facts(
         return []
     if part.name == "history":
         return teller.draw(own.entries["history"], number, most, tags)
-    if part.name in {"background", "concerns"}:
-        return teller.draw([*own.entries.get(part.name, ()), *common.entries[part.name]], number, most, tags)
-    return teller.draw([*own.entries.get(part.name, ()), *common.entries[part.name]], number, most, tags)
+    if part.name == "opening":
+        return teller.draw(common.entries["progress"][:1], number, most, tags)
+    if part.name == "background" and number > 1:
+        return teller.draw(common.entries["general"], number, most, tags)
+    particular = own.entries.get(part.name, ())
+    told = teller.draw(particular, number, most, tags)
+    # What is true of this complaint stands, also where it has been said before.
+    rest = [entry for entry in common.entries[part.name] if entry.topic not in {one.topic for one in particular}]
+    return told + teller.draw(rest, number, most - len(told), tags)
 
 
 def _visit_emotion(part: str, now: _Course, problem: str) -> Emotion:
@@ -484,23 +509,35 @@ def _visit_emotion(part: str, now: _Course, problem: str) -> Emotion:
     return "calm" if part == "closing" else "neutral"
 
 
+_HEADS: Final = {
+    "examination": "Examine, and say what you find",
+    "assessment": "Explain what you think",
+    "plan": "Agree on what to do",
+}
+
+
+def _points(
+    part: str, number: int, own: Content, rng: random.Random, values: Mapping[str, str], tags: set[str]
+) -> list[tuple[str, bool]]:
+    """What is found, concluded or proposed, in order, and whether it matters more than the rest: what holds for this
+    case alone does, and so does when to come back."""
+    name = part if number == 1 else f"{part}_again"
+    found = own.lines(name, rng, values, tags)
+    return [(text, guarded or (part == "plan" and text == found[-1][0])) for text, guarded in found]
+
+
 def _visit_goal(
-    part: str, length: int, number: int, own: Content, common: Content, rng: random.Random, values: Mapping[str, str],
-    tags: set[str],
+    part: str, length: int, number: int, own: Content, points: Sequence[tuple[str, bool]], rng: random.Random,
+    values: Mapping[str, str], tags: set[str],
 ) -> str:  # fmt: skip
-    """What only the clinician is told, once the stage has come: what is found, concluded and proposed."""
+    """What only the clinician is told, once the stage has come."""
     if part == "closing" and number == 1:
         return f"Say what to watch for, answer questions, and say goodbye: {own.say('warning', rng, values, tags)}."
-    if part not in {"examination", "assessment", "plan"}:
+    if part not in _HEADS:
         return ""
-    name = part if number == 1 else f"{part}_again"
-    points = own.lines(name, rng, values, tags) or common.lines(name, rng, values, tags)
-    most = max(1, length // 2 - 1)
-    if part == "examination":
-        points = [*points[:most]]
-    head = {"examination": "Examine, and say what you find", "assessment": "Explain what you think",
-            "plan": "Agree on what to do"}[part]  # fmt: skip
-    return f"{head}: {'; '.join(points[:most])}."
+    most = max(1, length // 2 - (part != "assessment"))
+    first = sorted(range(len(points)), key=lambda i: (not points[i][1], i))[:most]
+    return f"{_HEADS[part]}: {'; '.join(points[i][0] for i in sorted(first))}."
 
 
 def _visit_labels(

@@ -64,11 +64,15 @@ class Content:
         chosen = rng.sample(fitting, min(most, len(fitting)))
         return [_EMPTY.realise((one,), rng, values, tags, {}) for one in chosen]
 
-    def lines(self, name: str, rng: random.Random, values: Mapping[str, str], tags: Set[str]) -> list[str]:
-        """Every alternative of a rule whose guard holds, in order."""
+    def lines(self, name: str, rng: random.Random, values: Mapping[str, str], tags: Set[str]) -> list[tuple[str, bool]]:
+        """Every alternative of a rule whose guard holds, in order, and whether it has one.
+
+        Raises:
+            KeyError: there is no such rule.
+        """
         return [
-            _EMPTY.realise((one,), rng, values, tags, {})
-            for one in self.rules.get(name, ())
+            (_EMPTY.realise((one,), rng, values, tags, {}), bool(one.guard))
+            for one in self.rules[name]
             if one.open_to(tags) and _sayable(one.needs, values)
         ]
 

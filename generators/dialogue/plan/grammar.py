@@ -70,6 +70,7 @@ _SLOT: Final = re.compile(r"\{([\w.]+)(?::(\w+))?\}")
 _FORMS: Final[Mapping[str, Callable[[str], str]]] = {
     "you": you_form,
     "cap": lambda text: text[:1].upper() + text[1:],
+    "you_cap": lambda text: you_form(text)[:1].upper() + you_form(text)[1:],
 }
 
 
@@ -226,11 +227,10 @@ class Grammar:
 
     # Read backwards --------------------------------------------------------------------------------------------------
 
-    def asked(self, name: str) -> re.Pattern[str]:
-        """What matches every realisation of a rule, wherever it stands in a text, by :func:`plain`."""
-        pattern = "|".join(f"(?:{self._pattern(one.parts, 0)})" for one in self.rules[name])
+    def asked(self, name: str) -> tuple[re.Pattern[str], ...]:
+        """What matches a realisation of each alternative of a rule, wherever it stands in a text, by :func:`plain`."""
         # Choices may be empty: spaces at their borders are as many as there are.
-        return re.compile(re.sub(r" +", " *", pattern))
+        return tuple(re.compile(re.sub(r" +", " *", self._pattern(one.parts, 0))) for one in self.rules[name])
 
     def _pattern(self, parts: Parts, depth: int) -> str:
         out = []
@@ -243,7 +243,7 @@ class Grammar:
             elif part.name in self.rules and depth < 2:
                 out.append("(?:" + "|".join(self._pattern(one.parts, depth + 1) for one in self.rules[part.name]) + ")")
             else:
-                out.append(".{1,160}?")
+                out.append(".{1,600}?")
         return "".join(out)
 
     def hears(self, name: str, text: str, slots: Set[str]) -> dict[str, str]:

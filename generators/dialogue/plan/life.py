@@ -101,15 +101,18 @@ def draw_life(
             kids = rng.choice(("two children", "one child", "three children"))
             values["child"] = child if kids != "one child" else rng.choice(("my daughter", "my son"))
             clauses.append(f"{kids} at home")
+            if values["child"].startswith("my "):
+                clauses.append(f"has a {values['child'].removeprefix('my ')}")
         else:
             tags.add("grown_children")
             values["child"] = rng.choice(("my daughter", "my son"))
-            clauses.append("grown-up children")
+            clauses.append(f"grown-up children, has a {values['child'].removeprefix('my ')}")
     if not partnered:
         close = ["my sister", "my best friend", "my brother"]
         close += ["my mother"] if age < 55 else []
         close += [values["child"]] * 3 if "grown_children" in tags else []
         values["close"] = rng.choice(close)
+        clauses.append(f"confides in the {values['close'].removeprefix('my ')}")
         home = "alone"
         if "small_children" in tags:
             home = "alone with the children"
@@ -119,7 +122,8 @@ def draw_life(
         if home == "alone":
             tags.add("alone")
         clauses.append(f"lives {home.replace('my', 'the')}")
-    pastime, where, small_step = rng.choice(cast(tuple[tuple[str, str, str], ...], _lives()["pastimes"]))
+    pastime, where, small_step, kind = rng.choice(cast(tuple[tuple[str, str, str, str], ...], _lives()["pastimes"]))
+    tags.add(kind)
     values |= {"pastime": pastime, "pastime_place": where, "pastime_step": small_step}
     values["friend"] = rng.choice(
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,14 +94,20 @@ VISIT: Final = (
     Part("closing", "Say what to watch for and when to come back, answer questions, and say goodbye.", 7, 3),
 )
 RETURN: Final = (
-    Part("opening", "Greet the patient and ask how things have been since last time.", 4, 2),
-    Part("progress", "Ask how the complaint has been, and what has changed.", 20, 4, 7),
+    Part("opening", "Greet the patient and ask how things have been since last time.", 4, 4, 1),
+    Part("progress", "Ask how the complaint has been, and what has changed.", 18, 4, 9),
     Part(
-        "treatment", "Ask how the treatment has gone: whether it is taken, what it does, what troubles.", 10, 2, 4, True
+        "treatment",
+        "Ask how the treatment has gone: whether it is taken, what it does, what troubles.",
+        8,
+        2,
+        5,
+        True,
     ),
-    Part("examination", "", 10, 2),
-    Part("assessment", "", 8, 2),
-    Part("plan", "", 10, 4),
+    Part("background", "Ask about the rest: sleep, appetite, mood, work, home, other medicines.", 10, 2, 9, True),
+    Part("examination", "", 8, 2),
+    Part("assessment", "", 6, 2),
+    Part("plan", "", 12, 4),
     Part("closing", "Say what to watch for and when to come back, answer questions, and say goodbye.", 7, 3),
 )
 
@@ -125,6 +132,24 @@ def share_out(parts: tuple[Part, ...], target: int) -> list[tuple[Part, int]]:
         worst = max(open_to, key=lambda i: step * (kept[i].usual * target / usual - lengths[i]))
         lengths[worst] += step
     return list(zip(kept, lengths, strict=True))
+
+
+def no_longer_than(
+    shares: list[tuple[Part, int]], most: Mapping[str, int], into: Sequence[str]
+) -> list[tuple[Part, int]]:
+    """The same utterances, with what a stage has no use for given in turns to the stages ``into`` that are there.
+
+    Args:
+        most: even numbers of utterances that can be filled, by stage.
+    """
+    open_to = [name for name in into if any(part.name == name for part, _ in shares)]
+    if not open_to:
+        return shares
+    lengths = {part.name: min(length, max(part.least, most.get(part.name, length))) for part, length in shares}
+    spare = (sum(length for _, length in shares) - sum(lengths.values())) // 2
+    for turn in range(spare):
+        lengths[open_to[turn % len(open_to)]] += 2
+    return [(part, lengths[part.name]) for part, _ in shares]
 
 
 def _even(x: float) -> int:

@@ -7,28 +7,64 @@ import re
 from typing import Final
 
 from synthgen.generators.dialogue.plan.persons import notes_to_you
-from synthgen.generators.dialogue.realisers.template.hear import Heard, grammar, hear, move_of, question_of, topics
+from synthgen.generators.dialogue.realisers.template.hear import (
+    Heard,
+    details_of,
+    grammar,
+    hear,
+    move_of,
+    question_of,
+    topic_of,
+    topics,
+)
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, joined
-from synthgen.generators.dialogue.realisers.template.scripts import DEEPEN, FOLLOW, VISIT_FURTHER, script
+from synthgen.generators.dialogue.realisers.template.scripts import (
+    ASSESS,
+    DEEPEN,
+    DETAILS,
+    FOLLOW,
+    GREETINGS,
+    PLAN,
+    VISIT_FURTHER,
+    script,
+)
 from synthgen.generators.dialogue.views import ClinicianView
 
 _UNDONE: Final = re.compile(
     r"didn't do|half of it|some of it|made a start|first few days|did it twice\b|meant to|feel bad"
 )
-_HARD: Final = frozenset({"sad", "depressed", "anxious", "angry"})
+_BUSINESS: Final = frozenset({"agenda", "homework", "goals", "closing"})
+"""Stages in which neither comfort nor praise is called for."""
+_ACTION: Final = re.compile(
+    r"(?!come back\b|there\b|I\b|I'|we\b|we'|the\b|you\b|you'|it\b|if\b|most\b|half an\b|salt\b|heat\b|regular\b)"
+)
+"""How a proposal begins that is for the patient to do."""
 _GOOD: Final = re.compile(
-    r"\b(better|managed|went back|laughed|on time|slept through|good days?|walked|i did it|all right)\b"
+    r"\b(feel better|better than|better, i think|managed|went back|laughed|on time|slept through|good days?|i did it)\b"
 )
 _BAD: Final = re.compile(
-    r"\b(worse|cry|cried|ashamed|guilty|afraid|frightened|lonely|died|hopeless|can't|never|stuck|tired|row|alone|"
-    r"hide|lost|failed|bullied|attacked|left)\b"
+    r"\b(worse|cry|cried|ashamed|guilty|afraid|frightened|scared|lonely|died|hopeless|tired of|had a row|alone|hide|"
+    r"hurts?|failed|failing|bullied|attacked|nightmares?|burden)\b"
 )
 _NAMES: Final = {
     "self-monitoring": "looking closely at one situation",
+    "thought record": "putting a thought on paper, with both sides",
+    "cognitive restructuring": "the thought that keeps coming back",
+    "Socratic questioning": "what lies behind a thought",
+    "behavioural activation": "what you do, and what it does to you",
+    "behavioural experiment": "putting the fear to the test",
+    "exposure hierarchy": "the ladder, and the first rung",
+    "interoceptive exposure": "bringing on the feelings that frighten you",
+    "worry time": "a place for the worrying",
+    "problem solving": "one problem, and the first step",
+    "sleep restriction": "the nights and the time in bed",
     "trauma-focused work": "what it has come to mean",
+    "response prevention": "waiting with the urge",
+    "urge surfing": "the urge as a wave",
     "grief work": "the loss and what remains",
     "relapse prevention": "the plan for later",
 }
+"""Techniques as they are spoken of."""
 
 
 def clinician_says(view: ClinicianView, seed: int) -> str:
@@ -42,6 +78,7 @@ def clinician_says(view: ClinicianView, seed: int) -> str:
 def _tags(view: ClinicianView) -> set[str]:
     tags = {view.setting or "therapy", "final" if view.number == view.sessions else "more_to_come"}
     tags.add("first_visit" if view.number == 1 else "return_visit")
+    tags.add("review" if view.referral.endswith("review") else "acute")
     for scores in view.scores:
         tags.add("phq" if scores.instrument == "PHQ-9" else "gad")
         if scores.instrument == "PHQ-9" and scores.items[8] > 0:
@@ -57,9 +94,9 @@ def _values(view: ClinicianView, heard: Heard) -> dict[str, str]:
     values["referral"] = view.referral.split(", ", 2)[-1]
     values["technique_name"] = _NAMES.get(view.technique, view.technique)
     if view.position.stage.name == "homework":
-        values["task"] = _yours(view.assign.task) if view.assign else ""
+        values["task"] = view.assign.task if view.assign else ""
     else:
-        values["task"] = _yours(view.reviewed.task) if view.reviewed else ""
+        values["task"] = view.reviewed.task if view.reviewed else ""
     if view.memory and view.memory[-1].disclosed:
         values["remembered"] = notes_to_you(view.memory[-1].disclosed[-1])
     _, separator, after = view.position.stage.goal.partition(": ")
@@ -67,10 +104,6 @@ def _values(view: ClinicianView, heard: Heard) -> dict[str, str]:
         values["warning"] = after.rstrip(".")
     values["recap"] = ""
     return values
-
-
-def _yours(task: str) -> str:
-    return task
 
 
 def _points(view: ClinicianView) -> list[str]:
@@ -98,7 +131,7 @@ def _move(view: ClinicianView, voice: Voice, stage: str) -> str:
     turns = (view.position.left + 1) // 2
     if stage == "closing" and view.position.left <= 3:
         return "come_back" if view.setting == "visit" else "goodbye"
-    if view.probes:
+    if view.probes and view.transcript:  # a greeting comes before any question
         return f"topic:{view.probes[0]}"
     here = _made_here(view)
     plan = [move for move in script(view.setting, stage, view.technique, view.number) if _fits(view, voice, move)]
@@ -123,13 +156,15 @@ def _fits(view: ClinicianView, voice: Voice, move: str) -> bool:
     name = move.removeprefix("?")
     if name == "safety_brief" and "item9" in voice.tags:
         return False
-    if name in {"review_noticed", "review_keep", "review_barrier"}:
+    if name in {"mood_higher", "task_more"}:  # follow on a number
+        return _made_here(view)[-1:] == ["mood_number" if name == "mood_higher" else "task_confidence"]
+    if name in {"review_noticed", "review_keep", "review_barrier", "review_feel", "review_when", "review_effort"}:
         undone = any(
             _UNDONE.search(turn.text.lower())
             for turn in view.transcript
             if turn.speaker == "patient" and turn.stage == "homework review"
         )
-        return (name == "review_barrier") == undone or (name == "review_keep" and not undone)
+        return undone == (name in {"review_barrier", "review_feel"})
     if name == "task_ifthen" and "task_obstacle" not in voice.heard.done:
         return "task_obstacle" in _made_here(view)
     if name in {"closing_summary", "recap_check", "history_check"}:
@@ -149,30 +184,32 @@ def _made_here(view: ClinicianView) -> list[str]:
 
 def _wants_more(view: ClinicianView, voice: Voice, spare: int, optional: int, here: list[str]) -> bool:
     """Whether to stay with what was just told for a moment, where the stage has room for it."""
-    if spare - optional <= 0 or (here and here[-1] in FOLLOW + DEEPEN):
+    if spare - optional <= 0 or not _told_last(view):
         return False
-    return view.position.said > 0 and voice.chance(0.5)
+    return voice.chance(0.5)
 
 
 def _further(view: ClinicianView, voice: Voice) -> str:
     if view.setting == "visit":
         open_to = [move for move in VISIT_FURTHER if move not in voice.heard.done]
         return voice.rng.choice(open_to or VISIT_FURTHER)
-    recent = [move for _, move in voice.heard.moves[-2:]]
-    fresh = [move for move in FOLLOW if move not in recent]
-    told = _told_last(view)
-    unused = [move for move in fresh if move not in voice.heard.done] or fresh
     deep = [move for move in DEEPEN if move not in voice.heard.done]
-    if told or not deep:
-        return voice.rng.choice(unused)
-    return voice.rng.choice(deep)
+    if gist := _told_last(view):
+        fitting = {DETAILS[kind] for kind in details_of(topic_of(view.transcript[-2].text))}
+        if _BAD.search(gist):
+            fitting |= {"fu_feel", "fu_cope", "fu_since", "fu_importance"}
+        recent = {move for _, move in voice.heard.moves[-4:]}
+        if fresh := sorted(fitting - recent):
+            unused = [move for move in fresh if move not in voice.heard.done]
+            return voice.rng.choice(unused or fresh)
+    return voice.rng.choice(deep or FOLLOW)
 
 
 def _probe(view: ClinicianView, voice: Voice, topic: str) -> str:
     asked = Voice(topics(), voice.rng, voice.values, voice.tags, voice.heard)
     question = asked.fresh(topic) if topic in topics() else voice.fresh("probe", topic=topic)
-    if view.setting == "therapy" and voice.chance(0.15):
-        return f"{voice.fresh('bridge')}. {question}".replace("..", ".")
+    if view.setting == "therapy" and voice.chance(0.12):
+        return f"{voice.fresh('bridge').rstrip('.')}: {question[:1].lower()}{question[1:]}"
     return question
 
 
@@ -192,14 +229,14 @@ def _react(view: ClinicianView, voice: Voice, move: str) -> str:
     gist = _told_last(view)
     text = last.text.lower()
     kind = voice.rng.random()
-    if gist and kind < (0.5 if view.setting == "therapy" else 0.22):
-        return voice.fresh("reflect", gist=gist)
-    if view.setting == "therapy" and kind < 0.8:
+    if gist and kind < (0.5 if view.setting == "therapy" else 0.3):
+        return voice.fresh("reflect_hard" if _BAD.search(gist) and voice.chance(0.3) else "reflect", gist=gist)
+    if view.setting == "therapy" and kind < 0.8 and view.position.stage.name not in _BUSINESS:
         if _BAD.search(text):
             return voice.fresh("ack_hard")
         if _GOOD.search(text):
             return voice.fresh("ack_good")
-    return voice.fresh("ack") + "." if kind < 0.93 else ""
+    return voice.fresh("ack") + "." if kind < (0.93 if view.setting == "therapy" else 0.75) else ""
 
 
 def _answer(view: ClinicianView, voice: Voice) -> str:
@@ -217,9 +254,8 @@ def _told_last(view: ClinicianView) -> str:
     if not view.disclosed or len(view.transcript) < 2:
         return ""
     asked = view.transcript[-2]
-    if move_of(asked.text, view.setting, asked.stage, view.technique if asked.stage == "work" else ""):
-        return ""
-    return notes_to_you(view.disclosed[-1])
+    move = move_of(asked.text, view.setting, asked.stage, view.technique if asked.stage == "work" else "")
+    return "" if move and move not in GREETINGS else notes_to_you(view.disclosed[-1])
 
 
 def _gists(view: ClinicianView, stage: bool = False) -> list[str]:
@@ -260,11 +296,15 @@ def _point(view: ClinicianView, voice: Voice, stage: str) -> str:
         if at == len(pairs):
             return voice.say("exam_end", finding=pairs[-1][1])
         return voice.say("history_else.ask")
-    name = "assess" if stage == "assessment" else "plan"
+    name, checks = ("assess", ASSESS) if stage == "assessment" else ("plan", PLAN)
+    unused = [move for move in checks if move not in voice.heard.done] or list(checks)
     if at < len(points):
         text = voice.say(f"{name}_first" if at == 0 else f"{name}_next", point=points[at])
-        ask = voice.fresh(f"{name}_ask.ask") if at or voice.chance(0.6) else ""
-        return f"{text} {ask}"
+        if name == "plan":
+            unused = ["plan_can" if _ACTION.match(points[at]) else "plan_happy"]
+        ask = f"{voice.rng.choice(unused)}.ask" if at or voice.chance(0.6) else ""
+        return f"{text} {voice.fresh(ask) if ask else ''}"
     if name == "plan" and "plan_repeat" not in voice.heard.done:
         return voice.say("plan_repeat.ask")
-    return f"{voice.fresh('explain_more')} {voice.fresh(f'{name}_ask.ask')}"
+    last = "plan_unsure" if name == "plan" else voice.rng.choice(unused)
+    return f"{voice.fresh('explain_more')} {voice.fresh(f'{last}.ask')}"

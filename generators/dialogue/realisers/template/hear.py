@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
 
+from synthgen.generators.dialogue.plan.compose import MORE, content
+from synthgen.generators.dialogue.plan.config import THERAPY
 from synthgen.generators.dialogue.plan.grammar import Grammar, plain, read_rules
 from synthgen.generators.dialogue.realisers.template.scripts import QUESTIONS, every
 from synthgen.modalities.dialogue.types import Turn
@@ -20,6 +22,8 @@ SLOTS: Final = frozenset(
 _FILES: Final = ("therapy_frame", "therapy_chain", "therapy_follow", "therapy_rupture_risk", "therapy_techniques",
                  "visit", "phrases")  # fmt: skip
 _SENTENCE: Final = re.compile(r"[^.?!:;]+")
+TAILS: Final = ("elaborate", "aside", "modest", "weary", "nervous", "guarded")
+_HEDGE: Final = re.compile(r"(?:,? (?:I think|I suppose|I'd say|really|mostly|at least|more or less))+$", re.IGNORECASE)
 _FILLER: Final = re.compile(r"^(?:(?:well|um|i mean|oh|honestly|hm|you know|let me see|and|so|okay|right|mm) )+")
 
 
@@ -36,22 +40,75 @@ def topics() -> Grammar:
 
 
 @cache
-def _asked(move: str) -> re.Pattern[str]:
+def _asked(move: str) -> tuple[re.Pattern[str], ...]:
     return grammar().asked(f"{move}.ask")
 
 
 @lru_cache(maxsize=65_536)
-def move_of(text: str, setting: str, stage: str, technique: str) -> str:
-    """The clinician's move in an utterance: the one whose question comes last; empty where none is recognised."""
+def question_in(text: str, setting: str, stage: str, technique: str) -> tuple[str, int]:
+    """The clinician's move in an utterance, and which line of its rule was asked, from 1; ``("", 0)`` for none.
+
+    Where several match, it is the one that ends last, and of those the one that is longest.
+    """
     said = plain(text)
-    best, end = "", -1
+    best, line, reach = "", 0, (-1, 0)
     for move in every(setting, stage, technique):
         if f"{move}.ask" not in grammar():
             continue
-        for found in _asked(move).finditer(said):
-            if found.end() > end:
-                best, end = move, found.end()
+        for number, pattern in enumerate(_asked(move), start=1):
+            for found in pattern.finditer(said):
+                if (found.end(), found.end() - found.start()) > reach:
+                    best, line, reach = move, number, (found.end(), found.end() - found.start())
+    return best, line
+
+
+def move_of(text: str, setting: str, stage: str, technique: str) -> str:
+    """The clinician's move in an utterance; empty where none is recognised."""
+    return question_in(text, setting, stage, technique)[0]
+
+
+@lru_cache(maxsize=16_384)
+def topic_of(text: str) -> str:
+    """The topic that an utterance asks about, empty where there is none."""
+    said = plain(text)
+    best, reach = "", (-1, 0)
+    for topic in topics().rules:
+        for pattern in _topic(topic):
+            for found in pattern.finditer(said):
+                if (found.end(), found.end() - found.start()) > reach:
+                    best, reach = topic, (found.end(), found.end() - found.start())
     return best
+
+
+@cache
+def details_of(topic: str) -> frozenset[str]:
+    """The kinds of detail that may be had about a topic: what it makes sense to ask further."""
+    return frozenset(
+        kind
+        for name in (*THERAPY, "therapy_common")
+        for entries in content(name).entries.values()
+        for entry in entries
+        if entry.topic == topic
+        for kind in MORE
+        if kind in entry.rules
+    )
+
+
+@cache
+def _topic(topic: str) -> tuple[re.Pattern[str], ...]:
+    return topics().asked(topic)
+
+
+@cache
+def _tails() -> tuple[re.Pattern[str], ...]:
+    return tuple(pattern for rule in TAILS for pattern in grammar().asked(rule))
+
+
+@lru_cache(maxsize=16_384)
+def has_tail(text: str) -> bool:
+    """Whether an utterance ends in one of the phrases by which a manner of speaking is known."""
+    said = plain(text)
+    return any(pattern.search(said) for pattern in _tails())
 
 
 @lru_cache(maxsize=16_384)
@@ -60,13 +117,20 @@ def question_of(text: str) -> str:
     if "?" not in text:
         return ""
     said = plain(text)
-    return next((move for move in QUESTIONS if _asked(move).search(said)), "")
+    return next((move for move in QUESTIONS if any(one.search(said) for one in _asked(move))), "")
 
 
 @lru_cache(maxsize=16_384)
 def values_of(text: str, move: str) -> tuple[tuple[str, str], ...]:
     """What the patient's answer to a move says of event, thought, feeling and the like."""
-    return tuple(grammar().hears(f"{move}.answer", text, SLOTS).items())
+    heard = grammar().hears(f"{move}.answer", text, SLOTS)
+    return tuple((slot, _as_noted(value)) for slot, value in heard.items())
+
+
+def _as_noted(value: str) -> str:
+    """What was said, without the doubt that stood around it: ``"Frightened, I think"`` becomes ``"frightened"``."""
+    value = _HEDGE.sub("", value)
+    return value if re.match(r"I\b", value) else value[:1].lower() + value[1:]
 
 
 @lru_cache(maxsize=16_384)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
 from synthgen.generators.dialogue.plan.compose import words_of
 from synthgen.generators.dialogue.plan.types import Fact
-from synthgen.generators.dialogue.realisers.template.hear import Heard, grammar, hear, move_of
+from synthgen.generators.dialogue.realisers.template.hear import Heard, grammar, has_tail, hear, move_of, question_in
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, first_sentences
 from synthgen.generators.dialogue.realisers.template.scripts import TECHNIQUES, TOLD
 from synthgen.generators.dialogue.views import PatientView
@@ -35,8 +36,8 @@ def patient_says(view: PatientView, seed: int) -> str:
     technique = _technique(view)
     heard = hear(view.transcript, view.setting, {"work": technique})
     rng = random.Random(seed)  # noqa: S311 (not for cryptography)
-    voice = Voice(grammar(), rng, _values(view, heard), _tags(view), heard)
-    move = _asked(view, technique)
+    move, line = _asked(view, technique)
+    voice = Voice(grammar(), rng, _values(view, heard), _tags(view) | {f"q{line}"}, heard)
     return best_draft(lambda: _draft(view, voice, move), heard)
 
 
@@ -53,11 +54,11 @@ def _technique(view: PatientView) -> str:
     return max(_techniques(), key=lambda name: sum(bool(move_of(t.text, view.setting, "work", name)) for t in asked))
 
 
-def _asked(view: PatientView, technique: str) -> str:
+def _asked(view: PatientView, technique: str) -> tuple[str, int]:
     last = view.transcript[-1] if view.transcript else None
     if last is None or last.speaker != "clinician":
-        return ""
-    return move_of(last.text, view.setting, last.stage, technique if last.stage == "work" else "")
+        return "", 0
+    return question_in(last.text, view.setting, last.stage, technique if last.stage == "work" else "")
 
 
 def _tags(view: PatientView) -> set[str]:
@@ -65,6 +66,7 @@ def _tags(view: PatientView) -> set[str]:
     tags = {view.setting or "therapy", view.disorder, f"style_{view.style}", f"attitude_{view.attitude}",
             view.emotion or "neutral", view.sex, severe or "middling"}  # fmt: skip
     tags.add("first_visit" if view.number == 1 else "return_visit")
+    tags.add("review" if view.disorder.endswith("_review") else "acute")
     life = " ".join(view.situation_in_life)
     if re.search(r"lives with a (?:husband|wife|boyfriend|girlfriend|partner)", life):
         tags.add("partnered")
@@ -84,9 +86,11 @@ def _tags(view: PatientView) -> set[str]:
 def _values(view: PatientView, heard: Heard) -> dict[str, str]:
     life = " ".join(view.situation_in_life)
     values: dict[str, str] = {"problem": view.problem, "friend": _FRIEND, "Friend": _FRIEND.capitalize()}
-    partner = re.search(r"lives with a (husband|wife|boyfriend|girlfriend|partner)", life)
-    close = f"my {partner.group(1)}" if partner else _close(view)
-    values |= {"close": close, "Close": close.capitalize(), "child": "my child", "Child": "My child"}
+    person = re.search(r"(?:lives with a|confides in the) ([a-z ]+?)(?:$|\n)", "\n".join(view.situation_in_life))
+    close = f"my {person.group(1)}" if person else "my best friend"
+    own = re.search(r"has a (daughter|son)", life)
+    child = f"my {own.group(1)}" if own else "my child"
+    values |= {"close": close, "Close": close.capitalize(), "child": child, "Child": child.capitalize()}
     if pastime := re.search(r"used to enjoy (.+)$", life):
         values |= {"pastime": pastime.group(1), "Pastime": pastime.group(1).capitalize()}
     values |= {"place": "work", "town": "the shops"}
@@ -109,25 +113,17 @@ def _values(view: PatientView, heard: Heard) -> dict[str, str]:
     return values
 
 
-def _close(view: PatientView) -> str:
-    """The person who is named most in what the patient tells."""
-    told = " ".join(fact.statement for fact in view.told + view.due)
-    for person in ("sister", "mother", "brother", "best friend", "daughter", "son"):
-        if re.search(rf"\b[Mm]y {person}\b", told):
-            return f"my {person}"
-    return "my best friend"
-
-
 def _draft(view: PatientView, voice: Voice, move: str) -> str:
     if view.due:
-        return _tell(view, voice)
+        return _tell(view, voice, move)
     if view.position.last:
         return _parting(view, voice, move)
     if view.setting == "visit" and view.position.stage.name == "examination":
-        return voice.say("exam_patient.answer")
+        at = "first" if view.position.said == 1 else "last" if view.position.left <= 2 else "next"
+        return voice.say(f"exam_patient.{at}")
     if not move or f"{move}.answer" not in voice.grammar:
         if view.position.stage.name in {"assessment", "plan"}:
-            move = "assess_ask" if view.position.stage.name == "assessment" else "plan_ask"
+            move = "assess_sense" if view.position.stage.name == "assessment" else "plan_happy"
         else:
             return _mannered(view, voice, voice.say(f"default.{view.setting or 'therapy'}"))
     detail = _detail(view, voice, move)
@@ -142,8 +138,12 @@ def _parting(view: PatientView, voice: Voice, move: str) -> str:
     return text or voice.say("parting")
 
 
-def _tell(view: PatientView, voice: Voice) -> str:
+def _tell(view: PatientView, voice: Voice, move: str) -> str:
     told = " ".join(fact.statement for fact in view.due)
+    if move == "greet_later":
+        return _mannered(view, voice, f"{first_sentences(voice.say('greet_later.answer'), 1)} {told}", keep=True)
+    if move == "greet_return":
+        return _mannered(view, voice, f"{voice.say('greet_return.lead')} {told}".strip(), keep=True)
     if voice.chance(0.16 if view.setting == "therapy" else 0.08):
         lead = voice.fresh("lead").rstrip(".")
         told = f"{lead}. {told}"
@@ -176,7 +176,7 @@ def _last_told(view: PatientView) -> Fact | None:
 
 # A manner of speaking ------------------------------------------------------------------------------------------------
 
-_MANNERS: Final = {
+_MANNERS: Final[Mapping[str, tuple[tuple[float, str], ...]]] = {
     "plain": ((0.04, "elaborate"),),
     "verbose": ((0.30, "elaborate"), (0.04, "aside")),
     "terse": (),
@@ -184,8 +184,14 @@ _MANNERS: Final = {
     "guarded": ((0.12, "guarded"),),
     "pleasing": ((0.12, "modest"), (0.04, "elaborate")),
 }
+_MOST_TAILS: Final = {"verbose": 5, "tangential": 4}
 _FILLED: Final = {"plain": 0.07, "verbose": 0.1, "terse": 0.03, "tangential": 0.12, "guarded": 0.1, "pleasing": 0.07}
 
+_NAMED: Final = re.compile(
+    r"(?:I|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|January|February|March|April|May|June|July|August|September|"
+    r"October|November|December|Christmas|Easter)\b"
+)
+"""What begins with a capital wherever it stands."""
 _OPENED: Final = re.compile(
     r"(?:Well|Um|Oh|Yes|No|Hm|All right|Okay|Right|Thank|Good|Fine|Let me|Honestly|How|I mean)\b"
 )
@@ -197,21 +203,31 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
     Args:
         keep: whether nothing of the text may be left out, because it tells what is due.
     """
-    if (view.style == "terse" and not keep and voice.chance(0.75)) or (
-        view.style == "guarded" and not keep and voice.chance(0.35)
-    ):
-        text = first_sentences(text, 1)
-    asking = text.rstrip().endswith("?")
-    for probability, rule in _MANNERS[view.style]:
-        if voice.chance(probability) and not asking:
-            text = f"{text} {voice.fresh(rule)}"
-            break
-    else:
-        if "high" in voice.tags and view.setting == "therapy" and voice.chance(0.03):
-            text = f"{text} {voice.fresh('weary')}"
-        elif view.emotion == "anxious" and view.setting == "therapy" and voice.chance(0.03):
-            text = f"{text} {voice.fresh('nervous')}"
+    brief = {"terse": 0.75, "guarded": 0.35}.get(view.style, 0.0)
+    if not keep and voice.chance(brief):
+        short = first_sentences(text, 1)
+        text = short if len(short.split()) > 2 else first_sentences(text, 2)
+    if not text.rstrip().endswith("?") and _may_trail(view):
+        for probability, rule in _trails(view, voice):
+            if voice.chance(probability):
+                text = f"{text} {voice.fresh(rule)}"
+                break
     if voice.chance(_FILLED[view.style]) and not _OPENED.match(text):
-        text = text if re.match(r"I\b", text) else text[:1].lower() + text[1:]
+        text = text if _NAMED.match(text) else text[:1].lower() + text[1:]
         text = f"{voice.say('filler')}, {text}"
     return text
+
+
+def _may_trail(view: PatientView) -> bool:
+    """Such phrases colour a session when they are few: not in two answers running, and not before the talk is on."""
+    own = [has_tail(turn.text) for turn in view.transcript if turn.speaker == "patient"]
+    return len(own) > 1 and not any(own[-3:]) and sum(own) < _MOST_TAILS.get(view.style, 2)
+
+
+def _trails(view: PatientView, voice: Voice) -> tuple[tuple[float, str], ...]:
+    trails: tuple[tuple[float, str], ...] = _MANNERS[view.style]
+    if view.setting == "therapy" and "high" in voice.tags:
+        trails += ((0.03, "weary"),)
+    if view.setting == "therapy" and view.emotion == "anxious":
+        trails += ((0.03, "nervous"),)
+    return trails

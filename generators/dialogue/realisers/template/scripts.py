@@ -24,11 +24,19 @@ STAGES: Final[Mapping[str, Script]] = {
     "background": ("safety_brief",),
     "formulation": (*_CHAIN, "circle", "?circle_where"),
     "goals": ("?goal_rank", "goal_sign"),
-    "check-in": ("greet_later", "?scores_talk", "?mood_number"),
+    "check-in": ("greet_later", "?scores_talk", "?mood_number", "?mood_higher"),
     "agenda": ("agenda_propose", "?agenda_order"),
-    "homework review": ("review_how", "?review_noticed", "?review_barrier", "?review_keep"),
+    "homework review": (
+        "review_how",
+        "?review_when",
+        "?review_noticed",
+        "?review_effort",
+        "?review_barrier",
+        "?review_feel",
+        "?review_keep",
+    ),
     "exploration": ("?recap_check",),
-    "homework": ("task_propose", "task_when", "?task_obstacle", "?task_ifthen", "?task_confidence"),
+    "homework": ("task_propose", "task_when", "?task_obstacle", "?task_ifthen", "?task_confidence", "?task_more"),
     "closing": ("closing_summary", "?look_back", "?feedback", "?week_ahead", "goodbye"),
     "risk check": ("risk_open", "risk_plan", "?risk_means", "risk_protect", "?risk_now", "risk_agree"),
     "rupture": ("rupture_notice", "rupture_more"),
@@ -36,12 +44,12 @@ STAGES: Final[Mapping[str, Script]] = {
 }
 VISIT: Final[Mapping[str, Script]] = {
     "opening": ("greet_visit", "?open_tell", "?open_more"),
-    "history": ("?history_day", "?history_pattern", "?history_else", "?history_check"),
+    "history": ("?history_day", "?history_pattern", "?history_do", "?history_else", "?history_check"),
     "background": ("?background_home",),
     "concerns": ("?concern_more",),
     "progress": ("?history_else", "?history_check"),
     "treatment": (),
-    "closing": ("?warn_move", "?any_questions", "?note_home", "?getting_home", "come_back"),
+    "closing": ("?warn_move", "?any_questions", "?note_help", "?note_home", "?getting_home", "come_back"),
 }
 TECHNIQUES: Final[Mapping[str, Script]] = {
     "thought record": (
@@ -107,8 +115,7 @@ TECHNIQUES: Final[Mapping[str, Script]] = {
 }  # fmt: skip
 FOLLOW: Final = ("fu_feel", "fu_effect", "fu_cope", "fu_others", "fu_since", "fu_more", "fu_importance")
 DEEPEN: Final = ("deep_best", "deep_image", "deep_strength", "deep_wish", "deep_past", "deep_thanks")
-VISIT_FURTHER: Final = ("history_pattern", "vfu_since", "vfu_bother", "vfu_do", "vfu_others", "vfu_worst", "vfu_best",
-                        "history_else")  # fmt: skip
+VISIT_FURTHER: Final = ("vfu_mind", "vfu_others", "vfu_sure", "vfu_help")
 QUESTIONS: Final = (
     "pq_serious",
     "pq_back",
@@ -119,10 +126,20 @@ QUESTIONS: Final = (
     "pq_rest",
     "pq_drive",
     "pq_sure",
+    "pq_finding",
+    "pq_posture",
+    "pq_result",
+    "pq_writing",
 )
 TOLD: Final[Mapping[str, str]] = {"fu_feel": "feel", "fu_effect": "effect", "fu_cope": "cope", "fu_others": "others",
                                   "fu_more": "example"}  # fmt: skip
 """Which of a fact's details answers which further question."""
+
+
+DETAILS: Final = {kind: move for move, kind in TOLD.items()}
+GREETINGS: Final = frozenset({"greet_intake", "greet_later", "greet_visit", "greet_return"})
+ASSESS: Final = ("assess_sense", "assess_view", "assess_expected", "assess_more")
+PLAN: Final = ("plan_happy", "plan_can", "plan_unsure")
 
 
 def script(setting: str, stage: str, technique: str, number: int = 1) -> Script:
@@ -135,11 +152,9 @@ def script(setting: str, stage: str, technique: str, number: int = 1) -> Script:
         return TECHNIQUES.get(technique, TECHNIQUES["Socratic questioning"])
     if setting == "visit":
         if stage in {"examination", "assessment", "plan"}:
-            return (
-                ("?assess_ask",) if stage == "assessment" else ("?plan_ask", "?plan_repeat") if stage == "plan" else ()
-            )
+            return ASSESS if stage == "assessment" else (*PLAN, "plan_repeat") if stage == "plan" else ()
         if stage == "opening" and number > 1:
-            return ("greet_return", "?open_tell", "?open_more")
+            return ("greet_return", "?open_more")
         return VISIT.get(stage, ())
     return STAGES.get(stage, ())
 
