@@ -14,7 +14,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Self
 
@@ -130,15 +130,12 @@ _CAPITALISED = re.compile(r"(?<=[\w,;'’-])\s+((?:[^\W\d_a-zß-ÿ][a-zß-ÿ'’
 
 def facts(dialogue: Dialogue) -> frozenset[str]:
     """Everything that may identify its patient, each as ``kind:value``; normalised, so that spellings agree."""
-    turns = [words(turn.text) for turn in dialogue.turns]
     found: set[str] = set()
     quasi: set[str] = set()
-    for turn, tokens in zip(dialogue.turns, turns, strict=True):
-        found.update(_names(turn.text, tokens))
-        numbers = list(_numbers(tokens))
-        found.update(numbers)
-        quasi.update(_ages(tokens))
-        quasi.update(_described(tokens))
+    for turn in dialogue.turns:
+        own, described = _of_utterance(turn.text)
+        found |= own
+        quasi |= described
     telling = ("condition:", "medicine:", "occupation:")
     found.update(_WORD + fact.partition(":")[2] for fact in quasi if fact.startswith(telling))
     leading = ("age:", "occupation:", "household:")
@@ -148,6 +145,13 @@ def facts(dialogue: Dialogue) -> frozenset[str]:
         if a.partition(":")[0] != b.partition(":")[0] and (a.startswith(leading) or b.startswith(leading))
     )
     return frozenset(found)
+
+
+@lru_cache(maxsize=2**15)
+def _of_utterance(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Names, dates and numbers; and what describes a person."""
+    tokens = list(words(text))
+    return frozenset((*_names(text, tokens), *_numbers(tokens))), frozenset((*_ages(tokens), *_described(tokens)))
 
 
 def _names(text: str, tokens: Sequence[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from synthgen.modalities.dialogue.types import Dialogue
@@ -49,20 +50,39 @@ _SMALL = {name: i for i, name in enumerate(_SMALL_NAMES.split("|"))}
 _TENS = {name: 10 * i for i, name in enumerate(_TENS_NAMES.split("|"), start=2)}
 
 
-def words(text: str) -> list[str]:
-    """The normalised words of ``text``, in order; empty where there are none."""
+_UTTERANCE = 400  # characters
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The normalised words of ``text``, in order; empty where there are none.
+
+    Those of an utterance are remembered: a copy shares most of its utterances with its origin.
+    """
+    return _remembered(text) if len(text) <= _UTTERANCE else _words(text)
+
+
+@lru_cache(maxsize=2**16)
+def _remembered(text: str) -> tuple[str, ...]:
+    return _words(text)
+
+
+def _words(text: str) -> tuple[str, ...]:
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", _INVISIBLE.sub("", text)))
     plain = unicodedata.normalize("NFKC", plain).casefold().translate(_APOSTROPHES)
     plain = _DETACHED.sub(lambda match: f"'{match[1]}" if match[1] else match[2], plain)
-    return list(_without_stutter(_with_digits([w for token in _WORD.findall(plain) for w in _expanded(token)])))
+    return tuple(_without_stutter(_with_digits([w for token in _WORD.findall(plain) for w in _expanded(token)])))
 
 
-def dialogue_words(dialogue: Dialogue) -> list[str]:
-    """The words of all turns, in order, without the speakers: a shared run may cross from one turn to the next."""
+@lru_cache(maxsize=2**9)
+def dialogue_words(dialogue: Dialogue) -> tuple[str, ...]:
+    """The words of all turns, in order, without the speakers: a shared run may cross from one turn to the next.
+
+    Those of the last few hundred dialogues are remembered, since every filter asks.
+    """
     return words(dialogue.text)
 
 
-def turn_words(dialogue: Dialogue) -> list[list[str]]:
+def turn_words(dialogue: Dialogue) -> list[tuple[str, ...]]:
     """The words of each turn; a turn of nothing but fillers has none."""
     return [words(turn.text) for turn in dialogue.turns]
 

@@ -118,4 +118,4 @@ def test_words_are_stable_under_normalising_twice(text: str) -> None:
 
 
 def test_digits_are_not_a_stutter() -> None:
-    assert words("5 5 5, no no no") == ["5", "5", "5", "no"]
+    assert words("5 5 5, no no no") == ("5", "5", "5", "no")
