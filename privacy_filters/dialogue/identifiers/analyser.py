@@ -7,6 +7,7 @@ libphonenumber, crypto wallets); what a clinical conversation says is found by o
 from __future__ import annotations
 
 import logging
+from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -34,6 +35,7 @@ _FROM_PRESIDIO: dict[str, Entity] = {
     **{"CRYPTO": "ID", "MAC_ADDRESS": "ID", "IBAN_CODE": "IBAN"},
 }
 _MODEL_ENTITIES = ("PERSON", "PER", "ORG", "ORGANIZATION", "GPE", "LOC", "LOCATION")
+_MOST_AT_ONCE = 100_000  # characters: no session is longer
 _MODEL_SCORE = 0.6  # models of news text find names that are none in a consultation
 # Where two hits overlap, a hit of a form beats a street, a street beats a name.
 _RANKS: tuple[tuple[Entity, ...], ...] = (
@@ -56,22 +58,36 @@ def find_identifiers(text: str, config: IdentifierConfig) -> list[Identifier]:
         UserError: the named model is not installed.
         MissingExtraError: Presidio or Faker is not installed.
     """
-    results = _engine(config.language, config.ner).analyze(text, config.language, score_threshold=0.0)
+    engine = _engine(config.language, config.ner)
     hits = []
-    for result in results:
-        entity = _FROM_PRESIDIO.get(result.entity_type)
-        if entity is not None:
-            hits.append(Identifier(result.start, result.end, entity, min(1.0, round(float(result.score), 4))))
-    return resolved(hit for hit in hits if hit.score >= config.confidence)
+    for offset, piece in _pieces(text):
+        for found in engine.analyze(piece, config.language, score_threshold=config.confidence):
+            entity = _FROM_PRESIDIO.get(found.entity_type)
+            if entity is not None:
+                score = min(1.0, round(float(found.score), 4))
+                hits.append(Identifier(offset + found.start, offset + found.end, entity, score))
+    return resolved(hits)
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Pieces of a text of megabytes, cut between words, and where they begin: Presidio compares hit with hit."""
+    start = 0
+    while len(text) - start > _MOST_AT_ONCE:
+        cut = max(text.rfind(gap, start + 1, start + _MOST_AT_ONCE) for gap in ("\n", " "))
+        cut = cut if cut > 0 else start + _MOST_AT_ONCE
+        yield start, text[start:cut]
+        start = cut
+    yield start, text[start:]
 
 
 def resolved(hits: Iterable[Identifier]) -> list[Identifier]:
     """Overlapping hits settled: the better form first, then the longer, then the surer; the rest of a loser is lost."""
-    kept: list[Identifier] = []
+    kept: list[Identifier] = []  # in order, and none overlaps another, so that only the two beside a hit can
     for hit in sorted(hits, key=lambda h: (_RANK[h.entity], -(h.end - h.start), -h.score, h.start)):
-        if hit.end > hit.start and not any(hit.overlaps(other) for other in kept):
-            kept.append(hit)
-    return sorted(kept)
+        at = bisect(kept, hit)
+        if hit.end > hit.start and not any(hit.overlaps(other) for other in kept[max(0, at - 1) : at + 1]):
+            kept.insert(at, hit)
+    return kept
 
 
 @cache

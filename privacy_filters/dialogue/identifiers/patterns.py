@@ -81,10 +81,10 @@ def _telephone(number: str) -> bool:
 
 # Each: what it is, where (group 1 where there is one), how sure, and a check of the match.
 _FORMS: tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...] = (
-    ("EMAIL", _p(r"[\w.+%'-]+\s?@\s?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}"), 0.95, None),
-    ("EMAIL", _p(r"\b[\w.]+ at [\w-]+ dot (?:com|org|net|edu|es|uk)\b"), 0.7, None),
+    ("EMAIL", _p(r"(?<![\w.+%'-])[\w.+%'-]+\s?@\s?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}"), 0.95, None),
+    ("EMAIL", _p(r"(?<![\w.])[\w.]+ at [\w-]+ dot (?:com|org|net|edu|es|uk)\b"), 0.7, None),
     ("URL", _p(r"\b(?:https?://|ftp://|www\.)[^\s,;()<>\"']+"), 0.9, None),
-    ("URL", _p(r"(?<![@\w.])[a-z0-9-]{2,}(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|info|biz|io|co\.uk|org\.uk|nhs\.uk|es|de|fr|it|nl|eu|ca)(?:\.[a-z]{2})?(?:/[^\s,;]*)?\b(?!@)"), 0.7, None),
+    ("URL", _p(r"(?<![@\w.-])[a-z0-9-]{2,}(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|info|biz|io|co\.uk|org\.uk|nhs\.uk|es|de|fr|it|nl|eu|ca)(?:\.[a-z]{2})?(?:/[^\s,;]*)?\b(?!@)"), 0.7, None),
     ("IP_ADDRESS", _p(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d)"), 0.8, None),
     ("IP_ADDRESS", _p(r"(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}(?:[0-9a-f]{1,4}|:)(?:[0-9a-f:]*)(?![\w:])"), 0.8, None),
     ("USERNAME", _p(r"(?<![\w@.])@[a-z_]\w{2,}"), 0.7, None),

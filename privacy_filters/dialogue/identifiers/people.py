@@ -146,12 +146,15 @@ def _coordinated(text: str, tokens: Sequence[_Token], found: Sequence[Identifier
     sure = {hit.start for hit in found if hit.score >= 0.5} | {hit.end for hit in found if hit.score >= 0.5}
     known = {hit.start for hit in found if hit.score >= 0.5}
     further: list[Identifier] = []
+    lex = lexicon()
     for sweep in (range(len(tokens)), range(len(tokens) - 1, -1, -1)):
         for i in sweep:
             token = tokens[i]
             if token.start in known or not token.capital or len(token.key) < 3 or ordinary(token.key) or token.opens:
                 continue
-            if token.key in lexicon().places | lexicon().countries | NATIONALITIES or token.text.isupper():
+            if token.key in lex.places or token.key in lex.countries or token.key in NATIONALITIES:
+                continue
+            if token.text.isupper():
                 continue
             left = _JOINT_BEFORE.search(text[max(0, token.start - 8) : token.start])
             right = _JOINT_AFTER.match(text, _end(token))
