@@ -1,10 +1,10 @@
-"""One finished run for all whole-flow tests."""
+"""One finished run of each modality for all whole-flow tests."""
 
 import subprocess
 from pathlib import Path
 
 import pytest
-from flow_command import TINY, Run, command, environment
+from flow_command import CXR, DIALOGUE, Flow, Run, command, environment
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,17 @@ def synthgen() -> Run:
 @pytest.fixture(scope="session")
 def finished(synthgen: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny run that was never interrupted: ``release/`` or a quarantine, and ``work/``."""
-    folder = tmp_path_factory.mktemp("finished")
-    done = synthgen("generate", "--modality", "cxr", "--config", TINY, "--format", "dicom", cwd=folder)
+    return _finished(synthgen, tmp_path_factory, CXR)
+
+
+@pytest.fixture(scope="session")
+def finished_dialogue(synthgen: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for dialogues."""
+    return _finished(synthgen, tmp_path_factory, DIALOGUE)
+
+
+def _finished(synthgen: Run, factory: pytest.TempPathFactory, flow: Flow) -> Path:
+    folder = factory.mktemp(flow.finished)
+    done = synthgen(*flow.arguments, cwd=folder)
     assert done.returncode in {0, 3}, done.stderr
     return folder

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 TINY = Path(__file__).with_name("tiny.yaml")
+TINY_DIALOGUE = Path(__file__).with_name("tiny_dialogue.yaml")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -25,3 +27,16 @@ def result_of(folder: Path) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A tiny run of one modality, and the session's fixture that holds it finished."""
+
+    arguments: tuple[str | Path, ...]
+    finished: str
+
+
+CXR = Flow(("generate", "--modality", "cxr", "--config", TINY, "--format", "dicom"), "finished")
+DIALOGUE = Flow(("generate", "--modality", "dialogue", "--config", TINY_DIALOGUE), "finished_dialogue")
+FLOWS = (CXR, DIALOGUE)

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flow_command import TINY, command, contents, environment, result_of
+from flow_command import FLOWS, Flow, command, contents, environment, result_of
 
 from synthgen.ledger import read_ledger
 
-ARGUMENTS = ("generate", "--modality", "cxr", "--config", TINY, "--format", "dicom")
 
-
-def killed(folder: Path, after: float) -> bool:
+def killed(flow: Flow, folder: Path, after: float) -> bool:
     """Starts the run and kills it ``after`` seconds; False when it had ended by itself."""
     process = subprocess.Popen(
-        command(*ARGUMENTS), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(*flow.arguments), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         process.wait(after)
@@ -28,12 +26,14 @@ def killed(folder: Path, after: float) -> bool:
         return True
 
 
-def test_same_result_after_kills(finished: Path, tmp_path: Path, kills: int) -> None:
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.finished)
+def test_same_result_after_kills(request: pytest.FixtureRequest, tmp_path: Path, flow: Flow, kills: int) -> None:
     """Each kill strikes at a random moment of what a whole run takes; a run that ends before begins a new folder."""
+    finished = request.getfixturevalue(flow.finished)
     rng = np.random.default_rng(kills)
     started = time.monotonic()
     (tmp_path / "0").mkdir()
-    assert not killed(tmp_path / "0", 600)
+    assert not killed(flow, tmp_path / "0", 600)
     whole = time.monotonic() - started
     folders = [tmp_path / "0"]
     struck = 0
@@ -41,10 +41,10 @@ def test_same_result_after_kills(finished: Path, tmp_path: Path, kills: int) -> 
         if result_of(folders[-1]).exists():
             folders.append(tmp_path / str(len(folders)))
             folders[-1].mkdir()
-        if killed(folders[-1], rng.uniform(0.05, 0.95) * whole):
+        if killed(flow, folders[-1], rng.uniform(0.05, 0.95) * whole):
             struck += 1
             read_ledger(folders[-1] / "work" / "ledger.jsonl")  # raises if the chain was broken
-    assert not killed(folders[-1], 600)
+    assert not killed(flow, folders[-1], 600)
     for folder in folders:
         same(folder, finished)
 
