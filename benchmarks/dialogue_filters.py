@@ -1,7 +1,7 @@
 """The calibrated dialogue filters on real transcripts, beside fixed rules of text deduplication.
 
     python benchmarks/dialogue_filters.py --data dialogue --out dialogue_filters.json [--seeds 5] \\
-        [--half test] [--encoder FOLDER] [--only mts_dialog]
+        [--half test] [--encoder FOLDER] [--only mts_dialog] [--figure docs/images/dialogue_filters]
 
 ``--data`` holds ``aci_bench.jsonl``, ``osce_interviews.jsonl``, ``mts_dialog.jsonl`` and
 ``mts_dialog_backtranslated.jsonl`` (one dialogue a line: dialogue_id, patient_id, topic, turns of role and text; the
@@ -21,6 +21,9 @@ of at least 0.72 in sets of five words with one (what MinHash with 14 bands of 8
 are fixed, so their block rates are whatever they are. The same scores with a threshold calibrated at 1% stand beside.
 
 Intervals resample patients; a patient who stands in several splits is one patient.
+
+The ROC curves of ``--figure`` take everybody who was not trained on for strangers, calibration patients too: at a
+threshold that is swept, nobody has set it.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +63,7 @@ SOURCES = ("aci_bench", "osce_interviews", "mts_dialog")
 PARAPHRASED = "mts_dialog_backtranslated"
 LEAST_WORDS = 40
 ALPHA = 0.01
+ELSE = "everybody who was not trained on"
 SHARED_RUN = 13
 JACCARD = 0.72
 
@@ -126,6 +131,11 @@ class Split:
     witnesses: list[DialogueReal]
     copies: dict[str, tuple[list[str], list[Dialogue]]]
 
+    @property
+    def others(self) -> list[DialogueReal]:
+        """Everybody who was not trained on."""
+        return [*self.strangers, *self.witnesses]
+
     def judge(self, table: Table, name: str, scorers: Sequence[Scorer], only: Sequence[str] = ()) -> None:
         """Calibrates scorers together on the strangers, and notes what they make of the others."""
         columns = [f"column {i}" for i in range(len(scorers))]
@@ -136,17 +146,17 @@ class Split:
         calibration = calibrate(columns, scored([r.payload for r in self.strangers]), ALPHA)
         judged = {
             "strangers": ([r.patient for r in self.witnesses], [r.payload for r in self.witnesses]),
+            ELSE: ([r.patient for r in self.others], [r.payload for r in self.others]),
             **self.copies,
         }
         for kind, (patients, dialogues) in judged.items():
-            if dialogues and (not only or kind in only):
+            if dialogues and (not only or kind in (*only, ELSE)):
                 scores = scored(dialogues)
                 table[name][kind].add(calibration.common(scores), calibration.rejects(scores), patients)
 
     def rule(self, table: Table, name: str, scorer: Scorer, threshold: float) -> None:
         """Notes what a rule with a fixed threshold rejects; its strangers are all that were not trained on."""
-        others = [*self.strangers, *self.witnesses]
-        judged = {"strangers": ([r.patient for r in others], [r.payload for r in others]), **self.copies}
+        judged = {"strangers": ([r.patient for r in self.others], [r.payload for r in self.others]), **self.copies}
         for kind, (patients, dialogues) in judged.items():
             scores = scorer(dialogues)
             table[name][kind].add(scores, scores <= threshold, patients)
@@ -165,21 +175,21 @@ def remembered(filters: DialogueFilters) -> Callable[[Sequence[Dialogue]], Score
     return scores
 
 
-def farthest_from(train: Sequence[Dialogue], counts: Callable[[Sequence[Dialogue]], object]) -> Scorer:
+def farthest_from(train: Sequence[Dialogue], counts: Callable[[Sequence[Dialogue]], Any]) -> Scorer:
     """1 - the largest TF-IDF cosine to a training dialogue: plain TF-IDF, as it is commonly used."""
     rarity = TfidfTransformer(sublinear_tf=True).fit(counts(train))
     known = rarity.transform(counts(train))
     return lambda dialogues: np.maximum(1.0 - (rarity.transform(counts(dialogues)) @ known.T).toarray().max(axis=1), 0)
 
 
-def word_counts(dialogues: Sequence[Dialogue]) -> object:
+def word_counts(dialogues: Sequence[Dialogue]) -> Any:
     def runs(dialogue: Dialogue) -> list[str]:
         return list(grams(dialogue_words(dialogue), (1, 2)))
 
     return HashingVectorizer(analyzer=runs, norm=None, alternate_sign=False).transform(dialogues)
 
 
-def letter_counts(dialogues: Sequence[Dialogue]) -> object:
+def letter_counts(dialogues: Sequence[Dialogue]) -> Any:
     texts = [" ".join(dialogue_words(dialogue)) for dialogue in dialogues]
     return HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5), norm=None, alternate_sign=False).transform(texts)
 
@@ -187,7 +197,7 @@ def letter_counts(dialogues: Sequence[Dialogue]) -> object:
 def jaccard_distance(train: Sequence[Dialogue]) -> Scorer:
     """1 - the largest Jaccard similarity of the sets of five words."""
 
-    def sets(dialogues: Sequence[Dialogue]) -> object:
+    def sets(dialogues: Sequence[Dialogue]) -> Any:
         runs = [list(grams(dialogue_words(dialogue), (5,))) for dialogue in dialogues]
         hashed = HashingVectorizer(analyzer=lambda x: x, n_features=2**24, norm=None, binary=True, alternate_sign=False)
         return hashed.transform(runs)
@@ -264,6 +274,8 @@ def figures(table: Table, seed: int) -> dict[str, list[Estimate]]:
     for name, seen in table.items():
         rows = []
         for kind, records in seen.items():
+            if kind == ELSE:
+                continue
             better = "lower" if kind == "strangers" else "higher"
             values = np.array(records.rejected, dtype=np.float64)
             rows.append(mean(f"rejected_{kind}", values, records.patients, seed=seed, better=better, bounded=True))
@@ -285,6 +297,61 @@ def figures(table: Table, seed: int) -> dict[str, list[Estimate]]:
     return found
 
 
+COLOURS = {
+    "gate": "#0b6e4f",
+    "Jaccard, calibrated": "#b5651d",
+    "shared_run alone": "#6a4c93",
+    "TF-IDF of 1 and 2 words, calibrated": "#3a7ca5",
+}
+"""Detectors whose curves are drawn; "shared_run alone" is what the rule of 13 words is a point of."""
+RULES = {"rule: 13-gram": "#6a4c93", "rule: Jaccard 0.72": "#b5651d"}
+LEAST_RATE = 1e-3
+
+
+def roc(seen: defaultdict[str, Seen], kind: str) -> NDArray[np.float64]:
+    """Shares of strangers and of copies at or below each threshold, both rising, shape [2, thresholds]."""
+    strangers, copies = (np.sort(np.array(seen[name].scores)) for name in (ELSE, kind))
+    at = np.unique(np.concatenate([strangers, copies]))
+    return np.stack([np.searchsorted(x, at, side="right") / len(x) for x in (strangers, copies)])
+
+
+def figure(table: Table, kind: str, title: str) -> str:
+    """ROC curves as SVG: strangers blocked (logarithmic, from 0.1%) against copies caught, and the rules' points."""
+    wide, high, left, top, below = 360, 300, 48, 34, 96
+
+    def point(false: float, true: float) -> str:
+        across = np.log10(max(false, LEAST_RATE) / LEAST_RATE) / -np.log10(LEAST_RATE)
+        return f"{left + wide * across:.1f},{top + high * (1 - true):.1f}"
+
+    lines = [f'<text x="{left}" y="18" font-size="13">{title}</text>']
+    for share in (0.001, 0.01, 0.1, 1.0):
+        x, y = point(share, 0).split(",")
+        lines.append(f'<path d="M{x} {y}V{top}" stroke="#ddd"/><text x="{x}" y="{top + high + 16}" '
+                     f'text-anchor="middle">{share:.1%}</text>')  # fmt: skip
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x, y = point(LEAST_RATE, share).split(",")
+        lines.append(f'<path d="M{x} {y}h{wide}" stroke="#ddd"/><text x="{left - 6}" y="{float(y) + 4:.1f}" '
+                     f'text-anchor="end">{share:.0%}</text>')  # fmt: skip
+    legend: list[tuple[str, str]] = []
+    for name, colour in COLOURS.items():
+        false, true = roc(table[name], kind)
+        steps = " ".join(point(f, t) for f, t in zip(false.tolist(), true.tolist(), strict=True))
+        lines.append(f'<polyline points="{steps}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
+        legend.append((name, colour))
+    for name, colour in RULES.items():
+        x, y = point(*(float(np.mean(table[name][k].rejected)) for k in ("strangers", kind))).split(",")
+        lines.append(f'<circle cx="{x}" cy="{y}" r="4.5" fill="{colour}" stroke="white"/>')
+        legend.append((f"● {name}", colour))
+    lines.append(f'<text x="{left + wide / 2}" y="{top + high + 32}" text-anchor="middle">strangers blocked</text>')
+    for i, (name, colour) in enumerate(legend):
+        across, down = left + (i % 2) * 190, top + high + 50 + 15 * (i // 2)
+        lines.append(f'<text x="{across}" y="{down}" fill="{colour}">{name}</text>')
+    size = f"{left + wide + 24} {top + high + below}"
+    body = "\n".join(lines)
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" font-family="sans-serif" font-size="10">\n'
+            f'<rect width="100%" height="100%" fill="white"/>\n{body}\n</svg>\n')  # fmt: skip
+
+
 def run(options: argparse.Namespace) -> dict[str, dict[str, list[Estimate]]]:
     encode = cached(sentence_encoder(NearDuplicateConfig(encoder=options.encoder))) if options.encoder else None
     results = {}
@@ -300,6 +367,10 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, list[Estimate]]]:
         for seed in range(options.seeds):
             sizes = judged(records, paraphrases, seed, table, encode)
         results[source] = figures(table, options.seeds)
+        for kind in ("half_of_turns_replaced", "back_translated") if options.figure else ():
+            if kind in table["gate"]:
+                path = options.figure.with_name(f"{options.figure.name}_{source}_{kind}.svg")
+                path.write_text(figure(table, kind, f"{source}: {kind.replace('_', ' ')}"), encoding="utf-8")
         print(
             f"{source}: {len(set(cases))} patients ({linked} linked to another), {sizes[0]} train, "
             f"{sizes[1]} calibrate, {options.seeds} splits, {time.process_time() - started:.0f} s of computing"
@@ -318,6 +389,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5, help="number of splits")
     parser.add_argument("--half", choices=("development", "test", "all"), default="test", help="of mts_dialog")
     parser.add_argument("--encoder", default="", help="sentence-transformers folder: judges the paraphrases too")
+    parser.add_argument("--figure", type=Path, help="beginning of the names of ROC curves in SVG")
     parser.add_argument("--only", action="append", choices=SOURCES, help="one source; may be given again")
     options = parser.parse_args()
     try:
