@@ -82,8 +82,10 @@ def _life(rng: random.Random, own: Content, config: PlanConfig, disorder: str) -
     life = draw_life(rng, style, (low, high), sex, widowed=disorder == "grief" and rng.random() < 0.45)  # type: ignore[arg-type]
     attitude = _draw(cast(Mapping[str, float], config.attitudes), rng)
     values = dict(life.values)
+    habits = {rng.choice(("never_smoked", "never_smoked", "ex_smoker", "smokes"))}
+    habits |= {tag for tag, share in (("drinks", 0.75), ("on_tablets", 0.35)) if rng.random() < share}
     values["decade"] = _DECADES.get(life.age // 10, "")
-    return life, values, {*life.tags, disorder, attitude, f"style_{style}", f"attitude_{attitude}"}
+    return life, values, {*life.tags, *habits, disorder, attitude, f"style_{style}", f"attitude_{attitude}"}
 
 
 def _length(rng: random.Random, config: PlanConfig) -> int:

@@ -32,7 +32,13 @@ _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A fact that can be had, as a content file gives it."""
+    """A fact that can be had, as a content file gives it.
+
+    Attributes:
+        when, unless: tags that must hold, and that must not.
+        first, last: told before, and after, whatever else is drawn.
+        once: whether its topic comes up once in an arc, because two of its statements would contradict each other.
+    """
 
     topic: str
     rules: Mapping[str, Rule]
@@ -41,6 +47,7 @@ class Entry:
     sensitive: bool
     first: bool
     last: bool
+    once: bool
 
     def open_to(self, tags: Set[str]) -> bool:
         return not (self.unless & tags) and (self.when is None or any(one.open_to(tags) for one in self.when))
@@ -104,7 +111,7 @@ def content(name: str) -> Content:
     return Content(rules, entries, plain)
 
 
-_FLAGS: Final = frozenset({"topic", "when", "not", "sensitive", "first", "last"})
+_FLAGS: Final = frozenset({"topic", "when", "not", "sensitive", "first", "last", "once"})
 
 
 def _entry(values: Mapping[str, object], where: str) -> Entry:
@@ -121,6 +128,7 @@ def _entry(values: Mapping[str, object], where: str) -> Entry:
         sensitive=bool(values.get("sensitive", False)),
         first=bool(values.get("first", False)),
         last=bool(values.get("last", False)),
+        once=bool(values.get("once", False)),
     )
 
 
@@ -151,8 +159,9 @@ class Teller:
     def draw(self, entries: Sequence[Entry], session: int, most: int, tags: Set[str] = frozenset()) -> list[str]:
         """Adds up to ``most`` facts, one of an entry at most, and returns their keys in the entries' own order."""
         tags = self.tags | tags
-        topics = {fact.topic for fact in self.facts if fact.session == session}
-        fitting = [one for one in entries if one.open_to(tags) and one.topic not in topics]
+        ever = {fact.topic for fact in self.facts}
+        here = {fact.topic for fact in self.facts if fact.session == session}
+        fitting = [one for one in entries if one.open_to(tags) and one.topic not in (ever if one.once else here)]
         marked = [one for one in fitting if one.first or one.last]
         others = [one for one in fitting if one not in marked]
         self.rng.shuffle(others)

@@ -112,6 +112,7 @@ def draw_life(
         close += ["my mother"] if age < 55 else []
         close += [values["child"]] * 3 if "grown_children" in tags else []
         values["close"] = rng.choice(close)
+        tags.add(f"close_{values['close'].removeprefix('my ')}")
         clauses.append(f"confides in the {values['close'].removeprefix('my ')}")
         home = "alone"
         if "small_children" in tags:

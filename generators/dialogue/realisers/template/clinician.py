@@ -31,10 +31,11 @@ from synthgen.generators.dialogue.realisers.template.scripts import (
 from synthgen.generators.dialogue.views import ClinicianView
 
 _UNDONE: Final = re.compile(
-    r"didn't do|half of it|some of it|made a start|first few days|did it twice\b|meant to|feel bad"
+    r"didn't do|half of it|some of it|made a start|first few days|did it twice\. then|meant to, |feel bad"
 )
-_BUSINESS: Final = frozenset({"agenda", "homework", "goals", "closing"})
-"""Stages in which neither comfort nor praise is called for."""
+_COMFORT: Final = frozenset({"check-in", "problem", "daily life", "background", "exploration", "risk check", "rupture"})
+_PRAISE: Final = frozenset({"check-in", "homework review", "exploration"})
+"""Stages in which a word of comfort, or of praise, is in place."""
 _ACTION: Final = re.compile(
     r"(?!come back\b|there\b|I\b|I'|we\b|we'|the\b|you\b|you'|it\b|if\b|most\b|half an\b|salt\b|heat\b|regular\b)"
 )
@@ -231,10 +232,10 @@ def _react(view: ClinicianView, voice: Voice, move: str) -> str:
     kind = voice.rng.random()
     if gist and kind < (0.5 if view.setting == "therapy" else 0.3):
         return voice.fresh("reflect_hard" if _BAD.search(gist) and voice.chance(0.3) else "reflect", gist=gist)
-    if view.setting == "therapy" and kind < 0.8 and view.position.stage.name not in _BUSINESS:
-        if _BAD.search(text):
+    if view.setting == "therapy" and kind < 0.8:
+        if view.position.stage.name in _COMFORT and _BAD.search(text):
             return voice.fresh("ack_hard")
-        if _GOOD.search(text):
+        if view.position.stage.name in _PRAISE and _GOOD.search(text):
             return voice.fresh("ack_good")
     return voice.fresh("ack") + "." if kind < (0.93 if view.setting == "therapy" else 0.75) else ""
 

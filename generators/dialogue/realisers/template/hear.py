@@ -23,6 +23,7 @@ _FILES: Final = ("therapy_frame", "therapy_chain", "therapy_follow", "therapy_ru
                  "visit", "phrases")  # fmt: skip
 _SENTENCE: Final = re.compile(r"[^.?!:;]+")
 TAILS: Final = ("elaborate", "aside", "modest", "weary", "nervous", "guarded")
+_LEAD: Final = re.compile(r"^(?:I suppose|I was|I felt|I think)\s+(?=\w+(?: \w+){0,3}$)", re.IGNORECASE)
 _HEDGE: Final = re.compile(r"(?:,? (?:I think|I suppose|I'd say|really|mostly|at least|more or less))+$", re.IGNORECASE)
 _FILLER: Final = re.compile(r"^(?:(?:well|um|i mean|oh|honestly|hm|you know|let me see|and|so|okay|right|mm) )+")
 
@@ -129,7 +130,7 @@ def values_of(text: str, move: str) -> tuple[tuple[str, str], ...]:
 
 def _as_noted(value: str) -> str:
     """What was said, without the doubt that stood around it: ``"Frightened, I think"`` becomes ``"frightened"``."""
-    value = _HEDGE.sub("", value)
+    value = _LEAD.sub("", _HEDGE.sub("", value))
     return value if re.match(r"I\b", value) else value[:1].lower() + value[1:]
 
 
