@@ -37,15 +37,15 @@ def lengths(synthetic: Dialogues, real: Dialogues, *, seed: int = 0) -> tuple[Es
     names = ("turns_per_dialogue", "words_per_dialogue", "words_per_turn")
     for name, s, r in zip(names, per_dialogue(synthetic), per_dialogue(real), strict=True):
         found += beside(
-            mean(name, s, synthetic.patients, seed=seed, note=f"SD {s.std():.3g}"),
-            mean(name, r, real.patients, seed=seed + 1, note=f"SD {r.std():.3g}"),
+            mean(name, s, synthetic.patients, seed=seed, note=f"SD {s.std():.4g}"),
+            mean(name, r, real.patients, seed=seed + 1, note=f"SD {r.std():.4g}"),
         )
     return tuple(found)
 
 
 def beside(synthetic: Estimate, real: Estimate) -> tuple[Estimate, Estimate]:
     """The pair of figures; the real one, whose name gets ``_real``, is the ideal of both."""
-    ideal = f"{real.value:.3g}"
+    ideal = f"{real.value:.4g}"
     s = Estimate(synthetic.metric, synthetic.value, synthetic.ci95, synthetic.n, ideal, synthetic.note)
     return s, Estimate(f"{real.metric}_real", real.value, real.ci95, real.n, ideal, real.note)
 

@@ -23,6 +23,7 @@ from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.sampler import open_generator
 from synthgen.generators.dialogue.write import write_release
 from synthgen.modalities.dialogue.encoder import sentence_encoder
+from synthgen.modalities.dialogue.judge import judge_of
 from synthgen.modalities.dialogue.model_attacks import model_attacks
 from synthgen.modalities.dialogue.round_trips import round_trips
 from synthgen.modalities.dialogue.rules import Unfinished
@@ -145,7 +146,10 @@ class Dialogues:
         progress: Progress,
     ) -> Evaluation:
         encoder = sentence_encoder(config.near_duplicate.encoder) if config.near_duplicate.encoder else None
-        found = evaluate(samples, cohort, config.evaluation, seed, progress, encoder)
+        judge = judge_of(model, config.generator, seed) if config.evaluation.judge_dialogues else None
+        if config.evaluation.judge_dialogues and judge is None:
+            progress.say("no judge: the run has no language model")
+        found = evaluate(samples, cohort, config.evaluation, seed, progress, encoder, judge)
         return Evaluation(found.attacks, (*found.quality, *model_attacks(model, cohort, config.fit, seed, progress)))
 
     def write(
