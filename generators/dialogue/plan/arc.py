@@ -332,18 +332,18 @@ def _agenda(rng: random.Random, number: int, technique: str, reviewing: bool) ->
         "trauma-focused work": "what happened and what it has come to mean",
         "grief work": "the loss itself",
         "self-monitoring": "what you noticed during the week",
-        "thought record": "one of those thoughts, on paper",
+        "thought record": "one of those thoughts on paper",
         "cognitive restructuring": "the thought that keeps coming back",
         "Socratic questioning": "a thought that we might look behind",
-        "behavioural activation": "what you do in a day, and what it does to you",
+        "behavioural activation": "what you do in a day and what it does to you",
         "behavioural experiment": "a way to put the fear to the test",
         "exposure hierarchy": "the things that you keep away from",
         "interoceptive exposure": "the feelings in the body",
         "worry time": "a place for the worrying",
         "problem solving": "one problem that can be solved",
-        "sleep restriction": "the nights, and how much of them is spent in bed",
-        "response prevention": "the urge, and what happens if you wait",
-        "urge surfing": "the urge, and how to ride it out",
+        "sleep restriction": "the nights and the time in bed",
+        "response prevention": "the urge and what happens if you wait",
+        "urge surfing": "the urge and how to ride it out",
     }[technique]
     points = ["how the week has been", work, "what to try before next time"]
     if reviewing:

@@ -23,6 +23,7 @@ from synthgen.generators.dialogue.realisers.template.scripts import (
     DEEPEN,
     DETAILS,
     FOLLOW,
+    FURTHER,
     GREETINGS,
     PLAN,
     VISIT_FURTHER,
@@ -31,7 +32,7 @@ from synthgen.generators.dialogue.realisers.template.scripts import (
 from synthgen.generators.dialogue.views import ClinicianView
 
 _UNDONE: Final = re.compile(
-    r"didn't do|half of it|some of it|made a start|first few days|did it twice\. then|meant to, |feel bad"
+    r"i didn't\b|half of it|some of it|made a start|first few days|did it twice\. then|meant to, |feel bad"
 )
 _COMFORT: Final = frozenset({"check-in", "problem", "daily life", "background", "exploration", "risk check", "rupture"})
 _PRAISE: Final = frozenset({"check-in", "homework review", "exploration"})
@@ -203,7 +204,8 @@ def _further(view: ClinicianView, voice: Voice) -> str:
         if fresh := sorted(fitting - recent):
             unused = [move for move in fresh if move not in voice.heard.done]
             return voice.rng.choice(unused or fresh)
-    return voice.rng.choice(deep or FOLLOW)
+    stage = [move for move in FURTHER.get(view.position.stage.name, ()) if move not in voice.heard.done]
+    return voice.rng.choice(stage or deep or FOLLOW)
 
 
 def _probe(view: ClinicianView, voice: Voice, topic: str) -> str:

@@ -115,6 +115,17 @@ TECHNIQUES: Final[Mapping[str, Script]] = {
 }  # fmt: skip
 FOLLOW: Final = ("fu_feel", "fu_effect", "fu_cope", "fu_others", "fu_since", "fu_more", "fu_importance")
 DEEPEN: Final = ("deep_best", "deep_image", "deep_strength", "deep_wish", "deep_past", "deep_thanks")
+FURTHER: Final[Mapping[str, Script]] = {
+    "check-in": ("week_best", "week_hard", "stayed"),
+    "homework review": ("week_best", "stayed"),
+    "work": ("wk_see", "wk_hard", "wk_feel"),
+    "formulation": ("wk_see", "wk_feel"),
+    "homework": ("task_picture", "task_why"),
+    "goals": ("goal_step", "goal_strength"),
+    "agenda": ("stayed",),
+    "closing": (),
+}
+"""What a stage has room for beyond its script; where there is nothing, the talk goes deeper."""
 VISIT_FURTHER: Final = ("vfu_mind", "vfu_others", "vfu_sure", "vfu_help")
 QUESTIONS: Final = (
     "pq_serious",
@@ -163,5 +174,5 @@ def every(setting: str, stage: str, technique: str) -> tuple[str, ...]:
     """All moves that may have been made in a stage."""
     own = tuple(move.removeprefix("?") for move in script(setting, stage, technique))
     if setting != "visit":
-        return own + FOLLOW + DEEPEN
+        return own + FOLLOW + DEEPEN + FURTHER.get(stage, ())
     return own + (("greet_return",) if stage == "opening" else ()) + VISIT_FURTHER
