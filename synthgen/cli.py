@@ -28,7 +28,7 @@ from synthgen.workfolder import Workfolder, opened
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-ModalityName = Annotated[str, typer.Option("--modality", help="Kind of data: cxr.")]
+ModalityName = Annotated[str, typer.Option("--modality", help="Kind of data: cxr, dialogue or speech.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the real cohort; without it a demo cohort is written.")]
 RealData = Annotated[Path, typer.Option("--data", help="Folder of the real cohort.")]
 Work = Annotated[Path, typer.Option(help="Private work folder (mode 0700); the same one resumes.")]
