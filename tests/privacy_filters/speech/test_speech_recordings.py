@@ -1,0 +1,99 @@
+"""A recording is recognised in another one, however it was changed; strangers' are not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from speech_people import says, track
+
+from synthgen.privacy_filters.speech import planted
+from synthgen.privacy_filters.speech.recordings import Levels, Recordings, band_levels
+from synthgen.privacy_filters.speech.sound import RATE, Floats
+
+pytest.importorskip("soundfile")
+
+KNOWN = 30
+
+
+def levels(samples: Floats, folder: Path) -> Levels:
+    return band_levels(track(samples, folder))
+
+
+@pytest.fixture(scope="module")
+def recordings(sounds: Path) -> Recordings:
+    known = [levels(says(person, 0), sounds) for person in range(KNOWN)]
+    return Recordings.over(known, [f"p{person}" for person in range(KNOWN)], 2.0)
+
+
+@pytest.fixture(scope="module")
+def least(recordings: Recordings, sounds: Path) -> float:
+    """The smallest score of forty strangers, and of other clips of the same people."""
+    others = [says(person, 0) for person in range(1_000, 1_040)] + [says(person, 1) for person in range(KNOWN)]
+    return min(recordings.score(levels(samples, sounds)) for samples in others)
+
+
+CHANGES = {
+    "as it is": lambda x: x,
+    "louder": lambda x: 3 * x,
+    "brighter": lambda x: np.append(x[1:] - 0.6 * x[:-1], 0).astype(np.float32),
+    "the middle two thirds": lambda x: x[len(x) // 6 : -len(x) // 6],
+    "after something else": lambda x: np.concatenate([says(2_000, 0, 5.3), x]),
+    "faster": lambda x: planted._speed(x, 1.06),
+    "at 8 kHz": planted._band,
+    "with noise": lambda x: planted._noise(x, np.random.default_rng(0)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_copy_is_nearer_than_every_stranger(
+    change: str, recordings: Recordings, least: float, sounds: Path
+) -> None:
+    pytest.importorskip("soxr")
+    for person in (0, 7, 19):
+        copy = np.asarray(CHANGES[change](says(person, 0)), dtype=np.float32)
+        assert recordings.score(levels(copy, sounds)) < 0.8 * least
+
+
+def test_another_voice_does_not_hide_a_recording(recordings: Recordings, least: float, sounds: Path) -> None:
+    pytest.importorskip("pyworld")
+    assert recordings.score(levels(planted.world(says(4, 0), 2.0), sounds)) < 0.8 * least
+
+
+def test_ones_own_recording_can_be_left_out(recordings: Recordings, least: float, sounds: Path) -> None:
+    own = levels(says(4, 0), sounds)
+    assert recordings.score(own) < 1e-3
+    assert recordings.score(own, "p4") >= 0.8 * least
+    assert recordings.score(own, "nobody") == recordings.score(own)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.4, 1.9])
+def test_a_recording_shorter_than_a_stretch_is_still_protected(seconds: float, sounds: Path) -> None:
+    short, other = says(1, 0, seconds), says(2, 0, seconds)
+    made = Recordings.over([levels(short, sounds), levels(other, sounds)], ["a", "b"], 2.0)
+    assert np.isfinite(made.score(levels(short, sounds)))
+    if seconds > 1:
+        assert made.score(levels(short, sounds)) < 0.1 < made.score(levels(says(3, 0, seconds), sounds))
+
+
+def test_silence_resembles_nobody(recordings: Recordings, least: float, sounds: Path) -> None:
+    assert recordings.score(levels(np.zeros(4 * RATE, dtype=np.float32), sounds)) >= least
+
+
+def test_one_speaker_alone(sounds: Path) -> None:
+    own = levels(says(1, 0), sounds)
+    made = Recordings.over([own], ["a"], 2.0)
+    assert made.score(own) < 1e-3 and made.score(own, "a") == np.inf
+    assert np.isfinite(made.score(levels(says(2, 0), sounds)))
+
+
+def test_a_long_track_has_no_better_chances_to_resemble_somebody(recordings: Recordings, sounds: Path) -> None:
+    """Twelve times as long, and its score, the smallest of so many more, is not smaller by much."""
+    short = [recordings.score(levels(says(person, 0), sounds)) for person in range(3_000, 3_016)]
+    long = [recordings.score(levels(says(person, 0, 43.0), sounds)) for person in range(4_000, 4_006)]
+    assert np.median(long) > np.quantile(short, 0.1)
+
+
+def test_an_hour_takes_two_megabytes(sounds: Path) -> None:
+    found = levels(says(1, 0, 60.0), sounds)
+    assert found.nbytes * 60 < 2.5e6
+    assert len(found) == 60 * 20
