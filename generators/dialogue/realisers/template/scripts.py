@@ -126,7 +126,16 @@ FURTHER: Final[Mapping[str, Script]] = {
     "closing": (),
 }
 """What a stage has room for beyond its script; where there is nothing, the talk goes deeper."""
-VISIT_FURTHER: Final = ("vfu_mind", "vfu_others", "vfu_sure", "vfu_help")
+VISIT_FURTHER: Final = (
+    "vfu_mind",
+    "vfu_others",
+    "vfu_sure",
+    "vfu_help",
+    "vfu_rest",
+    "vfu_day",
+    "vfu_again",
+    "vfu_explain",
+)
 QUESTIONS: Final = (
     "pq_serious",
     "pq_back",
@@ -141,6 +150,9 @@ QUESTIONS: Final = (
     "pq_posture",
     "pq_result",
     "pq_writing",
+    "pq_like",
+    "pq_drops",
+    "pq_next",
 )
 TOLD: Final[Mapping[str, str]] = {"fu_feel": "feel", "fu_effect": "effect", "fu_cope": "cope", "fu_others": "others",
                                   "fu_more": "example"}  # fmt: skip
