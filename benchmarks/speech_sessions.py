@@ -45,7 +45,7 @@ from synthgen.modalities.dialogue.types import Dialogue, Turn
 from synthgen.modalities.speech.types import EMOTIONS, Speech, SpeechCondition
 from synthgen.records import Request, Synthetic
 
-_WORDS_A_MINUTE = 150  # more than a session has, pauses counted
+_WORDS_A_MINUTE = 155  # more than a session has, pauses counted
 
 
 def dialogues(first: int, count: int) -> list[Dialogue]:

@@ -26,7 +26,7 @@ from synthgen.generators.speech.world import Reference, reference, shape
 from synthgen.modalities.dialogue.types import Dialogue, Label
 from synthgen.modalities.speech.types import Emotion, Recording, Role, Segment, Track, Word
 
-VERSION = 1
+VERSION = 2
 """Of the planning, the emotion layer and the rendering: part of what a finished session is found again by."""
 _LEAD, _CLOSE = 0.4, 0.6  # seconds of silence before and after a session
 

@@ -53,6 +53,14 @@ def is_speakable(text: str) -> bool:
     return any(character.isalnum() for character in text)
 
 
+def script_of(language: str) -> str:
+    """The script that a language (BCP-47) is written in, by its Unicode name; ``"LATIN"`` where none is known."""
+    own = language.split("-")[0].lower()
+    if own == "ja":
+        return "HIRAGANA"
+    return next((script for script, languages in _SCRIPTS.items() if own in languages), "LATIN")
+
+
 def check_script(text: str, language: str) -> None:
     """Refuses a text that is mostly in another script than its language is written in.
 

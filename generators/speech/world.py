@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError, SynthgenError
 from synthgen.generators.speech.backends.protocol import Backend, Utterance
+from synthgen.generators.speech.calibration import phrases
 from synthgen.generators.speech.config import RATE
 from synthgen.generators.speech.emotions import Manner
 from synthgen.generators.speech.voices import COLOURS, WARPS, VoiceCard
@@ -33,7 +34,6 @@ LEVEL_DB = -28.0
 """RMS of neutral speech, dB against full scale: leaves headroom for anger, and for two tracks in one mix."""
 _CEILING = 0.45
 """Peak of a track: that of two together stays below full scale."""
-_CALIBRATION = "The boy was there when the sun rose, and many people were near the big road in the morning."
 
 
 def pyworld() -> Any:
@@ -55,7 +55,7 @@ def pyworld() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A back-end's own voice, measured once per card on one calibration sentence.
+    """A back-end's own voice, measured once per card on what it says to that end.
 
     Attributes:
         f0_hz: median F0.
@@ -114,12 +114,18 @@ def pitch(samples: NDArray[Any], rate: int) -> Floats:
 
 
 def reference(backend: Backend, voice: VoiceCard) -> Reference:
-    """Measures the back-end's own voice on a sentence, which is spoken neutrally."""
-    said = backend(_CALIBRATION, voice, "neutral", 1.0, voice.seed)
-    samples = _at_rate(said.samples, said.rate)
-    f0, _ = _f0(samples)
+    """Measures the back-end's own voice on phrases that are spoken neutrally, in the unit in which turns are.
+
+    Raises:
+        SynthgenError: there is no voice in it.
+    """
+    said = phrases(voice.language)
+    units = said if backend.capabilities.unit == "phrase" else (" ".join(said),)
+    heard = [backend(unit, voice, "neutral", 1.0, voice.seed) for unit in units]
+    samples = [_at_rate(one.samples, one.rate) for one in heard]
+    f0 = np.concatenate([_f0(one)[0] for one in samples])
     voiced = f0[f0 > 0]
-    rms = _speech_rms(samples)
+    rms = _speech_rms(np.concatenate(samples))
     if len(voiced) < 10 or not rms > 0:
         raise SynthgenError(f"the back-end {backend.name} has no voice in it that could be heard: check its model")
     semitones = 12 * np.log2(voiced / np.median(voiced))
@@ -264,9 +270,9 @@ def _colour(points: tuple[float, ...]) -> Floats:
 
 
 def _tilt(gain_db: float) -> Floats:
-    """``gain_db`` above 1 kHz, reached from 0 dB within the octave below and above."""
+    """``gain_db`` above 1 kHz, reached from 0 dB within the octave about it."""
     frequency = np.maximum(_frequencies(), 1.0)
-    return gain_db * np.clip(0.5 + 0.5 * np.log2(frequency / 1000), 0, 1)
+    return gain_db * np.clip(0.5 + np.log2(frequency / 1000), 0, 1)
 
 
 @lru_cache(maxsize=1)

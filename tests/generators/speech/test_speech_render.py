@@ -158,7 +158,7 @@ class Faulty:
         self, text: str, voice: VoiceCard, emotion: Emotion, intensity: float, seed: int, rate: float = 1.0
     ) -> Utterance:
         self.calls += 1
-        calibrating = text.startswith("The boy")
+        calibrating = text.startswith("On Monday")
         seconds = len(text) / 15 + 0.4
         fault = "" if calibrating or self.calls > self.good_after else self.fault
         seconds *= {"endless": 12, "short": 0.02}.get(fault, 1)
