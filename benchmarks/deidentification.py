@@ -15,6 +15,9 @@ Matching: a gold span is found when a hit of its family overlaps it (``overlap``
 (``exact``); ``characters`` is the share of the gold characters under a hit of the family. A hit is right when it
 overlaps a gold span of its family, or has its very start and end. Families, not labels, so that both systems are held
 to the same: a postcode within a found address is found. Intervals: bootstrap over templates, patients or documents.
+
+Beside these, a hundred eponyms of diseases, signs and devices, each in four sentences: how many each system takes for a
+person or for anything else that identifies. The list was written without looking at the recognisers' own.
 """
 
 from __future__ import annotations
@@ -61,6 +64,35 @@ FAMILIES: dict[str, str] = {
     **dict.fromkeys(["ID_TITULACION_PERSONAL_SANITARIO", "ID_ASEGURAMIENTO", "ID_CONTACTO_ASISTENCIAL"], "id"),
     **dict.fromkeys(["PLATE", "USERNAME", "MAC_ADDRESS", "UUID", "ES_PASSPORT"], "id"),
 }
+
+EPONYM_LIST = (
+    "Parkinson's disease|Parkinson's|Alzheimer's disease|Alzheimer's|Huntington's disease|Crohn's disease|Crohn's|"
+    "Hodgkin's lymphoma|non-Hodgkin lymphoma|Graves' disease|Hashimoto's thyroiditis|Hashimoto's|Addison's disease|"
+    "Cushing's syndrome|Raynaud's phenomenon|Sjögren's syndrome|Marfan syndrome|Down syndrome|Turner syndrome|"
+    "Klinefelter syndrome|Tourette's|Asperger's|Bell's palsy|Ménière's disease|Guillain-Barré syndrome|"
+    "Barrett's oesophagus|Paget's disease|Kawasaki disease|Wilson's disease|Gaucher disease|Tay-Sachs disease|"
+    "Ehlers-Danlos syndrome|Duchenne muscular dystrophy|Charcot foot|Wernicke's encephalopathy|Korsakoff syndrome|"
+    "Creutzfeldt-Jakob disease|Lou Gehrig's disease|Osgood-Schlatter disease|Perthes disease|a Baker's cyst|"
+    "a Colles' fracture|Dupuytren's contracture|Heberden's nodes|McBurney's point tenderness|Murphy's sign|"
+    "a Babinski reflex|the Romberg test|the Lachman test|Phalen's test|Tinel's sign|Homans sign|Kernig's sign|"
+    "Brudzinski's sign|Lewy body dementia|a Foley catheter|a Pap smear|an Apgar score of nine|"
+    "the Beck Depression Inventory|the Hamilton scale|the Young Mania scale|the Epley manoeuvre|a Valsalva manoeuvre|"
+    "the Heimlich manoeuvre|Kegel exercises|the Trendelenburg position|a Swan-Ganz catheter|a Hickman line|"
+    "a Mantoux test|a Coombs test|Epstein-Barr virus|Lyme disease|Coxsackie virus|Takayasu's arteritis|"
+    "Behçet's disease|Peyronie's disease|Wegener's granulomatosis|Goodpasture syndrome|Fabry disease|Pompe disease|"
+    "Rett syndrome|Prader-Willi syndrome|Angelman syndrome|Noonan syndrome|Fanconi anaemia|von Willebrand disease|"
+    "Hirschsprung's disease|a Meckel's diverticulum|a Mallory-Weiss tear|Zollinger-Ellison syndrome|"
+    "Whipple's disease|Budd-Chiari syndrome|Gilbert's syndrome|Ewing sarcoma|Kaposi's sarcoma|a Wilms tumour|"
+    "Burkitt lymphoma|Merkel cell carcinoma|Bowen's disease|Chiari malformation"
+)
+FRAMES = (
+    "My mother has {}.",
+    "They looked for {} last year and found nothing.",
+    "So the doctor said it could be {}, is that right?",
+    "She wrote {} in my file, and I have been reading about it since.",
+)
+
+EPONYMS = tuple(EPONYM_LIST.split("|"))
 
 Span = tuple[int, int, str]
 """Start, end, label."""
@@ -119,9 +151,9 @@ def plain_presidio(language: str, model: str, threshold: float = 0.0) -> Finder:
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
-    class Engine(SpacyNlpEngine):  # type: ignore[misc]
+    class Engine(SpacyNlpEngine):
         def load(self) -> None:
-            self.nlp = {language: spacy.load(model) if model else spacy.blank(language)}
+            self.nlp = {language: spacy.load(model) if model else spacy.blank(language)}  # type: ignore[assignment]
 
     engine = Engine(models=[{"lang_code": language, "model_name": model or "blank"}])
     engine.load()
@@ -251,6 +283,33 @@ def judged(
     return results
 
 
+def mistaken(systems: Iterable[tuple[str, Finder]], console: Console) -> dict[str, dict[str, object]]:
+    """Per system, how many eponyms are taken for a person, and for anything of a family, in any of the sentences."""
+    results: dict[str, dict[str, object]] = {}
+    for system, find in systems:
+        persons, anything, mentions = set(), set(), 0
+        for eponym in EPONYMS:
+            for frame in FRAMES:
+                text = frame.format(eponym)
+                start = text.index(eponym)
+                families = {FAMILIES.get(h[2]) for h in find(text) if h[0] < start + len(eponym) and start < h[1]}
+                mentions += "person" in families
+                persons |= {eponym} if "person" in families else set()
+                anything |= {eponym} if families - {None} else set()
+        results[system] = {
+            "eponyms": len(EPONYMS),
+            "sentences": len(EPONYMS) * len(FRAMES),
+            "sentences_with_a_person": mentions,
+            "taken_for_a_person": sorted(persons),
+            "taken_for_anything": sorted(anything),
+        }
+        console.print(
+            f"{system}: of {len(EPONYMS)} eponyms {len(persons)} taken for a person (in {mentions} of "
+            f"{len(EPONYMS) * len(FRAMES)} sentences), {len(anything)} for anything that identifies"
+        )
+    return results
+
+
 def show(console: Console, system: str, found: dict[str, NDArray[np.float64]], weights: NDArray[np.float64]) -> None:
     table = Table(title=system)
     for column in ("", "gold", "hits", "recall", "95%", "exact", "characters", "precision", "95%", "exact", "F1"):
@@ -296,12 +355,17 @@ def main() -> int:
     parser.add_argument("--english-model", default="", help="name or folder of a spaCy model")
     parser.add_argument("--spanish-model", default="", help="name or folder of a spaCy model")
     parser.add_argument("--half", choices=("development", "test"), default="test")
-    parser.add_argument("--only", choices=SETS, action="append", help="one of the sets; more than once for more")
+    parser.add_argument(
+        "--only", choices=(*SETS, "eponyms"), action="append", help="one of the sets; more than once for more"
+    )
     options = parser.parse_args()
     console = Console(width=150)
     try:
-        results = {}
-        for name in options.only or SETS:
+        results: dict[str, object] = {}
+        chosen = options.only or (*SETS, "eponyms")
+        if "eponyms" in chosen:
+            results["eponyms"] = mistaken(systems("eponyms", options.english_model, ""), console)
+        for name in (name for name in chosen if name != "eponyms"):
             docs = documents(options.data / f"{name}.jsonl", options.half)
             console.print(f"[bold]{name}, {options.half} half: {len(docs)} documents")
             results[name] = judged(docs, systems(name, options.english_model, options.spanish_model), console)

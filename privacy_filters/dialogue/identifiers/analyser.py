@@ -7,6 +7,7 @@ libphonenumber, crypto wallets); what a clinical conversation says is found by o
 from __future__ import annotations
 
 import logging
+import re
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
@@ -19,7 +20,7 @@ from synthgen.privacy_filters.dialogue.identifiers.patterns import patterns
 from synthgen.privacy_filters.dialogue.identifiers.people import people
 from synthgen.privacy_filters.dialogue.identifiers.places import places
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
-from synthgen.privacy_filters.dialogue.identifiers.vocabulary import EPONYMS, folded, ordinary
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import EPONYM_HEADS, EPONYMS, folded, ordinary
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer
@@ -186,14 +187,20 @@ def _regex_backend(language: str) -> NlpEngine:
     return Nothing()
 
 
-def _plausible(text: str, start: int, end: int, entity: Entity) -> bool:
+def _plausible(text: str, start: int, end: int) -> bool:
     """Not what models of news text take for names in a consultation: eponyms, medicines, lower-case words, numbers."""
-    words = [folded(word).removesuffix("'s") for word in text[start:end].split()]
-    if not words or any(c.isdigit() for c in text[start:end]):
+    span = text[start:end]
+    words = [folded(word).removesuffix("'s").strip(".,'") for word in span.split()]
+    if not words or "\n" in span or any(c.isdigit() for c in span) or (len(words) == 1 and span.islower()):
         return False
-    if len(words) == 1 and (words[0].strip(".,") in EPONYMS or text[start:end].islower()):
+    if words[-1] in EPONYM_HEADS or _NAMES_A_DISEASE.match(text, end):
         return False
-    return not all(ordinary(word.strip(".,")) for word in words) and "\n" not in text[start:end]
+    parts = [part for word in words for part in word.split("-") if part not in _BEFORE_EPONYMS]
+    return not all(part in EPONYMS or ordinary(part) for part in parts)
+
+
+_NAMES_A_DISEASE = re.compile(rf"(?:['’]s?)?\s+(?:{'|'.join(sorted(EPONYM_HEADS))})\b", re.IGNORECASE)
+_BEFORE_EPONYMS = {"non", "von", "de", "the", "a", "an"}
 
 
 def _spacy_model(name: str) -> Finder:
@@ -208,8 +215,7 @@ def _spacy_model(name: str) -> Finder:
         return [
             Identifier(entity.start_char, entity.end_char, _FROM_PRESIDIO[entity.label_], _MODEL_SCORE)
             for entity in pipeline(text).ents
-            if entity.label_ in _MODEL_ENTITIES
-            and _plausible(text, entity.start_char, entity.end_char, _FROM_PRESIDIO[entity.label_])
+            if entity.label_ in _MODEL_ENTITIES and _plausible(text, entity.start_char, entity.end_char)
         ]
 
     return find
@@ -228,7 +234,7 @@ def _transformers_model(name: str) -> Finder:
         for line in text.splitlines(keepends=True):  # a turn a line: what a model can hold
             for found in classify(line) if line.strip() else ():
                 label, start, end = str(found["entity_group"]).upper(), found["start"] + offset, found["end"] + offset
-                if label in _MODEL_ENTITIES and _plausible(text, start, end, _FROM_PRESIDIO[label]):
+                if label in _MODEL_ENTITIES and _plausible(text, start, end):
                     hits.append(Identifier(start, end, _FROM_PRESIDIO[label], float(found["score"])))
             offset += len(line)
         return hits

@@ -159,7 +159,8 @@ EPONYM_HEADS = words_of(
 
 # Words that begin sentences, or carry a capital for another reason, and name nobody.
 ORDINARY = words_of(
-    "amex mastercard visa fifty twenty thirty forty sixty seventy eighty ninety hundred thousand four five seven eight nine eleven twelve "
+    "amex mastercard visa "
+    "fifty twenty thirty forty sixty seventy eighty ninety hundred thousand four five seven eight nine eleven twelve "
     "a about above absolutely according account across actual actually adhd adolescente advil african after "
     "afterwards again against age ago agreed ah aha al aleve alexa all allegra almost alone along already alright "
     "also although always am american among an analítica anatomia anatomía anciano and another answer ante "

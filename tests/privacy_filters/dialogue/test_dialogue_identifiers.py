@@ -2,8 +2,10 @@
 
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -242,6 +244,17 @@ def test_hits_are_in_order_and_apart() -> None:
 def test_an_unknown_model_is_a_users_error(ner: str) -> None:
     with pytest.raises(UserError, match=r"ner|model|folder"):
         find_identifiers("Hello.", IdentifierConfig(ner=ner))
+
+
+def test_a_spacy_model_adds_names_but_no_eponyms(tmp_path: Path) -> None:
+    """A model's folder, whose names are looked up: what it takes for persons is kept where it can be one."""
+    model = spacy.blank("en")
+    words = ("Zorblat", "Epstein-Barr", "Okonjo", "Parkinson", "Osgood-Schlatter", "tablets", "Zeebo 7")
+    model.add_pipe("entity_ruler").add_patterns([{"label": "PERSON", "pattern": word} for word in words])
+    model.to_disk(tmp_path / "model")
+    config = IdentifierConfig(ner=f"spacy:{tmp_path / 'model'}")
+    text = "So Zorblat has Epstein-Barr, Okonjo disease, Parkinson and Osgood-Schlatter; the tablets are from Zeebo 7."
+    assert [text[hit.start : hit.end] for hit in find_identifiers(text, config)] == ["Zorblat"]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7])
