@@ -70,8 +70,9 @@ class Transcripts:
     def scores(self, payloads: Sequence[Speech], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N, F]; infinite where no transcript is known: nothing is said of nobody."""
         scores = np.full((len(payloads), len(self.names)), np.inf)
-        for row, payload in enumerate(payloads):
-            dialogue = dialogue_of(payload)
-            if dialogue is not None:
-                scores[row] = self.filters.scores([dialogue], None if exclude is None else [exclude[row]])[0]
+        found = [(row, dialogue) for row, payload in enumerate(payloads) if (dialogue := dialogue_of(payload))]
+        if found:
+            rows = [row for row, _ in found]
+            own = None if exclude is None else [exclude[row] for row in rows]
+            scores[rows] = self.filters.scores([dialogue for _, dialogue in found], own)
         return scores

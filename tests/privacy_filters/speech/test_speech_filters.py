@@ -144,6 +144,23 @@ def test_few_speakers_can_be_protected_and_the_level_is_not_attained(
     assert gate.calibration.rejects(filters.scores([r.payload for r in few])).all()
 
 
+def test_words_of_a_patient_in_another_voice_are_rejected(listener: Listener, sounds: Path) -> None:
+    def telling(person: int, words: int) -> Speech:
+        rng = np.random.default_rng(words)
+        text = " ".join(
+            f"{rng.integers(100, 999)} {rng.choice(['gates', 'boats', 'letters', 'maps'])}" for _ in range(20)
+        )
+        return clip(says(person, 0), sounds, text)
+
+    known = [telling(person, person) for person in range(12)]
+    filters = SpeechFilters.over(listener, known, [f"p{person}" for person in range(12)])
+    assert filters.names[:5] == COLUMNS and all(name.startswith("transcript_") for name in filters.names[5:])
+    stranger, same_words, no_words = filters.scores([telling(900, 900), telling(900, 3), clip(says(900, 0), sounds)])
+    assert same_words[:5] == pytest.approx(stranger[:5])
+    assert same_words[5:].min() == 0.0 < stranger[5:].min()
+    assert np.isinf(no_words[5:]).all()
+
+
 def test_preset_voices_are_protected_like_patients(
     filters: SpeechFilters, gate: Gate[Speech], train: list[SpeechReal], listener: Listener, sounds: Path
 ) -> None:
