@@ -20,7 +20,7 @@ from synthgen.privacy_filters.speech.recordings import Levels, band_levels
 from synthgen.privacy_filters.speech.sound import Floats
 from synthgen.privacy_filters.speech.views import denoised, narrow
 
-VERSION = 4
+VERSION = 5
 """Raised whenever listening changes, so that vectors of another kind are not reused."""
 
 
@@ -125,7 +125,7 @@ class Listener:
         return [one for one in heard if not one.silent]
 
     def _listen(self, track: Track) -> Heard:
-        samples = sound.excerpts(track, self.config.seconds, self.config.windows)
+        samples = sound.levelled(sound.excerpts(track, self.config.seconds, self.config.windows))
         views: dict[Callable[[Floats], Floats], list[Floats]] = {}
         heard: dict[str, Floats] = {}
         for ear in self.ears:

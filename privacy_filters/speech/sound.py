@@ -124,10 +124,13 @@ def windows(samples: Floats, seconds: float, most: int) -> list[Floats]:
     length = int(seconds * RATE)
     count = min(most, len(samples) // length)
     if count == 0:
-        return [_levelled(samples)] if len(samples) else []
+        return [levelled(samples)] if len(samples) else []
     starts = np.linspace(0, len(samples) - length, count).round().astype(int) if count > 1 else [0]
-    return [_levelled(samples[start : start + length]) for start in starts]
+    return [levelled(samples[start : start + length]) for start in starts]
 
 
-def _levelled(samples: Floats) -> Floats:
-    return np.asarray(samples * (0.05 / max(float(np.sqrt(np.mean(samples**2))), 1e-9)), dtype=np.float32)
+def levelled(samples: Floats) -> Floats:
+    """At an RMS of 0.05; silence stays silence."""
+    if not len(samples) or float(np.sqrt(np.mean(samples**2))) <= _QUIET:
+        return samples
+    return np.asarray(samples * (0.05 / float(np.sqrt(np.mean(samples**2)))), dtype=np.float32)

@@ -122,6 +122,12 @@ def test_a_short_recording_is_judged_or_rejected_but_never_an_error(
     assert scores.shape == (1, len(COLUMNS)) and not (scores < 0).any()
 
 
+def test_a_very_quiet_copy_is_heard(filters: SpeechFilters, sounds: Path) -> None:
+    quiet = says(3, 0) * np.float32(0.004)  # some six steps of a 16-bit file
+    stranger = filters.scores([clip(says(900, 0), sounds)])
+    assert (filters.scores([clip(quiet, sounds)])[0, :4] < stranger[0, :4]).all()
+
+
 def test_a_silent_track_beside_a_spoken_one_says_nothing(filters: SpeechFilters, sounds: Path) -> None:
     spoken = says(951, 0)
     session = sample([spoken, np.zeros_like(spoken)], sounds, ["", ""])

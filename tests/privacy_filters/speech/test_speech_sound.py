@@ -103,6 +103,12 @@ def test_nothing_is_left_of_silence(length: int) -> None:
     assert sound.windows(silence[:0], 3.0, 6) == []
 
 
+def test_levels_are_one_and_silence_stays_silence() -> None:
+    quiet = sound.levelled(says(3, 0, 1.0) * np.float32(1e-3))
+    assert np.sqrt(np.mean(quiet**2)) == pytest.approx(0.05, rel=1e-4)
+    assert not sound.levelled(np.zeros(100, dtype=np.float32)).any() and len(sound.levelled(quiet[:0])) == 0
+
+
 def test_windows_are_spread_evenly_and_a_short_sound_is_one_window() -> None:
     samples = np.arange(1, 10 * RATE + 1, dtype=np.float32)
     found = sound.windows(samples, 3.0, 2)
