@@ -195,8 +195,8 @@ def _plausible(text: str, start: int, end: int) -> bool:
         return False
     if words[-1] in EPONYM_HEADS or _NAMES_A_DISEASE.match(text, end):
         return False
-    parts = [part for word in words for part in word.split("-") if part not in _BEFORE_EPONYMS]
-    return not all(part in EPONYMS or ordinary(part) for part in parts)
+    named = [word for word in words if word not in _BEFORE_EPONYMS]
+    return not all(ordinary(word) or any(part in EPONYMS for part in word.split("-")) for word in named)
 
 
 _NAMES_A_DISEASE = re.compile(rf"(?:['’]s?)?\s+(?:{'|'.join(sorted(EPONYM_HEADS))})\b", re.IGNORECASE)
