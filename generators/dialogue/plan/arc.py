@@ -116,10 +116,12 @@ def _therapy(rng: random.Random, disorder: str, severity: Severity, sessions: in
         reviewed = None if homework is None else _reviewed(rng, homework, plans[-1].technique, now, config, techniques)
         session_tags = {now.trend, "low" if now.severity in {"minimal", "mild"} else "high", now.severity}
         alliance: Alliance = ""
-        if number > 1 and rng.random() < config.rupture:
-            alliance = rng.choice(("rupture and repair", "rupture and repair", "rupture"))
-        elif plans and plans[-1].alliance == "rupture":
+        if plans and plans[-1].alliance == "rupture":
             alliance = "repair"
+        elif number > 1 and rng.random() < config.rupture:
+            # What is left open is mended in the next session, so that the last one leaves nothing open.
+            open_ended: tuple[Alliance, ...] = ("rupture",) if number < sessions else ()
+            alliance = rng.choice(("rupture and repair", "rupture and repair", *open_ended))
         parts = _parts(rng, number, now, technique, alliance)
         target = _length(rng, config)
         situation = situations[(number - 1) % len(situations)]
