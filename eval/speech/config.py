@@ -23,8 +23,8 @@ class EvaluationConfig(Section):
         24, ge=0, le=10_000, description="turns that a recogniser transcribes, where one is installed; 0: none"
     )
     diarised_seconds: float = Field(
-        120.0, ge=0, le=3600, description="of each session that a diariser hears, where there is one; 0: nothing"
+        90.0, ge=0, le=3600, description="of each session that a diariser hears, where there is one; 0: nothing"
     )
-    diarised_sessions: int = Field(8, ge=1, le=10_000, description="sessions that a diariser hears")
+    diarised_sessions: int = Field(6, ge=1, le=10_000, description="sessions that a diariser hears")
     density_dimensions: int = Field(8, ge=1, le=64, description="principal components of the density attack (DOMIAS)")
     classifier_repeats: int = Field(3, ge=1, le=20, description="trainings of each emotion classifier, on other draws")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,17 @@ from synthgen.records import Estimate
 Span = tuple[float, float, str]
 """Start and end in seconds, and who speaks; speakers may overlap."""
 
-Diariser = Callable[[Sound, int], Sequence[Span]]
-"""A mix at 16 kHz, and the number of speakers in it, to who spoke when."""
+
+class Diariser(Protocol):
+    """Says who spoke when."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, mix: Sound, speakers: int, /) -> Sequence[Span]:
+        """``mix`` at 16 kHz, and the number of speakers in it."""
+        ...
+
 
 _FRAME = 0.01
 _COLLAR = 0.25
@@ -80,7 +90,7 @@ def diarisation_error_rate(
     weights = patient_weights(patients, seed)
     value = float(errors.sum() / max(speech.sum(), _FRAME))
     low, high = percentile_interval(ratio(weights @ errors, weights @ speech))
-    scored = f"number of speakers given, collar {_COLLAR} s, overlap scored"
+    scored = f"{diariser.name}, number of speakers given, collar {_COLLAR} s, overlap scored"
     note = f"{len(chosen)} sessions of up to {seconds:g} s, {scored}"
     return Estimate("der", value, (min(low, value), max(high, value)), len(set(patients)), "lower", note)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
@@ -12,8 +13,17 @@ from synthgen.eval.speech.records import Sound, Turn, Voices, some_turns, sound_
 from synthgen.progress import Progress
 from synthgen.records import Estimate
 
-Recogniser = Callable[[Sound], str]
-"""A turn at 16 kHz, full scale at ±1, to words."""
+
+class Recogniser(Protocol):
+    """Hears words."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, samples: Sound, /) -> str:
+        """A turn at 16 kHz, full scale at ±1, to words."""
+        ...
+
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _FEWEST = 3
@@ -60,7 +70,7 @@ def word_error_rate(
     value = float(errors.sum() / counts.sum())
     low, high = percentile_interval(draws)
     n = len({turn.part.patient for turn in turns})
-    note = f"{int(counts.sum())} words in {len(turns)} turns"
+    note = f"{recogniser.name}; {int(counts.sum())} words in {len(turns)} turns"
     return Estimate(name, value, (min(low, value), max(high, value)), n, "lower", note)
 
 

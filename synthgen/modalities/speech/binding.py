@@ -23,6 +23,7 @@ from synthgen.generators.speech.preview import preview_html, show
 from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.write import write_release
+from synthgen.modalities.speech.diariser import WindowClustering
 from synthgen.modalities.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues, settled
 from synthgen.modalities.speech.recogniser import installed_recogniser
 from synthgen.modalities.speech.rules import OnTranscript
@@ -157,7 +158,8 @@ class Speeches:
             return None if heard.silent else heard.windows[_EAR].astype(np.float64)
 
         recogniser = installed_recogniser(config.generator.language) if config.evaluation.wer_turns else None
-        return evaluate(samples, cohort, config.evaluation, seed, progress, vectors, recogniser)
+        diariser = WindowClustering.by_resemblyzer() if config.evaluation.diarised_seconds else None
+        return evaluate(samples, cohort, config.evaluation, seed, progress, vectors, recogniser, diariser)
 
     def write(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -101,9 +102,24 @@ def vectors(one: Track) -> NDArray[np.float64] | None:
     return np.stack(found)
 
 
-def by_truth(mix: Sound, speakers: int) -> list[Span]:
-    """Calls everything one speaker."""
-    return [(0.0, len(mix) / RATE, "x")]
+@dataclass(frozen=True)
+class OneSpeaker:
+    """A diariser that calls everything one speaker."""
+
+    name = "one speaker"
+
+    def __call__(self, mix: Sound, speakers: int, /) -> list[Span]:
+        return [(0.0, len(mix) / RATE, "x")]
+
+
+@dataclass(frozen=True)
+class OneTwoThree:
+    """A recogniser that always hears the same."""
+
+    name = "one two three"
+
+    def __call__(self, samples: Sound, /) -> str:
+        return "one two three"
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +145,7 @@ def named(found: Sequence[Estimate]) -> dict[str, Estimate]:
 def honest(cohort: Known, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
     folder, rng = tmp_path_factory.mktemp("honest"), np.random.default_rng(77)
     samples = release_of(folder, [voice(rng) for _ in range(12)], 5)
-    return evaluate(samples, cohort[0], CONFIG, 0, Silent(), vectors, lambda sound: "one two three", by_truth)
+    return evaluate(samples, cohort[0], CONFIG, 0, Silent(), vectors, OneTwoThree(), OneSpeaker())
 
 
 def test_a_release_of_nobody_passes_every_attack(honest: Evaluation) -> None:
