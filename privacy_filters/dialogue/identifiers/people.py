@@ -197,7 +197,8 @@ def _listed(token: _Token, lex: Lexicon) -> bool:
     if key in WORDS_TOO and key not in NAMES_MOSTLY:
         return False
     parts = key.split("-")
-    return any(part in lex.given or part in lex.family for part in parts) and not ordinary(key)
+    named = any((part in lex.given or part in lex.family) and not ordinary(part) for part in parts)
+    return named and not ordinary(key)
 
 
 def _eponym(tokens: Sequence[_Token], i: int) -> bool:

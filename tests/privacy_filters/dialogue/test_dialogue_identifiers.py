@@ -142,6 +142,7 @@ def test_no_eponym_is_an_identifier(eponym: str, frame: str) -> None:
         "On a scale of 1 to 10, at L4 and L5, since 2019.",
         "Doctor, I told the nurse. Miss, can you help? The MRI and ECG are fine.",
         "Christmas was hard. On Monday the French class starts.",
+        "Five-a-side on the weekend, and I paid by Visa.",
         "I just feel like everybody at work expects me to be perfect.",
     ],
 )
