@@ -24,8 +24,9 @@ from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.write import write_release
 from synthgen.modalities.speech.diariser import WindowClustering
-from synthgen.modalities.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues, settled
+from synthgen.modalities.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues
 from synthgen.modalities.speech.recogniser import installed_recogniser
+from synthgen.modalities.speech.register import register
 from synthgen.modalities.speech.rules import OnTranscript
 from synthgen.modalities.speech.types import Speech, SpeechCondition, SpeechReal, SpeechSynthetic, Track
 from synthgen.modalities.speech.words import (
@@ -94,12 +95,14 @@ class Speeches:
     def fit_filters(
         self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path, seed: int, progress: Progress
     ) -> None:
-        """Listens to T once, which takes longest, so that it is seen; what the filters learn is made of that."""
+        """Listens to T once, and to the back-end's own speakers; what the filters learn is made of that."""
         listener = _listener(train, config)
         task = progress.task("listen to T", len(train), "recording")
         for record in train:
             listener.all(record.payload)
             task.advance()
+        if config.generator.protect_presets:
+            register(config.generator, listener, folder / "presets", progress)
 
     def model_digest(self, model: Path) -> str:
         return model_digest(model)
@@ -107,13 +110,14 @@ class Speeches:
     def open_generator(
         self, model: Path, config: SpeechConfig, rows: int, scratch: Path | None = None
     ) -> SpeechGenerator:
-        patients = read_dialogues(model)
-        speaking = settled(model, config.generator)
+        patients, speaking = read_dialogues(model), config.generator
         words = Given(patients) if patients else Planned.by_grammar(speaking.plan)
         return SpeechGenerator(words, open_fitted_backend(model, speaking), speaking, scratch or _until_exit())
 
     def open_filters(self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path) -> SpeechFilters:
-        return SpeechFilters.over(_listener(train, config), [r.payload for r in train], [r.patient for r in train])
+        listener, speaking = _listener(train, config), config.generator
+        presets = register(speaking, listener, folder / "presets", Silent()) if speaking.protect_presets else ()
+        return SpeechFilters.over(listener, [r.payload for r in train], [r.patient for r in train], presets)
 
     def rules(self, config: SpeechConfig, model: Path | None) -> tuple[Rule[Speech], ...]:
         return (OnTranscript(IdentifierRule(config.identifiers)),)
@@ -183,6 +187,8 @@ class Speeches:
         g = config.generator
         words = "Dialogues that were given" if g.dialogues else "Planned dialogues in the words of a grammar"
         spoken = "espeak-ng" if g.backend == "espeak" else f"{Path(g.model).name} ({g.backend})"
+        if g.backend != "espeak" and not g.protect_presets:
+            spoken += ", whose own speakers are not protected,"
         return (
             f"{words[0].upper()}{words[1:]}, spoken by {spoken} in voices drawn from a prior, emotion shaped by WORLD"
         )

@@ -111,29 +111,23 @@ def read_dialogues(folder: Path) -> tuple[Told, ...]:
         raise UserError(f"{folder / DIALOGUES} cannot be read: fit the model again") from None
 
 
-def settled(folder: Path, config: SpeakingConfig) -> SpeakingConfig:
-    """The configuration with the folder's back-end, model and language, which are what the folder is.
-
-    Raises:
-        UserError: the configuration asks for another back-end or model than the folder's.
-    """
-    card = read_card(folder)
-    for name in ("backend", "model", "language"):
-        asked, fitted = getattr(config, name), getattr(card, name)
-        if asked not in (SpeakingConfig.model_fields[name].default, fitted):
-            raise UserError(f"generator.{name} is {asked}, and {folder} was fitted with {fitted}: fit another model")
-    return config.model_copy(update={"backend": card.backend, "model": card.model, "language": card.language})
-
-
 def open_fitted_backend(folder: Path, config: SpeakingConfig) -> Backend:
     """The folder's back-end.
 
     Raises:
-        UserError: its model is not the one that the folder was fitted with, or cannot be opened.
+        UserError: the configuration, by which presets are protected and the card is written, names another back-end,
+            model or language than the folder's; or the model is not the one that the folder was fitted with.
         MissingExtraError: its packages are not installed.
     """
-    backend = open_backend(settled(folder, config))
-    if backend.digest != read_card(folder).digest:
+    card = read_card(folder)
+    for name in ("backend", "model", "language"):
+        if getattr(config, name) != getattr(card, name):
+            raise UserError(
+                f"{folder} was fitted with generator.{name} {getattr(card, name)!r}: say so with "
+                f"--set modality.generator.{name}={getattr(card, name)}, or fit another model"
+            )
+    backend = open_backend(config)
+    if backend.digest != card.digest:
         raise UserError(f"the back-end {backend.name} is not the one that {folder} was fitted with: fit it again")
     return backend
 

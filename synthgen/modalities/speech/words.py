@@ -38,6 +38,11 @@ class SpeakingConfig(GeneratorConfig):
         description="dialogues to be spoken, a file or folder as the dialogue modality reads it (JSON lines, CSV, "
         "Parquet, …); empty: they are planned, and put into words by a grammar",
     )
+    protect_presets: bool = Field(
+        True,
+        description="reject voices near one of a neural model's own speakers, who are recorded people as a rule; "
+        "switched off, the card says so",
+    )
     plan: PlanConfig = Field(PlanConfig(sessions=2), description="of the planned dialogues")
 
 
