@@ -31,8 +31,8 @@ Trend = Literal["better", "same", "worse"]
 
 _DECADES: Final = {2: "twenty", 3: "thirty", 4: "forty", 5: "fifty", 6: "sixty", 7: "seventy"}
 _NUMBERS: Final = ("nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_GENERAL: Final = ("thought record", "Socratic questioning", "problem solving", "behavioural experiment",
-                   "cognitive restructuring", "behavioural activation")  # fmt: skip
+_GENERAL: Final = ("thought record", "Socratic questioning", "problem solving", "cognitive restructuring",
+                   "behavioural activation")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def _therapy(rng: random.Random, disorder: str, severity: Severity, sessions: in
                 severity=now.severity,
                 scores=tuple(scores for scores in (now.phq9, now.gad7) if scores is not None),
                 technique=technique,
-                agenda=_agenda(rng, number, technique, reviewed is not None),
+                agenda=_agenda(number, sessions, technique, reviewed is not None),
                 stages=tuple(built),
                 situation=situation,
                 reviewed=reviewed,
@@ -321,7 +321,7 @@ def _work_goal(technique: str) -> str:
     return f"Work with the technique of this session: {technique}."
 
 
-def _agenda(rng: random.Random, number: int, technique: str, reviewing: bool) -> tuple[str, ...]:
+def _agenda(number: int, sessions: int, technique: str, reviewing: bool) -> tuple[str, ...]:
     if number == 1:
         return (
             "what brings you here",
@@ -347,7 +347,11 @@ def _agenda(rng: random.Random, number: int, technique: str, reviewing: bool) ->
         "response prevention": "the urge and what happens if you wait",
         "urge surfing": "the urge and how to ride it out",
     }[technique]
-    points = ["how the week has been", work, "what to try before next time"]
+    points = [
+        "how the week has been",
+        work,
+        "what to try before next time" if number < sessions else "what comes after",
+    ]
     if reviewing:
         points.insert(1, "the task from last time")
     return tuple(points)

@@ -32,9 +32,15 @@ from synthgen.generators.dialogue.realisers.template.scripts import (
 from synthgen.generators.dialogue.views import ClinicianView
 
 _UNDONE: Final = re.compile(
-    r"i didn't\b|half of it|some of it|made a start|first few days|did it twice\. then|meant to, |feel bad"
+    r"i didn't\b|no\. i'm sorry|half of it|some of it|made a start|first few days|did it twice\. then|meant to, |"
+    r"feel bad"
 )
 _COMFORT: Final = frozenset({"check-in", "problem", "daily life", "background", "exploration", "risk check", "rupture"})
+_TENDER: Final = frozenset(
+    {"when you were growing up", "relationships", "what you have not told anybody", "money", "blame", "feeling numb",
+     "what was left unsaid", "what has been hardest", "what it has cost", "where you keep it", "drink and other things"}
+)  # fmt: skip
+"""Topics after which no clinician merely nods."""
 _PRAISE: Final = frozenset({"check-in", "homework review", "exploration"})
 """Stages in which a word of comfort, or of praise, is in place."""
 _ACTION: Final = re.compile(
@@ -227,9 +233,14 @@ def _react(view: ClinicianView, voice: Voice, move: str) -> str:
     if answered := _answer(view, voice):
         return answered
     before = voice.heard.moves[-1] if voice.heard.moves else (-1, "")
-    if before[0] == len(view.transcript) - 2 and voice.can(f"{before[1]}.react") and voice.chance(0.75):
+    often = 1.0 if last.stage in {"risk check", "rupture", "repair"} else 0.75
+    if before[0] == len(view.transcript) - 2 and voice.can(f"{before[1]}.react") and voice.chance(often):
         return voice.fresh(f"{before[1]}.react")
     gist = _told_last(view)
+    if gist and topic_of(view.transcript[-2].text) in _TENDER:
+        if voice.chance(0.7):
+            return voice.fresh("reflect_hard" if voice.chance(0.6) else "reflect", gist=gist)
+        return voice.fresh("ack_hard")
     text = last.text.lower()
     kind = voice.rng.random()
     if gist and kind < (0.5 if view.setting == "therapy" else 0.3):

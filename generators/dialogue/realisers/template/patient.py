@@ -210,7 +210,8 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
     if not text.rstrip().endswith("?") and _may_trail(view):
         for probability, rule in _trails(view, voice):
             if voice.chance(probability):
-                text = f"{text} {voice.fresh(rule)}"
+                told = "elaborate_told" if keep and rule == "elaborate" and voice.chance(0.5) else rule
+                text = f"{text} {voice.fresh(told)}"
                 break
     if voice.chance(_FILLED[view.style]) and not _OPENED.match(text):
         text = text if _NAMED.match(text) else text[:1].lower() + text[1:]
@@ -220,6 +221,8 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
 
 def _may_trail(view: PatientView) -> bool:
     """Such phrases colour a session when they are few: not in two answers running, and not before the talk is on."""
+    if view.position.stage.name in {"agenda", "homework", "closing", "plan"}:
+        return False
     own = [has_tail(turn.text) for turn in view.transcript if turn.speaker == "patient"]
     return len(own) > 1 and not any(own[-3:]) and sum(own) < _MOST_TAILS.get(view.style, 2)
 

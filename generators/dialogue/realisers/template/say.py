@@ -39,7 +39,7 @@ class Voice:
         text = ""
         for _ in range(tries):
             text = tidy(self.say(name, **more))
-            if not any(one in self.heard.said for one in sentences(text)):
+            if not any(one in self.heard.said and not _sign(one) for one in sentences(text)):
                 break
         return text
 
@@ -66,10 +66,15 @@ def faults(text: str, heard: Heard) -> int:
     """How much of a text repeats what was said: whole sentences weigh most, then its first words."""
     own = sentences(text)
     score = 10 * sum(len(one.split()) >= 4 and one in heard.said for one in own)
-    score += 2 * sum(len(one.split()) < 4 and one in heard.said for one in own)
+    score += 2 * sum(len(one.split()) < 4 and one in heard.said and not _sign(one) for one in own)
     score += 10 * (len(own) - len(set(own)))
     score += 3 * (" ".join(plain(text).split()[:3]) in heard.beginnings)
     return score
+
+
+def _sign(sentence: str) -> bool:
+    """Whether a sentence is a mere sign of listening, which may come again: ``"Okay."``, ``"I see."``"""
+    return len(sentence.split()) <= 2
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -123,6 +123,8 @@ FURTHER: Final[Mapping[str, Script]] = {
     "homework": ("task_picture", "task_why"),
     "goals": ("goal_step", "goal_strength"),
     "agenda": ("stayed",),
+    "rupture": ("rupture_before", "rupture_known"),
+    "repair": ("repair_left",),
     "closing": (),
 }
 """What a stage has room for beyond its script; where there is nothing, the talk goes deeper."""
