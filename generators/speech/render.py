@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from synthgen.errors import SynthgenError
+from synthgen.errors import MissingExtraError, SynthgenError, UserError
 from synthgen.files import write_atomically
 from synthgen.generators.speech.backends.protocol import Backend, Utterance
 from synthgen.generators.speech.config import RATE, GeneratorConfig
@@ -31,6 +31,10 @@ VERSION = 2
 _LEAD, _CLOSE = 0.4, 0.6  # seconds of silence before and after a session
 
 
+class UnspokenError(SynthgenError):
+    """No try at a phrase gave what the guard lets through."""
+
+
 @dataclass
 class Speaker:
     """A back-end with the layer after it, and what was measured of its own voices, card by card."""
@@ -45,7 +49,7 @@ class Speaker:
         """One phrase in the card's voice and the manner, at :data:`RATE`.
 
         Raises:
-            SynthgenError: no try gave a phrase that passes the guard.
+            UnspokenError: no try gave a phrase that passes the guard.
             UserError: the back-end cannot speak the text.
         """
         can = self.backend.capabilities
@@ -68,9 +72,9 @@ class Speaker:
             fault = level_complaint(shaped)
             if not fault:
                 return shaped
-        raise SynthgenError(
+        raise UnspokenError(
             f"the back-end {self.backend.name} failed {self.config.guard.attempts} times at a phrase ({fault}): "
-            "choose another model, or raise guard.attempts"
+            "mend its text, choose another model, or raise generator.guard.attempts"
         )
 
     def reference(self, voice: VoiceCard) -> Reference:
@@ -170,7 +174,13 @@ def _spoken(
     start, words = writer.position, []
     for index, phrase in enumerate(turn.phrases):
         draw = int(stream(seed, "phrase", turn.turn, index).integers(2**31))
-        said = speaker.speak(phrase.text, voice, turn.emotion, turn.intensity, turn.manner, draw)
+        try:
+            said = speaker.speak(phrase.text, voice, turn.emotion, turn.intensity, turn.manner, draw)
+        except MissingExtraError:
+            raise
+        except (UnspokenError, UserError) as error:
+            kind = UnspokenError if isinstance(error, UnspokenError) else UserError
+            raise kind(f"turn {turn.turn + 1} of a session: {error}") from error
         words += [Word(w.text, writer.position + w.start, writer.position + w.end) for w in said.words]
         writer.write(said.samples)
         if turn.backchannel is not None and turn.backchannel.after == index:

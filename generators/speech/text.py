@@ -44,8 +44,19 @@ class Unit:
 
 
 def clean(text: str) -> str:
-    """NFC, without control and direction characters, white space collapsed. Nothing else is taken for markup."""
-    return " ".join(_CONTROL.sub(" ", unicodedata.normalize("NFC", text)).split())
+    """NFC, without control and direction characters, white space collapsed. Nothing else is taken for markup.
+
+    Letters of ornamental founts and the digits of other scripts become plain ones, which every back-end knows.
+    """
+    return " ".join("".join(_plain(c) for c in _CONTROL.sub(" ", unicodedata.normalize("NFC", text))).split())
+
+
+def _plain(character: str) -> str:
+    if character.isascii():
+        return character
+    if unicodedata.decomposition(character).startswith("<font>"):
+        character = unicodedata.normalize("NFKC", character)
+    return str(unicodedata.decimal(character)) if character.isdecimal() else character
 
 
 def is_speakable(text: str) -> bool:
