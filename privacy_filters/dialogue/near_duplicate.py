@@ -33,7 +33,7 @@ from synthgen.privacy_filters.nearest import chord, local_scale
 
 _PLACES = 2**20
 _SIZES = (3, 4)
-_CHUNK = 512  # vectors compared at once: bounds memory
+_CELLS = 2**24  # cosines held at once: bounds memory
 _SOFT = 0.01
 # Where passages begin, as a share of a passage. Those of T begin at every quarter, so that wherever a passage was cut
 # out, one of T is at most an eighth of a passage off.
@@ -121,8 +121,9 @@ class Neighbours:
         numbers, ratios = np.zeros(queries.shape[0], dtype=np.intp), np.full(queries.shape[0], np.inf)
         place = {name: i for i, name in enumerate(self.patients)}
         columns = self.vectors.T.tocsr() if sparse.issparse(self.vectors) else self.vectors.T
-        for low in range(0, queries.shape[0], _CHUNK):
-            rows = slice(low, min(low + _CHUNK, queries.shape[0]))
+        step = max(1, _CELLS // len(self.owner))
+        for low in range(0, queries.shape[0], step):
+            rows = slice(low, min(low + step, queries.shape[0]))
             cosines = queries[rows] @ columns
             dense = cosines.toarray() if sparse.issparse(cosines) else np.asarray(cosines)
             far = (1.0 - np.maximum.reduceat(dense, self.starts, axis=1)).clip(min=0.0) / self.density
