@@ -414,7 +414,12 @@ def _labels(
 def _visits(rng: random.Random, problem: str, severity: Severity, sessions: int, config: PlanConfig) -> CaseArc:
     own, common = content(problem), content("visit_common")
     life, values, tags = _life(rng, own, config, problem)
-    kinds = cast(Mapping[str, float], own.plain["kinds"])
+    least_age = cast(Mapping[str, int], own.plain.get("least_age", {}))
+    kinds = {
+        kind: weight
+        for kind, weight in cast(Mapping[str, float], own.plain["kinds"]).items()
+        if life.age >= least_age.get(kind, 0)
+    }
     kind = _draw(kinds, rng)
     tags |= {kind, "review" if problem.endswith("_review") else "acute", f"intake_{severity}"}
     course = _visit_course(rng, severity, sessions, config, slow=bool(own.plain.get("slow")))

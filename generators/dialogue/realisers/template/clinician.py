@@ -43,8 +43,10 @@ _TENDER: Final = frozenset(
 """Topics after which no clinician merely nods."""
 _PRAISE: Final = frozenset({"check-in", "homework review", "exploration"})
 """Stages in which a word of comfort, or of praise, is in place."""
+_BACK: Final = re.compile(r"come back\b|ring us\b|the nurse will\b|I want to see you\b|we'll repeat\b")
+"""How a proposal begins that is about the next time."""
 _ACTION: Final = re.compile(
-    r"(?!come back\b|there\b|I\b|I'|we\b|we'|the\b|you\b|you'|it\b|if\b|most\b|half an\b|salt\b|heat\b|regular\b)"
+    r"(?!there\b|I\b|I'|we\b|we'|the\b|you\b|you'|it\b|if\b|most\b|half an\b|salt\b|heat\b|regular\b)"
 )
 """How a proposal begins that is for the patient to do."""
 _GOOD: Final = re.compile(
@@ -244,7 +246,8 @@ def _react(view: ClinicianView, voice: Voice, move: str) -> str:
     text = last.text.lower()
     kind = voice.rng.random()
     if gist and kind < (0.5 if view.setting == "therapy" else 0.3):
-        return voice.fresh("reflect_hard" if _BAD.search(gist) and voice.chance(0.3) else "reflect", gist=gist)
+        hard = view.setting == "therapy" and _BAD.search(gist) and voice.chance(0.3)
+        return voice.fresh("reflect_hard" if hard else "reflect", gist=gist)
     if view.setting == "therapy" and kind < 0.8:
         if view.position.stage.name in _COMFORT and _BAD.search(text):
             return voice.fresh("ack_hard")
@@ -315,7 +318,8 @@ def _point(view: ClinicianView, voice: Voice, stage: str) -> str:
     if at < len(points):
         text = voice.say(f"{name}_first" if at == 0 else f"{name}_next", point=points[at])
         if name == "plan":
-            unused = ["plan_can" if _ACTION.match(points[at]) else "plan_happy"]
+            back, can = _BACK.match(points[at]), _ACTION.match(points[at])
+            unused = ["plan_back" if back else "plan_can" if can else "plan_happy"]
         ask = f"{voice.rng.choice(unused)}.ask" if at or voice.chance(0.6) else ""
         return f"{text} {voice.fresh(ask) if ask else ''}"
     if name == "plan" and "plan_repeat" not in voice.heard.done:

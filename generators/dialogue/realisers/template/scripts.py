@@ -164,7 +164,7 @@ TOLD: Final[Mapping[str, str]] = {"fu_feel": "feel", "fu_effect": "effect", "fu_
 DETAILS: Final = {kind: move for move, kind in TOLD.items()}
 GREETINGS: Final = frozenset({"greet_intake", "greet_later", "greet_visit", "greet_return"})
 ASSESS: Final = ("assess_sense", "assess_view", "assess_expected", "assess_more")
-PLAN: Final = ("plan_happy", "plan_can", "plan_unsure")
+PLAN: Final = ("plan_happy", "plan_can", "plan_back", "plan_unsure")
 
 
 def script(setting: str, stage: str, technique: str, number: int = 1) -> Script:
