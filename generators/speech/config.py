@@ -31,6 +31,9 @@ class GuardConfig(Section):
     attempts: int = Field(3, ge=1, le=20, description="Tries per phrase")
     fastest: float = Field(40.0, gt=0, description="Most letters a second")
     slowest: float = Field(2.0, gt=0, description="Fewest letters a second, after the first two")
+    word_errors: float = Field(
+        0.0, ge=0, le=2, description="Most word errors per word, by a recogniser, of phrases of six words; 0 asks none"
+    )
     tail_db: float = Field(-18.0, le=0, description="Most level of the last 5 ms, against the loudest 20 ms")
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from synthgen.generators.speech.backends.protocol import Samples, Utterance
 from synthgen.generators.speech.config import GuardConfig
+from synthgen.generators.speech.numbers import spelled
+
+Recogniser = Callable[[Samples], str]
+"""What is heard in a phrase at :data:`synthgen.generators.speech.config.RATE`: words with blanks between them."""
 
 _QUIETEST_DB, _LOUDEST_DB = -60.0, -6.0
 _TAIL, _PEAK = 0.005, 0.020  # seconds
+_FEWEST_WORDS = 6  # of which a word error rate says anything
 _LETTERS_PER_DIGIT = 5
 """A digit is spoken as a word."""
 
@@ -41,6 +49,29 @@ def level_complaint(shaped: Utterance) -> str:
     if not np.isfinite(shaped.samples).all():
         return "not a number"
     return "" if _QUIETEST_DB <= _db(shaped.samples) <= _LOUDEST_DB else "too quiet or too loud"
+
+
+def hearing_complaint(shaped: Utterance, text: str, recogniser: Recogniser | None, config: GuardConfig) -> str:
+    """The same of what a recogniser hears, where there is one and the phrase is long enough."""
+    wanted = _words(text)
+    if recogniser is None or not config.word_errors or len(wanted) < _FEWEST_WORDS:
+        return ""
+    errors = _edits(wanted, _words(recogniser(shaped.samples)))
+    return "not understood by the recogniser" if errors > config.word_errors * len(wanted) else ""
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", spelled(text).lower().replace("’", "'"))
+
+
+def _edits(wanted: Sequence[str], found: Sequence[str]) -> int:
+    """Substitutions, deletions and insertions (Levenshtein)."""
+    row = list(range(len(found) + 1))
+    for i, one in enumerate(wanted, start=1):
+        last, row[0] = row[0], i
+        for j, other in enumerate(found, start=1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (one != other))
+    return row[-1]
 
 
 def _db(samples: Samples) -> float:

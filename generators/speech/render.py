@@ -18,7 +18,7 @@ from synthgen.generators.speech.backends.protocol import Backend, Utterance
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.emotions import MANNERS, Manner
 from synthgen.generators.speech.encode import recording_from, recording_values
-from synthgen.generators.speech.guard import complaint, level_complaint
+from synthgen.generators.speech.guard import Recogniser, complaint, hearing_complaint, level_complaint
 from synthgen.generators.speech.plan import PlannedTurn, SessionPlan, plan_session, stream
 from synthgen.generators.speech.tracks import TrackWriter
 from synthgen.generators.speech.voices import VoiceCard
@@ -37,10 +37,15 @@ class UnspokenError(SynthgenError):
 
 @dataclass
 class Speaker:
-    """A back-end with the layer after it, and what was measured of its own voices, card by card."""
+    """A back-end with the layer after it, and what was measured of its own voices, card by card.
+
+    Attributes:
+        recogniser: asked by the guard where ``config.guard.word_errors`` is set.
+    """
 
     backend: Backend
     config: GeneratorConfig
+    recogniser: Recogniser | None = None
     _references: dict[VoiceCard, Reference] = field(default_factory=dict, repr=False)
 
     def speak(
@@ -69,7 +74,7 @@ class Speaker:
             except SynthgenError as error:
                 fault = str(error)
                 continue
-            fault = level_complaint(shaped)
+            fault = level_complaint(shaped) or hearing_complaint(shaped, text, self.recogniser, self.config.guard)
             if not fault:
                 return shaped
         raise UnspokenError(

@@ -10,6 +10,7 @@ from synthgen.errors import UserError
 from synthgen.files import private_folder
 from synthgen.generators.speech.backends.protocol import Backend
 from synthgen.generators.speech.config import GeneratorConfig
+from synthgen.generators.speech.guard import Recogniser
 from synthgen.generators.speech.plan import stream
 from synthgen.generators.speech.render import Speaker, render_session
 from synthgen.generators.speech.voices import VoiceCard, draw_voice
@@ -32,16 +33,18 @@ class SpeechGenerator:
 
     Attributes:
         scratch: a private folder for the sound, where finished sessions are found again.
+        recogniser: hears every phrase where ``config.guard.word_errors`` is set; slower than the speech itself.
     """
 
     dialogues: Dialogues
     backend: Backend
     config: GeneratorConfig
     scratch: Path
+    recogniser: Recogniser | None = None
     _speaker: Speaker = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_speaker", Speaker(self.backend, self.config))
+        object.__setattr__(self, "_speaker", Speaker(self.backend, self.config, self.recogniser))
         private_folder(self.scratch)
 
     def __call__(self, requests: Sequence[Request[SpeechCondition]]) -> list[SpeechSynthetic]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,15 @@ class Coqui:
             )
         try:
             import torch
-            from TTS.utils.synthesizer import Synthesizer
+
+            synthesizer_of = import_module("TTS.utils.synthesizer").Synthesizer
         except (ImportError, OSError) as error:  # OSError: torchaudio's extension is linked against another torch
             raise MissingExtraError("the coqui back-end (see docs/speech_backends.md)", "coqui") from error
         logging.getLogger("TTS").setLevel(logging.CRITICAL)  # it logs what is said
         folder = Path(model)
         files = _in_folder(folder) if folder.is_dir() else _by_name(model)
         try:
-            synthesizer = Synthesizer(**files, use_cuda=torch.cuda.is_available())
+            synthesizer = synthesizer_of(**files, use_cuda=torch.cuda.is_available())
         except Exception as error:  # whatever a model's own loader raises; it is named in the chain
             raise UserError(f"coqui-tts cannot open {model}: is its config.json that of its checkpoint?") from error
         digest = folder_digest(folder) if folder.is_dir() else text_digest(model, _version())
@@ -133,9 +135,7 @@ def _in_folder(folder: Path) -> dict[str, str]:
 
 
 def _by_name(model: str) -> dict[str, str]:
-    from TTS.utils.manage import ModelManager
-
-    manager = ModelManager(progress_bar=False)
+    manager = import_module("TTS.utils.manage").ModelManager(progress_bar=False)
     if model.count("/") != 3 or model not in manager.list_tts_models():
         raise UserError(f"coqui-tts has no model {model}, and there is no such folder: see `tts --list_models`")
     if model.rpartition("/")[2] in _PICKLED:
@@ -158,6 +158,4 @@ def _by_name(model: str) -> dict[str, str]:
 
 
 def _version() -> str:
-    from importlib.metadata import version
-
-    return version("coqui-tts")
+    return metadata.version("coqui-tts")

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +55,14 @@ class Espeak:
     def installed(cls) -> Espeak:
         """The library of espeakng-loader, else the system's."""
         try:
-            import espeakng_loader
+            loader = import_module("espeakng_loader")
         except ImportError:
             found = ctypes.util.find_library("espeak-ng")
             if found is None:
                 raise MissingExtraError("the espeak back-end", "speech") from None
             return cls(found, "")
-        data = Path(espeakng_loader.get_data_path())
-        return cls(str(espeakng_loader.get_library_path()), str(data.parent))
+        data = Path(loader.get_data_path())
+        return cls(str(loader.get_library_path()), str(data.parent))
 
     @cached_property
     def digest(self) -> str:

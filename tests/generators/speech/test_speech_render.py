@@ -11,7 +11,7 @@ import soundfile
 from synthgen.errors import SynthgenError, UserError
 from synthgen.generators.speech.backends.espeak import Espeak
 from synthgen.generators.speech.backends.protocol import Capabilities, Utterance
-from synthgen.generators.speech.config import RATE, GeneratorConfig, TimingConfig
+from synthgen.generators.speech.config import RATE, GeneratorConfig, GuardConfig, TimingConfig
 from synthgen.generators.speech.encode import decode, encode
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.tracks import BLOCK, TrackWriter, blocks, mixed
@@ -184,6 +184,28 @@ def test_a_broken_phrase_is_tried_again_and_then_refused_in_one_line(fault: str,
     recovers = Faulty(fault, good_after=2)
     made = generator(recovers, tmp_path / "b", dialogue)([Request(0, CONDITION)])
     assert made[0].payload.recordings[0].tracks[1].segments[0].words == () and recovers.calls == 3
+
+
+def test_a_recogniser_judges_long_phrases_where_it_is_asked(espeak: Espeak, tmp_path: Path) -> None:
+    dialogue = Dialogue(
+        (Turn("patient", "I took 50 mg and did not sleep at all.", "neutral"), Turn("clinician", "Oh?"))
+    )
+    right = "i took fifty mg and did not sleep at all"
+    for limit, heard, refused in ((0.0, "", False), (0.2, right, False), (0.2, "something else", True)):
+        asked: list[int] = []
+
+        def recogniser(samples: np.ndarray, heard: str = heard, asked: list[int] = asked) -> str:
+            asked.append(len(samples))
+            return heard
+
+        config = GeneratorConfig(guard=GuardConfig(word_errors=limit, attempts=2), timing=TimingConfig(hesitation=0))
+        make = SpeechGenerator(lambda _: [dialogue], espeak, config, tmp_path / f"{limit}{heard}", recogniser)
+        if refused:
+            with pytest.raises(SynthgenError, match=r"turn 1 of a session.*not understood"):
+                make([Request(0, CONDITION)])
+        else:
+            make([Request(0, CONDITION)])
+        assert len(asked) == (0 if not limit else 2 if refused else 1)  # "Oh?" is too short to be judged
 
 
 def test_tempo_is_made_by_the_layer_where_the_back_end_has_none(tmp_path: Path) -> None:
