@@ -77,9 +77,9 @@ def evaluate(
     quality = [*_voices(s, t, e, c, config, seed, progress)]
     quality += _acoustics(synthetic, train, test, config, seed, progress)
     quality += _words(synthetic, test, recogniser, config, seed, progress)
-    if diariser is None:
+    if config.diarised_seconds and diariser is None:
         progress.say("the diarisation error rate is not measured: no diariser is at hand")
-    elif config.diarised_seconds:
+    elif config.diarised_seconds and diariser is not None:
         quality += measured(
             progress, diarisation_error_rate, synthetic, diariser, progress,
             sessions=config.diarised_sessions, seconds=config.diarised_seconds, seed=seed,
@@ -173,10 +173,10 @@ def _words(
     seed: int,
     progress: Progress,
 ) -> tuple[Estimate, ...]:
+    if not config.wer_turns:
+        return ()
     if recogniser is None:
         progress.say("the word error rate is not measured: no recogniser is installed")
-        return ()
-    if not config.wer_turns:
         return ()
     found: list[Estimate] = []
     for name, voices in (("wer", synthetic), ("wer_real", test)):

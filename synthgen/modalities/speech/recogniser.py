@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _RATE = 16_000
+_SILENT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Sphinx:
     name: str
 
     def __call__(self, samples: NDArray[np.float32], /) -> str:
+        if not float(np.abs(samples).max(initial=0.0)) > _SILENT:
+            return ""  # it would hear some short word
         quiet = np.zeros(_RATE // 4, dtype=np.float32)  # a turn cut at its first sound loses its first word
         padded = np.concatenate([quiet, samples, quiet])
         gain = min(0.9 / max(float(np.abs(padded).max(initial=0.0)), 1e-4), 10.0)
