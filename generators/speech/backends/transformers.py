@@ -110,6 +110,6 @@ class Transformers:
 
     def _presets(self, language: str) -> list[str]:
         """Bark's presets of the language; its voice would be another one with every sentence without them."""
-        named = getattr(self.pipe.processor, "speaker_embeddings", None) or {}
+        named = getattr(getattr(self.pipe, "processor", None), "speaker_embeddings", None) or {}
         short = language.partition("-")[0]
         return sorted(name for name in named if name.rpartition("/")[2].startswith(f"{short}_"))
