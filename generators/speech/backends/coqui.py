@@ -6,6 +6,7 @@ recording, though some of these models could.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from dataclasses import dataclass, field
@@ -22,8 +23,8 @@ from synthgen.generators.speech.voices import VoiceCard
 from synthgen.modalities.speech.types import Emotion
 
 _CHECKPOINTS = ("model.pth", "best_model.pth", "model_file.pth", "model_file.pth.tar", "checkpoint.pth")
-_PICKLED = ("bark", "tortoise-v2")
-"""Models whose weights coqui-tts reads with full pickle: anything could run."""
+_PICKLED = ("bark", "wavegrad")
+"""Models that coqui-tts reads with full pickle: anything could run."""
 
 
 @dataclass
@@ -61,6 +62,8 @@ class Coqui:
         logging.getLogger("TTS").setLevel(logging.CRITICAL)  # it logs what is said
         folder = Path(model)
         files = _in_folder(folder) if folder.is_dir() else _by_name(model)
+        for config in (files["tts_config_path"], files.get("vocoder_config")):
+            _refuse_pickles(model, config)
         try:
             synthesizer = synthesizer_of(**files, use_cuda=torch.cuda.is_available())
         except Exception as error:  # whatever a model's own loader raises; it is named in the chain
@@ -134,12 +137,31 @@ def _in_folder(folder: Path) -> dict[str, str]:
     return {"tts_checkpoint": str(found[0]), "tts_config_path": config}
 
 
+def _refuse_pickles(model: str, config: str | None) -> None:
+    """Refuses weights, and statistics of the audio, that coqui-tts would read with full pickle."""
+    if config is None:
+        return
+    try:
+        values = json.loads(Path(config).read_text("utf-8"))
+        kind, statistics = values.get("model"), (values.get("audio") or {}).get("stats_path")
+    except (OSError, ValueError, AttributeError):
+        raise UserError(f"the config.json of {model} cannot be read as JSON of a model") from None
+    if kind in _PICKLED or statistics:
+        raise _pickled(model)
+
+
+def _pickled(model: str) -> UserError:
+    return UserError(
+        f"coqui-tts would read {model} as pickled code: choose another model, or the transformers back-end"
+    )
+
+
 def _by_name(model: str) -> dict[str, str]:
     manager = import_module("TTS.utils.manage").ModelManager(progress_bar=False)
     if model.count("/") != 3 or model not in manager.list_tts_models():
         raise UserError(f"coqui-tts has no model {model}, and there is no such folder: see `tts --list_models`")
     if model.rpartition("/")[2] in _PICKLED:
-        raise UserError(f"coqui-tts reads {model} as pickled code: use the transformers back-end for such a model")
+        raise _pickled(model)
     item, name, _ = manager._set_model_item(model)
     if not manager.tos_agreed(item, manager.output_prefix / name):
         raise UserError(f"read the licence of {model} ({item.get('license')}), and set COQUI_TOS_AGREED=1 if you agree")

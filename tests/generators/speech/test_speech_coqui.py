@@ -3,6 +3,7 @@
 Its hop of 128 samples makes a buzz at 125 Hz: a voice, if a plain one.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -203,6 +204,16 @@ def test_a_model_that_is_none_is_one_clear_line(folder: Path, tmp_path: Path) ->
         with pytest.raises(UserError) as error:
             Coqui.opened(model)
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("change", [{"model": "bark"}, {"audio": {"stats_path": "scale_stats.npy"}}, "no JSON"])
+def test_what_would_be_read_as_pickled_code_is_refused(folder: Path, tmp_path: Path, change: object) -> None:
+    (tmp_path / "model.pth").write_bytes(b"")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    content = json.dumps({**config, **change}) if isinstance(change, dict) else str(change)
+    (tmp_path / "config.json").write_text(content, "utf-8")
+    with pytest.raises(UserError, match="pickled code" if isinstance(change, dict) else "cannot be read"):
+        Coqui.opened(str(tmp_path))
 
 
 def test_a_licence_is_the_users_to_accept(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
