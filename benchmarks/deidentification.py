@@ -279,7 +279,8 @@ def judged(
         }
         results[other]["gain"] = gains
         for kind, gain in gains.items():
-            console.print(f"{first} less {other}, {kind}: {gain['value']:+.3f} {gain['ci95']}")
+            known = gain["value"] is not None  # a system without a hit has no precision
+            console.print(f"{first} less {other}, {kind}: {gain['value'] if known else '–'} {gain['ci95']}")
     return results
 
 
