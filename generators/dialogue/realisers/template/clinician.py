@@ -46,7 +46,7 @@ _PRAISE: Final = frozenset({"check-in", "homework review", "exploration"})
 _BACK: Final = re.compile(r"come back\b|ring us\b|the nurse will\b|I want to see you\b|we'll repeat\b")
 """How a proposal begins that is about the next time."""
 _ACTION: Final = re.compile(
-    r"(?!there\b|I\b|I'|we\b|we'|the\b|you\b|you'|it\b|if\b|most\b|half an\b|salt\b|heat\b|regular\b)"
+    r"(?!an?\b|there\b|I\b|I'|we\b|we'|the\b|you\b|you'|it\b|if\b|most\b|half an\b|salt\b|heat\b|regular\b)"
 )
 """How a proposal begins that is for the patient to do."""
 _GOOD: Final = re.compile(
@@ -219,7 +219,7 @@ def _further(view: ClinicianView, voice: Voice) -> str:
 def _probe(view: ClinicianView, voice: Voice, topic: str) -> str:
     asked = Voice(topics(), voice.rng, voice.values, voice.tags, voice.heard)
     question = asked.fresh(topic) if topic in topics() else voice.fresh("probe", topic=topic)
-    if view.setting == "therapy" and voice.chance(0.12):
+    if view.setting == "therapy" and ":" not in question and voice.chance(0.12):
         return f"{voice.fresh('bridge').rstrip('.')}: {question[:1].lower()}{question[1:]}"
     return question
 

@@ -66,6 +66,7 @@ def _tags(view: PatientView) -> set[str]:
     tags = {view.setting or "therapy", view.disorder, f"style_{view.style}", f"attitude_{view.attitude}",
             view.emotion or "neutral", view.sex, severe or "middling"}  # fmt: skip
     tags.add("first_visit" if view.number == 1 else "return_visit")
+    tags |= {"older"} if view.age >= 60 else {"younger"} if view.age < 35 else set()
     tags.add("review" if view.disorder.endswith("_review") else "acute")
     life = " ".join(view.situation_in_life)
     if re.search(r"lives with a (?:husband|wife|boyfriend|girlfriend|partner)", life):
