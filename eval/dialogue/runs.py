@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,48 +20,72 @@ _BASE = np.uint64(0x9E3779B97F4A7C15 | 1)
 def longest_shared_runs(queries: Dialogues, base: Dialogues, limit: int) -> NDArray[np.intp]:
     """Words of the longest run that each query shares with any dialogue of ``base``, counted up to ``limit``.
 
-    Runs go across turns, since a copy may be cut into turns anew; never across dialogues. Hashes of 64 bits: a false
-    match of millions of runs has a chance below 10⁻⁶.
+    Runs go across turns, since a copy may be cut into turns anew; never across dialogues. A run can be shared only
+    where the run of one word less is, so that ever fewer places of either side are looked at. Hashes of 64 bits: a
+    false match of millions of runs has a chance below 10⁻⁶.
     """
     vocabulary: dict[str, int] = {}
-    own, theirs = (_numbers(x, vocabulary) for x in (queries, base))
+    own, theirs = _Places.of(queries, vocabulary), _Places.of(base, vocabulary)
     rng = np.random.default_rng(0)
     codes = rng.integers(1, 2**63, size=len(vocabulary) + 1, dtype=np.uint64)
-    longest = np.zeros(len(own), dtype=np.intp)
-    alive = list(range(len(own)))
-    words_own, words_base = ([codes[numbers] for numbers in side] for side in (own, theirs))
-    hashes_own, hashes_base = list(words_own), list(words_base)
+    longest = np.zeros(len(queries), dtype=np.intp)
     for length in range(1, limit + 1):
-        if length > 1:  # hash of a run of one word more: the shorter run's, times the base, plus the next word's
-            for i in alive:
-                hashes_own[i] = _extended(hashes_own[i], words_own[i], length)
-            hashes_base = [_extended(h, c, length) for h, c in zip(hashes_base, words_base, strict=True)]
-        known = np.unique(np.concatenate(hashes_base)) if hashes_base else np.zeros(0, np.uint64)
-        alive = [i for i in alive if _any_in(hashes_own[i], known)]
-        if not alive:
+        own, theirs = own.extended(codes, length), theirs.extended(codes, length)
+        known = np.unique(theirs.hashes)
+        own = own.kept(_among(own.hashes, known))
+        if not len(own.at):
             break
-        longest[alive] = length
+        theirs = theirs.kept(_among(theirs.hashes, np.unique(own.hashes)))
+        longest[np.unique(own.dialogue[own.at])] = length
     return longest
 
 
-def _numbers(x: Dialogues, vocabulary: dict[str, int]) -> list[NDArray[np.intp]]:
-    return [
-        np.array([vocabulary.setdefault(word, len(vocabulary)) for turn in turns for word in turn], dtype=np.intp)
-        for turns in x.turn_words
-    ]
+@dataclass(frozen=True)
+class _Places:
+    """Where runs may begin in a set of dialogues that stand one behind the other.
+
+    Attributes:
+        words: numbers of all words, [W].
+        dialogue, end: of each word [W]: its dialogue, and the first place behind it.
+        at: places where a run still may begin, [P]; ``hashes`` of the runs there, as long as the last step's.
+    """
+
+    words: NDArray[np.intp]
+    dialogue: NDArray[np.intp]
+    end: NDArray[np.intp]
+    at: NDArray[np.intp]
+    hashes: _Hashes
+
+    @classmethod
+    def of(cls, x: Dialogues, vocabulary: dict[str, int]) -> Self:
+        texts = [[word for turn in turns for word in turn] for turns in x.turn_words]
+        lengths = np.array([len(text) for text in texts], dtype=np.intp)
+        words = [vocabulary.setdefault(word, len(vocabulary)) for text in texts for word in text]
+        return cls(
+            np.array(words, dtype=np.intp),
+            np.repeat(np.arange(len(texts)), lengths),
+            np.repeat(np.cumsum(lengths), lengths),
+            np.arange(len(words)),
+            np.zeros(len(words), dtype=np.uint64),
+        )
+
+    def kept(self, which: NDArray[np.bool_]) -> Self:
+        return replace(self, at=self.at[which], hashes=self.hashes[which])
+
+    def extended(self, codes: _Hashes, length: int) -> Self:
+        """Runs of ``length`` words: the shorter run's hash, times the base, plus the next word's."""
+        fits = self.kept(self.at + length <= self.end[self.at])
+        with np.errstate(over="ignore"):
+            hashes = fits.hashes * _BASE + codes[fits.words[fits.at + length - 1]]
+        return replace(fits, hashes=np.asarray(hashes, dtype=np.uint64))
 
 
-def _extended(hashes: _Hashes, codes: _Hashes, length: int) -> _Hashes:
-    runs = max(0, len(codes) - length + 1)
-    with np.errstate(over="ignore"):
-        return np.asarray(hashes[:runs] * _BASE + codes[length - 1 : length - 1 + runs], dtype=np.uint64)
-
-
-def _any_in(hashes: _Hashes, known: _Hashes) -> bool:
-    if not len(hashes) or not len(known):
-        return False
+def _among(hashes: _Hashes, known: _Hashes) -> NDArray[np.bool_]:
+    """Which hashes are in ``known``, sorted."""
+    if not len(known):
+        return np.zeros(len(hashes), dtype=np.bool_)
     at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
-    return bool((known[at] == hashes).any())
+    return np.asarray(known[at] == hashes)
 
 
 def reproduction_rate(
