@@ -335,7 +335,9 @@ def figure(table: Table, kind: str, title: str) -> str:
     legend: list[tuple[str, str]] = []
     for name, colour in COLOURS.items():
         false, true = roc(table[name], kind)
-        steps = " ".join(point(f, t) for f, t in zip(false.tolist(), true.tolist(), strict=True))
+        best = dict(zip(false.clip(LEAST_RATE).tolist(), true.tolist(), strict=True))  # the last, so the most caught
+        corners = {t: f for f, t in sorted(best.items(), reverse=True)}  # the fewest strangers for each share
+        steps = " ".join([*(point(f, t) for t, f in sorted(corners.items())), point(1.0, 1.0)])
         lines.append(f'<polyline points="{steps}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
         legend.append((name, colour))
     for name, colour in RULES.items():
