@@ -151,9 +151,7 @@ def _refuse_pickles(model: str, config: str | None) -> None:
 
 
 def _pickled(model: str) -> UserError:
-    return UserError(
-        f"coqui-tts would read {model} as pickled code: choose another model, or the transformers back-end"
-    )
+    return UserError(f"coqui-tts would read {model} as pickled code: choose another one, or the transformers back-end")
 
 
 def _by_name(model: str) -> dict[str, str]:
