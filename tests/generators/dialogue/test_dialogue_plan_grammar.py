@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 
 from synthgen.generators.dialogue.plan.compose import CONTENT, content
 from synthgen.generators.dialogue.plan.config import THERAPY, VISIT
-from synthgen.generators.dialogue.plan.grammar import Grammar, alternative, plain, read_rules, rule, tidy
+from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, alternative, plain, read_rules, rule, tidy
+from synthgen.generators.dialogue.plan.life import draw_life
 from synthgen.generators.dialogue.plan.persons import notes_to_you, they_form, you_form
+from synthgen.generators.dialogue.plan.types import Attitude, Style
+from synthgen.generators.dialogue.realisers.template.hear import grammar
 
 
 def dice(seed: int) -> random.Random:
@@ -141,6 +145,50 @@ def test_a_complaint_has_all_that_visits_need(name: str) -> None:
                 points = held.lines(f"{part}_again", dice(0), {}, {kind, trend})
                 assert points, (part, kind, trend)
                 assert all(";" not in text and ": " not in text for text, _ in points)
+
+
+def known_tags() -> set[str]:
+    """Every tag that some patient, session or view can have."""
+    known = {*THERAPY, *VISIT, "therapy", "visit", "acute", "review", "better", "same", "worse", "much"}
+    known |= {"minimal", "mild", "moderate", "moderately severe", "severe", "low", "middling", "high"}
+    known |= {"first_visit", "return_visit", "final", "more_to_come", "phq", "gad", "item9"}
+    known |= {"hw_done", "hw_partly", "hw_not", "older", "younger", "middle"}
+    known |= {"never_smoked", "ex_smoker", "smokes", "drinks", "on_tablets"}
+    known |= {"neutral", "sad", "depressed", "anxious", "angry", "happy", "calm"}
+    known |= {*(f"style_{one}" for one in get_args(Style)), *(f"attitude_{one}" for one in get_args(Attitude))}
+    known |= {f"q{line}" for line in range(1, 6)} | {f"visit_{number}" for number in range(1, 13)}
+    for name in VISIT:
+        kinds = content(name).plain["kinds"]
+        assert isinstance(kinds, dict)
+        known |= set(kinds)
+    for seed in range(400):
+        life = draw_life(dice(seed), "plain", widowed=seed % 10 == 0)
+        known |= life.tags
+    return known
+
+
+def test_every_guard_can_hold() -> None:
+    """A misspelt tag would silence a line for ever."""
+    known = known_tags()
+    used: dict[str, str] = {}
+
+    def note(alternatives: Rule, where: str) -> None:
+        for one in alternatives:
+            used.update({tag: where for conjunction in one.guard for tag, _ in conjunction})
+
+    for name in (*THERAPY, *VISIT, "therapy_common", "visit_common", "techniques"):
+        for key, block in content(name).rules.items():
+            note(block, f"{name}: {key}")
+        for entries in content(name).entries.values():
+            for entry in entries:
+                note(entry.when or (), f"{name}: {entry.topic}")
+                used.update(dict.fromkeys(entry.unless, f"{name}: {entry.topic}"))
+                for block in entry.rules.values():
+                    note(block, f"{name}: {entry.topic}")
+    for key, block in grammar().rules.items():
+        note(block, key)
+    unknown = {tag: where for tag, where in used.items() if tag not in known}
+    assert not unknown
 
 
 def test_every_topic_has_a_question_of_its_own() -> None:

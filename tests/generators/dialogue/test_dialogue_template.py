@@ -23,7 +23,15 @@ from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.protocol import Request, Sampling
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.realisers.template.hear import grammar, question_in, question_of, topic_of, topics
-from synthgen.generators.dialogue.realisers.template.scripts import FURTHER, TECHNIQUES, every
+from synthgen.generators.dialogue.realisers.template.scripts import (
+    ASSESS,
+    FURTHER,
+    PLAN,
+    TECHNIQUES,
+    VISIT,
+    VISIT_FURTHER,
+    every,
+)
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed
 from synthgen.generators.dialogue.views import ClinicianView
 from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueSynthetic
@@ -58,6 +66,7 @@ def sessions(seed: int) -> tuple[DialogueSynthetic, ...]:
 
 
 SEEDS = [0, 1, 2]
+VISIT_MOVES = {move for moves in VISIT.values() for move in moves} | {*ASSESS, *PLAN, *VISIT_FURTHER}
 
 
 # The shape -----------------------------------------------------------------------------------------------------------
@@ -165,6 +174,33 @@ def test_every_move_is_recognised_by_its_own_words() -> None:
                     found, at = question_in(f"I see. {text}", setting, stage, technique)
                     alike = grammar().rules[f"{move}.ask"][at - 1].parts == one.parts
                     assert found == move and (at == line or alike), (move, line, text, found, at)
+
+
+def test_every_question_has_an_answer() -> None:
+    """Whatever the patient is like: no line of a question is left to a phrase that fits anything."""
+    values = dict.fromkeys(
+        ("problem", "friend", "Friend", "close", "Close", "child", "Child", "pastime", "Pastime", "place", "town",
+         "event", "thought", "emotion", "behaviour", "body", "relief", "evidence_for", "evidence_against", "alternative", "core",
+         "rule", "coping", "obstacle", "Obstacle", "number_lower"), "what we said"
+    )  # fmt: skip
+    people = [
+        {severity, "neutral", "style_plain", "attitude_open", work, home, visit, kind, "hw_done"}
+        for severity in ("low", "middling", "high")
+        for work in ("working", "retired")
+        for home in ("partnered", "alone", "small_children", "flatmates")
+        for visit, kind in (("first_visit", "acute"), ("return_visit", "review"), ("return_visit", "acute"))
+    ]
+    moves = {name.removesuffix(".answer") for name in grammar().rules if name.endswith(".answer")}
+    questions = 0
+    for move in sorted(
+        moves - {"greet_later", "greet_return", "task_propose", "task_confidence"}
+    ):  # by mood or attitude
+        for line in range(1, len(grammar().rules.get(f"{move}.ask", ())) + 1):
+            for person in people:
+                setting = "visit" if move in VISIT_MOVES else "therapy"
+                questions += 1
+                assert grammar().can(f"{move}.answer", values, person | {f"q{line}", setting}), (move, line, person)
+    assert questions > 5000
 
 
 def test_every_topic_is_recognised_by_its_own_words() -> None:
@@ -289,6 +325,23 @@ def test_ratings_in_visits_follow_the_plan(seed: int) -> None:
             found += 1
             assert numbers[rating] in groups
     assert found or seed not in {0, 1}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_totals_that_are_spoken_of_are_the_labels(seed: int) -> None:
+    spoken = 0
+    for sample in sessions(seed):
+        labels = dict(sample.payload.labels)
+        said = " ".join(sample.payload.said_by("clinician"))
+        for key, pattern in (
+            ("phq9_total", r"for mood comes to (\d+)|it's (\d+) for low mood"),
+            ("gad7_total", r"for worry to (\d+)|and (\d+) for anxiety"),
+        ):
+            for groups in re.findall(pattern, said):
+                spoken += 1
+                assert str(labels[key]) in groups
+        assert sample.condition.setting == "therapy" or not re.search(r"\d", said)  # visits spell their numbers
+    assert spoken or all(sample.condition.setting == "visit" for sample in sessions(seed))
 
 
 def test_a_request_without_a_view_fails_and_does_not_raise() -> None:
