@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort import CohortConfig as TranscriptConfig
@@ -45,6 +46,12 @@ class SpeakingConfig(GeneratorConfig):
     )
     plan: PlanConfig = Field(PlanConfig(sessions=2), description="of the planned dialogues")
 
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.backend != "espeak" and not self.model:
+            raise ValueError(f"model must name the model of the {self.backend} back-end, or its folder")
+        return self
+
 
 @dataclass(frozen=True)
 class Told:
@@ -65,6 +72,8 @@ def told_in(path: Path, progress: Progress) -> tuple[Told, ...]:
     Raises:
         UserError: it cannot be read as dialogues.
     """
+    if not path.exists():
+        raise UserError(f"generator.dialogues: there is no file or folder {path}")
     loaded = load_transcripts(path, TranscriptConfig(), progress)
     patients: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for number, record in enumerate(loaded.records):

@@ -73,6 +73,12 @@ def test_short_keys_name_settings_that_exist() -> None:
     assert (generator.dialogues, generator.backend, generator.model) == ("mine.jsonl", "coqui", "folder")
 
 
+def test_a_neural_back_end_must_be_named_with_its_model() -> None:
+    with pytest.raises(UserError, match="model must name the model of the coqui back-end") as error:
+        load_config(SpeechConfig, "speech", "cpu", ["backend=coqui"])
+    assert "\n" not in str(error.value)
+
+
 # --- Words -----------------------------------------------------------------------------------------------------------
 
 
@@ -114,6 +120,11 @@ def test_words_of_other_dialogues_than_the_models_are_refused() -> None:
     patients = (Told("therapy", "grief", "mild", (GREETING,)),)
     with pytest.raises(UserError, match="give the same file"):
         Given(patients)(SpeechCondition(setting="therapy", disorder="panic", severity="mild"))
+
+
+def test_dialogues_that_are_not_there_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no file or folder"):
+        told_in(tmp_path / "mine.jsonl", Silent())
 
 
 @pytest.mark.parametrize("text", ["", "not json\n", '{"turns": 3}\n'])
