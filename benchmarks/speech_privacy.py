@@ -8,10 +8,11 @@
 at alpha on one record of each speaker of C, and judges
 
 - strangers: one record of each speaker of E (FAR: the share that is taken for somebody of T);
-- copies of one record of each speaker of T, per perturbation. Their words are not told, so that only sound counts;
+- copies of one record of ``--planted`` random speakers of T, per perturbation. Their words are not told, so that only
+  sound counts;
 - another clip: the speakers of ``--multi``, in none of the three, are enrolled with one clip each (or five), and every
   other clip of theirs is judged (FRR: the share that is not recognised);
-- honest cards: synthetic speakers of the demo cohort, two clips each in emotions of their own, words not told.
+- honest cards: as many synthetic speakers of the demo cohort, two clips each in emotions of their own, words not told.
 
 Beside the gate stand parts of it, each calibrated by itself at the same alpha. No threshold comes from anywhere but C.
 In development the length of a stretch and its share of silence were chosen on copies and strangers among half of all
@@ -186,18 +187,21 @@ class Judge:
 
 
 def split(
-    made: Material, listener: Listener, seed: int, alphas: Sequence[float], unseen: set[str], table: Table
+    made: Material, listener: Listener, seed: int, options: argparse.Namespace, unseen: set[str], table: Table
 ) -> Judge:
     """One split, judged."""
     order = np.random.default_rng([seed, 7]).permutation(len(made.single))
     cuts = (round(0.4 * len(order)), round(0.8 * len(order)))
     T, C, E = ([made.single[i] for i in sorted(part)] for part in np.split(order, cuts))
     filters = SpeechFilters.over(listener, [r.payload for r in T], [r.patient for r in T])
-    judge = Judge.on(filters, [r.payload for r in C], alphas, table)
+    judge = Judge.on(filters, [r.payload for r in C], options.alpha, table)
     judge.note("strangers", filters, [r.payload for r in E], [r.patient for r in E])
+    picks = np.random.default_rng([seed, 9])
+    planted = [T[i] for i in sorted(picks.permutation(len(T))[: options.planted])]
     for name, copies in made.copies.items():
-        judge.note(name, filters, [copies[r.record] for r in T], [r.patient for r in T])
-    judge.note("honest cards", filters, made.cards, [str(i) for i in range(len(made.cards))])
+        judge.note(name, filters, [copies[r.record] for r in planted], [r.patient for r in planted])
+    cards = sorted(picks.permutation(len(made.cards))[: options.planted].tolist())
+    judge.note("honest cards", filters, [made.cards[i] for i in cards], [str(i) for i in cards])
     rng = np.random.default_rng([seed, 8])
     by_speaker: dict[str, list[SpeechReal]] = defaultdict(list)
     for record in made.multi:
@@ -215,7 +219,7 @@ def split(
     for detector in judge.calibrations:
         for kind in ("strangers", *made.copies):
             seen, half = table[detector][kind], table[detector][f"{kind} (unseen half)"]
-            start = len(seen.rejected) - (len(E) if kind == "strangers" else len(T))
+            start = len(seen.rejected) - (len(E) if kind == "strangers" else len(planted))
             pairs = [(r, s) for r, s in zip(seen.rejected[start:], seen.speakers[start:], strict=True) if s in unseen]
             half.rejected += [r for r, _ in pairs]
             half.speakers += [s for _, s in pairs]
@@ -230,7 +234,7 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     speakers = {r.patient for r in (*made.single, *made.multi)}
     table: Table = defaultdict(lambda: defaultdict(Seen))
     judges = [
-        split(made, listener, options.seed + number, options.alpha, unseen_half(list(speakers)), table)
+        split(made, listener, options.seed + number, options, unseen_half(list(speakers)), table)
         for number in range(options.splits)
     ]
     print(f"{len(made.single)} + {len({r.patient for r in made.multi})} speakers, {options.splits} splits")
@@ -282,13 +286,14 @@ def main() -> int:
     parser.add_argument("--splits", type=int, default=60)
     parser.add_argument("--alpha", type=float, nargs="+", default=[0.01, 0.05])
     parser.add_argument("--cards", type=int, default=200, help="synthetic speakers")
+    parser.add_argument("--planted", type=int, default=100, help="copies of each kind, and cards, in a split")
     parser.add_argument("--encoder", default="", help="a second speaker encoder: folder of an x-vector model")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     start = time.process_time()
     try:
-        if options.splits < 1 or options.cards < 1 or not all(0 < alpha < 1 for alpha in options.alpha):
-            raise UserError("--splits and --cards must be at least 1, --alpha in (0, 1)")
+        if min(options.splits, options.cards, options.planted) < 1 or not all(0 < alpha < 1 for alpha in options.alpha):
+            raise UserError("--splits, --cards and --planted must be at least 1, --alpha in (0, 1)")
         report = run(options)
     except SynthgenError as error:
         print(f"error: {error}", file=sys.stderr)
