@@ -32,7 +32,7 @@ from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation
 
-LEAST_SAMPLES, LEAST_PATIENTS = 4, 8
+LEAST_VOICES, LEAST_PATIENTS = 2, 8
 
 
 def evaluate(
@@ -48,7 +48,7 @@ def evaluate(
     """Attacks with the audit patients as non-members; voices, emotions, words and timing, with real ones beside.
 
     Without audit patients there is nobody to attack beside T: no attacks, and the calibration patients stand beside the
-    release. With fewer than 4 samples, 8 training patients or 8 held-out ones nothing is measured, and a line says so.
+    release. With fewer than 2 voices, 8 training patients or 8 held-out ones nothing is measured, and a line says so.
 
     Args:
         vectors: a track to speaker vectors of its windows, in order of time.
@@ -60,14 +60,14 @@ def evaluate(
     """
     held_out = cohort.audit or cohort.calibration
     patients = min(len({r.patient for r in cohort.train}), len({r.patient for r in held_out}))
-    if len(samples) < LEAST_SAMPLES or patients < LEAST_PATIENTS:
+    limit = config.max_samples
+    synthetic = Voices.synthetic(samples, limit, seed)
+    if len(set(synthetic.voices)) < LEAST_VOICES or patients < LEAST_PATIENTS:
         progress.say(
-            f"evaluation needs {LEAST_SAMPLES} samples, {LEAST_PATIENTS} training and {LEAST_PATIENTS} audit speakers: "
+            f"evaluation needs {LEAST_VOICES} voices, {LEAST_PATIENTS} training and {LEAST_PATIENTS} audit speakers: "
             "nothing is measured"
         )
         return Evaluation((), ())
-    limit = config.max_samples
-    synthetic = Voices.synthetic(samples, limit, seed)
     train, test = Voices.real(cohort.train, limit, seed + 1), Voices.real(held_out, limit, seed + 2)
     reference = Voices.real(cohort.calibration, limit, seed + 3)
     s, t, e, c = (

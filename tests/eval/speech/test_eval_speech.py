@@ -199,7 +199,7 @@ def test_what_cannot_be_measured_is_said(cohort: Known, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     samples = release_of(tmp_path, [voice(rng) for _ in range(4)], 7)
     full, notices = few(cohort), Notices()
-    assert evaluate(samples[:3], full, CONFIG, 0, notices, vectors) == Evaluation((), ())
+    assert evaluate([], full, CONFIG, 0, notices, vectors) == Evaluation((), ())
     assert "nothing is measured" in notices.lines[-1]
     unaudited = Cohort(full.train, full.calibration, (), full.licence, full.digest)
     notices = Notices()
@@ -209,6 +209,14 @@ def test_what_cannot_be_measured_is_said(cohort: Known, tmp_path: Path) -> None:
     for said in ("no recogniser", "no diariser", "no attack is measured"):
         assert any(said in line for line in notices.lines), said
     assert not {"wer", "der"} & {e.metric for e in found.quality}
+
+
+def test_a_single_patient_and_a_clinician_are_attacked_too(cohort: Known, tmp_path: Path) -> None:
+    samples = release_of(tmp_path, [(120.0, 600.0)], 9)
+    found = evaluate(samples, few(cohort), CONFIG, 0, Silent(), vectors)
+    assert {"membership_nn_voice_auc", "membership_domias_voice_auc", "identity_auc"} <= {
+        e.metric for e in found.attacks
+    }
 
 
 def test_a_silent_release_is_not_attacked(cohort: Known, tmp_path: Path) -> None:
