@@ -178,11 +178,11 @@ def test_every_move_is_recognised_by_its_own_words() -> None:
 
 def test_every_question_has_an_answer() -> None:
     """Whatever the patient is like: no line of a question is left to a phrase that fits anything."""
-    values = dict.fromkeys(
-        ("problem", "friend", "Friend", "close", "Close", "child", "Child", "pastime", "Pastime", "place", "town",
-         "event", "thought", "emotion", "behaviour", "body", "relief", "evidence_for", "evidence_against", "alternative", "core",
-         "rule", "coping", "obstacle", "Obstacle", "number_lower"), "what we said"
-    )  # fmt: skip
+    names = (
+        "problem friend Friend close Close child Child pastime Pastime place town event thought emotion behaviour body "
+        "relief evidence_for evidence_against alternative core rule coping obstacle Obstacle number_lower"
+    )
+    values = dict.fromkeys(re.split(" ", names), "what we said")
     people = [
         {severity, "neutral", "style_plain", "attitude_open", work, home, visit, kind, "hw_done"}
         for severity in ("low", "middling", "high")
