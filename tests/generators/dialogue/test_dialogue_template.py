@@ -327,6 +327,25 @@ def test_ratings_in_visits_follow_the_plan(seed: int) -> None:
     assert found or seed not in {0, 1}
 
 
+@pytest.mark.parametrize("style", ["terse", "guarded", "verbose"])
+def test_what_the_plan_tells_survives_the_manner_of_speaking(style: str) -> None:
+    """However short somebody answers: the situation and the thought that were asked for are said."""
+    told = 0
+    for seed in range(6):
+        config = PlanConfig(styles={style: 1.0})
+        arc = plan_case(seed, setting="therapy", disorder="depression", severity="moderate", sessions=2, config=config)
+        (made,) = conduct_sessions([Brief(arc, 2, seed)], TemplateRealiser(), ConductConfig())
+        situation = arc.sessions[1].situation
+        assert isinstance(made, Dialogue) and situation is not None
+        for asked, answer in pairwise(made.turns):
+            move, _ = question_in(asked.text, "therapy", asked.stage, arc.sessions[1].technique)
+            value = {"ask_event": situation.event, "ask_thought": situation.thought}.get(move)
+            if value and asked.speaker == "clinician" and asked.stage == "work":
+                told += 1
+                assert " ".join(words(value)) in " ".join(words(answer.text))
+    assert told > 6
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_totals_that_are_spoken_of_are_the_labels(seed: int) -> None:
     spoken = 0

@@ -23,7 +23,9 @@ _FILES: Final = ("therapy_frame", "therapy_chain", "therapy_follow", "therapy_ru
                  "visit", "phrases")  # fmt: skip
 _SENTENCE: Final = re.compile(r"[^.?!:;]+")
 TAILS: Final = ("elaborate", "elaborate_told", "aside", "modest", "weary", "nervous", "guarded")
-_LEAD: Final = re.compile(r"^(?:I suppose|I was|I felt|I think)\s+(?=\w+(?: \w+){0,3}$)", re.IGNORECASE)
+_LEAD: Final = re.compile(
+    r"^(?:I suppose|I was|I felt|I think|down to|about|say|maybe)\s+(?=[\w'-]+(?: [\w'-]+){0,3}$)", re.IGNORECASE
+)
 _HEDGE: Final = re.compile(r"(?:,? (?:I think|I suppose|I'd say|really|mostly|at least|more or less))+$", re.IGNORECASE)
 _FILLER: Final = re.compile(r"^(?:(?:well|um|i mean|oh|honestly|hm|you know|let me see|and|so|okay|right|mm) )+")
 

@@ -206,8 +206,7 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
     """
     brief = {"terse": 0.75, "guarded": 0.35}.get(view.style, 0.0)
     if not keep and voice.chance(brief):
-        short = first_sentences(text, 1)
-        text = short if len(short.split()) > 2 else first_sentences(text, 2)
+        text = _in_short(text, voice)
     if not text.rstrip().endswith("?") and _may_trail(view):
         for probability, rule in _trails(view, voice):
             if voice.chance(probability):
@@ -218,6 +217,23 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
         text = text if _NAMED.match(text) else text[:1].lower() + text[1:]
         text = f"{voice.say('filler')}, {text}"
     return text
+
+
+_CARRIED: Final = (
+    "problem", "event", "thought", "emotion", "body", "behaviour", "relief", "evidence_for", "evidence_against",
+    "alternative", "core", "rule", "obstacle",
+)  # fmt: skip
+
+
+def _in_short(text: str, voice: Voice) -> str:
+    """The sentence that the answer is about: the one that carries what the plan has to tell, or else the first."""
+    said = text.lower()
+    carried = [value.lower().rstrip(".") for name in _CARRIED if (value := voice.values.get(name, ""))]
+    if found := [value for value in carried if value in said]:
+        sentences = re.split(r"(?<=[.?!])\s+", text)
+        return next((one for one in sentences if all(value in one.lower() for value in found[:1])), text)
+    short = first_sentences(text, 1)
+    return short if len(short.split()) > 2 else first_sentences(text, 2)
 
 
 def _may_trail(view: PatientView) -> bool:
