@@ -169,6 +169,65 @@ def test_markup_and_shell_characters_are_not_interpreted(backend: Backend, text:
     assert len(say(backend, text, voice())) > 1000
 
 
+def save_tiny_bark(folder: Path) -> Path:
+    """A Bark with two English presets and a German one."""
+    from safetensors.torch import save_model
+    from transformers.models.bark.generation_configuration_bark import BarkGenerationConfig
+
+    (folder / "speaker_embeddings").mkdir(parents=True)
+    small = {"hidden_size": 8, "num_layers": 1, "num_heads": 2, "block_size": 1024}
+    parts = (
+        transformers.BarkSemanticConfig(input_vocab_size=129_600, output_vocab_size=10_048, **small),
+        transformers.BarkCoarseConfig(input_vocab_size=12_096, output_vocab_size=12_096, **small),
+        transformers.BarkFineConfig(input_vocab_size=1056, output_vocab_size=1056, **small),
+        transformers.EncodecConfig(num_filters=4, hidden_size=16, num_lstm_layers=1, upsampling_ratios=[8, 5, 4, 2]),
+    )
+    names = ("semantic_config", "coarse_acoustics_config", "fine_acoustics_config", "codec_config")
+    config = transformers.BarkConfig(**{n: part.to_dict() for n, part in zip(names, parts, strict=True)})
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_model(transformers.BarkModel(config), str(folder / "model.safetensors"), metadata={"format": "pt"})
+    config.architectures = ["BarkModel"]
+    config.save_pretrained(folder)
+    steps: dict[str, dict[str, object]] = {
+        "semantic_config": {"max_new_tokens": 60},
+        "coarse_acoustics_config": {},
+        "fine_acoustics_config": {},
+    }
+    (folder / "generation_config.json").write_text(json.dumps(BarkGenerationConfig(**steps).to_dict()), "utf-8")
+    pieces = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "there")
+    (folder / "vocab.txt").write_text("\n".join(pieces), "utf-8")
+    transformers.BertTokenizerFast(vocab_file=str(folder / "vocab.txt")).save_pretrained(folder)
+    rng = np.random.default_rng(0)
+    presets: dict[str, object] = {"repo_or_path": str(folder)}
+    for name in ("en_speaker_0", "en_speaker_1", "de_speaker_0"):
+        sizes = {"semantic_prompt": (50,), "coarse_prompt": (2, 80), "fine_prompt": (8, 80)}
+        presets[name] = {key: f"speaker_embeddings/{name}_{key}.npy" for key in sizes}
+        for key, size in sizes.items():
+            np.save(folder / f"speaker_embeddings/{name}_{key}.npy", rng.integers(0, 1024, size))
+    (folder / "speaker_embeddings_path.json").write_text(json.dumps(presets), "utf-8")
+    (folder / "processor_config.json").write_text('{"processor_class": "BarkProcessor"}', "utf-8")
+    return folder
+
+
+def test_bark_speaks_by_the_preset_that_the_card_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = save_tiny_bark(tmp_path / "bark")
+    bark = Transformers.opened(str(folder))
+    assert not bark.capabilities.rate
+    generate, prompts = bark.pipe.model.generate, []
+
+    def watched(*args: object, **options: object) -> object:
+        prompts.append(options["history_prompt"]["semantic_prompt"].numpy())  # type: ignore[index]
+        return generate(*args, **options)
+
+    monkeypatch.setattr(bark.pipe.model, "generate", watched)
+    said = [say(bark, "Hello there.", voice(speaker)) for speaker in (0, 1, 2)]
+    said.append(say(bark, "Hello there.", voice(1, language="de")))
+    assert len(said[0]) > 4000 and np.array_equal(said[0], said[2])
+    for prompt, name in zip(prompts, ("en_speaker_0", "en_speaker_1", "en_speaker_0", "de_speaker_0"), strict=True):
+        assert np.array_equal(prompt, np.load(folder / f"speaker_embeddings/{name}_semantic_prompt.npy"))
+
+
 def test_a_model_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
     for model in ("", str(tmp_path / "nowhere"), str(tmp_path)):
         with pytest.raises(UserError) as error:
