@@ -109,11 +109,22 @@ class Scores:
         return len(np.unique(self.mated_voice))
 
 
-def pair_scores(found: Prints, seed: int) -> Scores:
+def compares_recordings(found: Prints) -> bool:
+    """Whether enough voices have two recordings."""
+    recordings: dict[str, set[int]] = defaultdict(set)
+    for part in found.parts:
+        recordings[part.voice].add(part.recording)
+    return sum(len(own) > 1 for own in recordings.values()) >= LEAST
+
+
+def pair_scores(found: Prints, seed: int, *, halves: bool = False) -> Scores:
     """Pairs of recordings: mated of different recordings of a voice, non-mated of one recording each of two voices.
 
     Where fewer than four voices have two recordings, halves of one recording are compared instead, which is said in
     the note: part of what makes them alike is the recording.
+
+    Args:
+        halves: compare halves in any case, as another set has to whose threshold is to hold here.
 
     Raises:
         NotMeasurableError: fewer than four voices with a mated pair.
@@ -123,7 +134,7 @@ def pair_scores(found: Prints, seed: int) -> Scores:
         by_voice[voice].append(row)
     vectors = found.rows
     note = "mated: two recordings of a voice"
-    if sum(_recordings(found, rows) > 1 for rows in by_voice.values()) < LEAST:
+    if halves or not compares_recordings(found):
         halved = [i for i, w in enumerate(found.windows) if len(w) > 1]
         vectors = unit(np.stack([h.mean(axis=0) for i in halved for h in np.array_split(found.windows[i], 2)] or [[0]]))
         parts = [found.parts[i] for i in halved]
@@ -162,7 +173,3 @@ def pair_scores(found: Prints, seed: int) -> Scores:
         count=len(names),
         note=note,
     )
-
-
-def _recordings(found: Prints, rows: Sequence[int]) -> int:
-    return len({found.parts[i].recording for i in rows})

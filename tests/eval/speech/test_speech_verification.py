@@ -140,6 +140,14 @@ def test_halves_of_a_recording_are_compared_where_voices_have_one_each() -> None
         pair_scores(gaussian_voices(3, 2, 1, 0.1, 4), 0)
 
 
+def test_halves_are_compared_where_another_set_has_to() -> None:
+    found = gaussian_voices(12, 2, 4, 0.1, 4)
+    assert "halves" not in pair_scores(found, 0).note
+    forced = pair_scores(found, 0, halves=True)
+    assert "halves" in forced.note
+    assert len(forced.mated) == 12
+
+
 def test_many_recordings_of_a_voice_weigh_as_one() -> None:
     scores = pair_scores(gaussian_voices(5, 8, 1, 0.3, 5), 0)
     weights, _ = scores.weights(np.ones((1, scores.count)))
