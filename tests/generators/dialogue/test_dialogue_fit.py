@@ -354,7 +354,14 @@ def test_without_a_model_only_the_folder_is_written(tmp_path: Path) -> None:
     fit_generator(cohort(3), GeneratorConfig(), TINY, tmp_path / "model", seed=0, progress=again)
     assert any("nothing to fit" in line for line in again.lines)
     with pytest.raises(UserError, match=r"realiser=transformers"):
-        fit_generator(cohort(3), GeneratorConfig(base="x"), TINY, tmp_path / "other", seed=0, progress=Silent())
+        fit_generator(
+            cohort(3),
+            GeneratorConfig(realiser="template", base="x"),
+            TINY,
+            tmp_path / "other",
+            seed=0,
+            progress=Silent(),
+        )
 
 
 def test_a_fitted_folder_opens_with_the_realiser_that_generates(base: str, tmp_path: Path) -> None:
@@ -399,3 +406,9 @@ def test_a_stopped_fit_is_no_model_yet(base: str, tmp_path: Path) -> None:
         check_folder(tmp_path / "model")
     with pytest.raises(UserError, match="other settings or transcripts"):
         fit_generator(cohort(5), config, TINY, tmp_path / "model", seed=1, progress=Silent())
+
+
+def test_a_named_model_is_run_in_process_unless_another_realiser_is_asked_for() -> None:
+    assert GeneratorConfig(base="x").realiser == "transformers"
+    assert GeneratorConfig(base="x", realiser="vllm").realiser == "vllm"
+    assert GeneratorConfig().realiser == "template"
