@@ -14,7 +14,7 @@ import numpy as np
 
 from synthgen.eval import attacks, copying
 from synthgen.eval.dialogue.config import EvaluationConfig
-from synthgen.eval.dialogue.records import Dialogues, size_matched
+from synthgen.eval.dialogue.records import Dialogues, one_each, size_matched
 from synthgen.eval.dialogue.runs import reproduction_rate, run_scores
 from synthgen.eval.dialogue.space import Embed, TextEncoder, fit_style, fit_tfidf
 from synthgen.eval.estimates import Floats, NotMeasurableError, auc, measured, tpr_at_fpr
@@ -36,8 +36,12 @@ class Attacked:
 def attack_release(
     parts: Attacked, config: EvaluationConfig, seed: int, progress: Progress
 ) -> tuple[tuple[Estimate, ...], tuple[Estimate, ...]]:
-    """(attacks, statistics of copying); one that has too little data is left out, and said."""
-    members, others = size_matched(parts.train, parts.audit, seed)
+    """(attacks, statistics of copying); one that has too little data is left out, and said.
+
+    The attacks take one record of every patient of T and of E: an AUC needs no equal numbers, and leaving members out
+    would only widen its interval. Statistics of copying, which do, take equal numbers.
+    """
+    members, others = one_each(parts.train, seed), one_each(parts.audit, seed + 1)
     try:
         tfidf = fit_tfidf(parts.synthetic, parts.reference, dimensions=config.dimensions, seed=seed)
     except NotMeasurableError as error:
@@ -57,7 +61,7 @@ def attack_release(
         found += _in_space(
             parts, members, others, embed, "encoder", "sentence encoder", config, seed, progress, hole=False
         )
-    return tuple(found), _copying(parts, members, others, config, seed, progress)
+    return tuple(found), _copying(parts, *size_matched(parts.train, parts.audit, seed), config, seed, progress)
 
 
 def _in_space(

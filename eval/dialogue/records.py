@@ -72,6 +72,11 @@ def drawn(count: int, limit: int, seed: int) -> list[int]:
     return sorted(int(i) for i in np.random.default_rng(seed).choice(count, limit, replace=False))
 
 
+def one_each(x: Dialogues, seed: int) -> Dialogues:
+    """One random record of every patient."""
+    return x.take(one_per_patient(x.patients, seed))
+
+
 def size_matched(a: Dialogues, b: Dialogues, seed: int) -> tuple[Dialogues, Dialogues]:
     """One random record per patient, of as many patients on either side."""
     n = min(len(set(a.patients)), len(set(b.patients)))
