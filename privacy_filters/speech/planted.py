@@ -7,6 +7,7 @@ its words: they have to be heard, and no filter of transcripts may help.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +114,9 @@ def world(samples: Floats, semitones: float = 0.0) -> Floats:
         MissingExtraError: pyworld is not installed.
     """
     try:
-        import pyworld
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pyworld imports pkg_resources, which warns of its own end
+            import pyworld
     except ImportError:
         raise MissingExtraError("a WORLD round trip", "speech") from None
     x: NDArray[np.float64] = samples.astype(np.float64)

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from flow_command import CXR, DIALOGUE, Flow, Run, command, environment
+from flow_command import CXR, DIALOGUE, SPEECH, Flow, Run, command, environment
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +29,12 @@ def finished(synthgen: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def finished_dialogue(synthgen: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same for dialogues."""
     return _finished(synthgen, tmp_path_factory, DIALOGUE)
+
+
+@pytest.fixture(scope="session")
+def finished_speech(synthgen: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for speech."""
+    return _finished(synthgen, tmp_path_factory, SPEECH)
 
 
 def _finished(synthgen: Run, factory: pytest.TempPathFactory, flow: Flow) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 TINY = Path(__file__).with_name("tiny.yaml")
 TINY_DIALOGUE = Path(__file__).with_name("tiny_dialogue.yaml")
+TINY_SPEECH = Path(__file__).with_name("tiny_speech.yaml")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -39,4 +40,4 @@ class Flow:
 
 CXR = Flow(("generate", "--modality", "cxr", "--config", TINY, "--format", "dicom"), "finished")
 DIALOGUE = Flow(("generate", "--modality", "dialogue", "--config", TINY_DIALOGUE), "finished_dialogue")
-FLOWS = (CXR, DIALOGUE)
+SPEECH = Flow(("generate", "--modality", "speech", "--config", TINY_SPEECH), "finished_speech")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flow_command import FLOWS, Flow, command, contents, environment, result_of
+from flow_command import CXR, DIALOGUE, SPEECH, Flow, command, contents, environment, result_of
 
 from synthgen.ledger import read_ledger
 
@@ -26,7 +26,6 @@ def killed(flow: Flow, folder: Path, after: float) -> bool:
         return True
 
 
-@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: flow.finished)
 def test_same_result_after_kills(request: pytest.FixtureRequest, tmp_path: Path, flow: Flow, kills: int) -> None:
     """Each kill strikes at a random moment of what a whole run takes; a run that ends before begins a new folder."""
     finished = request.getfixturevalue(flow.finished)
@@ -61,4 +60,6 @@ def same(folder: Path, finished: Path) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+    """Two kills of the quicker runs by default, twenty of every one on request."""
+    twenty = [pytest.param(flow, 20, marks=pytest.mark.slow) for flow in (CXR, DIALOGUE, SPEECH)]
+    metafunc.parametrize(("flow", "kills"), [(CXR, 2), (DIALOGUE, 2), *twenty])

@@ -109,7 +109,15 @@ class Dialogues:
         return DialogueFilters.over(dialogues, patients, config.near_duplicate, (rare,))
 
     def rules(self, config: DialogueConfig, model: Path | None) -> tuple[Rule[Dialogue], ...]:
-        found: tuple[Rule[Dialogue], ...] = (Unfinished(), IdentifierRule(config.identifiers))
+        invented = model is not None and config.identifiers.surrogates  # what the rule would find are surrogates
+        found: tuple[Rule[Dialogue], ...] = (
+            (Unfinished(),)
+            if invented
+            else (
+                Unfinished(),
+                IdentifierRule(config.identifiers),
+            )
+        )
         canaries = read_canaries(model) if model else None
         if canaries is None or not canaries.planted:
             return found

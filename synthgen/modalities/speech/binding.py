@@ -112,7 +112,10 @@ class Speeches:
     ) -> SpeechGenerator:
         patients, speaking = read_dialogues(model), config.generator
         words = Given(patients) if patients else Planned.by_grammar(speaking.plan)
-        return SpeechGenerator(words, open_fitted_backend(model, speaking), speaking, scratch or _until_exit())
+        hearing = installed_recogniser(speaking.language) if speaking.guard.word_errors else None
+        return SpeechGenerator(
+            words, open_fitted_backend(model, speaking), speaking, scratch or _until_exit(), recogniser=hearing
+        )
 
     def open_filters(self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path) -> SpeechFilters:
         listener, speaking = _listener(train, config), config.generator
