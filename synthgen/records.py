@@ -146,7 +146,7 @@ class Estimate:
         metric: name as in docs/metrics.md, e.g. ``"verification_auc"``.
         ci95: lower and upper end; ``(nan, nan)`` only where no interval can be had, which the report then says.
         n: independent units (patients, where there are patients).
-        better: ``"higher"``, ``"lower"``, or the ideal value, e.g. ``"0.5"``.
+        better: ``"higher"``, ``"lower"``, the ideal value, e.g. ``"0.5"``, or nothing where there is none.
     """
 
     metric: str

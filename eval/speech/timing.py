@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,9 @@ _LEVELS = {"minimal": 0, "mild": 1, "moderate": 2, "moderately severe": 3, "seve
 
 
 def beside(synthetic: Estimate, real: Estimate | None) -> tuple[Estimate, ...]:
-    """A figure of the release, and the real one, which is the ideal of both, where there is one."""
+    """A figure of the release, and the real one, which is the ideal of both; without it no direction is better."""
     if real is None:
-        return (synthetic,)
+        return (replace(synthetic, better=""),)
     ideal = f"{real.value:.3g}"
     s = Estimate(synthetic.metric, synthetic.value, synthetic.ci95, synthetic.n, ideal, synthetic.note)
     return s, Estimate(f"{real.metric}_real", real.value, real.ci95, real.n, ideal, real.note)

@@ -63,7 +63,7 @@ def interval(estimate: Estimate) -> str:
 
 def direction(better: str) -> str:
     """In which direction a metric is good."""
-    return {"higher": "higher is better", "lower": "lower is better"}.get(better, f"ideal: {better}")
+    return {"higher": "higher is better", "lower": "lower is better", "": "–"}.get(better, f"ideal: {better}")
 
 
 def metric_name(metric: str) -> str:
