@@ -31,6 +31,10 @@ _HEAD = 1024
 """Most probable tokens that are sorted at first: sorting a whole vocabulary can cost more than the model's step."""
 
 
+_READ_AT_ONCE = 256
+"""Tokens, padding included, that a CPU reads at once: enough to use its vector units."""
+
+
 class RowSampler:
     """Nucleus sampling (Holtzman et al. 2020) by one uniform number per row and token, from the row's own stream: a
     row's tokens do not depend on who else is in the batch.
@@ -167,17 +171,7 @@ class TransformersRealiser:
         return cast(list[int], ids)
 
     def _answer(self, requests: Sequence[Request], prompts: Sequence[Ids], most: int) -> list[Ids]:
-        """Decodes one batch. Columns: the kept prefixes, then the rest of the prompts, then the answers; each part is
-        aligned to the right, and what lies between is masked."""
-        found = self._take(prompts)
-        before = [0 if kept is None else length for kept, length in found]
-        widest, rest = max(before), max(len(p) - b for p, b in zip(prompts, before, strict=True))
-        ids = np.full((len(prompts), widest + rest), self._pad, np.int64)
-        mask = np.zeros_like(ids)
-        for row, (prompt, length) in enumerate(zip(prompts, before, strict=True)):
-            for part, end in ((prompt[:length], widest), (prompt[length:], widest + rest)):
-                ids[row, end - len(part) : end] = part
-                mask[row, end - len(part) : end] = 1
+        """Reads the prompts and decodes one batch."""
         sampler = RowSampler(
             [request.seed for request in requests],
             [request.sampling.temperature for request in requests],
@@ -186,42 +180,81 @@ class TransformersRealiser:
             self._model.device,
         )
         limits = np.array([request.sampling.max_tokens for request in requests])
-        cache = self._padded(found, widest) if self._whole else DynamicCache(config=self._model.config)
         with torch.inference_mode():
-            return self._decode(prompts, ids, mask, widest, cache, sampler, limits)
+            return self._decode(prompts, *self._read(prompts), sampler, limits)
+
+    def _read(self, prompts: Sequence[Ids]) -> tuple[Tensor, Cache, NDArray[np.int64]]:
+        """Logits [B, V] behind each prompt, keys and values of all of them, and which of their columns count [B, S].
+
+        A GPU reads all prompts at once. On a CPU a token costs the same alone or in company, and padding as much as a
+        word, so that prompts are read a few at a time, those of one length together.
+        """
+        found = self._take(prompts)
+        rests = [len(prompt) - length for prompt, (_, length) in zip(prompts, found, strict=True)]
+        if not self._whole or self._model.device.type != "cpu":
+            return self._read_together(prompts, found)
+        read: list[tuple[Kept | None, int]] = [(None, 0)] * len(prompts)
+        logits: list[Tensor | None] = [None] * len(prompts)
+        for group in _groups(rests, _READ_AT_ONCE):
+            last, cache, mask = self._read_together([prompts[row] for row in group], [found[row] for row in group])
+            for place, row in enumerate(group):
+                columns = torch.from_numpy(np.flatnonzero(mask[place]))
+                layers = tuple(
+                    (layer.keys[place][:, columns], layer.values[place][:, columns]) for layer in cache.layers
+                )
+                read[row] = Kept(prompts[row], layers), len(prompts[row])
+                logits[row] = last[place]
+        widest = max(len(prompt) for prompt in prompts)
+        mask = np.stack([np.arange(widest) >= widest - len(prompt) for prompt in prompts]).astype(np.int64)
+        return torch.stack([row for row in logits if row is not None]), self._padded(read, widest), mask
+
+    def _read_together(
+        self, prompts: Sequence[Ids], found: Sequence[tuple[Kept | None, int]]
+    ) -> tuple[Tensor, Cache, NDArray[np.int64]]:
+        """As :meth:`_read`, in one batch. Columns: the kept beginnings, then the rest of the prompts; both parts are
+        aligned to the right, and what lies between is masked."""
+        before = [0 if kept is None else length for kept, length in found]
+        widest, rest = max(before), max(len(p) - b for p, b in zip(prompts, before, strict=True))
+        ids = np.full((len(prompts), widest + rest), self._pad, np.int64)
+        mask = np.zeros_like(ids)
+        for row, (prompt, length) in enumerate(zip(prompts, before, strict=True)):
+            for part, end in ((prompt[:length], widest), (prompt[length:], widest + rest)):
+                ids[row, end - len(part) : end] = part
+                mask[row, end - len(part) : end] = 1
+        cache = self._padded(found, widest) if self._whole else DynamicCache(config=self._model.config)
+        attended = torch.from_numpy(mask).to(self._model.device)
+        out = self._model(
+            input_ids=torch.from_numpy(ids[:, widest:]).to(self._model.device),
+            attention_mask=attended,
+            position_ids=(attended.cumsum(-1) - 1).clamp_min(0)[:, widest:],
+            past_key_values=cache,
+            use_cache=True,
+            **self._last,
+        )
+        return out.logits[:, -1], cache, mask
 
     def _decode(
         self,
         prompts: Sequence[Ids],
-        ids: Ids,
-        mask: NDArray[np.int64],
-        before: int,
+        logits: Tensor,
         cache: Cache,
+        mask: NDArray[np.int64],
         sampler: RowSampler,
         limits: NDArray[np.int64],
     ) -> list[Ids]:
         """The tokens of each row up to its end token or its limit. Finished rows leave the batch, some at a time.
 
         Args:
-            before: columns of ``ids`` whose keys and values are in ``cache`` already.
+            logits, cache, mask: of the prompts, see :meth:`_read`.
         """
         device = self._model.device
         attended = torch.from_numpy(mask).to(device)
-        places = (attended.cumsum(-1) - 1).clamp_min(0)[:, before:]
-        fed = torch.from_numpy(ids[:, before:]).to(device)
+        places = attended.sum(-1, keepdim=True)
         rows = np.arange(len(prompts))
         drawn: list[list[int]] = [[] for _ in prompts]
         ended = np.zeros(len(prompts), bool)
         for step in range(int(limits.max())):
-            out = self._model(
-                input_ids=fed,
-                attention_mask=attended,
-                position_ids=places,
-                past_key_values=cache,
-                use_cache=True,
-                **self._last,
-            )
-            fed = sampler(out.logits[:, -1], torch.from_numpy(rows).to(device), step)[:, None]
+            fed = sampler(logits, torch.from_numpy(rows).to(device), step)[:, None]
             for row, token in zip(rows, fed[:, 0].tolist(), strict=True):
                 if not ended[row]:
                     drawn[row].append(token)
@@ -235,7 +268,15 @@ class TransformersRealiser:
                 cache.batch_select_indices(stay)
                 rows, fed, attended, places = rows[~over], fed[stay], attended[stay], places[stay]
             attended = torch.cat([attended, attended.new_ones((len(rows), 1))], -1)
-            places = places[:, -1:] + 1
+            out = self._model(
+                input_ids=fed,
+                attention_mask=attended,
+                position_ids=places,
+                past_key_values=cache,
+                use_cache=True,
+                **self._last,
+            )
+            logits, places = out.logits[:, -1], places + 1
         return [np.asarray(tokens, np.int64) for tokens in drawn]
 
     def _response(self, request: Request, ids: Ids) -> Response:
@@ -371,6 +412,17 @@ def _system_folded(messages: Sequence[Message]) -> tuple[Message, ...]:
     if len(messages) < 2 or messages[0].role != "system":
         return tuple(messages)
     return (Message("user", f"{messages[0].content}\n\n{messages[1].content}"), *messages[2:])
+
+
+def _groups(lengths: Sequence[int], most: int) -> list[list[int]]:
+    """Rows of like length together, each group of at most ``most`` tokens with its padding, one row at least."""
+    groups: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        if groups and (len(groups[-1]) + 1) * lengths[groups[-1][0]] <= most:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
 
 
 def _shared(prompt: Ids, known: Ids) -> int:
