@@ -61,5 +61,8 @@ def same(folder: Path, finished: Path) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Two kills of the quicker runs by default, twenty of every one on request."""
-    twenty = [pytest.param(flow, 20, marks=pytest.mark.slow) for flow in (CXR, DIALOGUE, SPEECH)]
-    metafunc.parametrize(("flow", "kills"), [(CXR, 2), (DIALOGUE, 2), *twenty])
+    two = [pytest.param(flow, 2, id=f"{flow.finished}-2") for flow in (CXR, DIALOGUE)]
+    twenty = [
+        pytest.param(flow, 20, id=f"{flow.finished}-20", marks=pytest.mark.slow) for flow in (CXR, DIALOGUE, SPEECH)
+    ]
+    metafunc.parametrize(("flow", "kills"), [*two, *twenty])
