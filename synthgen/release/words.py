@@ -71,6 +71,13 @@ def metric_name(metric: str) -> str:
     upper = {
         "auc",
         "bleu",
+        "der",
+        "eer",
+        "far",
+        "frr",
+        "gvd",
+        "uar",
+        "wer",
         "fid",
         "kid",
         "tpr",
@@ -83,8 +90,6 @@ def metric_name(metric: str) -> str:
         "domias",
         "tstr",
         "trtr",
-        "uar",
-        "wer",
     }
     words = [word.upper() if word.lower() in upper else word for word in metric.replace("_", " ").split(" ")]
     return " ".join(words).replace("MAP", "mAP").replace("MS SSIM", "MS-SSIM")
