@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from PIL import Image
 from pydantic import Field
 
 from synthgen.config import Section
-from synthgen.errors import UserError
+from synthgen.files import demo_folder
 from synthgen.generators.cxr.phantom import FINDINGS, Patient, render, sample_patient, sample_visit
 from synthgen.modalities.cxr.types import CxrCondition, View
 from synthgen.progress import Progress
@@ -56,23 +54,8 @@ def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progres
     Raises:
         UserError: the folder exists and is not empty, or cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} exists and is not an empty folder: choose another place for the demo cohort")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}") from error
-    try:
+    with demo_folder(folder) as unfinished:
         _write(unfinished, config, seed, progress)
-        unfinished.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        unfinished.rename(folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _write(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:

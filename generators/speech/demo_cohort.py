@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from pydantic import Field
 
 from synthgen.config import Section
-from synthgen.errors import UserError
+from synthgen.files import demo_folder
 from synthgen.generators.speech.backends.espeak import Espeak
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.emotions import MANNERS
@@ -67,23 +65,8 @@ def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progres
         UserError: the folder exists and is not empty, or cannot be written.
         MissingExtraError: espeak-ng is not installed.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} exists and is not an empty folder: choose another place for the demo cohort")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}") from error
-    try:
+    with demo_folder(folder) as unfinished:
         _write(unfinished, config, seed, progress)
-        unfinished.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        unfinished.rename(folder)
-    except OSError as error:
-        raise UserError(f"cannot write {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def demo_voice(index: int, seed: int) -> VoiceCard:
