@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Hashable, Mapping
-from typing import TypeVar
+from collections.abc import Callable
 
 from synthgen.generators.dialogue.plan.config import PlanConfig, severities
+from synthgen.generators.dialogue.plan.course import draw
 from synthgen.modalities.dialogue.types import DialogueCondition
-
-K = TypeVar("K", bound=Hashable)
 
 
 def condition_sampler(config: PlanConfig) -> Callable[[int, int], DialogueCondition]:
@@ -37,8 +35,3 @@ def case_seed(run_seed: int, case: int) -> int:
     """blake2b(run seed, "case", case) as an integer in [0, 2^63)."""
     text = f"{run_seed},case,{case}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
-
-
-def draw(weights: Mapping[K, float], rng: random.Random) -> K:
-    """One of the keys, by weight."""
-    return rng.choices(list(weights), list(weights.values()))[0]

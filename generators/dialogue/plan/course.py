@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, Literal, TypeVar, cast
 
 from synthgen.generators.dialogue.plan.compose import Content
 from synthgen.generators.dialogue.plan.config import PlanConfig
@@ -24,6 +24,8 @@ Trend = Literal["better", "same", "worse"]
 
 _DECADES: Final = {2: "twenty", 3: "thirty", 4: "forty", 5: "fifty", 6: "sixty", 7: "seventy"}
 
+K = TypeVar("K", bound=Hashable)
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -37,7 +39,8 @@ class Course:
     trend: Trend
 
 
-def draw(weights: Mapping[str, float], rng: random.Random) -> str:
+def draw(weights: Mapping[K, float], rng: random.Random) -> K:
+    """One of the keys, by weight."""
     return rng.choices(list(weights), list(weights.values()))[0]
 
 
