@@ -5,7 +5,7 @@ Built-in modalities come through the same entry point group as a third party's: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -14,7 +14,7 @@ from synthgen.config import RunConfig, Section
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.privacy_filters.gate import Filters
 from synthgen.progress import Progress
-from synthgen.records import C, Cohort, Generator, JsonValue, Loaded, Planted, Real, Rule, Synthetic
+from synthgen.records import C, Cohort, Generator, JsonValue, Link, Loaded, Planted, Real, Rule, Synthetic
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 
@@ -53,6 +53,10 @@ class Modality(Protocol[T, C, M]):
         """Reads a cohort of real records. ``cache`` is a private folder."""
         ...
 
+    def links(self, records: Sequence[Real[T, C]], config: M, progress: Progress) -> Sequence[Link]:
+        """Pairs of records of different patients that are the same or nearly so: one person under two numbers."""
+        ...
+
     def load_candidates(self, folder: Path, config: M, progress: Progress) -> list[tuple[str, T]]:
         """Reads somebody else's synthetic records, with a name each."""
         ...
@@ -70,6 +74,13 @@ class Modality(Protocol[T, C, M]):
 
         Raises:
             UserError: if it is no model folder of this modality, or holds pickled weights.
+        """
+        ...
+
+    def reads_cohort(self, model: Path) -> bool:
+        """False only where it is certain that no record of a cohort ever entered this model (a grammar, a voice prior).
+
+        Without such a certainty, as for any model from outside, True.
         """
         ...
 
@@ -109,6 +120,17 @@ class Modality(Protocol[T, C, M]):
 
     def condition_from(self, values: dict[str, JsonValue]) -> C:
         """Inverse of ``Condition.as_dict``."""
+        ...
+
+    def person(self, condition: C) -> Hashable | None:
+        """What samples of one synthetic person share, where a person has several samples; None where each is a person.
+
+        The samples of one person are neighbours in the order of the slots.
+        """
+        ...
+
+    def joined(self, payloads: Sequence[T]) -> T:
+        """All records of one person as one record, so that what is dealt over many of them is seen together."""
         ...
 
     def encode(self, payload: T) -> bytes:

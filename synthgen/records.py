@@ -98,6 +98,20 @@ class Cohort(Generic[T, C]):
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two records of a cohort that are the same or nearly so, under different patients.
+
+    Attributes:
+        first, second: places in the sequence of records that was looked through, ``first < second``.
+        kind: how they resemble each other, in a word that may be reported: ``"same pixels"``, ``"registered copy"``.
+    """
+
+    first: int
+    second: int
+    kind: str
+
+
 class Generator(Protocol[T, C]):
     """A fitted generator. There is no unfitted one: fitting returns a folder, opening a folder returns this."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
 from synthgen.privacy_filters.cxr.planted import RoundTrip, planted_copies
 from synthgen.progress import Progress
-from synthgen.records import Cohort, JsonValue, Loaded, Planted, Rule
+from synthgen.records import Cohort, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import BySeed
 
@@ -66,6 +66,9 @@ class Cxr:
     ) -> Loaded[CxrImage, CxrCondition]:
         return load_cohort(data, config.cohort, size=config.generator.size, cache=cache, progress=progress)
 
+    def links(self, records: Sequence[CxrReal], config: CxrConfig, progress: Progress) -> Sequence[Link]:
+        return ()
+
     def load_candidates(self, folder: Path, config: CxrConfig, progress: Progress) -> list[tuple[str, CxrImage]]:
         return load_images(folder, size=config.generator.size, progress=progress)
 
@@ -80,6 +83,9 @@ class Cxr:
     def model_digest(self, model: Path) -> str:
         check_folder(model)
         return model_digest(model)
+
+    def reads_cohort(self, model: Path) -> bool:
+        return True
 
     def open_generator(self, model: Path, config: CxrConfig, rows: int, scratch: Path | None = None) -> CxrGenerator:
         return open_generator(model, config.generator.sampler, rows)
@@ -122,6 +128,13 @@ class Cxr:
 
     def condition_from(self, values: dict[str, JsonValue]) -> CxrCondition:
         return CxrCondition.from_dict(values)
+
+    def person(self, condition: CxrCondition) -> Hashable | None:
+        return None
+
+    def joined(self, payloads: Sequence[CxrImage]) -> CxrImage:
+        (only,) = payloads
+        return only
 
     def encode(self, payload: CxrImage) -> bytes:
         buffer = io.BytesIO()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -42,7 +42,7 @@ from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, Iden
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.progress import Progress
-from synthgen.records import Cohort, Generator, JsonValue, Loaded, Planted, Rule
+from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 
@@ -80,6 +80,9 @@ class Dialogues:
     ) -> Loaded[Dialogue, DialogueCondition]:
         return load_cohort(data, config.cohort, progress)
 
+    def links(self, records: Sequence[DialogueReal], config: DialogueConfig, progress: Progress) -> Sequence[Link]:
+        return ()
+
     def load_candidates(self, folder: Path, config: DialogueConfig, progress: Progress) -> list[tuple[str, Dialogue]]:
         return load_candidates(folder, config.cohort, progress)
 
@@ -96,6 +99,9 @@ class Dialogues:
     def model_digest(self, model: Path) -> str:
         check_folder(model)
         return model_digest(model)
+
+    def reads_cohort(self, model: Path) -> bool:
+        return True
 
     def open_generator(
         self, model: Path, config: DialogueConfig, rows: int, scratch: Path | None = None
@@ -137,6 +143,13 @@ class Dialogues:
 
     def condition_from(self, values: dict[str, JsonValue]) -> DialogueCondition:
         return DialogueCondition.from_dict(values)
+
+    def person(self, condition: DialogueCondition) -> Hashable | None:
+        return None
+
+    def joined(self, payloads: Sequence[Dialogue]) -> Dialogue:
+        (only,) = payloads
+        return only
 
     def encode(self, payload: Dialogue) -> bytes:
         return encode(payload)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,7 +43,7 @@ from synthgen.privacy_filters.speech.filters import SpeechFilters
 from synthgen.privacy_filters.speech.listening import Listener
 from synthgen.privacy_filters.speech.planted import planted_copies
 from synthgen.progress import Progress, Silent
-from synthgen.records import Cohort, JsonValue, Loaded, Planted, Rule
+from synthgen.records import Cohort, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 
@@ -83,6 +83,9 @@ class Speeches:
     ) -> Loaded[Speech, SpeechCondition]:
         return load_cohort(data, config.cohort, cache, progress)
 
+    def links(self, records: Sequence[SpeechReal], config: SpeechConfig, progress: Progress) -> Sequence[Link]:
+        return ()
+
     def load_candidates(self, folder: Path, config: SpeechConfig, progress: Progress) -> list[tuple[str, Speech]]:
         return load_candidates(folder, config.cohort, _until_exit(), progress)
 
@@ -106,6 +109,9 @@ class Speeches:
 
     def model_digest(self, model: Path) -> str:
         return model_digest(model)
+
+    def reads_cohort(self, model: Path) -> bool:
+        return True
 
     def open_generator(
         self, model: Path, config: SpeechConfig, rows: int, scratch: Path | None = None
@@ -142,6 +148,13 @@ class Speeches:
 
     def condition_from(self, values: dict[str, JsonValue]) -> SpeechCondition:
         return SpeechCondition.from_dict(values)
+
+    def person(self, condition: SpeechCondition) -> Hashable | None:
+        return None
+
+    def joined(self, payloads: Sequence[Speech]) -> Speech:
+        (only,) = payloads
+        return only
 
     def encode(self, payload: Speech) -> bytes:
         return encode(payload)
