@@ -13,6 +13,7 @@ import numpy as np
 
 from synthgen.config import SplitConfig
 from synthgen.errors import UserError
+from synthgen.patient_ids import patient_key
 from synthgen.records import C, Cohort, Loaded, Real
 
 T = TypeVar("T")
@@ -21,8 +22,14 @@ PARTS = ("train", "calibration", "audit")
 _RARE_STRATUM = 10
 
 
-def split_by_patient(loaded: Loaded[T, C], config: SplitConfig) -> Cohort[T, C]:
+def split_by_patient(
+    loaded: Loaded[T, C], config: SplitConfig, person_of: Mapping[str, str] | None = None
+) -> Cohort[T, C]:
     """Assigns every patient, with all records, to one part: stratified by condition, seeded, or as a file says.
+
+    Args:
+        person_of: the patient by :func:`patient_key` of every identifier that a split file may hold; several where
+            linked patients count as one. Without it, the cohort's patients.
 
     Raises:
         UserError: if the cohort has one patient only, a part would stay empty, or the split file contradicts itself.
@@ -31,7 +38,7 @@ def split_by_patient(loaded: Loaded[T, C], config: SplitConfig) -> Cohort[T, C]:
     if len(patients) < 2:
         raise UserError(f"the cohort has {len(patients)} patient(s): nobody can be held out; give a larger cohort")
     if config.file is not None:
-        part = read_split(config.file, patients)
+        part = read_split(config.file, patients, person_of)
     else:
         part = _assign(patients, _strata(loaded.records), config)
     parts = {name: tuple(r for r in loaded.records if part[r.patient] == name) for name in PARTS}
@@ -43,7 +50,7 @@ def split_by_patient(loaded: Loaded[T, C], config: SplitConfig) -> Cohort[T, C]:
     return Cohort(parts["train"], parts["calibration"], parts["audit"], loaded.licence, digest.hexdigest())
 
 
-def read_split(path: Path, patients: Sequence[str]) -> dict[str, str]:
+def read_split(path: Path, patients: Sequence[str], person_of: Mapping[str, str] | None = None) -> dict[str, str]:
     """Reads ``patient_id,split`` rows: every patient of the cohort exactly once, in one part.
 
     Raises:
@@ -56,13 +63,20 @@ def read_split(path: Path, patients: Sequence[str]) -> dict[str, str]:
         raise UserError(f"cannot read the split file {path}") from None
     if not rows or not {"patient_id", "split"} <= set(rows[0]):
         raise UserError(f"the split file {path} needs the columns patient_id,split")
+    known = person_of or {patient_key(patient): patient for patient in patients}
+    told: dict[str, str] = {}
     part: dict[str, str] = {}
     for number, row in enumerate(rows, start=2):
-        patient, name = (row["patient_id"] or "").strip(), (row["split"] or "").strip()
+        key, name = patient_key(row["patient_id"] or ""), (row["split"] or "").strip()
         if name not in PARTS:
             raise UserError(f"{path}, row {number}: split is {name!r}, it must be one of {', '.join(PARTS)}")
-        if part.setdefault(patient, name) != name:
+        if told.setdefault(key, name) != name:
             raise UserError(f"{path}, row {number}: a patient stands in two splits; give each patient one")
+        if part.setdefault(known.get(key, key), name) != name:
+            raise UserError(
+                f"{path}, row {number}: this patient is linked to one in another split, and both count as one person: "
+                "put them in one split, or set the pair of records apart with people.apart"
+            )
     missing = [patient for patient in patients if patient not in part]
     if missing:
         raise UserError(f"{path} leaves {len(missing)} of the cohort's {len(patients)} patients without a split")

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -44,6 +44,17 @@ class SplitConfig(Section):
         return self
 
 
+class PeopleConfig(Section):
+    """Who is one person: patients whose records are the same, or nearly so."""
+
+    link: Literal["merge", "stop"] = Field(
+        "merge", description="linked patients count as one person, or the command stops with the private list of links"
+    )
+    apart: Path | None = Field(
+        None, description="CSV with first,second: linked records that the data steward found to be of different people"
+    )
+
+
 class GateConfig(Section):
     """The release gate."""
 
@@ -75,6 +86,7 @@ class RunConfig(Section, Generic[M]):
     seed: int = Field(0, ge=0, lt=2**63, description="of everything but the split")
     threads: int = Field(0, ge=0, description="torch threads; 0 takes the machine's cores")
     split: SplitConfig = SplitConfig()
+    people: PeopleConfig = PeopleConfig()
     gate: GateConfig = GateConfig()
     slots: SlotConfig = SlotConfig()
     modality: M

@@ -29,7 +29,7 @@ def fit(
     modality: Modality[T, C, M], config: RunConfig[M], data: Path, out: Path, work: Workfolder, progress: Progress
 ) -> None:
     """Fits a generator on the training part of a cohort into ``out``; resumes."""
-    _, cohort = split_cohort(modality, config, data, work, progress)
+    _, cohort, _ = split_cohort(modality, config, data, work, progress)
     modality.fit(cohort.train, config.modality, out, stage_seed(config.seed, "model"), progress)
 
 
@@ -48,7 +48,7 @@ def screen(
     record was rejected says that it is close to a patient. No attack is run, so the verdict is never PASS.
     """
     named = modality.load_candidates(candidates, config.modality, progress)
-    _, cohort = split_cohort(modality, config, data, work, progress)
+    _, cohort, linked = split_cohort(modality, config, data, work, progress)
     check_patients(cohort, config.gate.alpha, ())
     folder = fit_filters(modality, cohort, config, work.screen, progress)
     opened = open_screen(modality, cohort, config, filters_folder=folder, model=None, progress=progress)
@@ -93,6 +93,7 @@ def screen(
         attacks=(),
         attack_limit=findings.attack_limit,
         rules=opened.judge.rule_names,
+        linked=linked,
     )
     write_atomically(out, (json.dumps(to_json(report), indent=2, sort_keys=True) + "\n").encode())
     progress.say(f"{len(kept)} of {len(named)} records are kept; their names are in {folder / 'kept.txt'}")
@@ -110,7 +111,7 @@ def evaluate(
     samples = modality.read_release(release)
     if not samples:
         raise UserError(f"the release {release} holds no sample")
-    _, cohort = split_cohort(modality, config, data, work, progress)
+    _, cohort, _ = split_cohort(modality, config, data, work, progress)
     found = modality.evaluate(samples, cohort, None, config.modality, stage_seed(config.seed, "evaluation"), progress)
     write_atomically(work.folder / "evaluation.json", (json.dumps(to_json(found), indent=2) + "\n").encode())
     return found

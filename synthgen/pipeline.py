@@ -16,12 +16,13 @@ from synthgen.evaluate import evaluate_release, far_from_all, generator_test
 from synthgen.fit import fit_filters, fit_model
 from synthgen.generate import Generated, duplicates, first_attempts, generate, kept_samples
 from synthgen.modality import Modality
+from synthgen.people import find_people
 from synthgen.privacy_filters.calibration import generator_limit
 from synthgen.privacy_filters.gate import Findings, claim, decide
 from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
-from synthgen.report import Outcome, PrivacyReport, Provenance, ReleaseReport
+from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.screen import Judgement, check_patients, open_screen
 from synthgen.slots import stage_seed
 from synthgen.workfolder import Workfolder
@@ -48,12 +49,13 @@ class Plan:
 
 def split_cohort(
     modality: Modality[T, C, M], config: RunConfig[M], data: Path, work: Workfolder, progress: Progress
-) -> tuple[Loaded[T, C], Cohort[T, C]]:
-    """Loads and splits the cohort; a work folder serves one split of one cohort only."""
+) -> tuple[Loaded[T, C], Cohort[T, C], LinkedFacts]:
+    """Loads the cohort, counts linked patients as one, and splits; a work folder serves one split of one cohort."""
     loaded = modality.load_cohort(data, config.modality, work.cohort, progress)
-    cohort = split_by_patient(loaded, config.split)
+    people = find_people(modality, loaded, config, work.cohort, progress)
+    cohort = split_by_patient(people.loaded, config.split, people.person_of)
     work.claim_cohort(cohort.digest)
-    return loaded, cohort
+    return loaded, cohort, people.facts
 
 
 def run(
@@ -73,7 +75,7 @@ def run(
         return run_without_cohort(modality, config, plan, work, engine, progress)
 
     # 1. The cohort, split by patient before anything is fitted.
-    loaded, cohort = split_cohort(modality, config, plan.data, work, progress)
+    loaded, cohort, linked = split_cohort(modality, config, plan.data, work, progress)
     check_patients(cohort, config.gate.alpha, plan.accept)
     condition = modality.conditions(cohort.train, config.modality)
 
@@ -131,6 +133,7 @@ def run(
         attacks=evaluation.attacks,
         attack_limit=config.gate.attack_auc,
         rules=screen.judge.rule_names,
+        linked=linked,
     )
     return release(
         modality,

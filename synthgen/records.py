@@ -73,14 +73,36 @@ class Skipped:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two records of a cohort that are the same or nearly so, under different patients.
+
+    Attributes:
+        first, second: places in the sequence of records that was looked through, ``first < second``.
+        kind: how they resemble each other, in a word that may be reported: ``"same pixels"``, ``"registered copy"``.
+
+    Of records that are all the same, every pair is a link: a large group that is linked in a chain is taken for a
+    template, not for a person.
+    """
+
+    first: int
+    second: int
+    kind: str
+
+
 @dataclass(frozen=True)
 class Loaded(Generic[T, C]):
-    """What a modality's loader found in a cohort folder, before the split."""
+    """What a modality's loader found in a cohort folder, before the split.
+
+    Attributes:
+        links: records of different patients whom the folder itself tells to be one: two ids in one study, …
+    """
 
     records: tuple[Real[T, C], ...]
     layout: str
     licence: str
     skipped: tuple[Skipped, ...] = ()
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,20 +118,6 @@ class Cohort(Generic[T, C]):
     audit: tuple[Real[T, C], ...]
     licence: str
     digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Two records of a cohort that are the same or nearly so, under different patients.
-
-    Attributes:
-        first, second: places in the sequence of records that was looked through, ``first < second``.
-        kind: how they resemble each other, in a word that may be reported: ``"same pixels"``, ``"registered copy"``.
-    """
-
-    first: int
-    second: int
-    kind: str
 
 
 class Generator(Protocol[T, C]):

@@ -25,6 +25,25 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class LinkedFacts:
+    """Who turned out to be one person, in counts.
+
+    Attributes:
+        patients_before: identifiers in the cohort as they are written.
+        patients: people, after linking.
+        links: for each kind of link the number of pairs of records.
+        set_apart: pairs that the data steward declared to be of different people.
+        spellings: identifiers that differ from another in spaces, case or Unicode form only.
+    """
+
+    patients_before: int
+    patients: int
+    links: tuple[tuple[str, int], ...]
+    set_apart: int = 0
+    spellings: int = 0
+
+
+@dataclass(frozen=True)
 class CalibrationFacts:
     """What the calibration attained.
 
@@ -112,6 +131,7 @@ class PrivacyReport:
     attacks: tuple[Estimate, ...]
     attack_limit: float
     rules: tuple[str, ...] = ()
+    linked: LinkedFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,14 @@ class Workfolder:
         """Likewise for the model that fills the shards."""
         self._claim("model", digest, "another model")
 
+    def unclaim_settings(self) -> None:
+        """Lets other settings follow a refusal: where no cohort and no model was claimed, nothing depends on them."""
+        path = self.folder / _RUN
+        run = _read(path)
+        if not {"cohort", "model"} & set(run) and not self.demo.exists():
+            run.pop("config", "")
+            write_atomically(path, json.dumps(run, sort_keys=True, indent=1).encode())
+
     def _claim(self, key: str, value: str, what: str) -> None:
         path = self.folder / _RUN
         run = _read(path)
@@ -86,7 +94,11 @@ def opened(folder: Path, *, modality: str, config_digest: str) -> Iterator[Workf
         work._claim("config", config_digest, "other settings (configuration, --set, -n or --seed)")
         for part in (work.cohort, work.screen):
             private_folder(part)
-        yield work
+        try:
+            yield work
+        except UserError:
+            work.unclaim_settings()
+            raise
     finally:
         os.close(descriptor)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 
 from synthgen.records import Estimate
-from synthgen.report import CalibrationFacts, GeneratorTest, Outcome, PlantedResult, PrivacyReport, ReleaseReport
+from synthgen.report import (
+    CalibrationFacts,
+    GeneratorTest,
+    LinkedFacts,
+    Outcome,
+    PlantedResult,
+    PrivacyReport,
+    ReleaseReport,
+)
 
 MEANING = {
     Outcome.PASS: "Every check of the release gate held.",
@@ -131,6 +139,21 @@ def calibration(facts: CalibrationFacts) -> list[str]:
     if len(facts.filter_shares) > 1:
         shares = ", ".join(f"{name} {percent(share)}" for name, share in facts.filter_shares)
         lines.append(f"Of the calibration patients that the gate rejects, each filter rejects: {shares}.")
+    return lines
+
+
+def linked(facts: LinkedFacts) -> list[str]:
+    """Who counts as one person, as sentences; none where nobody was linked."""
+    lines = []
+    merged = facts.patients_before - facts.patients
+    if merged:
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in facts.links)
+        lines.append(
+            f"{merged:,} of {facts.patients_before:,} patient ids were linked to another and count as one person"
+            + (f" (pairs of records: {kinds})." if kinds else " (written in several ways).")
+        )
+    if facts.set_apart:
+        lines.append(f"{facts.set_apart:,} linked pairs of records were set apart by the data steward.")
     return lines
 
 

@@ -14,6 +14,7 @@ SHARED = {
     "synthgen.modalities.cxr.types",
     "synthgen.modalities.dialogue.types",
     "synthgen.modalities.speech.types",
+    "synthgen.patient_ids",
     "synthgen.progress",
     "synthgen.records",
     "synthgen.report",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted
 from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.cohort.settings import CohortConfig
 from synthgen.modalities.cxr.types import CxrCondition, CxrImage
+from synthgen.patient_ids import SAME_NUMBER, linked_groups
 from synthgen.progress import Progress
-from synthgen.records import Loaded, Real
+from synthgen.records import Link, Loaded, Real
 
 __all__ = ["CohortConfig", "load_cohort"]
 
@@ -52,7 +54,15 @@ def load_cohort(
         Real(entry.patient, entry.record, entry.condition, image)
         for entry, image in zip(listing.entries, images, strict=True)
     )
-    return Loaded(tuple(records), listing.layout, listing.licence, listing.skipped)
+    return Loaded(tuple(records), listing.layout, listing.licence, listing.skipped, tuple(_links(listing.entries)))
+
+
+def _links(entries: Sequence[Entry]) -> Iterator[Link]:
+    """What the folder itself tells of two patients who are one: a study in common, or a number but for its issuer."""
+    patients = [entry.patient for entry in entries]
+    yield from linked_groups([entry.study or None for entry in entries], patients, "one study")
+    yield from linked_groups([entry.number or None for entry in entries], patients, SAME_NUMBER)
+    yield from linked_groups([entry.bare or None for entry in entries], patients, "same number without its issuer")
 
 
 def _without(listing: Listing, kept: list[Entry], reason: str) -> Listing:

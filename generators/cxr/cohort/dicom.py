@@ -16,8 +16,8 @@ import hmac
 import os
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,12 +27,15 @@ from synthgen.generators.cxr.cohort.dicom_header import Header
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, in_order
 from synthgen.generators.cxr.cohort.settings import CohortConfig
 from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.patient_ids import check_not_rounded, number_key, patient_key
 from synthgen.progress import Progress
 
 LOOKED_FOR: Final = "DICOM files (*.dcm, or files with the DICM mark) at any depth"
 UNLABELLED: Final = "Unlabelled"
 _SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 _SALT: Final = "patient-salt"
+_TABLE_ISSUER: Final = "metadata.csv"
+_MANY: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,15 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
         skipped["image without a row in the table"] += sum(path not in labels for path in chests)
         chests = {path: header for path, header in chests.items() if path in labels}
     identities = {path: _identity(path, header, (labels or {}).get(path)) for path, header in chests.items()}
+    _refuse_one_number(identities.values())
     salt = salt_in(cache)
     ranked = sorted(chests, key=lambda path: (identities[path], chests[path].when, chests[path].instance_uid, path))
     entries = [
-        _entry(rank, path, chests[path], (labels or {}).get(path), pseudonym(salt, *identities[path]))
+        _entry(rank, path, chests[path], (labels or {}).get(path), identities[path], salt)
         for rank, path in enumerate(ranked)
     ]
+    bare = _bare_numbers(identities.values())
+    entries = [replace(e, bare=identities[e.file][1]) if identities[e.file][1] in bare else e for e in entries]
     silent = sum(header.silent for header in chests.values())
     if silent:
         progress.say(
@@ -145,21 +151,52 @@ def _refuse_absent(labels: dict[Path, _Label], files: tuple[Path, ...]) -> None:
 
 
 def _identity(path: Path, header: Header, label: _Label | None) -> tuple[str, str]:
+    """Who issued the patient's number, and the number: spaces, case and Unicode forms do not tell patients apart."""
     if label is not None and label.patient:
-        return "metadata.csv", label.patient
+        check_not_rounded([label.patient])
+        return _TABLE_ISSUER, patient_key(label.patient)
     if not header.patient_id:
         raise UserError(
             f"{path.name} has no PatientID, and records are split by patient: "
             f"give a patient_id in {plain.TABLE} (file_name, patient_id, labels), or take the file away"
         )
-    return header.issuer, header.patient_id
+    return patient_key(header.issuer), patient_key(header.patient_id)
 
 
-def _entry(rank: int, path: Path, header: Header, label: _Label | None, patient: str) -> Entry:
+def _refuse_one_number(identities: Collection[tuple[str, str]]) -> None:
+    """All images under one PatientID: as a rule nobody's own, but what an anonymiser wrote into every file."""
+    if len(identities) >= _MANY and len(set(identities)) == 1:
+        raise UserError(
+            f"all {len(identities)} DICOM images have the same PatientID, as where all were anonymised to one: tell "
+            f"the patients apart by a patient_id in {plain.TABLE} (file_name, patient_id, labels)"
+        )
+
+
+def _bare_numbers(identities: Collection[tuple[str, str]]) -> frozenset[str]:
+    """Numbers that stand with an issuer on some files and without on others; where several issuers do, nobody knows."""
+    issuers: defaultdict[str, set[str]] = defaultdict(set)
+    for issuer, number in identities:
+        if issuer != _TABLE_ISSUER:
+            issuers[number].add(issuer)
+    return frozenset(number for number, by in issuers.items() if "" in by and len(by) == 2)
+
+
+def _entry(
+    rank: int, path: Path, header: Header, label: _Label | None, identity: tuple[str, str], salt: bytes
+) -> Entry:
     findings = (UNLABELLED,) if label is None else label.findings
     condition = CxrCondition(findings, header.view, header.sex, header.age)
     where = "found in the folder" if label is None else label.where
-    return Entry(patient, f"image-{rank:08d}", condition, path, where)
+    issuer, number = identity
+    return Entry(
+        patient=pseudonym(salt, issuer, number),
+        record=f"image-{rank:08d}",
+        condition=condition,
+        file=path,
+        where=where,
+        study=header.study_uid,
+        number=f"{issuer}/{number_key(number)}",
+    )
 
 
 def salt_in(cache: Path) -> bytes:

@@ -18,7 +18,7 @@ PERHAPS: Final = frozenset({"SC", "OT", "RG"})
 """Modalities under which a radiograph may hide: taken where the header says that it shows a chest."""
 
 TAGS: Final = (
-    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyDate", "StudyTime", "Modality",
+    "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "StudyDate", "StudyTime", "Modality",
     "PresentationIntentType", "StudyDescription", "SeriesDescription", "ViewCodeSequence", "PatientID",
     "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge", "BodyPartExamined", "ProtocolName",
     "ViewPosition", "AcquisitionDeviceProcessingDescription", "AnatomicRegionSequence", "InstanceNumber",
@@ -53,6 +53,7 @@ class Header:
     patient_id: str
     issuer: str
     instance_uid: str
+    study_uid: str
     when: tuple[str, str, int]
     view: View
     sex: Sex
@@ -85,6 +86,7 @@ def examine(dataset: Any) -> Header | str:
         patient_id=text(dataset, "PatientID"),
         issuer=text(dataset, "IssuerOfPatientID"),
         instance_uid=text(dataset, "SOPInstanceUID"),
+        study_uid=text(dataset, "StudyInstanceUID"),
         when=(text(dataset, "StudyDate"), text(dataset, "StudyTime"), number(dataset, "InstanceNumber")),
         view=view,
         sex=_sex(dataset),

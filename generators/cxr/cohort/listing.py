@@ -22,6 +22,9 @@ class Entry:
 
     Attributes:
         where: where the user finds it, for messages: ``"metadata.csv, row 12"``.
+        study: the examination that the image belongs to, where the folder tells: one study is of one person.
+        number: the patient's number by :func:`number_key`, where ``patient`` is a pseudonym.
+        bare: the same without who issued it, where that is known for some of the export only.
     """
 
     patient: str
@@ -29,6 +32,9 @@ class Entry:
     condition: CxrCondition
     file: Path
     where: str
+    study: str = ""
+    number: str = ""
+    bare: str = ""
 
 
 @dataclass(frozen=True)

@@ -78,5 +78,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
             skipped[labeler.UNCERTAIN] += 1
         else:
             record = f"p{subject[:2]}/p{subject}/s{study}/{image}"
-            entries.append(Entry(subject, record, CxrCondition(findings, view), files / f"{record}.jpg", row.where))
+            entries.append(
+                Entry(subject, record, CxrCondition(findings, view), files / f"{record}.jpg", row.where, study)
+            )
     return Listing("mimic", LICENCE, in_order(entries), counted(skipped), pixels.measure, pixels.decode)

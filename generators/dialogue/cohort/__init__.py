@@ -15,6 +15,7 @@ from synthgen.generators.dialogue.cohort.recognise import Sources, read, recogni
 from synthgen.generators.dialogue.cohort.roles import guess
 from synthgen.generators.dialogue.cohort.settings import CohortConfig
 from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal
+from synthgen.patient_ids import check_not_rounded, one_spelling
 from synthgen.progress import Progress
 from synthgen.records import Loaded, Real, Skipped
 
@@ -49,7 +50,8 @@ def load_cohort(data: Path, config: CohortConfig, progress: Progress) -> Loaded[
     if unnamed:
         progress.say(f"{unnamed} of {len(found)} dialogues name no patient: each counts as a patient of its own")
     taken = {one.patient for one in found}
-    owners = [one.patient or _unlike(one.record, taken) for one in found]
+    check_not_rounded([one.patient for one in found])
+    owners = one_spelling([one.patient or _unlike(one.record, taken) for one in found])
     sessions = _sessions(found, owners)
     topics = _told_topics(found, owners, config.rare_topic)
     records: list[DialogueReal] = []

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.text import one_line
+from synthgen.patient_ids import one_spelling
 
 Row = tuple[str, Mapping[str, Any]]
 """Where a row stands, for messages (``"visits.jsonl, line 12"``), and its values by column."""
@@ -147,7 +148,7 @@ def _of_turns(rows: list[Row], file: str) -> Iterator[Raw]:
         first = group[0][1]
         number = _column(first, _TURN)
         ordered = sorted(group, key=lambda item: _order(item, number)) if number else group
-        patients = {_identifier(_value(row, _PATIENT)) for _, row in group}
+        patients = set(one_spelling([_identifier(_value(row, _PATIENT)) for _, row in group]))
         if len(patients) > 1:
             raise UserError(f"{group[0][0]}: the dialogue that begins here has {len(patients)} patients; give it one")
         used = {*_ROLE, *_TEXT, *_TURN, "emotion", "stage", "start", "end"}

@@ -32,6 +32,7 @@ from synthgen.privacy_filters.cxr.filters import CxrFilters
 from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
 from synthgen.privacy_filters.cxr.planted import RoundTrip, planted_copies
+from synthgen.privacy_filters.cxr.same_image import same_images
 from synthgen.progress import Progress
 from synthgen.records import Cohort, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
@@ -67,7 +68,7 @@ class Cxr:
         return load_cohort(data, config.cohort, size=config.generator.size, cache=cache, progress=progress)
 
     def links(self, records: Sequence[CxrReal], config: CxrConfig, progress: Progress) -> Sequence[Link]:
-        return ()
+        return same_images([r.payload for r in records], [r.patient for r in records], progress)
 
     def load_candidates(self, folder: Path, config: CxrConfig, progress: Progress) -> list[tuple[str, CxrImage]]:
         return load_images(folder, size=config.generator.size, progress=progress)
