@@ -74,6 +74,69 @@ def test_a_patient_in_two_splits(synthgen: Run, cohort: Path, tmp_path: Path) ->
     assert patients[0] not in done.stderr
 
 
+def shared_images(cohort: Path, pairs: list[tuple[int, int]]) -> list[str]:
+    """Copies the first image of patient i under patient j too, for each (i, j); returns the patients."""
+    table = cohort / "metadata.csv"
+    header, *rows = table.read_text().splitlines()
+    first = {row.split(",")[1]: row for row in reversed(rows)}
+    patients = sorted(first)
+    for number, (i, j) in enumerate(pairs):
+        name, _, *rest = first[patients[i]].split(",")
+        shutil.copyfile(cohort / name, cohort / "images" / f"again{number}.png")
+        rows.append(",".join((f"images/again{number}.png", patients[j], *rest)))
+    table.write_text("\n".join([header, *rows]) + "\n")
+    return patients
+
+
+def test_patients_linked_into_one_chain_and_the_way_out(synthgen: Run, cohort: Path, tmp_path: Path) -> None:
+    patients = shared_images(cohort, [(at, at + 1) for at in range(9)])
+    done = synthgen(*GENERATE, "--data", cohort, cwd=tmp_path)
+    refused(done, "10 of 60 patients are linked into one chain (9 × same pixels)", "linked.csv", "people.apart")
+    assert not any(patient in done.stderr for patient in patients)
+    assert not (tmp_path / "work" / "screen" / "identity").exists()
+    assert not (tmp_path / "release").exists()
+    # The advice works, in the same work folder; the level is refused so that nothing is fitted here.
+    shutil.copyfile(tmp_path / "work" / "cohort" / "linked.csv", tmp_path / "apart.csv")
+    settings = ("--set", f"people.apart={tmp_path / 'apart.csv'}", "--set", "gate.alpha=0.0001")
+    refused(synthgen(*GENERATE, "--data", cohort, *settings, cwd=tmp_path), "calibration patients attain")
+
+
+def test_a_cohort_that_is_one_person_after_linking(synthgen: Run, cohort: Path, tmp_path: Path) -> None:
+    table = cohort / "metadata.csv"
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([header, *[row for row in rows if row.split(",")[1] in {"p0001", "p0002", "p0003"}]]))
+    shared_images(cohort, [(0, 1), (0, 2)])
+    done = synthgen(*GENERATE, "--data", cohort, cwd=tmp_path)
+    refused(done, "one person after linking: its 3 patients")
+    assert "p000" not in done.stderr
+
+
+def test_a_split_file_that_parts_linked_patients(synthgen: Run, cohort: Path, tmp_path: Path) -> None:
+    patients = shared_images(cohort, [(0, 1)])
+    lines = [f"{p},{'train' if i % 2 else 'calibration'}" for i, p in enumerate(patients)]
+    (tmp_path / "split.csv").write_text("\n".join(["patient_id,split", *lines]) + "\n")
+    done = synthgen(*GENERATE, "--data", cohort, "--set", f"split.file={tmp_path / 'split.csv'}", cwd=tmp_path)
+    refused(done, "row 3: this patient is linked to one in another split")
+    assert not any(patient in done.stderr for patient in patients)
+
+
+def test_a_duplicate_under_two_ids_is_linked_and_reported(synthgen: Run, cohort: Path, tmp_path: Path) -> None:
+    patients = shared_images(cohort, [(0, 1)])
+    candidates = tmp_path / "candidates"
+    candidates.mkdir()
+    for at in range(4):
+        noise = np.random.default_rng(at).integers(0, 255, (32, 32), dtype=np.uint8)
+        Image.fromarray(noise).save(candidates / f"{at}.png")
+    done = synthgen("screen", candidates, "--modality", "cxr", "--data", cohort, "--config", TINY, cwd=tmp_path)
+    assert "59 people (1 × same pixels)" in done.stderr
+    assert done.returncode in {0, 3}, done.stderr
+    report = (tmp_path / "screening.json").read_text()
+    assert json.loads(report)["linked"] == {
+        "patients_before": 60, "patients": 59, "links": [["same pixels", 1]], "set_apart": 0, "spellings": 0
+    }  # fmt: skip
+    assert not any(patient in report for patient in patients)
+
+
 def test_a_condition_that_the_cohort_lacks(synthgen: Run, tmp_path: Path, cohort: Path) -> None:
     done = synthgen(*GENERATE, "--data", cohort, "--set", "modality.conditions.labels={Fracture: 1}", cwd=tmp_path)
     refused(done, "the cohort lacks the condition 'Fracture'")

@@ -24,8 +24,8 @@ from pydicom.uid import (
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort.dicom import pseudonym
-from synthgen.modalities.cxr.types import CxrCondition
-from synthgen.records import Skipped
+from synthgen.modalities.cxr.types import CxrCondition, CxrImage
+from synthgen.records import Loaded, Skipped
 
 NAME = "Doe^Jane"
 PATIENT = "MRN-4711"
@@ -293,6 +293,46 @@ def test_patients_are_pseudonymised_with_a_salt_of_this_cache(tmp_path: Path, lo
 def test_pseudonyms_tell_patients_apart(one: tuple[str, str], other: tuple[str, str]) -> None:
     salt = bytes(range(32))
     assert (pseudonym(salt, *one) == pseudonym(salt, *other)) == (one == other)
+
+
+def linked(loaded: Loaded[CxrImage, CxrCondition]) -> set[tuple[str, int, int]]:
+    return {(link.kind, link.first, link.second) for link in loaded.links}
+
+
+def test_one_study_under_two_patient_ids_is_a_link(tmp_path: Path, load: Load) -> None:
+    for name, patient, study in (("a", "1", "1.2.3"), ("b", "EMERGENCY", "1.2.3"), ("c", "3", "1.2.4")):
+        write_dicom(tmp_path / f"{name}.dcm", PatientID=patient, StudyInstanceUID=study)
+    loaded = load(tmp_path)
+    assert len({real.patient for real in loaded.records}) == 3
+    assert {kind for kind, _, _ in linked(loaded)} == {"one study"}
+    assert len(loaded.links) == 1
+
+
+def test_an_issuer_on_some_files_is_a_link_unless_two_issuers_have_the_number(tmp_path: Path, load: Load) -> None:
+    write_dicom(tmp_path / "a.dcm", PatientID="1", IssuerOfPatientID="north")
+    write_dicom(tmp_path / "b.dcm", PatientID="1")
+    assert linked(load(tmp_path)) == {("same number without its issuer", 0, 1)}
+    write_dicom(tmp_path / "c.dcm", PatientID="1", IssuerOfPatientID="south")
+    assert load(tmp_path).links == ()
+
+
+def test_a_number_with_leading_zeros_is_a_link_and_one_with_a_space_is_the_same(tmp_path: Path, load: Load) -> None:
+    for name, patient in (("a", "0071"), ("b", "71"), ("c", "a9"), ("d", "A9")):
+        write_dicom(tmp_path / f"{name}.dcm", PatientID=patient)
+    loaded = load(tmp_path)
+    assert len({real.patient for real in loaded.records}) == 3
+    assert linked(loaded) == {("same number", 0, 1)}
+
+
+def test_all_images_under_one_patient_id_are_refused_with_the_way_out(tmp_path: Path, load: Load) -> None:
+    for at in range(6):
+        write_dicom(tmp_path / f"{at}.dcm", PatientID="ANONYMOUS")
+    with pytest.raises(UserError, match=r"all 6 DICOM images have the same PatientID.* in metadata\.csv") as error:
+        load(tmp_path)
+    assert "ANONYMOUS" not in str(error.value)
+    rows = [(f"{at}.dcm", f"p{at}", "Mass") for at in range(6)]
+    write_csv(tmp_path / "metadata.csv", ("file_name", "patient_id", "labels"), rows)
+    assert len({real.patient for real in load(tmp_path).records}) == 6
 
 
 def test_findings_come_from_a_table_in_the_folder(tmp_path: Path, load: Load) -> None:
