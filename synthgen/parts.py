@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from synthgen.config import RunConfig, Section
+from synthgen.digests import content_digest, keyed
 from synthgen.errors import UserError
 from synthgen.evaluate import far_from_all
 from synthgen.files import write_atomically
-from synthgen.fit import fit_filters
+from synthgen.fit import fit_filters, fit_model
 from synthgen.modality import Modality
 from synthgen.pipeline import split_cohort
 from synthgen.privacy_filters.gate import Findings, claim, decide, judge_generator, share_nearer_to_train
@@ -19,6 +20,7 @@ from synthgen.records import C
 from synthgen.report import Evaluation, Outcome, PrivacyReport, ScreeningFacts, to_json
 from synthgen.screen import check_patients, open_screen
 from synthgen.slots import stage_seed
+from synthgen.tries import begin_try, end_try
 from synthgen.workfolder import Workfolder
 
 T = TypeVar("T")
@@ -30,7 +32,7 @@ def fit(
 ) -> None:
     """Fits a generator on the training part of a cohort into ``out``; resumes."""
     _, cohort = split_cohort(modality, config, data, work, progress)
-    modality.fit(cohort.train, config.modality, out, stage_seed(config.seed, "model"), progress)
+    fit_model(modality, cohort, config, out, work.key, progress)
 
 
 def screen(
@@ -48,8 +50,10 @@ def screen(
     record was rejected says that it is close to a patient. No attack is run, so the verdict is never PASS.
     """
     named = modality.load_candidates(candidates, config.modality, progress)
-    _, cohort = split_cohort(modality, config, data, work, progress)
+    loaded, cohort = split_cohort(modality, config, data, work, progress)
     check_patients(cohort, config.gate.alpha, ())
+    judged = keyed(work.key, *(content_digest(payload) for _, payload in named))
+    tries = begin_try(loaded.records, (config.digest(), cohort.digest, judged), work, progress)
     folder = fit_filters(modality, cohort, config, work.screen, progress)
     opened = open_screen(modality, cohort, config, filters_folder=folder, model=None, progress=progress)
     task = progress.task("screen", len(named), "record")
@@ -93,8 +97,10 @@ def screen(
         attacks=(),
         attack_limit=findings.attack_limit,
         rules=opened.judge.rule_names,
+        tries=tries,
     )
     write_atomically(out, (json.dumps(to_json(report), indent=2, sort_keys=True) + "\n").encode())
+    end_try(work, outcome)
     progress.say(f"{len(kept)} of {len(named)} records are kept; their names are in {folder / 'kept.txt'}")
     return outcome
 
