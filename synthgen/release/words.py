@@ -281,7 +281,8 @@ def _augmentation(gain: Estimate) -> str:
         verdict = "helps: a classifier trained on both is better than one trained on the real data alone"
     else:
         verdict = "makes no difference that could be shown"
-    return f"Adding the samples to real data {verdict} (AUC {gain.value:+.3f}, 95%: {low:+.3f} to {high:+.3f})."
+    value, low_end, high_end = (f"{figure:+.3f}".replace("-", "−") for figure in (gain.value, low, high))
+    return f"Adding the samples to real data {verdict} (AUC {value}, 95%: {low_end} to {high_end})."
 
 
 def _ordinal(k: int) -> str:
