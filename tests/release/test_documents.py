@@ -22,8 +22,9 @@ from synthgen.origin import Origin
 from synthgen.records import Estimate
 from synthgen.release import seal, staged, words
 from synthgen.release.card import hub_licence, size_category
-from synthgen.release.words import attack_succeeds, metric_name, percent
-from synthgen.report import DatasetFacts, Outcome, Preview, ReleaseReport
+from synthgen.release.words import metric_name, percent
+from synthgen.report import DatasetFacts, Limits, Outcome, Preview, ReleaseReport
+from synthgen.verdict import attack_succeeds
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -83,9 +84,9 @@ def test_hub_terms() -> None:
 def test_words() -> None:
     assert [percent(share) for share in (0.0, 0.00995, 0.05, 1.0, float("nan"))] == ["0%", "1.00%", "5.0%", "100%", "–"]
     assert metric_name("verification_auc") == "verification AUC" and metric_name("map_at_r") == "mAP at r"
-    assert attack_succeeds(Estimate("x_auc", 0.7, (0.56, 0.8), 9), 0.55)
-    assert not attack_succeeds(Estimate("x_auc", 0.7, (0.55, 0.8), 9), 0.55)
-    assert not attack_succeeds(Estimate("x_tpr", 0.9, (0.8, 0.95), 9), 0.55)
+    assert attack_succeeds(Estimate("x_auc", 0.7, (0.65, 0.8), 9), Limits())
+    assert not attack_succeeds(Estimate("x_auc", 0.7, (0.55, 0.8), 9), Limits())
+    assert not attack_succeeds(Estimate("x_gain", 0.9, (0.8, 0.95), 9), Limits())
 
 
 UTILITY = (
@@ -221,7 +222,7 @@ def test_the_page_renders(tmp_path: Path, release: Path) -> None:
     command = [
         str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        f"--user-data-dir={tmp_path / 'profile'}", "--hide-scrollbars", "--window-size=1100,1400",
+        f"--user-data-dir={tmp_path / 'profile'}", "--hide-scrollbars", "--window-size=1100,2400",
         f"--screenshot={picture}", (release / "report.html").as_uri(),
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, timeout=60)
