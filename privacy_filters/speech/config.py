@@ -17,8 +17,8 @@ class VoiceConfig(Section):
         64,
         ge=1,
         le=4096,
-        description="windows of a protected track that are kept to compare with, spread over it; of what is judged every "
-        "window is heard",
+        description="windows of a protected track that are kept to compare with, spread over it; of what is judged "
+        "every window is heard",
     )
     encoder: str = Field(
         "", description="a second speaker encoder, transformers name or folder of an x-vector model; empty: none"

@@ -1,4 +1,4 @@
-"""The unit in which a distance to a speaker is given: how near that speaker's neighbours are, and who may measure it."""
+"""The unit in which a distance to a speaker is given: how near that speaker's neighbours are, and who measures it."""
 
 from __future__ import annotations
 

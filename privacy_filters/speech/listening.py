@@ -161,7 +161,7 @@ def spread(vectors: Floats, most: int) -> Floats:
 
 
 def _joined(blocks: Sequence[tuple[Floats, bool]]) -> Floats:
-    """The vectors of all blocks; beside windows of full length, the shorter ones of a nearly silent block say nothing."""
+    """The vectors of all blocks; beside windows of full length, shorter ones of a nearly silent block say nothing."""
     full = [vectors for vectors, full in blocks if full]
     return np.concatenate(full or [vectors for vectors, _ in blocks])
 
