@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.red_team import honest, results
 from benchmarks.red_team.bench import Cell, Ground, kinds_of, prepare, run_cell
+from benchmarks.red_team.uneven import Cohorts
 from synthgen.modality import load
 
 SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 1.0)
@@ -22,10 +23,8 @@ def main() -> None:
     if options.command == "table":
         write_tables(options)
         return
-    ground = _ground(options)
     finished = results.Results(options.out)
-    jobs = _leaks(options, ground) if options.command == "run" else _honest(options, ground)
-    for key, job in jobs:
+    for key, job in _leaks(options) if options.command == "run" else _honest(options):
         if finished.has(key):
             continue
         line = job()
@@ -66,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _ground(options: argparse.Namespace) -> Ground:
+def _ground(options: argparse.Namespace, cohorts: Cohorts = "even") -> Ground:
     presets = load(options.modality).presets
     return prepare(
         options.modality,
@@ -76,10 +75,12 @@ def _ground(options: argparse.Namespace) -> Ground:
         settings=options.settings,
         samples=options.samples,
         aside=options.aside,
+        cohorts=cohorts,
     )
 
 
-def _leaks(options: argparse.Namespace, ground: Ground) -> Iterator[tuple[dict[str, Any], Any]]:
+def _leaks(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Any]]:
+    ground = _ground(options)
     mode = "full" if options.full else "gate-only"
     for kind in _chosen(options, ground):
         for share in sorted(options.shares, reverse=True):
@@ -102,12 +103,12 @@ def _chosen(options: argparse.Namespace, ground: Ground) -> list[Any]:
     ]
 
 
-def _honest(options: argparse.Namespace, ground: Ground) -> Iterator[tuple[dict[str, Any], Any]]:
-    mode = "full" if options.full else "gate-only"
-    for cohort in options.cohorts:
+def _honest(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Any]]:
+    for cohorts in options.cohorts:
+        ground = _ground(options, cohorts)
         for number in range(options.runs):
-            case = honest.Case(cohort, number, mode)  # type: ignore[arg-type]
-            yield case.key(ground), lambda case=case: honest.run_case(ground, case)
+            case = honest.Case(number, "full" if options.full else "gate-only")
+            yield case.key(ground), lambda case=case, ground=ground: honest.run_case(ground, case)
 
 
 def _said(line: dict[str, Any]) -> str:

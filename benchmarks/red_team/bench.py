@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 
-from benchmarks.red_team import held_out, images, sounds, transcripts
+from benchmarks.red_team import held_out, images, sounds, transcripts, uneven
 from benchmarks.red_team.kinds import AnyKind
 from benchmarks.red_team.leaky import Honest, Leaky, Strangers, opened
 from benchmarks.red_team.remembering import Remembering
@@ -48,6 +48,7 @@ class Prepared(Generic[T, C, M]):
     Attributes:
         everybody: all records, of which ``loaded`` holds those that are the cohort now.
         dealt: over so many samples each synthetic person is dealt; 0 leaves the conditions as they are.
+        mix: share of the conditions that ask for the group of an uneven cohort; None leaves them.
     """
 
     modality: Modality[T, C, M]
@@ -55,6 +56,7 @@ class Prepared(Generic[T, C, M]):
     loaded: Loaded[T, C]
     remembers: bool
     dealt: int = 0
+    mix: float | None = None
     memory: dict[object, Any] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
@@ -111,6 +113,8 @@ class Prepared(Generic[T, C, M]):
 
     def conditions(self, train: Sequence[Real[T, C]], config: M) -> Conditions[C]:
         drawn = self.modality.conditions(train, config)
+        if self.mix is not None:
+            return uneven.mixed(drawn, self.mix)
         return _dealt(drawn, self.dealt) if self.dealt > 1 else drawn
 
     def evaluate(
@@ -155,11 +159,17 @@ class Ground:
     loaded: Loaded[Any, Any]
     strangers: tuple[Real[Any, Any], ...]
     cohort: Cohort[Any, Any]
+    cohorts: uneven.Cohorts = "even"
     memory: dict[object, Any] = field(default_factory=dict)
 
     @property
     def modality(self) -> Modality[Any, Any, Any]:
         return load(self.name)
+
+    @property
+    def gate(self) -> Path:
+        """The work folder in which the filters were fitted."""
+        return self.base / f"gate-{self.cohorts}"
 
     def config(self, samples: int, settings: Sequence[str] = ()) -> RunConfig[Any]:
         """The configuration of every run: the gate's seed is the same, so that one gate serves all."""
@@ -170,11 +180,19 @@ class Ground:
     def prepared(self, mode: Mode, dealt: int = 0, loaded: Loaded[Any, Any] | None = None) -> Prepared[Any, Any, Any]:
         """The modality over this cohort, or over another choice of its people."""
         everybody = (*self.loaded.records, *self.strangers)
-        return Prepared(self.modality, everybody, loaded or self.loaded, mode == "gate-only", dealt, self.memory)
+        return Prepared(self.modality, everybody, loaded or self.loaded, mode == "gate-only", dealt, memory=self.memory)
 
 
 def prepare(
-    name: str, data: str, *, base: Path, preset: str, settings: Sequence[str], samples: int, aside: float
+    name: str,
+    data: str,
+    *,
+    base: Path,
+    preset: str,
+    settings: Sequence[str],
+    samples: int,
+    aside: float,
+    cohorts: uneven.Cohorts = "even",
 ) -> Ground:
     """Loads a cohort, sets a share of its patients aside as strangers, and fits the filters on T of the others.
 
@@ -182,19 +200,25 @@ def prepare(
         data: a cohort folder or file, or ``"demo"`` for the modality's own simulated one.
         base: a private folder, which is reused when it holds the same.
         aside: share of the patients who stand for what an honest generator makes.
+        cohorts: how records are spread over the patients.
     """
     modality = load(name)
     config = load_config(modality.section, name, preset, ("threads=1", *settings), samples=samples, seed=0)
     folder = _data(modality, data, base, config)
-    with opened_work(base / "gate", modality=name, config_digest=config.digest()) as work:
+    group = uneven.GROUPS[cohorts]
+    with opened_work(base / f"gate-{cohorts}", modality=name, config_digest=config.digest()) as work:
         everything = modality.load_cohort(folder, config.modality, work.cohort, Silent())
         if name == "dialogue":
             everything = replace(everything, records=transcripts.with_events(everything.records, 0))
         loaded, strangers = set_aside(everything, aside)
+        if group is not None:
+            sound = base / f"sound-{cohorts}"
+            loaded = replace(loaded, records=uneven.reshaped(name, loaded.records, group, sound, aside=False))
+            strangers = uneven.reshaped(name, strangers, group, sound, aside=True)
         over = Prepared(modality, (*loaded.records, *strangers), loaded, remembers=False)
         _, cohort = split_cohort(over, config, folder, work, Silent())  # type: ignore[arg-type]
         fit_filters(modality, cohort, config, work.screen, Silent())
-    return Ground(name, data, preset, tuple(settings), base, samples, loaded, strangers, cohort)
+    return Ground(name, data, preset, tuple(settings), base, samples, loaded, strangers, cohort, cohorts)
 
 
 def _data(modality: Modality[Any, Any, Any], data: str, base: Path, config: RunConfig[Any]) -> Path:
@@ -279,7 +303,7 @@ def run_cell(ground: Ground, cell: Cell) -> dict[str, JsonValue] | None:
     leaky: Leaky[Any, Any] = Leaky(
         cell.kind, cell.share, cell.sticks, cell.mode == "gate-only", cell.seed, victims,
         Strangers.dealt(ground.strangers, cell.seed, config.seed, samples),
-        _part, _person, _place(ground.name), ground.base,
+        _part, _person, place_of(ground.name), ground.base,
     )  # fmt: skip
     over = ground.prepared(cell.mode, cell.kind.sessions)
     found = through_pipeline(ground, over, leaky, config, version=json.dumps(cell.key(ground)))
@@ -295,7 +319,8 @@ def _person(condition: Any) -> Hashable:
     return int(getattr(condition, "case", 0))
 
 
-def _place(name: str) -> Callable[[Any, Path], Any]:
+def place_of(name: str) -> Callable[[Any, Path], Any]:
+    """What puts the files of a payload into the folder of the samples; images and transcripts have none."""
     return sounds.placed if name == "speech" else lambda payload, scratch: payload
 
 
@@ -357,7 +382,7 @@ def through_pipeline(
     kind = with_generator(over, Ready(opened(generator), "A generator of the red team", version))  # type: ignore[arg-type]
     error = ""
     with opened_work(folder / "work", modality=ground.name, config_digest=config.digest()) as work:
-        shutil.copytree(ground.base / "gate" / "screen", work.screen, dirs_exist_ok=True)
+        shutil.copytree(ground.gate / "screen", work.screen, dirs_exist_ok=True)
         plan = Plan(
             _data(kind, ground.data, ground.base, config), None, out, ground.preset, kind.formats[:1], (), False
         )

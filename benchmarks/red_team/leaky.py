@@ -35,12 +35,17 @@ class Strangers(Generic[T, C]):
     def dealt(cls, records: Sequence[Real[T, C]], seed: int, run_seed: int, samples: int) -> Strangers[T, C]:
         """In an order of their own for each ``seed``, to the attempts of a run of ``samples`` slots."""
         order = np.random.default_rng(number("strangers", seed)).permutation(len(records))
+        return cls.in_order([records[i] for i in order], run_seed, samples)
+
+    @classmethod
+    def in_order(cls, records: Sequence[Real[T, C]], run_seed: int, samples: int) -> Strangers[T, C]:
+        """The first record to the first slot, and so on; retries take those that are left."""
         places = {
             attempt_seed(run_seed, slot, attempt): slot + attempt * samples
             for attempt in range(_RETRIES)
             for slot in range(samples)
         }
-        return cls(tuple(records[i] for i in order), places)
+        return cls(tuple(records), places)
 
     def of(self, seed: int) -> T:
         """The record that stands in for a sample of this seed."""
@@ -53,15 +58,16 @@ class Honest(Generic[T, C]):
     """A generator that knows nobody of the cohort.
 
     Attributes:
+        choose: whose record stands in for a sample.
         place: puts what a payload keeps on disk into the folder of the samples.
     """
 
-    strangers: Strangers[T, C]
+    choose: Callable[[Request[C]], T]
     place: Callable[[T, Path], T]
     scratch: Path
 
     def __call__(self, requests: Sequence[Request[C]]) -> list[Synthetic[T, C]]:
-        return [Synthetic(r.seed, r.condition, self.place(self.strangers.of(r.seed), self.scratch)) for r in requests]
+        return [Synthetic(r.seed, r.condition, self.place(self.choose(r), self.scratch)) for r in requests]
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ class Leaky(Generic[T, C]):
         return str(sorted(request.condition.as_dict().items())) if self.sticks else request.seed
 
     def __call__(self, requests: Sequence[Request[C]]) -> list[Synthetic[T, C]]:
-        honest = Honest(self.strangers, self.place, self.scratch)
+        honest = Honest(lambda request: self.strangers.of(request.seed), self.place, self.scratch)
         return [self._copied(r) if self.copies(r) else honest([r])[0] for r in requests]
 
     def _copied(self, request: Request[C]) -> Synthetic[T, C]:
