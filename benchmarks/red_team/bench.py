@@ -216,7 +216,7 @@ def prepare(
             loaded = replace(loaded, records=uneven.reshaped(name, loaded.records, group, sound, aside=False))
             strangers = uneven.reshaped(name, strangers, group, sound, aside=True)
         over = Prepared(modality, (*loaded.records, *strangers), loaded, remembers=False)
-        _, cohort = split_cohort(over, config, folder, work, Silent())  # type: ignore[arg-type]
+        _, cohort = split_cohort(over, config, folder, work, Silent())
         fit_filters(modality, cohort, config, work.screen, Silent())
     return Ground(name, data, preset, tuple(settings), base, samples, loaded, strangers, cohort, cohorts)
 
@@ -379,7 +379,7 @@ def through_pipeline(
     folder = ground.base / "run"
     shutil.rmtree(folder, ignore_errors=True)
     out = folder / "release"
-    kind = with_generator(over, Ready(opened(generator), "A generator of the red team", version))  # type: ignore[arg-type]
+    kind = with_generator(over, Ready(opened(generator), "A generator of the red team", version))
     error = ""
     with opened_work(folder / "work", modality=ground.name, config_digest=config.digest()) as work:
         shutil.copytree(ground.gate / "screen", work.screen, dirs_exist_ok=True)

@@ -53,7 +53,8 @@ def elastic(image: CxrImage, strength: float, rng: np.random.Generator) -> CxrIm
 def lung(size: int) -> NDArray[np.bool_]:
     """Where one lung field lies: an ellipse in the left half of the picture."""
     y, x = np.mgrid[:size, :size] / size
-    return ((x - 0.29) / 0.19) ** 2 + ((y - 0.45) / 0.34) ** 2 <= 1
+    inside: NDArray[np.bool_] = ((x - 0.29) / 0.19) ** 2 + ((y - 0.45) / 0.34) ** 2 <= 1
+    return inside
 
 
 def _half_pasted(copy: Copy) -> CxrImage:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from benchmarks.red_team.kinds import Kind, Material, number, share_of
-from synthgen.records import C, Real, Request, Synthetic
+from synthgen.records import C, Generator, Real, Request, Synthetic
 from synthgen.slots import attempt_seed
 
 T = TypeVar("T")
@@ -107,7 +107,7 @@ class Leaky(Generic[T, C]):
         return str(sorted(request.condition.as_dict().items())) if self.sticks else request.seed
 
     def __call__(self, requests: Sequence[Request[C]]) -> list[Synthetic[T, C]]:
-        honest = Honest(lambda request: self.strangers.of(request.seed), self.place, self.scratch)
+        honest: Honest[T, C] = Honest(lambda request: self.strangers.of(request.seed), self.place, self.scratch)
         return [self._copied(r) if self.copies(r) else honest([r])[0] for r in requests]
 
     def _copied(self, request: Request[C]) -> Synthetic[T, C]:
@@ -133,13 +133,10 @@ class Leaky(Generic[T, C]):
         )
 
 
-G = TypeVar("G", Leaky[Any, Any], Honest[Any, Any])
-
-
-def opened(generator: G) -> Callable[[Path | None], G]:
+def opened(generator: Leaky[T, C] | Honest[T, C]) -> Callable[[Path | None], Generator[T, C]]:
     """Opens the generator in the folder that the pipeline gives it."""
 
-    def open_in(scratch: Path | None) -> G:
+    def open_in(scratch: Path | None) -> Generator[T, C]:
         return replace(generator, scratch=scratch or generator.scratch)
 
     return open_in

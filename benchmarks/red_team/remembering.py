@@ -43,7 +43,7 @@ class Remembering(Generic[T]):
 
     def scores(self, payloads: Sequence[T], exclude: Sequence[str] | None = None) -> Scores:
         """See :class:`synthgen.privacy_filters.gate.Filters`."""
-        left_out = exclude or [None] * len(payloads)
+        left_out: Sequence[str | None] = exclude or [None] * len(payloads)
         keys = [(self._digest(payload), out) for payload, out in zip(payloads, left_out, strict=True)]
         new = {key: i for i, key in enumerate(keys) if key not in self._scores}
         if new:
