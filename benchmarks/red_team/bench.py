@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 import numpy as np
 
 from benchmarks.red_team import held_out, images, sounds, transcripts, uneven
-from benchmarks.red_team.kinds import AnyKind
+from benchmarks.red_team.kinds import AnyKind, number
 from benchmarks.red_team.leaky import Honest, Leaky, Strangers, opened
 from benchmarks.red_team.remembering import Remembering
 from synthgen.config import RunConfig, Section, load_config
@@ -208,9 +208,9 @@ def prepare(
     group = uneven.GROUPS[cohorts]
     with opened_work(base / f"gate-{cohorts}", modality=name, config_digest=config.digest()) as work:
         everything = modality.load_cohort(folder, config.modality, work.cohort, Silent())
-        if name == "dialogue":
-            everything = replace(everything, records=transcripts.with_events(everything.records, 0))
         loaded, strangers = set_aside(everything, aside)
+        if name == "dialogue":
+            loaded = replace(loaded, records=transcripts.with_events(loaded.records, 0))
         if group is not None:
             sound = base / f"sound-{cohorts}"
             loaded = replace(loaded, records=uneven.reshaped(name, loaded.records, group, sound, aside=False))
@@ -234,7 +234,7 @@ def _data(modality: Modality[Any, Any, Any], data: str, base: Path, config: RunC
 def set_aside(loaded: Loaded[T, C], share: float) -> tuple[Loaded[T, C], tuple[Real[T, C], ...]]:
     """A random share of the patients, one record each, apart from the others' records."""
     patients = sorted({record.patient for record in loaded.records})
-    order = np.random.default_rng(0).permutation(len(patients))
+    order = np.random.default_rng(number("set aside")).permutation(len(patients))
     apart = {patients[i] for i in order[: round(share * len(patients))]}
     first: dict[str, Real[T, C]] = {}
     for record in loaded.records:
@@ -383,9 +383,8 @@ def through_pipeline(
     error = ""
     with opened_work(folder / "work", modality=ground.name, config_digest=config.digest()) as work:
         shutil.copytree(ground.gate / "screen", work.screen, dirs_exist_ok=True)
-        plan = Plan(
-            _data(kind, ground.data, ground.base, config), None, out, ground.preset, kind.formats[:1], (), False
-        )
+        data = _data(ground.modality, ground.data, ground.base, config)
+        plan = Plan(data, None, out, Path(ground.preset).stem, kind.formats[:1], (), demo=False)
         try:
             sealed = run(kind, config, plan, work, LocalEngine(), Silent()).folder
             report = json.loads((sealed / "privacy_report.json").read_text("utf-8"))

@@ -9,7 +9,7 @@ from importlib import resources
 import numpy as np
 import yaml
 
-from benchmarks.red_team.kinds import Kind, Material
+from benchmarks.red_team.kinds import Kind, Material, number
 from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
 
 Copy = Material[Dialogue]
@@ -33,11 +33,8 @@ EVENTS = events()
 
 
 def with_events(records: Sequence[DialogueReal], seed: int) -> tuple[DialogueReal, ...]:
-    """The same cohort, in which some patients tell an event each that nobody else tells.
-
-    No patient with several records is chosen twice, and at most a tenth of the cohort is.
-    """
-    rng = np.random.default_rng(seed)
+    """The same cohort, in which at most a tenth of the records tell an event each that no other record tells."""
+    rng = np.random.default_rng(number("events", seed))
     chosen = rng.permutation(len(records))[: min(len(EVENTS), max(1, len(records) // 10))]
     told = dict(zip(chosen.tolist(), EVENTS, strict=False))
     return tuple(

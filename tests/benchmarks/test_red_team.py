@@ -164,3 +164,11 @@ def test_a_pass_with_a_copy_in_it_stands_in_the_table() -> None:
     assert row["copies_in_passed"] == 8
     assert json.loads(json.dumps(row))["verdicts"] == {"PASS": 1, "REFUSE": 1}
     assert "**8 copies passed**" in results.leak_table([row])
+
+
+def test_events_are_told_by_people_of_the_cohort(tmp_path: Path) -> None:
+    patients = ("modality.demo.patients=60", "modality.demo.utterances=[24, 30]")
+    told = prepare("dialogue", "demo", base=tmp_path, preset="demo", settings=patients, samples=8, aside=0.2)
+    kind = next(kind for kind in transcripts.KINDS if kind.name == "event retold")
+    assert [record for record in told.cohort.train if kind.applies(record.record, record.payload)]
+    assert not [record for record in told.strangers if kind.applies(record.record, record.payload)]
