@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -96,20 +96,18 @@ class Prepared(Generic[T, C, M]):
     ) -> Iterable[Planted[T]]:
         if not self.remembers:
             return self.modality.planted(records, model, config, seed)
-        made = lambda: self._kept(records, model, config, seed)  # noqa: E731
-        return self._once(("planted", _names(records), seed), made)  # type: ignore[no-any-return]
+        known: tuple[Planted[T], ...] | None = self.memory.get(("planted", _names(records), seed))
+        return known if known is not None else self._planting(records, model, config, seed)
 
-    def _kept(
+    def _planting(
         self, records: Sequence[Real[T, C]], model: Path | None, config: RunConfig[M], seed: int
-    ) -> tuple[Planted[T], ...]:
-        """Planted copies in memory; their filters are asked at once, while what they keep on disk is still there."""
-        filters = [value for key, value in self.memory.items() if isinstance(key, tuple) and key[0] == "filters"]
+    ) -> Iterator[Planted[T]]:
+        """Makes planted copies and keeps them. Each is judged before the next is made, while its files are there."""
         kept = []
         for copies in self.modality.planted(records, model, config, seed):
-            for one in filters:
-                one.scores(copies.payloads)
             kept.append(copies)
-        return tuple(kept)
+            yield copies
+        self.memory["planted", _names(records), seed] = tuple(kept)
 
     def conditions(self, train: Sequence[Real[T, C]], config: M) -> Conditions[C]:
         drawn = self.modality.conditions(train, config)
@@ -281,7 +279,7 @@ class Cell:
     def key(self, ground: Ground) -> dict[str, JsonValue]:
         """What identifies the cell in a file of results."""
         return {
-            "modality": ground.name, "data": Path(ground.data).name, "preset": ground.preset,
+            "modality": ground.name, "data": Path(ground.data).name, "preset": Path(ground.preset).stem,
             "settings": list(ground.settings), "kind": self.kind.name, "held_out": self.kind.held_out,
             "share": self.share, "sticks": self.sticks, "victims": self.victims, "seed": self.seed, "mode": self.mode,
             "n": self.samples(ground),
@@ -362,6 +360,7 @@ class Found:
             "first_attempts": int(test.get("attempts", 0)),
             "first_rejected": int(test.get("rejected", 0)),
             "limit": int(test.get("limit", 0)),
+            "generator_test": test,
             "exhausted": int(screening.get("exhausted", 0)),
             "cpu_seconds": round(self.seconds, 1),
         }

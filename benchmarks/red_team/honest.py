@@ -35,7 +35,7 @@ class Case:
     def key(self, ground: Ground) -> dict[str, JsonValue]:
         """What identifies the run in a file of results."""
         return {
-            "modality": ground.name, "data": Path(ground.data).name, "preset": ground.preset,
+            "modality": ground.name, "data": Path(ground.data).name, "preset": Path(ground.preset).stem,
             "settings": list(ground.settings), "cohort": ground.cohorts, "seed": self.number, "mode": self.mode,
             "n": ground.samples,
         }  # fmt: skip
@@ -120,7 +120,7 @@ def _honest(ground: Ground, samples: Sequence[Real[Any, Any]], run_seed: int) ->
     return Honest(choose, place_of(ground.name), ground.base)
 
 
-def _expected(found: Found) -> float:
-    """The rate at which the gate may block strangers, by its own account; NaN where it gave none."""
+def _expected(found: Found) -> float | None:
+    """The rate at which the gate may block strangers, by its own account."""
     calibration = found.report.get("privacy", {}).get("calibration") or {}
-    return float(calibration.get("expected_block_rate", float("nan")))
+    return calibration.get("expected_block_rate")

@@ -82,6 +82,38 @@ def leak_table(rows: Sequence[Line]) -> str:
     return "\n".join(text)
 
 
+def passing(rows: Sequence[Line], least: float = 0.05) -> list[str]:
+    """One line for each kind of copy that stood in a release that passed, among runs with at least that share."""
+    found = [row for row in rows if row["share"] >= least and row["passed_with_a_copy"]]
+    return [
+        f"- {row['modality']}, {row['data']}, {row['mode']}, records of {row['victims']}: "
+        f"{row['kind']}{' (held out)' if row['held_out'] else ''} at {row['share']:.1%}: "
+        f"{row['passed_with_a_copy']} of {row['runs']} runs, {row['copies_in_passed']} copies"
+        for row in found
+    ]
+
+
+def agreement(lines: Iterable[Line]) -> str:
+    """How often the two modes give the same runs the same verdict, and the same answer to the generator's test.
+
+    Copies made of one patient alone are the same in both; hosts and chance differ for the others.
+    """
+    runs: dict[tuple[Any, ...], dict[str, Line]] = defaultdict(dict)
+    for line in lines:
+        key = [line.get(name) for name in (*_BY, "seed", "cohort") if name != "mode"]
+        runs[tuple(key)][line["mode"]] = line
+    both = [(pair["full"], pair["gate-only"]) for pair in runs.values() if len(pair) == 2]
+    if not both:
+        return ""
+    same = sum(a["outcome"] == b["outcome"] for a, b in both)
+    tested = sum((a["first_rejected"] > a["limit"]) == (b["first_rejected"] > b["limit"]) for a, b in both)
+    milder = sum(a["outcome"] != "PASS" and b["outcome"] == "PASS" for a, b in both)
+    return (
+        f"Modes compared on {len(both)} runs: same verdict {same}, same answer of the generator's test {tested}, "
+        f"passed by gate-only alone {milder}."
+    )
+
+
 def _title(head: tuple[Any, ...]) -> str:
     modality, data, preset, mode, victims, sticks = head
     how = "slots that keep copying" if sticks else "copies by attempt"
@@ -131,7 +163,8 @@ def honest_table(lines: Iterable[Line]) -> str:
         counts = (sum(line["outcome"] == "REFUSE" for line in group), sum(line["outcome"] != "PASS" for line in group))
         shown = [_share(count, len(group)) for count in counts]
         tried, rejected = (sum(line[name] for line in group) for name in ("first_attempts", "first_rejected"))
-        expected = sum(line["expected_block_rate"] for line in group) / len(group)
+        rates = [line["expected_block_rate"] for line in group if line["expected_block_rate"] is not None]
+        expected = sum(rates) / max(1, len(rates))
         text.append(
             f"| {modality} | {data} | {mode} | {cohort} | {len(group)} | {shown[0]} | {shown[1]} | "
             f"{rejected / max(1, tried):.2%} | {expected:.2%} |"

@@ -81,8 +81,8 @@ def _dealt(copy: Copy) -> Dialogue:
     count = len(copy.victim.turns)
     low, high = (count * part // copy.sessions for part in (copy.session, copy.session + 1))
     mine, turns = copy.victim.turns[low:high], list(copy.stranger.turns)
-    for number, turn in enumerate(mine):
-        turns.insert(round((number + 1) * len(copy.stranger.turns) / (len(mine) + 1)) + number, turn)
+    for place, turn in enumerate(mine):
+        turns.insert(round((place + 1) * len(copy.stranger.turns) / (len(mine) + 1)) + place, turn)
     return Dialogue(tuple(turns))
 
 

@@ -172,3 +172,15 @@ def test_events_are_told_by_people_of_the_cohort(tmp_path: Path) -> None:
     kind = next(kind for kind in transcripts.KINDS if kind.name == "event retold")
     assert [record for record in told.cohort.train if kind.applies(record.record, record.payload)]
     assert not [record for record in told.strangers if kind.applies(record.record, record.payload)]
+
+
+def test_the_modes_are_compared_on_the_runs_that_both_have() -> None:
+    line = {
+        "modality": "cxr", "data": "demo", "preset": "demo", "mode": "full", "victims": "train", "sticks": False,
+        "kind": "negative", "held_out": False, "share": 1.0, "n": 8, "seed": 0, "outcome": "REFUSE",
+        "first_rejected": 8, "limit": 3,
+    }  # fmt: skip
+    milder = {**line, "mode": "gate-only", "outcome": "PASS", "first_rejected": 2}
+    text = results.agreement([line, milder, {**line, "seed": 1}])
+    assert "on 1 runs: same verdict 0, same answer of the generator's test 0, passed by gate-only alone 1" in text
+    assert results.agreement([line]) == ""
