@@ -23,7 +23,6 @@ import numpy as np
 
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
-from synthgen.eval.attacks import attack_succeeds
 from synthgen.eval.dialogue.attacks import Attacked, attack_release
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.records import Dialogues
@@ -32,6 +31,8 @@ from synthgen.generators.dialogue.read import read_release
 from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, DialogueSynthetic
 from synthgen.progress import Silent
 from synthgen.records import Estimate, Loaded, Synthetic
+from synthgen.report import Limits
+from synthgen.verdict import attack_succeeds
 
 Found = tuple[Estimate, ...]
 
@@ -89,7 +90,7 @@ def main() -> None:
         found = against(release, loaded, seed) if release else one_split(records, asked.copies, seed)
         for estimate in found:
             values[estimate.metric].append(estimate.value)
-            successes[estimate.metric] += attack_succeeds(estimate)
+            successes[estimate.metric] += attack_succeeds(estimate, Limits())
     seconds = (time.process_time() - began) / asked.splits
     print(f"{len(records)} dialogues, {asked.splits} splits, {asked.copies:.0%} copies, {seconds:.1f} CPU s a split")
     print("| figure | mean | least | most | succeeded |\n| --- | ---: | ---: | ---: | ---: |")

@@ -4,8 +4,7 @@ Every attack is fitted on what an attacker has: the release S, and a reference p
 members and non-members are exchangeable unless S gives members away, and an AUC other than one half is evidence of just
 that. (A network fitted on T would tell T from E by its own overfitting, and blame the release.)
 
-Embeddings are [records, dimensions]; distances are Euclidean. Give as many members as non-members, one record each
-(``one_per_patient``).
+Embeddings are [records, dimensions]; distances are Euclidean. Give one record of each patient (``one_per_patient``).
 """
 
 from __future__ import annotations
@@ -37,7 +36,6 @@ from synthgen.eval.estimates import (
 )
 from synthgen.records import Estimate
 
-LIMIT = 0.55
 _CHUNK = 512
 
 
@@ -55,16 +53,6 @@ class Groups:
             raise ValueError("one patient per row")
         if set(self.member_patients) & set(self.nonmember_patients):
             raise ValueError("a patient is both member and non-member")
-
-
-def attack_succeeds(estimate: Estimate, limit: float = LIMIT) -> bool:
-    """True when the lower end of an AUC's interval lies above ``limit``. Other figures (rates, gains) never decide.
-
-    An attack whose interval could not be had (NaN) does not succeed; the report shows it without an interval.
-    """
-    if not 0.5 <= limit <= 1:
-        raise ValueError(f"limit must be in [0.5, 1], got {limit}")
-    return estimate.metric.endswith("_auc") and estimate.ci95[0] > limit
 
 
 def nearest_distance(queries: NDArray[np.generic], base: NDArray[np.generic]) -> Floats:

@@ -1,35 +1,132 @@
 """From scores of held-out strangers to thresholds with a stated error rate.
 
-Every filter f gives a record x a score s_f(x) >= 0, larger is safer. So that several filters share one level alpha
-and none uses it up, the log scores are put on one scale by the strangers' own median and spread, and the gate's score
-is the smallest over the filters:
+Every filter f gives a record x a score s_f(x) >= 0, larger is safer. So that several filters share one level alpha and
+none uses it up, each log score is turned into a log tail probability, and the gate's score is the smallest:
 
-    g(x) = min_f (log s_f(x) - centre_f) / scale_f
+    g(x) = min_f log P_f(z <= (log s_f(x) - centre_f) / scale_f)
 
-The threshold is the k-th smallest of the n calibration patients' g. For one score that is fixed beforehand,
-calibration patients and a new stranger are exchangeable, and a stranger is rejected at rate k / (n + 1) in
-expectation, the true rate given the calibration set being Beta(k, n + 1 - k) distributed (Vovk 2012, Conditional
-validity of inductive conformal predictors). Here centre and scale are robust statistics of the same patients;
-recomputed with the stranger among them the statement would be exact (full conformal prediction), and one record among
-n moves a median and a median deviation by O(1/n). The tests hold the rate and its spread against the Beta
-distribution by simulation.
+Centre and scale are the median and median deviation of the calibration patients. The tail P_f is that of the training
+patients, each scored with himself left out: a generalised Pareto distribution over the quarter who come closest
+(Pickands 1975; probability-weighted moments, Hosking and Wallis 1987). A filter whose strangers have a heavy tail is
+given a heavy tail, so that one outlier in it does not set a threshold which the copies that other filters see pass.
+Where the training patients lie does not matter (an embedder knows them), only the shape of their tail.
+
+The threshold is the k-th smallest of the n calibration patients' g. For a g that is fixed beforehand, calibration
+patients and a new stranger are exchangeable, and a stranger is rejected at rate k / (n + 1) in expectation, the true
+rate given the calibration set being Beta(k, n + 1 - k) distributed (Vovk 2012, Conditional validity of inductive
+conformal predictors). The tails are fixed beforehand; centre and scale are robust statistics of the same patients:
+recomputed with the stranger among them the statement would be exact (full conformal prediction), and one record among n
+moves a median by O(1/n). The tests hold the rate and its spread against the Beta distribution by simulation.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from synthgen.records import JsonValue, Verdict
 
 Scores = NDArray[np.float64]
 
+_TAIL_SHARE = 0.25
+_LEAST_FOR_TAIL = 40
 _MAD_TO_SIGMA = 1.4826
+_HEAVIEST = 1.0
+
+
+class CopiesAmongStrangersError(ValueError):
+    """A calibration patient lies at distance zero: the same record under two patients."""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The lower tail of a filter's standardised log scores z over strangers.
+
+    Attributes:
+        below: u, where the tail begins.
+        share: P(z <= u).
+        spread: sigma > 0 of the generalised Pareto distribution of u - z.
+        shape: xi in [0, 1]; 0 is exponential.
+    """
+
+    below: float = -0.6745
+    share: float = _TAIL_SHARE
+    spread: float = 0.5
+    shape: float = 0.0
+
+    @classmethod
+    def fit(cls, logs: Scores) -> Self:
+        """The tail of log scores [m], standardised by their own median and deviation; a normal one where m is small."""
+        finite = logs[np.isfinite(logs)]
+        if len(finite) < _LEAST_FOR_TAIL:
+            return cls()
+        z = np.sort((finite - np.median(finite)) / _deviation(finite))
+        count = math.ceil(_TAIL_SHARE * len(z))
+        spread, shape = _pareto(float(z[count]) - z[:count])
+        return cls(float(z[count]), count / len(z), spread, shape)
+
+    def log_probability(self, z: Scores) -> Scores:
+        """log P(Z <= z) in the tail; above it linear, rising without bound. -inf stays -inf, NaN stays NaN."""
+        beyond = self.below - z
+        with np.errstate(invalid="ignore", divide="ignore"):
+            deep = np.maximum(beyond, 0.0)
+            tail = -deep / self.spread if self.shape < 1e-9 else -np.log1p(self.shape * deep / self.spread) / self.shape
+        return np.asarray(math.log(self.share) + np.where(beyond > 0, tail, -beyond / self.spread))
+
+    def quantile(self, log_probability: float) -> float:
+        """Inverse of :meth:`log_probability`."""
+        depth = log_probability - math.log(self.share)
+        if depth >= 0 or self.shape < 1e-9:
+            return self.below + self.spread * depth
+        return self.below - self.spread * math.expm1(-self.shape * depth) / self.shape
+
+
+def _pareto(excess: Scores) -> tuple[float, float]:
+    """(sigma, xi) of excesses >= 0 by probability-weighted moments."""
+    m, mean = len(excess), float(excess.mean())
+    if mean <= 0:
+        return 1.0, 0.0
+    weights = 1.0 - (np.arange(1, m + 1) - 0.35) / m
+    moment = float((weights * np.sort(excess)).mean())
+    shape = 2.0 - mean / (mean - 2.0 * moment) if mean > 2.0 * moment else 0.0
+    shape = min(max(shape, 0.0), _HEAVIEST)
+    return (mean, 0.0) if shape == 0.0 else (2.0 * mean * moment / (mean - 2.0 * moment), shape)
+
+
+def _deviation(logs: Scores) -> float:
+    """1.4826 times the median absolute deviation; 1 where that is 0."""
+    return _MAD_TO_SIGMA * float(np.median(np.abs(logs - np.median(logs)))) or 1.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From a filter's score to the gate's common scale."""
+
+    centre: float
+    deviation: float
+    tail: Tail
+
+    @classmethod
+    def fit(cls, logs: Scores, tail: Tail) -> Self:
+        """Median and deviation of the strangers' log scores [n]; infinite ones are left out."""
+        finite = logs[np.isfinite(logs)]
+        if not finite.size:
+            return cls(0.0, 1.0, tail)
+        return cls(float(np.median(finite)), _deviation(finite), tail)
+
+    def __call__(self, scores: Scores) -> Scores:
+        """log P(S <= s), shape as ``scores``; zero becomes -inf, a negative score or NaN becomes NaN."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.tail.log_probability((np.log(scores) - self.centre) / self.deviation)
+
+    def score(self, common: float) -> float:
+        """Inverse."""
+        return math.exp(self.centre + self.deviation * self.tail.quantile(common))
 
 
 @dataclass(frozen=True)
@@ -38,17 +135,16 @@ class Calibration:
 
     Attributes:
         names: the F filters.
-        centre, scale: shape [F], median and spread of the strangers' log scores.
+        scales: F ways from a filter's score to the common scale.
         threshold: on the common scale; a record at or below it in any filter is rejected.
         k, n: the threshold is the k-th smallest of n calibration scores.
         alpha: the level that was asked for.
-        strangers: shape [n], the calibration patients' common scores, ascending.
+        strangers: shape [n], the calibration patients' common scores, in the order in which they were given.
         blockers: shape [F], how many of the k blocked calibration patients each filter blocks.
     """
 
     names: tuple[str, ...]
-    centre: tuple[float, ...]
-    scale: tuple[float, ...]
+    scales: tuple[Scale, ...]
     threshold: float
     k: int
     n: int
@@ -59,16 +155,21 @@ class Calibration:
     @property
     def thresholds(self) -> tuple[float, ...]:
         """The threshold of each filter on its own scale."""
-        return tuple(math.exp(c + s * self.threshold) for c, s in zip(self.centre, self.scale, strict=True))
+        return tuple(scale.score(self.threshold) for scale in self.scales)
 
     @property
     def attained(self) -> bool:
         """False where the calibration patients are too few for the level that was asked for."""
         return attainable_alpha(self.n) <= self.alpha
 
+    @property
+    def farthest(self) -> float:
+        """The largest common score of a calibration patient."""
+        return max(self.strangers)
+
     def common(self, scores: Scores) -> Scores:
         """The gate's score g of each record, shape [N], from ``scores`` [N, F]. NaN in any filter gives NaN."""
-        return np.asarray(common_scale(scores, self.centre, self.scale).min(axis=1))
+        return np.asarray(common_scale(scores, self.scales).min(axis=1))
 
     def rejects(self, scores: Scores) -> NDArray[np.bool_]:
         """Shape [N]: True where any filter is at or below its threshold, or NaN."""
@@ -76,23 +177,21 @@ class Calibration:
 
     def verdicts(self, scores: Scores) -> list[tuple[Verdict, ...]]:
         """One verdict per record and filter, on the common scale, from ``scores`` [N, F]."""
-        common = common_scale(scores, self.centre, self.scale)
         return [
             tuple(Verdict(name, float(z), self.threshold) for name, z in zip(self.names, row, strict=True))
-            for row in common
+            for row in common_scale(scores, self.scales)
         ]
 
     def conformal_p(self, scores: Scores) -> Scores:
         """(1 + #{j: g_j <= g}) / (n + 1) of each record, shape [N]; NaN scores give the smallest p."""
         g = np.nan_to_num(self.common(scores), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-        below = np.searchsorted(np.asarray(self.strangers), g, side="right")
+        below = np.searchsorted(np.sort(self.strangers), g, side="right")
         return np.asarray((1.0 + below) / (self.n + 1.0), dtype=np.float64)
 
     def as_dict(self) -> dict[str, JsonValue]:
         return {
             "names": list(self.names),
-            "centre": list(self.centre),
-            "scale": list(self.scale),
+            "scales": [asdict(scale) for scale in self.scales],
             "threshold": self.threshold,
             "k": self.k,
             "n": self.n,
@@ -102,11 +201,9 @@ class Calibration:
         }
 
 
-def common_scale(scores: Scores, centre: Sequence[float], scale: Sequence[float]) -> Scores:
-    """(log s - centre) / scale per filter, shape [N, F]; zero becomes -inf, a negative score or NaN becomes NaN."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(np.asarray(scores, dtype=np.float64))
-    return np.asarray((logs - np.asarray(centre)) / np.asarray(scale), dtype=np.float64)
+def common_scale(scores: Scores, scales: Sequence[Scale]) -> Scores:
+    """log P_f(S <= s) per filter, shape [N, F]."""
+    return np.stack([scale(np.asarray(scores)[:, f]) for f, scale in enumerate(scales)], axis=1)
 
 
 def k_for(alpha: float, n: int) -> int:
@@ -132,67 +229,90 @@ def patients_needed(alpha: float) -> int:
     return math.ceil(1.0 / alpha - 1.0 - 1e-9)
 
 
-def block_rate(k: int, n: int) -> tuple[float, tuple[float, float]]:
-    """Expected rate at which strangers are blocked, and the central 95% of its Beta(k, n + 1 - k) distribution."""
-    low, high = stats.beta.ppf([0.025, 0.975], k, n + 1 - k)
-    return k / (n + 1.0), (float(low), float(high))
-
-
-def generator_limit(attempts: int, k: int, n: int, level: float = 0.999) -> int:
-    """The largest number of rejected first attempts that an honest generator may have, at ``level``.
-
-    A stranger's rate of rejection is Beta(k, n + 1 - k), so the count among N exchangeable draws is
-    BetaBinomial(N; k, n + 1 - k); this is its quantile at ``level``.
-    """
-    return int(stats.betabinom.ppf(level, attempts, k, n + 1 - k))
-
-
-def miss_upper(planted: int, caught: int, confidence: float = 0.95) -> float:
-    """Upper Clopper-Pearson bound on the miss rate; 1 - 0.05^(1/m) where all m are caught."""
-    if not 0 <= caught <= planted:
-        raise ValueError(f"caught must be in 0 to {planted}, got {caught}")
-    missed = planted - caught
-    if missed == planted:
-        return 1.0
-    return float(stats.beta.ppf(confidence, missed + 1, planted - missed))
-
-
-def calibrate(names: Sequence[str], strangers: Scores, alpha: float) -> Calibration:
+def calibrate(names: Sequence[str], strangers: Scores, alpha: float, reference: Scores | None = None) -> Calibration:
     """Sets the thresholds of all filters together, so that their union blocks k of the n calibration patients.
 
     Args:
-        strangers: shape [n, F], scores of one random record of each calibration patient.
+        strangers: shape [n, F], scores of one random record of each calibration patient; infinite where a filter has
+            nothing to compare the record with.
         alpha: level of the gate as a whole, in (0, 1).
+        reference: shape [m, F], scores of training patients, each with himself left out, for the shape of the tails;
+            without them the tails are normal ones.
 
     Raises:
         ValueError: if shapes disagree, or a calibration score is NaN (a filter that cannot score a real record).
+        CopiesAmongStrangersError: if a calibration score is zero, which only a copy's is.
     """
     if strangers.ndim != 2 or strangers.shape[1] != len(names):
         raise ValueError(f"need [n, {len(names)}] scores, got {strangers.shape}")
     if np.isnan(strangers).any() or (strangers < 0).any():
         raise ValueError("a calibration score is NaN or negative")
-    with np.errstate(divide="ignore"):
-        logs = np.log(strangers)
-    centre = np.zeros(len(names))
-    scale = np.ones(len(names))
-    for f in range(len(names)):
-        finite = logs[np.isfinite(logs[:, f]), f]
-        if finite.size:
-            centre[f] = np.median(finite)
-            scale[f] = _MAD_TO_SIGMA * np.median(np.abs(finite - centre[f])) or 1.0
+    copies = int((strangers == 0).any(axis=1).sum())
+    if copies:
+        raise CopiesAmongStrangersError(f"{copies} of {len(strangers)} calibration patients are copies of another")
+    scales = tuple(Scale.fit(np.log(strangers[:, f]), _tail(reference, f)) for f in range(len(names)))
+    return _with_threshold(tuple(names), scales, strangers, alpha)
+
+
+def _with_threshold(names: tuple[str, ...], scales: tuple[Scale, ...], strangers: Scores, alpha: float) -> Calibration:
     n = len(strangers)
     k = k_for(alpha, n)
-    common = common_scale(strangers, centre.tolist(), scale.tolist())
+    common = common_scale(strangers, scales)
     g = common.min(axis=1)
     threshold = float(np.sort(g)[k - 1])
     return Calibration(
-        names=tuple(names),
-        centre=tuple(centre.tolist()),
-        scale=tuple(scale.tolist()),
+        names=names,
+        scales=scales,
         threshold=threshold,
         k=k,
         n=n,
         alpha=alpha,
-        strangers=tuple(np.sort(g).tolist()),
+        strangers=tuple(g.tolist()),
         blockers=tuple(int(x) for x in (common <= threshold).sum(axis=0)),
     )
+
+
+def _tail(reference: Scores | None, column: int) -> Tail:
+    if reference is None:
+        return Tail()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return Tail.fit(np.log(reference[:, column]))
+
+
+def useful_columns(calibration: Calibration, strangers: Scores, copies: Sequence[Scores]) -> tuple[int, ...]:
+    """The filters that are worth their share of the level: dropping one of them loses copies.
+
+    A filter whose strangers come close by chance takes part of alpha from the others. One after the other, the filter
+    without which most copies are caught at the same level goes, as long as nothing is lost by it.
+
+    Args:
+        calibration: with all filters.
+        strangers: shape [n, F].
+        copies: per kind of copy the scores [m, F]; each kind counts alike. Not the copies whose rate is reported.
+
+    Returns:
+        Places in ``calibration.names``, ascending, never none.
+    """
+    here = common_scale(strangers, calibration.scales)
+    there = [common_scale(kind, calibration.scales) for kind in copies]
+
+    def caught(columns: list[int]) -> float:
+        threshold = np.sort(here[:, columns].min(axis=1))[calibration.k - 1]
+        return float(np.mean([(~(kind[:, columns].min(axis=1) > threshold)).mean() for kind in there]))
+
+    kept = list(range(len(calibration.names)))
+    best = caught(kept) if there else 0.0
+    while there and len(kept) > 1:
+        trials = [[f for f in kept if f != gone] for gone in kept]
+        rates = [caught(trial) for trial in trials]
+        if max(rates) < best:
+            break
+        best, kept = max(rates), trials[int(np.argmax(rates))]
+    return tuple(kept)
+
+
+def only(calibration: Calibration, strangers: Scores, columns: Sequence[int]) -> Calibration:
+    """The same scales and level, with some of the filters."""
+    names = tuple(calibration.names[f] for f in columns)
+    scales = tuple(calibration.scales[f] for f in columns)
+    return _with_threshold(names, scales, strangers[:, list(columns)], calibration.alpha)

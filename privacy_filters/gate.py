@@ -1,33 +1,36 @@
-"""The release gate: what is measured before, while and after samples are screened, and the verdict that follows.
+"""The release gate: what is measured before and while samples are screened.
 
-The steps are pure functions over scores. The one thing that a modality brings is a set of fitted ``Filters``.
+The steps are pure functions over scores. The one thing that a modality brings is a set of fitted ``Filters``. What
+follows from the measurements is decided in :mod:`synthgen.verdict`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Generic, Protocol, Self, TypeVar
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthgen.privacy_filters.calibration import (
-    Calibration,
-    attainable_alpha,
-    block_rate,
-    calibrate,
-    generator_limit,
-    miss_upper,
-)
-from synthgen.records import C, Estimate, Planted, Real, Verdict
-from synthgen.report import CalibrationFacts, GeneratorTest, Outcome, PlantedResult, ScreeningFacts
+from synthgen.privacy_filters.calibration import Calibration, attainable_alpha, calibrate, only, useful_columns
+from synthgen.privacy_filters.power import BlockRate, detectable_share, miss_upper, weighted
+from synthgen.records import C, Condition, Estimate, Planted, Real, Verdict
+from synthgen.report import CalibrationFacts, GeneratorTest, PlantedResult
 
 T = TypeVar("T")
 T_contra = TypeVar("T_contra", contravariant=True)
 
-GENERATOR_DOMAIN_MISS_LIMIT = 0.05
+GENERATOR_LEVEL = 0.01  # probability at which an honest generator is refused
+AUDIT_LEVEL = 0.005  # and at which audit patients contradict an honest calibration
+LEAST_IN_FACET = 10
+_MATTERS = 0.05
+_WHOLE = 0.8  # share of the level for all first attempts; the rest is for conditions
+_REFERENCE = 200  # training patients who tell the shape of the filters' tails
+_PLANNED_CATCH = 0.95
 
 
 class Filters(Protocol[T_contra]):
@@ -59,14 +62,101 @@ class Filters(Protocol[T_contra]):
 
 @dataclass(frozen=True)
 class Gate(Generic[T]):
-    """Calibrated filters: judges any record, real, planted or synthetic, by the same rule."""
+    """Calibrated filters: judges any record, real, planted or synthetic, by the same rule.
+
+    Attributes:
+        filters: over T and C: both are protected.
+        outsiders: over T alone, for measurements in which patients of C must be nobody.
+        columns: places in ``filters.names`` of the filters that vote.
+        strangers: the record of each calibration patient that was scored, in the order of ``calibration.strangers``.
+        records: how many records each of them has.
+    """
 
     filters: Filters[T]
+    outsiders: Filters[T]
     calibration: Calibration
+    columns: tuple[int, ...]
+    strangers: tuple[Real[T, Any], ...]
+    records: tuple[int, ...]
+
+    def scores(self, payloads: Sequence[T], exclude: Sequence[str] | None = None) -> NDArray[np.float64]:
+        """Of the filters that vote, shape [N, F]; see :meth:`Filters.scores`."""
+        return self.filters.scores(payloads, exclude)[:, list(self.columns)]
 
     def __call__(self, payloads: Sequence[T]) -> list[tuple[Verdict, ...]]:
         """One verdict per record and filter; a record is kept when every filter keeps it."""
-        return self.calibration.verdicts(self.filters.scores(payloads))
+        return self.calibration.verdicts(self.scores(payloads))
+
+    def rejects(self, payloads: Sequence[T], exclude: Sequence[str] | None = None) -> NDArray[np.bool_]:
+        """Shape [N]: True for what lies too close to a protected patient."""
+        return self.calibration.rejects(self.scores(payloads, exclude))
+
+    def protecting(self, records: Sequence[Real[T, C]]) -> Gate[T]:
+        """The same gate, protecting these records too."""
+        return replace(self, filters=self.filters.enrolled(*_payloads(records)))
+
+    @property
+    def block_rate(self) -> BlockRate:
+        """The rate at which strangers are rejected who are composed like the calibration patients."""
+        return BlockRate(self.calibration.k, self.calibration.n)
+
+    def block_rate_in(self, mix: Mapping[Facet, float]) -> BlockRate:
+        """The same for strangers who are composed like ``mix``, with a weight for each facet."""
+        g = np.asarray(self.calibration.strangers)
+        owned = [facets(record.condition) for record in self.strangers]
+        return weighted(g <= self.calibration.threshold, mix_weights(owned, _that_matter(g, self.records), mix))
+
+
+def _payloads(records: Sequence[Real[T, C]]) -> tuple[list[T], list[str]]:
+    return [r.payload for r in records], [r.patient for r in records]
+
+
+Facet = tuple[str, str]
+"""A value that conditions take, with its key: ``("view", "AP")``."""
+
+EVERYBODY: Facet = ("", "")
+"""The facet of a release whose conditions are unknown: strangers like all calibration patients."""
+
+
+def facets(condition: Condition) -> tuple[Facet, ...]:
+    """The values of a condition that many records share: its stratum, its texts, and each text of its lists."""
+    found: list[Facet] = [("stratum", condition.stratum)]
+    for key, value in condition.as_dict().items():
+        texts = value if isinstance(value, list) else [value]
+        found += [(key, text) for text in texts if isinstance(text, str) and text]
+    return tuple(dict.fromkeys(found))
+
+
+def mix_weights(
+    owned: Sequence[tuple[Facet, ...]], records: NDArray[np.float64], mix: Mapping[Facet, float]
+) -> NDArray[np.float64]:
+    """Weights that compose calibration patients like a release, shape [n].
+
+    A patient weighs as much as his records among those of a facet. A facet that fewer than ``LEAST_IN_FACET``
+    calibration patients have is spread over all of them.
+
+    Args:
+        owned: the facets of each calibration patient.
+        records: shape [n], how many records each counts for.
+        mix: weight of each facet in the release.
+    """
+    weights = np.zeros(len(owned))
+    for facet, share in mix.items():
+        inside = np.array([facet in own for own in owned])
+        members = np.where(inside, records, 0.0) if inside.sum() >= LEAST_IN_FACET else records
+        weights += share * members / members.sum()
+    return weights
+
+
+def _that_matter(g: NDArray[np.float64], records: Sequence[int]) -> NDArray[np.float64]:
+    """Records per patient where patients with many lie closer or farther than others (Spearman, 5%); else one each.
+
+    A generator that was trained on records shows a patient with many of them more often.
+    """
+    count = np.asarray(records, dtype=np.float64)
+    if np.ptp(count) == 0 or stats.spearmanr(g, count).pvalue > _MATTERS:
+        return np.ones(len(count))
+    return count
 
 
 def one_record_each(records: Sequence[Real[T, C]], seed: int) -> list[Real[T, C]]:
@@ -78,22 +168,45 @@ def one_record_each(records: Sequence[Real[T, C]], seed: int) -> list[Real[T, C]
     return [group[rng.integers(len(group))] for group in by_patient.values()]
 
 
+def some_records(records: Sequence[Real[T, C]], most: int, seed: int) -> list[Real[T, C]]:
+    """One random record each of up to ``most`` random patients, in random order."""
+    each = one_record_each(records, seed)
+    return [each[i] for i in np.random.default_rng(seed + 1).permutation(len(each))[:most]]
+
+
 def calibrate_gate(
     filters: Filters[T],
     train: Sequence[Real[T, C]],
     calibration: Sequence[Real[T, C]],
     alpha: float,
     seed: int,
+    trial: Iterable[Planted[T]] = (),
 ) -> Gate[T]:
     """Calibrates ``filters`` on one random record of each calibration patient.
 
-    With no calibration patients the training patients stand in, each scored with itself left out; such a gate is
-    calibrated on patients that its embedder has seen, and its verdict is never PASS.
+    The calibration patients are protected too: each is scored against T and the other calibration patients, as a
+    stranger is against T and all of them. With no calibration patients the training patients stand in, each left out;
+    such a gate is calibrated on patients that its embedder has seen, and its verdict is never PASS.
+
+    Args:
+        trial: copies of training records by which filters are dropped that cost level and catch nothing more; not
+            those whose rate is reported.
     """
     strangers = one_record_each(calibration or train, seed)
-    own = None if calibration else [r.patient for r in strangers]
-    scores = filters.scores([r.payload for r in strangers], exclude=own)
-    return Gate(filters, calibrate(filters.names, scores, alpha))
+    known = filters.enrolled(*_payloads(calibration)) if calibration else filters
+    scores = known.scores(*_payloads(strangers))
+    reference = known.scores(*_payloads(some_records(train, _REFERENCE, seed)))
+    everything = calibrate(filters.names, scores, alpha, reference)
+    columns = useful_columns(everything, scores, [known.scores(copies.payloads) for copies in trial])
+    owned = Counter(record.patient for record in calibration or train)
+    return Gate(
+        filters=known,
+        outsiders=filters,
+        calibration=only(everything, scores, columns),
+        columns=columns,
+        strangers=tuple(strangers),
+        records=tuple(owned[record.patient] for record in strangers),
+    )
 
 
 def calibration_facts(
@@ -105,24 +218,27 @@ def calibration_facts(
 ) -> CalibrationFacts:
     """What the calibration attained, with the block rate measured on the audit patients, who set nothing."""
     c = gate.calibration
-    expected, interval = block_rate(c.k, c.n)
+    block = gate.block_rate
     blocked = max(1, sum(c.blockers))
     witnesses = one_record_each(audit, seed)
-    measured = None
+    measured, limit = None, None
     if witnesses:
-        rejected = int(c.rejects(gate.filters.scores([r.payload for r in witnesses])).sum())
+        rejected = int(gate.rejects([r.payload for r in witnesses]).sum())
         measured = rate("audit_block_rate", rejected, len(witnesses), better="lower")
+        limit = block.limit(len(witnesses), AUDIT_LEVEL)
     return CalibrationFacts(
         patients_train=len({r.patient for r in train}),
         patients_calibration=len({r.patient for r in calibration}),
         patients_audit=len({r.patient for r in audit}),
         alpha=c.alpha,
         k=c.k,
-        expected_block_rate=expected,
-        block_rate_ci95=interval,
+        expected_block_rate=block.expected,
+        block_rate_ci95=block.interval,
         attainable_alpha=attainable_alpha(c.n),
         filter_shares=tuple((name, count / blocked) for name, count in zip(c.names, c.blockers, strict=True)),
+        dropped_filters=tuple(name for name in gate.filters.names if name not in c.names),
         audit_block_rate=measured,
+        audit_limit=limit,
     )
 
 
@@ -136,7 +252,7 @@ def rate(metric: str, successes: int, n: int, *, better: str, note: str = "") ->
 def plant(gate: Gate[T], planted: Iterable[Planted[T]]) -> Iterator[PlantedResult]:
     """Puts planted copies through the gate and counts, per perturbation, what it catches."""
     for copies in planted:
-        caught = int(gate.calibration.rejects(gate.filters.scores(copies.payloads)).sum())
+        caught = int(gate.rejects(copies.payloads).sum())
         count = len(copies.payloads)
         yield PlantedResult(copies.perturbation, copies.domain, count, caught, miss_upper(count, caught))
 
@@ -144,34 +260,91 @@ def plant(gate: Gate[T], planted: Iterable[Planted[T]]) -> Iterator[PlantedResul
 def plant_returning(gate: Gate[T], held_out: Sequence[Real[T, C]], seed: int) -> PlantedResult | None:
     """Another visit of a protected patient, the hard case, measured on patients that no embedder was fitted on.
 
-    One record of each held-out patient with two or more is enrolled as if it were a training record; another record of
-    the same patient is then put through the gate. None where no held-out patient has two records.
+    Held-out patients are enrolled with all records but one, where they have two or more; that one is then put through
+    the gate. None where no held-out patient has two records.
     """
     by_patient: dict[str, list[Real[T, C]]] = {}
     for record in sorted(held_out, key=lambda r: (r.patient, r.record)):
         by_patient.setdefault(record.patient, []).append(record)
     rng = np.random.default_rng(seed)
-    pairs = [tuple(rng.permutation(len(g))[:2]) for g in by_patient.values() if len(g) >= 2]
-    groups = [g for g in by_patient.values() if len(g) >= 2]
-    if not groups:
+    returning = [group[rng.integers(len(group))] for group in by_patient.values() if len(group) >= 2]
+    if not returning:
         return None
-    known = [g[i] for g, (i, _) in zip(groups, pairs, strict=True)]
-    returning = [g[j] for g, (_, j) in zip(groups, pairs, strict=True)]
-    filters = gate.filters.enrolled([r.payload for r in known], [r.patient for r in known])
-    caught = int(gate.calibration.rejects(filters.scores([r.payload for r in returning])).sum())
-    return PlantedResult("another_visit", "beyond", len(groups), caught, miss_upper(len(groups), caught))
+    away = {(record.patient, record.record) for record in returning}
+    known = gate.outsiders.enrolled(*_payloads([r for r in held_out if (r.patient, r.record) not in away]))
+    caught = int(replace(gate, filters=known).rejects([r.payload for r in returning]).sum())
+    return PlantedResult("another_visit", "beyond", len(returning), caught, miss_upper(len(returning), caught))
+
+
+@dataclass(frozen=True)
+class FirstAttempts:
+    """How a generator's first attempts fared, before screening flatters it.
+
+    Attributes:
+        judged, close: how many were judged, and lie too close to a protected patient.
+        mix: the strata that were asked for, with the count of each.
+        facets: of each value that conditions take: how many were judged, and lie too close.
+    """
+
+    judged: int
+    close: int
+    mix: Mapping[Facet, float]
+    facets: Mapping[Facet, tuple[int, int]]
+
+
+def first_limit(gate: Gate[T], mix: Mapping[Facet, float], attempts: int, level: float) -> int:
+    """More first attempts too close to a patient than this refuse the generator, at four fifths of ``level``."""
+    return gate.block_rate_in(mix).limit(attempts, _WHOLE * level)
 
 
 def judge_generator(
-    calibration: Calibration, attempts: int, rejected: int, train_share: Estimate | None
+    gate: Gate[T], first: FirstAttempts, catch: float, train_share: Estimate | None, level: float = GENERATOR_LEVEL
 ) -> GeneratorTest:
-    """Holds the generator's first attempts against BetaBinomial(N; k, n + 1 - k).
+    """Holds the generator's first attempts against what strangers would show, as a whole and by condition.
 
     A generator whose samples fall below the threshold more often than strangers do memorises; rejecting its worst
-    samples would be no cure, so it is refused as a whole.
+    samples would be no cure, so it is refused as a whole. The count of all is held against
+    BetaBinomial(N; k, n + 1 - k) at four fifths of ``level``; that of each value of a condition at an equal part of
+    the rest, so that a condition which is memorised does not drown in the others.
+
+    Args:
+        catch: the share of planted copies that the gate catches, for the smallest share of copies that would show.
+        level: probability at which an honest generator may be refused.
     """
-    limit = generator_limit(attempts, calibration.k, calibration.n)
-    return GeneratorTest(attempts, rejected, limit, rejected > limit, train_share)
+    block = gate.block_rate_in(first.mix)
+    limit = first_limit(gate, first.mix, first.judged, level)
+    each = (1 - _WHOLE) * level / max(1, len(first.facets))
+    worst = [
+        facet
+        for facet, (judged, close) in first.facets.items()
+        if close > gate.block_rate_in({facet: 1.0}).limit(judged, each)
+    ]
+    return GeneratorTest(
+        attempts=first.judged,
+        rejected=first.close,
+        limit=limit,
+        expected_block_rate=block.expected,
+        detectable_share=detectable_share(block, first.judged, limit, catch),
+        conditions_tested=len(first.facets),
+        conditions_memorised=tuple(f"{key} = {value}" for key, value in sorted(worst)),
+        memorises=first.close > limit or bool(worst),
+        train_share=train_share,
+    )
+
+
+def attempts_needed(gate: Gate[T], mix: Mapping[Facet, float], most: int, share: float, least: int) -> int:
+    """The fewest first attempts, from ``least`` to ``most``, whose test would see ``share`` copies; ``least`` if none.
+
+    A gate that catches nineteen copies in twenty is assumed.
+    """
+    block = gate.block_rate_in(mix)
+    draws = least
+    while draws <= most:
+        limit = first_limit(gate, mix, draws, GENERATOR_LEVEL)
+        if detectable_share(block, draws, limit, _PLANNED_CATCH) <= share:
+            return draws
+        draws = math.ceil(1.1 * draws) + 1
+    return least
 
 
 def share_nearer_to_train(
@@ -197,6 +370,7 @@ def share_nearer_to_train(
     to_strangers = filters.distances(payloads, [r.payload for r in strangers])
 
     def share(rows: NDArray[np.intp], t: NDArray[np.intp], c: NDArray[np.intp]) -> float:
+        """``t`` and ``c`` of equal size: the side with more patients would be the nearer one."""
         d_t = to_train[np.ix_(rows, t)].min(axis=1)
         d_c = to_strangers[np.ix_(rows, c)].min(axis=1)
         return float(np.mean((d_t < d_c) + 0.5 * (d_t == d_c)))
@@ -208,118 +382,13 @@ def share_nearer_to_train(
             for _ in range(min(50, resamples))
         ]
     )
-    draws = [
-        share(
-            rng.integers(len(payloads), size=len(payloads)),
-            np.unique(rng.integers(len(members), size=size)),
-            np.unique(rng.integers(len(strangers), size=size)),
-        )
-        for _ in range(resamples)
-    ]
+    draws = []
+    for _ in range(resamples):
+        t = np.unique(rng.choice(rng.permutation(len(members))[:size], size))
+        c = np.unique(rng.choice(rng.permutation(len(strangers))[:size], size))
+        equal = min(len(t), len(c))
+        rows = rng.integers(len(payloads), size=len(payloads))
+        draws.append(share(rows, rng.permutation(t)[:equal], rng.permutation(c)[:equal]))
     low, high = np.quantile(draws, [0.025, 0.975])
     note = "share of first attempts nearer to a training patient than to a calibration patient, equal numbers of each"
     return Estimate("train_share", float(centre), (float(low), float(high)), size, "0.5", note)
-
-
-def attack_succeeds(attack: Estimate, limit: float) -> bool:
-    """True when an AUC's 95% interval lies above ``limit`` as a whole. Other figures of an attack decide nothing."""
-    return attack.metric.endswith("_auc") and attack.ci95[0] > limit
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All that the verdict rests on."""
-
-    calibration: Calibration | None
-    calibrated_on_strangers: bool
-    generator_test: GeneratorTest | None
-    far_from_all: bool
-    planted: tuple[PlantedResult, ...]
-    screening: ScreeningFacts
-    attacks: tuple[Estimate, ...]
-    attack_limit: float
-    audited: bool
-
-
-def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
-    """The verdict on a release and its reasons, the gravest first. Only an empty list of reasons is a PASS."""
-    if found.calibration is None:
-        return Outcome.NO_COHORT, ("no real cohort was given: only duplicate checks ran, nothing is known of copies",)
-    refuse: list[str] = []
-    doubt: list[str] = []
-    test = found.generator_test
-    if test is not None and test.memorises:
-        refuse.append(
-            f"the generator memorises: {test.rejected} of its {test.attempts} first attempts lie too close to a "
-            f"training patient, an honest generator stays at or below {test.limit}"
-        )
-    for result in found.planted:
-        missed = result.planted - result.caught
-        if result.domain == "exact" and missed:
-            refuse.append(f"the gate misses {missed} of {result.planted} exact copies ({result.perturbation})")
-        if result.domain == "generator" and missed > GENERATOR_DOMAIN_MISS_LIMIT * result.planted:
-            doubt.append(
-                f"the gate misses {missed} of {result.planted} copies in the generator's own domain "
-                f"({result.perturbation}), more than {GENERATOR_DOMAIN_MISS_LIMIT:.0%}"
-            )
-        elif result.domain == "generator" and missed and found.far_from_all:
-            doubt.append(
-                "the samples lie farther from every real record than strangers do, and not every copy in the "
-                f"generator's own domain is caught ({result.perturbation})"
-            )
-    if found.far_from_all and not any(result.domain == "generator" for result in found.planted):
-        doubt.append(
-            "the samples lie farther from every real record than strangers do, and without their generator nobody "
-            "knows whether the gate would catch a copy among them"
-        )
-    if not any(result.domain == "exact" for result in found.planted):
-        refuse.append("no exact copies were planted, so nothing is known of what the gate misses")
-    for attack in found.attacks:
-        if attack_succeeds(attack, found.attack_limit):
-            refuse.append(
-                f"an attack succeeds: {attack.metric} {attack.value:.3f}, 95% interval {attack.ci95[0]:.3f} to "
-                f"{attack.ci95[1]:.3f}, limit {found.attack_limit}"
-            )
-    if found.screening.exhausted:
-        doubt.append(
-            f"{found.screening.exhausted} of {found.screening.slots} slots found no sample that the gate keeps "
-            "within their attempts"
-        )
-    if found.audited and not found.attacks:
-        doubt.append("no attack could be measured: too few samples or audit patients")
-    if refuse:
-        return Outcome.REFUSE, tuple(refuse + doubt)
-    if not found.calibration.attained:
-        n = found.calibration.n
-        doubt.insert(
-            0,
-            f"{n} calibration patients attain a level of {attainable_alpha(n):.2%}, not {found.calibration.alpha:.2%}",
-        )
-        return Outcome.UNCALIBRATED, tuple(doubt)
-    if doubt:
-        return Outcome.INCONCLUSIVE, tuple(doubt)
-    if not found.audited or not found.calibrated_on_strangers:
-        return Outcome.CALIBRATED_NOT_AUDITED, (
-            "no attack was run: there are no audit patients, or the conditions are unknown",
-        )
-    return Outcome.PASS, ()
-
-
-def claim(filters: Sequence[str], facts: CalibrationFacts, planted: Sequence[PlantedResult]) -> str:
-    """The sentence that every release carries. The miss rate is the worst bound over the copies that are claimed."""
-    listed = [r for r in planted if r.domain != "beyond"]
-    worst = max((r.miss_upper95 for r in listed), default=1.0)
-    names = ", ".join(r.perturbation for r in listed)
-    held_out = facts.patients_calibration or facts.patients_train
-    return (
-        f"Under filters {', '.join(filters)}, every released record scores farther from all {facts.patients_train} "
-        f"training patients than the {_ordinal(facts.k)} of {held_out} held-out patients; planted-copy miss rate "
-        f"≤ {worst:.1%} (95%) for the listed perturbations ({names}); this is screening, not DP and not anonymity."
-    )
-
-
-def _ordinal(k: int) -> str:
-    if k == 1:
-        return "closest"
-    suffix = "th" if 10 <= k % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(k % 10, "th")
-    return f"{k}{suffix} closest"

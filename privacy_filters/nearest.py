@@ -59,6 +59,13 @@ class PatientIndex:
         place = np.searchsorted(np.asarray(self.patients), patient)
         return place if place < len(self.patients) and self.patients[place] == patient else None
 
+    def numbers(self, patients: Sequence[str] | None) -> NDArray[np.intp] | None:
+        """The places of ``patients`` in ``self.patients``, -1 for one who is not indexed; None for None."""
+        if patients is None:
+            return None
+        places = [self.number(patient) for patient in patients]
+        return np.array([-1 if place is None else place for place in places], dtype=np.intp)
+
     def least_per_patient(self, distances: NDArray[np.floating]) -> NDArray[np.float64]:
         """The smallest over each patient's rows: [N] to [P]."""
         return np.asarray(np.minimum.reduceat(distances, self.starts), dtype=np.float64)
@@ -102,6 +109,74 @@ class PatientIndex:
 def chord(cosines: Floats) -> Floats:
     """Euclidean distance of unit vectors from their cosine, in [0, 2]."""
     return np.asarray(np.sqrt(np.maximum(2.0 - 2.0 * cosines, 0.0)), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class LocalScale:
+    """The denominators of density-normalised distances: how far each patient's nearest other patient lies.
+
+    A patient whose twin is in the cohort (a sibling's file, the same person under two numbers) has a tiny distance to
+    the nearest other patient; dividing by it would make a copy look far. So the scale is floored at a share of the
+    median. And who is scored with himself left out must not stand in a denominator either: he would always look as far
+    as the patient next to him, nearer than whom he cannot be to himself.
+
+    Attributes:
+        nearest, second: shape [P], distance of each patient to the nearest and the second nearest other one.
+        neighbour: shape [P], the number of the nearest one.
+    """
+
+    nearest: NDArray[np.float64]
+    second: NDArray[np.float64]
+    neighbour: NDArray[np.intp]
+
+    @classmethod
+    def over(
+        cls,
+        distances: NDArray[np.floating],
+        others: NDArray[np.intp],
+        owner: NDArray[np.intp],
+        floor_share: float = 0.5,
+    ) -> LocalScale:
+        """From each record's two (or more) nearest other patients.
+
+        Args:
+            distances, others: shape [R, K], distances of each record to K different patients other than its own, and
+                their numbers; NaN or infinity where there is none, which then counts as the median.
+            owner: shape [R], the number of each record's patient, 0 to P - 1.
+            floor_share: share of the median below which no denominator falls, in (0, 1].
+        """
+        count = int(owner.max()) + 1
+        first, second = np.full(count, np.inf), np.full(count, np.inf)
+        neighbour = np.full(count, -1, dtype=np.intp)
+        known = np.where(np.isfinite(distances), distances, np.inf).astype(np.float64)
+        for row, patient in enumerate(owner):
+            for distance, other in zip(known[row], others[row], strict=True):
+                if other == neighbour[patient]:
+                    first[patient] = min(first[patient], distance)
+                elif distance < first[patient]:
+                    second[patient] = first[patient]
+                    first[patient], neighbour[patient] = distance, other
+                elif distance < second[patient]:
+                    second[patient] = distance
+        median = _median(first)
+        floor = max(floor_share * median, float(np.finfo(np.float32).tiny))
+        nearest = np.where(np.isfinite(first), first, median).clip(min=floor)
+        return cls(nearest, np.where(np.isfinite(second), second, nearest).clip(min=nearest), neighbour)
+
+    def of(self, patients: NDArray[np.intp], left_out: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+        """The denominator of each of ``patients``, shape as theirs, without the patient of each that is left out.
+
+        Args:
+            left_out: the number of the patient who is left out, -1 for nobody; broadcast against ``patients``.
+        """
+        if left_out is None:
+            return self.nearest[patients]
+        return np.where(self.neighbour[patients] == left_out, self.second[patients], self.nearest[patients])
+
+
+def _median(distances: NDArray[np.float64]) -> float:
+    finite = distances[np.isfinite(distances)]
+    return float(np.median(finite)) if finite.size else 1.0
 
 
 def local_scale(nearest_other: NDArray[np.floating], floor_share: float = 0.5) -> NDArray[np.float64]:

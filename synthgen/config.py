@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from synthgen.errors import UserError
+from synthgen.report import Limits
 
 
 class Section(BaseModel):
@@ -25,6 +26,8 @@ class Section(BaseModel):
 
 
 M = TypeVar("M", bound=Section)
+
+LARGEST_ALPHA = 0.05
 
 
 class SplitConfig(Section):
@@ -45,12 +48,25 @@ class SplitConfig(Section):
 
 
 class GateConfig(Section):
-    """The release gate."""
+    """The release gate. Bounds keep a PASS from meaning nothing."""
 
-    alpha: float = Field(0.01, gt=0, lt=0.5, description="rate at which the whole gate may block strangers")
-    attack_auc: float = Field(0.55, ge=0.5, lt=1, description="an attack succeeds when its interval lies above this")
+    alpha: float = Field(0.01, gt=0, le=LARGEST_ALPHA, description="rate at which the whole gate may block strangers")
     planted: int = Field(
-        299, ge=1, description="planted copies per perturbation; all of 299 caught bounds misses at 1%"
+        299, ge=1, description="planted copies of each kind; all of 59 caught bounds misses at 5%, of 299 at 1%"
+    )
+    miss: float = Field(0.05, gt=0, le=0.1, description="largest bound on the misses of a claimed kind of copy")
+    attempts: int = Field(
+        1000, ge=1, le=100_000, description="first attempts that the test of the generator may draw, if it needs them"
+    )
+    detectable: float = Field(
+        0.05, gt=0, le=0.2, description="share of copies that the test of the generator must be able to see"
+    )
+    attack_auc: float = Field(0.55, ge=0.5, le=0.6, description="an attack succeeds when its interval lies above this")
+    attack_upper: float = Field(
+        0.65, gt=0.5, le=0.75, description="every attack's interval must end below this: no evidence is no safety"
+    )
+    attack_tpr: float = Field(
+        0.1, ge=0.02, le=0.2, description="an attack succeeds when it finds more members than this at 1% false alarms"
     )
     noised_strength: float = Field(
         0.05, gt=0, lt=1, description="share of the noise schedule that copies in the generator's domain go through"
@@ -59,6 +75,10 @@ class GateConfig(Section):
         0.15, gt=0, lt=1, description="the same for copies that are reported only: half redrawn by the generator"
     )
 
+    @property
+    def limits(self) -> Limits:
+        return Limits(self.miss, self.detectable, self.attack_auc, self.attack_upper, self.attack_tpr)
+
 
 class SlotConfig(Section):
     """How slots are batched. Part of what makes a run reproducible to the byte."""
@@ -66,6 +86,12 @@ class SlotConfig(Section):
     rows: int = Field(16, ge=1, le=4096, description="slots that are generated together; each keeps its row")
     depth: int = Field(4, ge=1, le=4096, description="batches to a shard")
     attempts: int = Field(20, ge=1, le=10_000, description="attempts per slot before it is given up")
+    close: int = Field(
+        3,
+        ge=1,
+        le=5,
+        description="samples too close to a patient that end a slot: a retry is a chance to slip",
+    )
 
 
 class RunConfig(Section, Generic[M]):

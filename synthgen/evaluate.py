@@ -12,10 +12,10 @@ import numpy as np
 from synthgen.config import RunConfig, Section
 from synthgen.generate import Generated, kept_samples
 from synthgen.modality import Modality
-from synthgen.privacy_filters.gate import Gate, judge_generator, share_nearer_to_train
+from synthgen.privacy_filters.gate import FirstAttempts, Gate, judge_generator, share_nearer_to_train
 from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Synthetic
-from synthgen.report import Evaluation, GeneratorTest
+from synthgen.report import Evaluation, GeneratorTest, PlantedResult
 from synthgen.slots import stage_seed
 
 T = TypeVar("T")
@@ -27,27 +27,38 @@ _MOST_SAMPLES = 2000  # of a larger release so many are evaluated, so that memor
 def generator_test(
     gate: Gate[T],
     cohort: Cohort[T, C],
-    generated: Generated[T, C],
-    first: Sequence[Synthetic[T, C]],
+    first: FirstAttempts,
+    shown: Sequence[Synthetic[T, C]],
+    planted: Sequence[PlantedResult],
     run_seed: int,
+    level: float,
 ) -> GeneratorTest:
-    """Holds all first attempts against the limit, and reports on which side of one half they lean."""
+    """Holds all first attempts against the limit, and reports on which side of one half they lean.
+
+    Args:
+        shown: some of the first attempts.
+        planted: the copies that tell which share of a generator's copies the gate would catch.
+    """
     share = share_nearer_to_train(
         gate.filters,
-        [sample.payload for sample in first],
+        [sample.payload for sample in shown],
         cohort.train,
         cohort.calibration,
         stage_seed(run_seed, "train_share"),
     )
-    return judge_generator(gate.calibration, generated.first_attempts, generated.first_rejected, share)
+    return judge_generator(gate, first, catch_rate(planted), share, level)
+
+
+def catch_rate(planted: Sequence[PlantedResult]) -> float:
+    """The share of copies that the gate catches, of the claimed kind it catches least; 0 where nothing is known."""
+    return min((r.caught / r.planted for r in planted if r.domain != "beyond" and r.planted), default=0.0)
 
 
 def far_from_all(gate: Gate[T], payloads: Sequence[T]) -> bool:
-    """True when half of the first attempts lie farther from T than every calibration patient does: off the map."""
+    """True when half of the first attempts lie farther from everybody than every stranger does: off the map."""
     if not payloads:
         return False
-    scores = gate.calibration.common(gate.filters.scores(payloads))
-    return bool(np.nanmedian(scores) > gate.calibration.strangers[-1])
+    return bool(np.nanmedian(gate.calibration.common(gate.scores(payloads))) > gate.calibration.farthest)
 
 
 def evaluate_release(

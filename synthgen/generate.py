@@ -6,8 +6,9 @@ A shard that lies on disk is finished work; the ledger follows the shards in the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,8 +18,9 @@ from synthgen.errors import UserError
 from synthgen.files import private_folder
 from synthgen.ledger import Ledger
 from synthgen.modality import Modality
+from synthgen.privacy_filters.gate import Facet, FirstAttempts, facets
 from synthgen.progress import Progress
-from synthgen.records import C, JsonValue, Synthetic
+from synthgen.records import C, Condition, Synthetic
 from synthgen.report import ScreeningFacts
 from synthgen.shards import Row, read_shard, shard_path, write_shard
 from synthgen.slots import Conditions, Judge, Shard, fill, shards
@@ -32,20 +34,22 @@ class Generated(Generic[T, C]):
     """What generating and screening left on disk.
 
     Attributes:
-        first_attempts, first_rejected: what the test of the generator is held on: the calibrated filters alone.
+        done: shards of the release; those of probes are told of in ``first`` alone.
+        first: what the test of the generator is held on: the calibrated filters alone.
         stopped: True when so many first attempts were rejected that the generator is refused whatever follows.
+        withheld: slots whose samples the last pass took out of the release.
     """
 
     folder: Path
     scratch: Path
     done: tuple[Shard, ...]
     facts: ScreeningFacts
-    first_attempts: int
-    first_rejected: int
+    first: FirstAttempts
     stopped: bool
+    withheld: frozenset[int] = frozenset()
 
     def rows(self) -> Iterator[Row]:
-        """All attempts, shard by shard: memory does not grow with the release."""
+        """All attempts for the release, shard by shard: memory does not grow with it."""
         for shard in self.done:
             yield from read_shard(shard_path(self.folder, shard))
 
@@ -73,7 +77,10 @@ class Worker(Generic[T, C]):
         def work(shard: Shard) -> Shard:
             path = shard_path(self.folder, shard)
             if not path.exists():
-                made = list(fill(shard, generator, self.judge, condition, run_seed=seed, attempts=attempts))
+                close = self.config.slots.close
+                made = list(
+                    fill(shard, generator, self.judge, condition, run_seed=seed, attempts=attempts, close=close)
+                )
                 write_shard(path, made, self.modality.encode)
             return shard
 
@@ -87,6 +94,7 @@ def generate(
     model: Path,
     judge: Judge[T],
     limit: int | None,
+    probes: int,
     condition: Conditions[C],
     engine: Engine,
     work: Path,
@@ -97,71 +105,87 @@ def generate(
     Args:
         judge: the gate.
         limit: more rejected first attempts than this end the run; None sets no limit.
+        probes: first attempts beyond the release, for the test of the generator alone.
 
     Raises:
         UserError: if the ledger and the shards of the work folder disagree.
     """
     folder = private_folder(work / "shards")
     ledger = Ledger(work / "ledger.jsonl")
-    plan = shards(config.samples, config.slots.rows, config.slots.depth)
+    plan = shards(config.samples, config.slots.rows, config.slots.depth, probes)
     worker = Worker(modality, model, config, judge, condition, folder, private_folder(work / "scratch"))
-    recorded = len(ledger.entries)
-    task = progress.task("generate ⇄ screen", config.samples, "sample")
-    tally = _Tally()
+    recorded, written = len(ledger.entries), 0
+    task = progress.task("generate ⇄ screen", config.samples + probes, "sample")
+    tally = Tally()
     done: list[Shard] = []
     for shard in engine.map(worker.open, plan):
-        entries = [row.entry() for row in read_shard(shard_path(folder, shard))]
-        known = ledger.entries[tally.attempts : min(recorded, tally.attempts + len(entries))]
+        rows = list(read_shard(shard_path(folder, shard)))
+        entries = [row.entry() for row in rows]
+        known = ledger.entries[written : min(recorded, written + len(entries))]
         if known != entries[: len(known)]:
             raise UserError(f"the ledger and the shards of {work} disagree: use a new --work")
         ledger.append(entries[len(known) :])
-        tally = tally.plus(entries)
-        done.append(shard)
-        task.advance(shard.count, f"{tally.rejected} rejected")
-        if limit is not None and tally.first_rejected > limit:
+        written += len(entries)
+        for row in rows:
+            tally.add(row, modality.condition_from(row.condition), shard.probe)
+        if not shard.probe:
+            done.append(shard)
+        task.advance(shard.count, f"{tally.close} too close")
+        if limit is not None and tally.close > limit:
             break
+    slots = sum(shard.count for shard in done)
     facts = ScreeningFacts(
-        slots=sum(shard.count for shard in done),
+        slots=slots,
         attempts=tally.attempts,
-        rejected=tally.rejected,
+        rejected=tally.attempts - tally.kept,
         rejected_by_rules=tally.by_rules,
-        exhausted=sum(shard.count for shard in done) - tally.kept,
+        exhausted=slots - tally.kept,
+        close_rejections=config.slots.close,
     )
-    stopped = limit is not None and tally.first_rejected > limit
-    return Generated(folder, worker.scratch, tuple(done), facts, tally.first, tally.first_rejected, stopped)
+    stopped = limit is not None and tally.close > limit
+    return Generated(folder, worker.scratch, tuple(done), facts, tally.first(), stopped)
 
 
-@dataclass(frozen=True)
-class _Tally:
+@dataclass
+class Tally:
+    """Counts over attempts: of the release, and of first attempts, probes among them."""
+
     attempts: int = 0
     kept: int = 0
     by_rules: int = 0
-    first: int = 0
-    first_rejected: int = 0
+    judged: int = 0
+    close: int = 0
+    mix: Counter[Facet] = field(default_factory=Counter)
+    facet_close: Counter[Facet] = field(default_factory=Counter)
+    facet_judged: Counter[Facet] = field(default_factory=Counter)
 
-    @property
-    def rejected(self) -> int:
-        return self.attempts - self.kept
+    def add(self, row: Row, condition: Condition, probe: bool) -> None:
+        """One attempt."""
+        if not probe:
+            self.attempts += 1
+            self.kept += row.kept
+            self.by_rules += not row.kept and not row.close
+        if row.attempt == 0:
+            self.judged += 1
+            self.close += row.close
+            self.mix["stratum", condition.stratum] += 1
+            for facet in facets(condition):
+                self.facet_judged[facet] += 1
+                self.facet_close[facet] += row.close
 
-    def plus(self, entries: Sequence[dict[str, JsonValue]]) -> _Tally:
-        first = [entry for entry in entries if entry["attempt"] == 0]
-        return _Tally(
-            self.attempts + len(entries),
-            self.kept + sum(bool(entry["kept"]) for entry in entries),
-            self.by_rules + sum(not entry["kept"] and not entry["close"] for entry in entries),
-            self.first + len(first),
-            self.first_rejected + sum(bool(entry["close"]) for entry in first),
-        )
+    def first(self) -> FirstAttempts:
+        """What the test of the generator is held on. A value that all share is no condition of its own."""
+        told = {f: (n, self.facet_close[f]) for f, n in self.facet_judged.items() if n < self.judged}
+        return FirstAttempts(self.judged, self.close, dict(self.mix), told)
 
 
 def kept_samples(modality: Modality[T, C, M], generated: Generated[T, C]) -> Iterator[tuple[int, Synthetic[T, C]]]:
-    """The samples that every filter kept, with their slots, in order of the slots within each shard."""
+    """The samples that every filter kept and the last pass left, with their slots, in the order of the slots."""
     for shard in generated.done:
-        rows = sorted(
-            (row for row in read_shard(shard_path(generated.folder, shard)) if row.kept), key=lambda r: r.slot
-        )
-        for row in rows:
-            yield row.slot, _sample(modality, row, generated.scratch)
+        kept = (row for row in read_shard(shard_path(generated.folder, shard)) if row.kept)
+        for row in sorted(kept, key=lambda r: r.slot):
+            if row.slot not in generated.withheld:
+                yield row.slot, _sample(modality, row, generated.scratch)
 
 
 def duplicates(generated: Generated[T, C]) -> int:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from synthgen.config import RunConfig, Section
 from synthgen.errors import UserError
-from synthgen.evaluate import far_from_all
+from synthgen.evaluate import catch_rate, far_from_all
 from synthgen.files import write_atomically
 from synthgen.fit import fit_filters
 from synthgen.modality import Modality
 from synthgen.pipeline import split_cohort
-from synthgen.privacy_filters.gate import Findings, claim, decide, judge_generator, share_nearer_to_train
+from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, judge_generator, share_nearer_to_train
 from synthgen.progress import Progress
 from synthgen.records import C
 from synthgen.report import Evaluation, Outcome, PrivacyReport, ScreeningFacts, to_json
 from synthgen.screen import check_patients, open_screen
 from synthgen.slots import stage_seed
+from synthgen.verdict import Findings, claim, decide
 from synthgen.workfolder import Workfolder
 
 T = TypeVar("T")
@@ -49,9 +51,11 @@ def screen(
     """
     named = modality.load_candidates(candidates, config.modality, progress)
     _, cohort = split_cohort(modality, config, data, work, progress)
-    check_patients(cohort, config.gate.alpha, ())
+    check_patients(cohort, config.gate.alpha, (Outcome.CALIBRATED_NOT_AUDITED,))
     folder = fit_filters(modality, cohort, config, work.screen, progress)
-    opened = open_screen(modality, cohort, config, filters_folder=folder, model=None, progress=progress)
+    # Whoever made the candidates may have seen everybody: no patient is an outsider, all are protected.
+    everybody = replace(cohort, calibration=(*cohort.calibration, *cohort.audit), audit=())
+    opened = open_screen(modality, everybody, config, filters_folder=folder, model=None, progress=progress)
     task = progress.task("screen", len(named), "record")
     kept: list[str] = []
     close = 0
@@ -69,29 +73,31 @@ def screen(
         opened.gate.filters, payloads[:256], cohort.train, cohort.calibration, stage_seed(config.seed, "train_share")
     )
     rejected = len(named) - len(kept)
+    first = FirstAttempts(len(named), close, {EVERYBODY: len(named)}, {})
     findings = Findings(
         calibration=opened.gate.calibration,
-        calibrated_on_strangers=bool(cohort.calibration),
-        generator_test=judge_generator(opened.gate.calibration, len(named), close, share),
+        calibrated_on_strangers=bool(everybody.calibration),
+        facts=opened.facts,
+        generator_test=judge_generator(opened.gate, first, catch_rate(opened.planted), share),
         far_from_all=far_from_all(opened.gate, payloads[:256]),
         planted=opened.planted,
         screening=ScreeningFacts(len(named), len(named), rejected, 0, rejected - close),
         attacks=(),
-        attack_limit=config.gate.attack_auc,
+        limits=config.gate.limits,
         audited=False,
     )
     outcome, reasons = decide(findings)
     report = PrivacyReport(
         outcome=outcome,
         reasons=reasons,
-        claim=claim(opened.gate.filters.names, opened.facts, opened.planted),
-        filters=opened.gate.filters.names,
+        claim=claim(opened.gate.calibration.names, opened.facts, opened.planted, findings.screening),
+        filters=opened.gate.calibration.names,
         calibration=opened.facts,
         generator_test=findings.generator_test,
         planted=opened.planted,
         screening=findings.screening,
         attacks=(),
-        attack_limit=findings.attack_limit,
+        limits=findings.limits,
         rules=opened.judge.rule_names,
     )
     write_atomically(out, (json.dumps(to_json(report), indent=2, sort_keys=True) + "\n").encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,15 +16,16 @@ from synthgen.engines import Engine
 from synthgen.evaluate import evaluate_release, far_from_all, generator_test
 from synthgen.fit import fit_filters, fit_model
 from synthgen.generate import Generated, duplicates, first_attempts, generate, kept_samples
+from synthgen.last_pass import last_pass
 from synthgen.modality import Modality
-from synthgen.privacy_filters.calibration import generator_limit
-from synthgen.privacy_filters.gate import Findings, claim, decide
+from synthgen.privacy_filters.gate import GENERATOR_LEVEL, attempts_needed, first_limit
 from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.screen import Judgement, check_patients, open_screen
 from synthgen.slots import stage_seed
+from synthgen.verdict import Findings, claim, decide
 from synthgen.workfolder import Workfolder
 
 T = TypeVar("T")
@@ -86,13 +88,21 @@ def run(
     # 3. Calibrate the gate on strangers, and measure what it blocks and what it misses.
     screen = open_screen(modality, cohort, config, filters_folder=filters, model=model, progress=progress)
 
-    # 4. Generate and screen, slot by slot.
+    # 4. Generate and screen, slot by slot; test the generator by as many first attempts as show what must be seen.
+    reads = modality.reads_cohort(model)
+    mix = Counter(("stratum", condition(slot, config.seed).stratum) for slot in range(config.samples))
+    probes = (
+        attempts_needed(screen.gate, mix, config.gate.attempts, config.gate.detectable, config.samples) - config.samples
+        if reads
+        else 0
+    )
     generated = generate(
         modality,
         config,
         model=model,
         judge=screen.judge,
-        limit=generator_limit(config.samples, screen.gate.calibration.k, screen.gate.calibration.n),
+        limit=first_limit(screen.gate, mix, config.samples + probes, GENERATOR_LEVEL),
+        probes=probes,
         condition=condition,
         engine=engine,
         work=work.folder,
@@ -100,36 +110,41 @@ def run(
     )
     first = first_attempts(modality, generated, _FIRST_ATTEMPTS)
 
-    write_audit(modality, screen.gate, cohort.train, generated, work.audit)
+    write_audit(modality, screen.gate, (*cohort.train, *cohort.calibration), generated, work.audit)
 
-    # 5. Attack and evaluate what would be released.
+    # 5. Attack and evaluate what would be released, then protect those who were the yardstick too.
     evaluation = evaluate_release(modality, cohort, model, config, generated, progress)
+    generated = last_pass(modality, screen.gate, cohort.audit, generated, progress)
 
     # 6. The verdict, and the release that it seals.
     findings = Findings(
         calibration=screen.gate.calibration,
         calibrated_on_strangers=bool(cohort.calibration),
-        generator_test=generator_test(screen.gate, cohort, generated, first, config.seed),
+        facts=screen.facts,
+        generator_test=generator_test(
+            screen.gate, cohort, generated.first, first, screen.planted, config.seed, GENERATOR_LEVEL
+        ),
         far_from_all=far_from_all(screen.gate, [sample.payload for sample in first]),
         planted=screen.planted,
         screening=generated.facts,
         attacks=evaluation.attacks,
-        attack_limit=config.gate.attack_auc,
+        limits=config.gate.limits,
         audited=bool(cohort.audit),
+        reads_cohort=reads,
     )
     outcome, reasons = decide(findings)
-    names = screen.gate.filters.names
+    names = screen.gate.calibration.names
     privacy = PrivacyReport(
         outcome=outcome,
         reasons=reasons,
-        claim=claim(names, screen.facts, screen.planted),
+        claim=claim(names, screen.facts, screen.planted, generated.facts),
         filters=names,
         calibration=screen.facts,
         generator_test=findings.generator_test,
         planted=screen.planted,
         screening=generated.facts,
         attacks=evaluation.attacks,
-        attack_limit=config.gate.attack_auc,
+        limits=config.gate.limits,
         rules=screen.judge.rule_names,
     )
     return release(
@@ -164,13 +179,14 @@ def run_without_cohort(
         model=plan.model,
         judge=judge,
         limit=None,
+        probes=0,
         condition=modality.free_conditions(plan.model, config.modality),
         engine=engine,
         work=work.folder,
         progress=progress,
     )
     doubles = duplicates(generated)
-    found = Findings(None, False, None, False, (), generated.facts, (), config.gate.attack_auc, False)
+    found = Findings(None, False, None, None, False, (), generated.facts, (), config.gate.limits, False)
     outcome, reasons = decide(found)
     privacy = PrivacyReport(
         outcome=outcome,
@@ -182,7 +198,7 @@ def run_without_cohort(
         planted=(),
         screening=generated.facts,
         attacks=(),
-        attack_limit=config.gate.attack_auc,
+        limits=config.gate.limits,
         rules=judge.rule_names,
     )
     return release(

@@ -36,7 +36,9 @@ class CalibrationFacts:
         block_rate_ci95: central 95% of Beta(k, n + 1 - k), the distribution of the true rate.
         attainable_alpha: 1 / (n + 1), the smallest level that so many patients allow.
         filter_shares: for each filter by name, the share of the blocked calibration patients that it blocks.
+        dropped_filters: filters that cost level and caught no planted copy more than the others.
         audit_block_rate: the rate measured on the audit patients, who set nothing.
+        audit_limit: more blocked audit patients than this contradict the calibration; None without any.
     """
 
     patients_train: int
@@ -48,7 +50,9 @@ class CalibrationFacts:
     block_rate_ci95: tuple[float, float]
     attainable_alpha: float
     filter_shares: tuple[tuple[str, float], ...]
+    dropped_filters: tuple[str, ...]
     audit_block_rate: Estimate | None
+    audit_limit: int | None
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,21 @@ class GeneratorTest:
     Attributes:
         attempts: N, first attempts that were judged.
         rejected: how many of them the gate rejected.
-        limit: the 99.9% limit; more than this and the generator memorises.
+        limit: more than this, all conditions together, and the generator memorises.
+        expected_block_rate: rate at which strangers are rejected who are composed like the release.
+        detectable_share: smallest share of copies among the samples that the test would have seen with 95% power.
+        conditions_tested: values of conditions whose first attempts were tested by themselves.
+        conditions_memorised: those of them whose count is beyond their limit.
         train_share: share of first attempts nearer to T than to a size-matched C (ideal 0.5).
     """
 
     attempts: int
     rejected: int
     limit: int
+    expected_block_rate: float
+    detectable_share: float
+    conditions_tested: int
+    conditions_memorised: tuple[str, ...]
     memorises: bool
     train_share: Estimate | None
 
@@ -86,8 +98,15 @@ class ScreeningFacts:
 
     Attributes:
         rejected: attempts that were rejected, by whatever filter or rule.
-        exhausted: slots that found no acceptable sample within their attempts.
+        exhausted: slots that found no acceptable sample within their attempts, and stay empty.
         rejected_by_rules: attempts that only a rule rejected (an identifier, a canary), not closeness to a patient.
+        close_rejections: so many samples too close to a patient end a slot.
+        withheld_for_audit: kept samples that lie too close to an audit patient, and were withheld in the last pass.
+        withheld_persons: synthetic persons whose samples, taken together, lie too close to a patient.
+        withheld_in_persons: samples that were withheld with them.
+        persons: synthetic persons with several samples.
+        outsider_limit: more samples withheld for audit patients than this, and the generator knows them.
+        person_limit: more persons withheld than this, and the generator deals patients out over sessions.
     """
 
     slots: int
@@ -95,6 +114,37 @@ class ScreeningFacts:
     rejected: int
     exhausted: int
     rejected_by_rules: int = 0
+    close_rejections: int = 1
+    withheld_for_audit: int = 0
+    withheld_persons: int = 0
+    withheld_in_persons: int = 0
+    persons: int = 0
+    outsider_limit: int = 0
+    person_limit: int = 0
+
+    @property
+    def released(self) -> int:
+        """Slots that are left to release."""
+        return self.slots - self.exhausted - self.withheld_for_audit - self.withheld_in_persons
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a PASS is measured by; see the configuration's ``gate`` section, whose choices these are.
+
+    Attributes:
+        miss: largest 95% upper bound on the misses of a claimed kind of copy.
+        detectable: largest share of copies that the generator test may overlook.
+        attack_auc: an attack succeeds when its AUC's interval, at the level that the attacks share, lies above this.
+        attack_upper: the upper end of every attack's AUC must lie below this.
+        attack_tpr: likewise for the true positive rate at 1% false positives: the attack succeeds above this.
+    """
+
+    miss: float = 0.05
+    detectable: float = 0.05
+    attack_auc: float = 0.55
+    attack_upper: float = 0.65
+    attack_tpr: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -110,7 +160,7 @@ class PrivacyReport:
     planted: tuple[PlantedResult, ...]
     screening: ScreeningFacts
     attacks: tuple[Estimate, ...]
-    attack_limit: float
+    limits: Limits
     rules: tuple[str, ...] = ()
 
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from synthgen.config import RunConfig, Section
+from synthgen.config import LARGEST_ALPHA, RunConfig, Section
 from synthgen.errors import UserError
 from synthgen.files import write_atomically
 from synthgen.modality import Modality
-from synthgen.privacy_filters.calibration import attainable_alpha, patients_needed
+from synthgen.privacy_filters.calibration import CopiesAmongStrangersError, attainable_alpha, patients_needed
 from synthgen.privacy_filters.gate import (
     Gate,
     calibrate_gate,
     calibration_facts,
-    one_record_each,
     plant,
     plant_returning,
+    some_records,
 )
 from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Rule, Verdict
@@ -29,6 +29,8 @@ from synthgen.slots import stage_seed
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
+
+_TRIAL = 16  # training patients whose copies tell which filters are worth their level; they are planted no more
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,24 @@ class Screen(Generic[T]):
 
 
 def check_patients(cohort: Cohort[T, C], alpha: float, accept: tuple[Outcome, ...]) -> None:
-    """Refuses a cohort whose calibration patients are too few for ``alpha``, before anything is fitted.
+    """Refuses a cohort that cannot reach a PASS, before anything is fitted.
 
     Raises:
-        UserError: saying which level can be attained, unless the user accepts an uncalibrated release.
+        UserError: if the calibration patients are too few for ``alpha``, or there are no audit patients, unless the
+            user accepts the verdict that follows.
     """
     n = len({r.patient for r in cohort.calibration}) or len({r.patient for r in cohort.train})
     if attainable_alpha(n) > alpha + 1e-12 and Outcome.UNCALIBRATED not in accept:
+        attained = math.ceil(attainable_alpha(n) * 1e4) / 1e4
+        setting = f"--set gate.alpha={attained:g}, " if attained <= LARGEST_ALPHA else ""
         raise UserError(
             f"{n} calibration patients attain a level of {attainable_alpha(n):.2%} at best, {alpha:.2%} is asked for: "
-            f"give a cohort with {patients_needed(alpha)} calibration patients, "
-            f"--set gate.alpha={math.ceil(attainable_alpha(n) * 1e4) / 1e4:g}, or --accept UNCALIBRATED"
+            f"give a cohort with {patients_needed(alpha)} calibration patients, {setting}or --accept UNCALIBRATED"
+        )
+    if not cohort.audit and Outcome.CALIBRATED_NOT_AUDITED not in accept:
+        raise UserError(
+            "no patient is left for the audit, and without one nothing can be passed: give a larger cohort, a "
+            "split.audit above 0, or --accept CALIBRATED_NOT_AUDITED"
         )
 
 
@@ -91,19 +100,32 @@ def open_screen(
     Args:
         filters_folder: where the fitted filters lie; the calibration is written beside them.
         model: the generator, for copies in its own domain; None when somebody else's data is screened.
+
+    Raises:
+        UserError: if a calibration patient is a copy of another one.
     """
     filters = modality.open_filters(cohort.train, config.modality, filters_folder)
     seed = stage_seed(config.seed, "calibration")
-    gate = calibrate_gate(filters, cohort.train, cohort.calibration, config.gate.alpha, seed)
+    planting = stage_seed(config.seed, "planted")
+    everyone = some_records(cohort.train, len(cohort.train), planting)
+    tried = min(_TRIAL, len(everyone) // 8)
+    trial, chosen = everyone[:tried], everyone[tried : tried + config.gate.planted]
+    task = progress.task("planting copies", None, "copy")
+    claimed = (
+        (copies for copies in modality.planted(trial, None, config, planting + 1) if copies.domain != "beyond")
+        if trial
+        else ()
+    )
+    try:
+        gate = calibrate_gate(filters, cohort.train, cohort.calibration, config.gate.alpha, seed, claimed)
+    except CopiesAmongStrangersError as error:
+        raise UserError(f"{error}: remove the duplicates from the cohort, or give their patients one number") from None
     write_atomically(
         filters_folder / "calibration.json", json.dumps(gate.calibration.as_dict(), allow_nan=False).encode()
     )
     facts = calibration_facts(gate, cohort.train, cohort.calibration, cohort.audit, seed)
-    chosen = one_record_each(cohort.train, stage_seed(config.seed, "planted"))[: config.gate.planted]
-    copies = modality.planted(chosen, model, config, stage_seed(config.seed, "planted"))
-    task = progress.task("planting copies", None, "copy")
     planted = []
-    for result in plant(gate, copies):
+    for result in plant(gate, modality.planted(chosen, model, config, planting)):
         planted.append(result)
         task.advance(result.planted, result.perturbation)
     returning = plant_returning(gate, (*cohort.calibration, *cohort.audit), seed)

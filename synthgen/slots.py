@@ -62,16 +62,20 @@ class Shard:
     first: int
     count: int
     rows: int
+    probe: bool = False
+    """True for slots beyond the release: their first attempts are judged for the test of the generator alone."""
 
     @property
     def slots(self) -> range:
         return range(self.first, self.first + self.count)
 
 
-def shards(samples: int, rows: int, depth: int) -> list[Shard]:
-    """Cuts ``samples`` slots into shards of ``rows × depth``; the last one may be shorter."""
+def shards(samples: int, rows: int, depth: int, probes: int = 0) -> list[Shard]:
+    """Cuts ``samples`` slots into shards of ``rows × depth``, the last may be shorter; then ``probes`` slots more."""
     size = rows * depth
-    return [Shard(n, low, min(size, samples - low), rows) for n, low in enumerate(range(0, samples, size))]
+    cuts = [(low, min(size, samples - low), False) for low in range(0, samples, size)]
+    cuts += [(samples + low, min(size, probes - low), True) for low in range(0, probes, size)]
+    return [Shard(number, first, count, rows, probe) for number, (first, count, probe) in enumerate(cuts)]
 
 
 @dataclass(frozen=True)
@@ -102,14 +106,21 @@ def fill(
     *,
     run_seed: int,
     attempts: int,
+    close: int,
 ) -> Iterator[Attempt[T, C]]:
     """Fills a shard: every slot tries, always with its own condition, until a sample is kept or its attempts end.
+
+    After ``close`` samples that lie too close to a patient a slot is given up sooner: a generator that keeps copying
+    gets no further chance to slip through. A probe has one attempt.
 
     Each row of the batch is a lane through which its slots pass one after the other; a rejected slot stays at the head
     of its lane, so that retries ride along with the first attempts of later slots. Rows without a slot are padding.
     """
     lanes = [deque(range(shard.first + row, shard.first + shard.count, shard.rows)) for row in range(shard.rows)]
     tried = dict.fromkeys(shard.slots, 0)
+    too_close = dict.fromkeys(shard.slots, 0)
+    if shard.probe:
+        attempts = 1
     padding = Request(0, condition(shard.first))
     while any(lanes):
         heads = [lane[0] if lane else None for lane in lanes]
@@ -124,6 +135,7 @@ def fill(
             slot = lanes[row][0]
             attempt = Attempt(slot, tried[slot], samples[row], verdicts)
             tried[slot] += 1
-            if attempt.kept or tried[slot] == attempts:
+            too_close[slot] += attempt.close
+            if attempt.kept or tried[slot] == attempts or too_close[slot] == close:
                 lanes[row].popleft()
             yield attempt

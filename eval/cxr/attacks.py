@@ -68,7 +68,7 @@ def _values(attribute: str, conditions: tuple[CxrCondition, ...]) -> list[str]:
 
 def attack_release(parts: Attacked, config: EvaluationConfig, seed: int, progress: Progress) -> tuple[Estimate, ...]:
     """Every attack and every statistic of copying; one that has too little data is left out, and said."""
-    members, others = size_matched(parts.train, parts.audit, seed)
+    members, others = (take(p, one_per_patient(p.patients, seed + i)) for i, p in enumerate((parts.train, parts.audit)))
     spaces: list[tuple[str, Embed, str]] = [
         ("pixels", lambda x: pixels(x, config.pixel_size), f"pixels at {config.pixel_size} px, standardised"),
         ("features", parts.on_release, f"network trained on the release, {config.image_size} px"),
@@ -97,7 +97,7 @@ def attack_release(parts: Attacked, config: EvaluationConfig, seed: int, progres
     found += _identity(parts, members, others, config, seed, progress)
     for attribute in ("sex", "age"):
         found += _attribute_inference(parts, members, others, attribute, seed, progress)
-    return (*found, *_copying(parts, members, others, config, seed, progress))
+    return (*found, *_copying(parts, *size_matched(parts.train, parts.audit, seed), config, seed, progress))
 
 
 def _identity(

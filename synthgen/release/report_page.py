@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from synthgen.records import Estimate
 from synthgen.release import words
 from synthgen.report import Outcome, Preview, ReleaseReport
+from synthgen.verdict import successes
 
 _LOWEST, _HIGHEST = 0.4, 1.0
 
@@ -40,6 +41,7 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
         keep_trailing_newline=True,
     )
     privacy = report.privacy
+    succeed = successes(privacy.attacks, privacy.limits)
     page = environment.get_template("report.html.j2")
     return page.render(
         report=report,
@@ -47,9 +49,9 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
         heading=words.heading(report, quarantined=quarantined),
         meaning=words.MEANING[privacy.outcome],
         tone={Outcome.PASS: "good", Outcome.REFUSE: "bad"}.get(privacy.outcome, "unsure"),
-        auc_attacks=[_whisker(attack, privacy.attack_limit) for attack in privacy.attacks if words.is_auc(attack)],
+        auc_attacks=[_whisker(attack, attack in succeed) for attack in privacy.attacks if words.is_auc(attack)],
         other_attacks=[attack for attack in privacy.attacks if not words.is_auc(attack)],
-        limit_at=_position(privacy.attack_limit),
+        limit_at=_position(privacy.limits.attack_auc),
         chance_at=_position(0.5),
         ticks=[(f"{tick / 10:.1f}", _position(tick / 10)) for tick in range(4, 11)],
         largest=max((count for _, count in report.dataset.counts), default=1),
@@ -64,12 +66,12 @@ def _position(value: float) -> float:
     return round(100 * min(1.0, max(0.0, share)), 2) if share == share else 0.0
 
 
-def _whisker(attack: Estimate, limit: float) -> Whisker:
+def _whisker(attack: Estimate, succeeds: bool) -> Whisker:
     left, right = (_position(end) for end in attack.ci95)
     return Whisker(
         estimate=attack,
         left=left,
         width=round(right - left, 2),
         point=_position(attack.value),
-        succeeds=words.attack_succeeds(attack, limit),
+        succeeds=succeeds,
     )

@@ -136,11 +136,15 @@ def calibration(facts: CalibrationFacts) -> list[str]:
 
 def generator_test(test: GeneratorTest) -> list[str]:
     """The test of the generator itself, as sentences."""
-    verdict = "This one does not: it memorises." if test.memorises else "So does this one."
+    seen = f"{percent(test.detectable_share)} or more" if test.detectable_share <= 1 else "no share at all"
     lines = [
         f"Before screening, the gate rejected {test.rejected:,} of {test.attempts:,} first attempts. A generator that "
-        f"knows its patients no better than strangers stays at or below {test.limit:,} in 99.9% of runs. {verdict}",
+        f"knows its patients no better than strangers stays at or below {test.limit:,} in 99% of runs.",
+        f"The test would have seen, with 95% power, {seen} of copies among the samples; fewer it may overlook.",
     ]
+    if test.conditions_tested:
+        names = ", ".join(test.conditions_memorised) or "none"
+        lines.append(f"{test.conditions_tested:,} conditions were tested by themselves; memorised: {names}.")
     if test.train_share is not None:
         share = test.train_share
         lines.append(
@@ -151,27 +155,31 @@ def generator_test(test: GeneratorTest) -> list[str]:
 
 
 def screening(report: PrivacyReport) -> str:
-    """The counts of the screening in one sentence."""
+    """The counts of the screening, as sentences."""
     facts = report.screening
-    line = (
-        f"{facts.attempts:,} attempts for {facts.slots:,} samples; {facts.rejected:,} were rejected and drawn again "
-        "with the same condition"
-    )
+    line = f"{facts.attempts:,} attempts for {facts.slots:,} samples; {facts.rejected:,} were rejected"
     if facts.rejected_by_rules:
         line += f" ({facts.rejected_by_rules:,} of them by a rule alone: {', '.join(report.rules)})"
+    lines = [f"{line}, and drawn again with the same condition, after {_times(facts.close_rejections)} no more."]
     if facts.exhausted:
-        return f"{line}. {facts.exhausted:,} found no acceptable sample within their attempts and are missing."
-    return f"{line}."
+        lines.append(f"{facts.exhausted:,} found no acceptable sample and are missing.")
+    if facts.withheld_for_audit:
+        lines.append(f"{facts.withheld_for_audit:,} lay too close to an audit patient and were withheld.")
+    if facts.persons:
+        lines.append(
+            f"{facts.persons:,} synthetic persons were judged by all their samples together; "
+            f"{facts.withheld_persons:,} were withheld."
+        )
+    return " ".join(lines)
+
+
+def _times(count: int) -> str:
+    return "one sample too close to a patient" if count == 1 else f"{count} samples too close to a patient"
 
 
 def caught(result: PlantedResult) -> str:
     """``"59 of 59 caught; misses at most 4.95% (95%)"``."""
     return f"{result.caught:,} of {result.planted:,} caught; misses at most {percent(result.miss_upper95)} (95%)"
-
-
-def attack_succeeds(attack: Estimate, limit: float) -> bool:
-    """True for an AUC whose interval lies above the limit as a whole."""
-    return is_auc(attack) and attack.ci95[0] > limit
 
 
 def is_auc(attack: Estimate) -> bool:

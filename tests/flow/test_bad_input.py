@@ -40,7 +40,18 @@ def refused(done: object, *words: str) -> None:
         ((*GENERATE, "--format", "nifti"), "cxr has imagefolder, dicom"),
         ((*GENERATE, "--engine", "slurm"), "no engine"),
         ((*GENERATE, "--data", "nowhere"), "nowhere"),
-        ((*GENERATE, "--set", "gate.alpha=0.01"), "15 calibration patients attain a level of 6.25% at best"),
+        ((*GENERATE, "--set", "gate.alpha=0.01"), "24 calibration patients attain a level of 4.00% at best"),
+        ((*GENERATE, "--set", "modality.demo.patients=25"), "10 calibration patients attain a level of 9.09% at best"),
+        (
+            (*GENERATE, "--set", "split.audit=0", "--set", "split.calibration=0.6"),
+            "no patient is left for the audit",
+        ),
+        ((*GENERATE, "--set", "gate.alpha=0.2"), "gate.alpha: input should be less than or equal to 0.05"),
+        ((*GENERATE, "--set", "gate.attack_auc=0.9"), "gate.attack_auc: input should be less than or equal to 0.6"),
+        ((*GENERATE, "--set", "gate.attack_upper=1"), "gate.attack_upper: input should be less than or equal to 0.75"),
+        ((*GENERATE, "--set", "gate.detectable=0.9"), "gate.detectable: input should be less than or equal to 0.2"),
+        ((*GENERATE, "--set", "gate.miss=0.5"), "gate.miss: input should be less than or equal to 0.1"),
+        ((*GENERATE, "--set", "slots.close=20"), "slots.close: input should be less than or equal to 5"),
     ],
 )
 def test_options(synthgen: Run, tmp_path: Path, arguments: tuple[str, ...], word: str) -> None:

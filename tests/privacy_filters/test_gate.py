@@ -1,28 +1,28 @@
 """The gate over a small but real modality: points of the plane, filtered by their distance to training points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from synthgen.privacy_filters.gate import (
-    Findings,
+    FirstAttempts,
     Gate,
-    attack_succeeds,
+    attempts_needed,
     calibrate_gate,
     calibration_facts,
-    claim,
-    decide,
+    facets,
     judge_generator,
+    mix_weights,
     one_record_each,
     plant,
     plant_returning,
     share_nearer_to_train,
+    some_records,
 )
-from synthgen.privacy_filters.nearest import local_scale
-from synthgen.records import Estimate, Planted, Real
-from synthgen.report import Outcome, PlantedResult, ScreeningFacts
+from synthgen.privacy_filters.nearest import LocalScale
+from synthgen.records import Planted, Real
 
 Point = tuple[float, float]
 
@@ -44,15 +44,18 @@ class Distance:
     names: tuple[str, ...] = ("distance",)
 
     def scores(self, payloads: Sequence[Point], exclude: Sequence[str] | None = None) -> np.ndarray:
-        owners = np.array(self.patients)
+        names, owner = np.unique(self.patients, return_inverse=True)
         between = self.distances([tuple(p) for p in self.points], [tuple(p) for p in self.points])
-        between[owners[:, None] == owners[None, :]] = np.inf
-        scale = local_scale(between.min(axis=1))
+        people = np.minimum.reduceat(between[:, np.argsort(owner, kind="stable")], _starts(owner), axis=1)
+        people[np.arange(len(owner)), owner] = np.inf
+        two = np.argsort(people, axis=1)[:, :2]
+        scale = LocalScale.over(np.take_along_axis(people, two, axis=1), two, owner)
         d = self.distances(payloads, [tuple(p) for p in self.points])
+        left_out = None if exclude is None else np.searchsorted(names, exclude)
         if exclude is not None:
-            d[np.array(exclude)[:, None] == owners[None, :]] = np.inf
+            d[np.array(exclude)[:, None] == np.array(self.patients)[None, :]] = np.inf
         nearest = d.argmin(axis=1)
-        return (d[np.arange(len(d)), nearest] / scale[nearest])[:, None]
+        return (d[np.arange(len(d)), nearest] / scale.of(owner[nearest], left_out))[:, None]
 
     def enrolled(self, payloads: Sequence[Point], patients: Sequence[str]) -> "Distance":
         return Distance(np.concatenate([self.points, np.array(payloads)]), (*self.patients, *patients))
@@ -62,6 +65,10 @@ class Distance:
 
     def distances(self, payloads: Sequence[Point], references: Sequence[Point]) -> np.ndarray:
         return np.linalg.norm(np.array(payloads)[:, None] - np.array(references)[None], axis=2)
+
+
+def _starts(owner: np.ndarray) -> np.ndarray:
+    return np.searchsorted(np.sort(owner), np.arange(owner.max() + 1))
 
 
 def cohort(rng: np.random.Generator, people: int, prefix: str, visits: int = 2) -> list[Real[Point, Label]]:
@@ -75,25 +82,14 @@ def cohort(rng: np.random.Generator, people: int, prefix: str, visits: int = 2) 
 
 @pytest.fixture(scope="module")
 def world() -> tuple[Gate[Point], list[Real[Point, Label]], list[Real[Point, Label]], list[Real[Point, Label]]]:
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(1)
     train, calibration, audit = (cohort(rng, n, p) for n, p in ((200, "t"), (120, "c"), (80, "e")))
     filters = Distance(np.array([r.payload for r in train]), tuple(r.patient for r in train))
     return calibrate_gate(filters, train, calibration, 0.05, seed=1), train, calibration, audit
 
 
-def findings(gate: Gate[Point], **changes: object) -> Findings:
-    base = Findings(
-        calibration=gate.calibration,
-        calibrated_on_strangers=True,
-        generator_test=judge_generator(gate.calibration, 100, 3, None),
-        far_from_all=False,
-        planted=(PlantedResult("exact", "exact", 59, 59, 0.05), PlantedResult("round", "generator", 59, 59, 0.05)),
-        screening=ScreeningFacts(100, 103, 3, 0),
-        attacks=(Estimate("membership_auc", 0.52, (0.44, 0.6), 80),),
-        attack_limit=0.55,
-        audited=True,
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
+def attempts(judged: int, close: int, **told: tuple[int, int]) -> FirstAttempts:
+    return FirstAttempts(judged, close, {("stratum", "any"): judged}, {("group", key): n for key, n in told.items()})
 
 
 def test_one_record_each_is_by_patient_and_seeded(world) -> None:  # type: ignore[no-untyped-def]
@@ -148,51 +144,113 @@ def test_a_copier_is_refused_and_an_honest_generator_is_not(world, seed: int) ->
     chosen = rng.integers(len(train), size=100)
     copier = [tuple(np.array(train[i].payload) + 0.003 * rng.normal(size=2)) for i in chosen]
     for samples, memorises in ((honest, False), (copier, True)):
-        rejected = int(gate.calibration.rejects(gate.filters.scores(samples)).sum())
-        assert judge_generator(gate.calibration, len(samples), rejected, None).memorises is memorises
+        rejected = int(gate.rejects(samples).sum())
+        assert judge_generator(gate, attempts(100, rejected), 1.0, None).memorises is memorises
 
 
-def test_the_verdicts(world) -> None:  # type: ignore[no-untyped-def]
+def test_calibration_patients_are_protected_and_strangers_are_judged_as_before(world) -> None:  # type: ignore[no-untyped-def]
+    gate, _, calibration, audit = world
+    assert gate.rejects([r.payload for r in one_record_each(calibration, 5)]).all()
+    own = [r.patient for r in gate.strangers]
+    assert gate.rejects([r.payload for r in gate.strangers], exclude=own).sum() == gate.calibration.k
+    yardstick = [r.payload for r in one_record_each(audit, 5)]
+    assert gate.rejects(yardstick).mean() < 0.25
+    assert gate.protecting(audit).rejects(yardstick).all()
+
+
+def test_the_block_rate_of_strangers_has_the_spread_that_is_stated() -> None:
+    """With the calibration patients enrolled too, over forty cohorts."""
+    rates, inside = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        train, calibration = cohort(rng, 100, "t", visits=1), cohort(rng, 60, "c", visits=1)
+        filters = Distance(np.array([r.payload for r in train]), tuple(r.patient for r in train))
+        gate = calibrate_gate(filters, train, calibration, 0.05, seed=seed)
+        rates.append(gate.rejects([tuple(p) for p in rng.normal(size=(400, 2))]).mean())
+        low, high = gate.block_rate.interval
+        inside.append(low <= rates[-1] <= high)
+    assert np.mean(rates) == pytest.approx(gate.block_rate.expected, abs=0.02)
+    assert np.mean(inside) > 0.8
+
+
+def test_a_condition_that_is_memorised_does_not_drown_in_the_others(world) -> None:  # type: ignore[no-untyped-def]
     gate, *_ = world
-    exact = PlantedResult("exact", "exact", 59, 59, 0.05)
-    blind = PlantedResult("autoencoder", "generator", 60, 56, 0.15)
-    nearly = PlantedResult("autoencoder", "generator", 60, 58, 0.1)
-
-    def outcome(**changes: object) -> Outcome:
-        return decide(findings(gate, **changes))[0]
-
-    assert outcome() is Outcome.PASS
-    assert outcome(generator_test=judge_generator(gate.calibration, 100, 90, None)) is Outcome.REFUSE
-    assert outcome(planted=(replace(exact, caught=58),)) is Outcome.REFUSE
-    assert outcome(planted=()) is Outcome.REFUSE
-    assert outcome(planted=(exact, blind)) is Outcome.INCONCLUSIVE
-    assert outcome(planted=(exact, nearly)) is Outcome.PASS
-    assert outcome(planted=(exact, nearly), far_from_all=True) is Outcome.INCONCLUSIVE
-    assert outcome(planted=(exact,), far_from_all=True) is Outcome.INCONCLUSIVE
-    assert outcome(attacks=(Estimate("identity_auc", 0.7, (0.56, 0.8), 80),)) is Outcome.REFUSE
-    assert outcome(attacks=(Estimate("authenticity", 0.9, (0.8, 1.0), 80),)) is Outcome.PASS
-    assert outcome(screening=ScreeningFacts(100, 150, 51, 1)) is Outcome.INCONCLUSIVE
-    assert outcome(attacks=()) is Outcome.INCONCLUSIVE
-    assert outcome(audited=False, attacks=()) is Outcome.CALIBRATED_NOT_AUDITED
-    assert outcome(audited=False) is Outcome.CALIBRATED_NOT_AUDITED
-    assert outcome(calibrated_on_strangers=False) is Outcome.CALIBRATED_NOT_AUDITED
-    assert outcome(calibration=None) is Outcome.NO_COHORT
-    assert outcome(calibration=replace(gate.calibration, n=10)) is Outcome.UNCALIBRATED
-    both = decide(findings(gate, planted=(replace(exact, caught=0), blind)))
-    assert both[0] is Outcome.REFUSE
-    assert len(both[1]) == 2
+    drowned = judge_generator(gate, attempts(400, 15, rare=(8, 8), common=(392, 7)), 1.0, None)
+    assert drowned.rejected <= drowned.limit
+    assert drowned.memorises
+    assert drowned.conditions_memorised == ("group = rare",)
+    spread = judge_generator(gate, attempts(400, 15, rare=(8, 1), common=(392, 14)), 1.0, None)
+    assert not spread.memorises
 
 
-def test_an_attack_succeeds_only_when_its_whole_interval_does() -> None:
-    assert attack_succeeds(Estimate("nn_auc", 0.6, (0.551, 0.65), 90), 0.55)
-    assert not attack_succeeds(Estimate("nn_auc", 0.6, (0.55, 0.65), 90), 0.55)
-    assert not attack_succeeds(Estimate("nn_auc", float("nan"), (float("nan"), float("nan")), 0), 0.55)
+def test_as_many_first_attempts_are_judged_as_show_the_share(world) -> None:  # type: ignore[no-untyped-def]
+    gate, *_ = world
+    mix = {("stratum", "any"): 1.0}
+    needed = attempts_needed(gate, mix, most=5000, share=0.2, least=10)
+    assert 10 < needed < 5000
+    assert judge_generator(gate, attempts(needed, 0), 0.95, None).detectable_share <= 0.2
+    assert judge_generator(gate, attempts(needed // 2, 0), 0.95, None).detectable_share > 0.2
+    assert attempts_needed(gate, mix, most=5000, share=0.001, least=10) == 10
 
 
-def test_the_claim_names_what_it_rests_on(world) -> None:  # type: ignore[no-untyped-def]
-    gate, train, calibration, audit = world
-    facts = calibration_facts(gate, train, calibration, audit, seed=1)
-    text = claim(("distance",), facts, [PlantedResult("exact", "exact", 59, 59, 0.0495)])
-    assert "all 200 training patients than the 6th closest of 120 held-out patients" in text
-    assert "≤ 5.0% (95%)" in text
-    assert "not DP and not anonymity" in text
+def test_honest_generators_of_uneven_cohorts_are_not_refused() -> None:
+    """A tenth of the patients lies dense and has fifteen records each: an honest generator shows it more often."""
+    refused = {"records": 0, "condition": 0}
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+
+        def people(count: int, prefix: str, dense: bool, rng: np.random.Generator = rng) -> list[Real[Point, Label]]:
+            homes = rng.normal(size=(count, 2)) * (0.08 if dense else 1.0) + (6.0 if dense else 0.0)
+            label, visits = Label("dense" if dense else "wide"), 15 if dense else 1
+            return [
+                Real(f"{prefix}{dense}{i}", f"{i}-{v}", label, tuple(home + 0.001 * rng.normal(size=2)))
+                for i, home in enumerate(homes)
+                for v in range(visits)
+            ]
+
+        train = people(324, "t", False) + people(36, "t", True)
+        calibration = people(135, "c", False) + people(15, "c", True)
+        filters = Distance(np.array([r.payload for r in train]), tuple(r.patient for r in train))
+        gate = calibrate_gate(filters, train, calibration, 0.01, seed=seed)
+        for case, share in (("records", 540 / 864), ("condition", 0.5)):
+            dense = round(400 * share)
+            shown = [r.payload for r in people(dense, "s", True)[::15] + people(400 - dense, "s", False)]
+            close = gate.rejects(shown)
+            mix = {("stratum", "dense"): float(dense), ("stratum", "wide"): float(400 - dense)}
+            first = FirstAttempts(400, int(close.sum()), mix, {})
+            refused[case] += judge_generator(gate, first, 1.0, None).memorises
+    assert refused == {"records": 0, "condition": 0}
+
+
+def test_weights_follow_the_mix_and_spread_what_nobody_has() -> None:
+    own = [(("stratum", "a"),)] * 30 + [(("stratum", "b"),)] * 10 + [(("stratum", "c"),)] * 2
+    weights = mix_weights(own, np.ones(42), {("stratum", "a"): 1.0, ("stratum", "b"): 1.0})
+    assert weights[:30].sum() == pytest.approx(weights[30:40].sum())
+    assert not weights[40:].any()
+    spread = mix_weights(own, np.ones(42), {("stratum", "c"): 1.0, ("stratum", "unheard of"): 1.0})
+    assert spread == pytest.approx(np.full(42, 2 / 42))
+
+
+def test_facets_are_what_many_records_share() -> None:
+    @dataclass(frozen=True)
+    class Told:
+        stratum: str = "Edema|Effusion"
+
+        def as_dict(self) -> dict[str, object]:
+            return {"labels": ["Edema", "Effusion"], "view": "AP", "sex": "", "age": 61, "case_seed": 5}
+
+    assert facets(Told()) == (
+        ("stratum", "Edema|Effusion"),
+        ("labels", "Edema"),
+        ("labels", "Effusion"),
+        ("view", "AP"),
+    )
+
+
+def test_copies_are_planted_of_random_patients(world) -> None:  # type: ignore[no-untyped-def]
+    _, train, *_ = world
+    some = [r.patient for r in some_records(train, 50, seed=2)]
+    assert len(set(some)) == 50
+    assert some != sorted(some)
+    assert some == [r.patient for r in some_records(train, 50, seed=2)]
+    assert set(some) != {r.patient for r in some_records(train, 50, seed=3)}

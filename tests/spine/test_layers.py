@@ -23,6 +23,7 @@ MODALITY_FREE = {
     "synthgen.privacy_filters.calibration",
     "synthgen.privacy_filters.gate",
     "synthgen.privacy_filters.nearest",
+    "synthgen.privacy_filters.power",
 }
 
 

@@ -1,7 +1,7 @@
 """Lanes: fixed rows, conditions that stay, seeds that depend on nothing else, budgets that end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,7 +37,8 @@ def judge(payloads: Sequence[int]) -> list[tuple[Verdict, ...]]:
 def run(samples: int, rows: int, depth: int, attempts: int = 50, seed: int = 7) -> dict[int, list[Attempt[int, Word]]]:
     found: dict[int, list[Attempt[int, Word]]] = {}
     for shard in shards(samples, rows, depth):
-        for attempt in fill(shard, Recorder(), judge, lambda s: Word(f"w{s}"), run_seed=seed, attempts=attempts):
+        filled = fill(shard, Recorder(), judge, lambda s: Word(f"w{s}"), run_seed=seed, attempts=attempts, close=99)
+        for attempt in filled:
             found.setdefault(attempt.slot, []).append(attempt)
     return found
 
@@ -60,7 +61,7 @@ def test_a_slot_keeps_its_row_and_batches_keep_their_shape() -> None:
     recorder = Recorder()
     shard = Shard(0, 10, 11, 4)
     place = {attempt_seed(7, s, a): (s - 10) % 4 for s in shard.slots for a in range(50)}
-    list(fill(shard, recorder, judge, lambda s: Word(str(s)), run_seed=7, attempts=50))
+    list(fill(shard, recorder, judge, lambda s: Word(str(s)), run_seed=7, attempts=50, close=99))
     assert {len(batch) for batch in recorder.batches} == {4}
     for batch in recorder.batches:
         for row, request in enumerate(batch):
@@ -71,9 +72,31 @@ def test_the_budget_ends_and_the_offender_is_not_returned() -> None:
     def never(payloads: Sequence[int]) -> list[tuple[Verdict, ...]]:
         return [(Verdict("no", 0.0, 1.0),) for _ in payloads]
 
-    made = list(fill(Shard(0, 0, 3, 2), Recorder(), never, lambda s: Word(""), run_seed=0, attempts=5))
-    assert len(made) == 15
-    assert not any(a.kept for a in made)
+    def count(attempts: int, close: int, probe: bool = False, rule: bool = False) -> int:
+        def by(payloads: Sequence[int]) -> list[tuple[Verdict, ...]]:
+            return [(replace(v, rule=rule),) for (v,) in never(payloads)]
+
+        shard = Shard(0, 0, 3, 2, probe)
+        made = list(fill(shard, Recorder(), by, lambda s: Word(""), run_seed=0, attempts=attempts, close=close))
+        assert not any(a.kept for a in made)
+        return len(made)
+
+    assert count(attempts=5, close=9) == 15
+    assert count(attempts=5, close=3) == 9
+    assert count(attempts=5, close=3, rule=True) == 15
+    assert count(attempts=5, close=3, probe=True) == 3
+
+
+def test_probes_come_after_the_release_and_number_on() -> None:
+    plan = shards(10, 4, 1, probes=6)
+    assert [(s.number, s.first, s.count, s.probe) for s in plan] == [
+        (0, 0, 4, False),
+        (1, 4, 4, False),
+        (2, 8, 2, False),
+        (3, 10, 4, True),
+        (4, 14, 2, True),
+    ]
+    assert plan[:3] == shards(10, 4, 1)
 
 
 def test_no_verdict_or_nan_keeps_nothing() -> None:

@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 
 from synthgen.errors import UserError
-from synthgen.eval.attacks import Groups, attack_succeeds, identity_attack
+from synthgen.eval.attacks import Groups, identity_attack
 from synthgen.eval.cxr import features
 from synthgen.eval.cxr.classifier import LabelledImages, label_matrix, train_classifier, tstr
 from synthgen.eval.cxr.config import EvaluationConfig
@@ -17,6 +17,8 @@ from synthgen.modalities.cxr.encoder import hub_encoder
 from synthgen.modalities.cxr.types import CxrCondition
 from synthgen.progress import Silent
 from synthgen.records import Cohort, Real, Synthetic
+from synthgen.report import Limits
+from synthgen.verdict import attack_succeeds
 
 SIZE = 32
 FAST = EvaluationConfig(
@@ -86,14 +88,14 @@ def test_copies_are_found_in_every_space(copied):
         "identity_auc",
         "membership_domias_pixels_auc",
     ):
-        assert attack_succeeds(found[name]), found[name]
+        assert attack_succeeds(found[name], Limits()), found[name]
     assert found["privacy_gain"].value < 0.5
     assert found["authenticity"].value < 0.1
     assert found["dcr_share"].ci95[0] > 0.5
 
 
 def test_a_fresh_release_is_not_accused(fresh):
-    assert not [e for e in fresh.attacks if attack_succeeds(e)]
+    assert not [e for e in fresh.attacks if attack_succeeds(e, Limits())]
     found = by_name(fresh.attacks)
     assert found["dcr_share"].ci95[0] < 0.5
     assert found["authenticity"].value > 0.3

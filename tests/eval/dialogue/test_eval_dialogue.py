@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgen.eval.attacks import attack_succeeds
 from synthgen.eval.dialogue import diversity
 from synthgen.eval.dialogue.classifier import tstr
 from synthgen.eval.dialogue.config import EvaluationConfig
@@ -31,6 +30,8 @@ from synthgen.modalities.dialogue.types import (
 )
 from synthgen.progress import Silent
 from synthgen.records import Cohort, Estimate, Real, Synthetic
+from synthgen.report import Limits
+from synthgen.verdict import attack_succeeds
 
 CONFIG = EvaluationConfig(self_bleu_dialogues=12, self_bleu_references=6, topics=4, classifier_repeats=2, dimensions=16)
 SMALL = (
@@ -130,7 +131,7 @@ def test_fresh_draws_give_nobody_away(seed: int) -> None:
         "membership_nn_tfidf_auc",
         "membership_runs_auc",
     ]
-    assert not [name for name in areas if attack_succeeds(attacks[name])]
+    assert not [name for name in areas if attack_succeeds(attacks[name], Limits())]
     quality = by_name(found.quality)
     beside = [name.removesuffix("_real") for name in quality if name.endswith("_real")]
     assert set(beside) >= {"distinct_1", "distinct_2", "self_bleu", "topic_entropy", "shared_opening", "words_per_turn"}
@@ -149,7 +150,7 @@ def test_copies_give_their_patients_away(seed: int) -> None:
     found = evaluate(copies, people, CONFIG, seed, Silent())
     attacks, quality = by_name(found.attacks), by_name(found.quality)
     for name in ("membership_nn_tfidf", "membership_domias_tfidf", "membership_runs", "identity"):
-        assert attack_succeeds(attacks[f"{name}_auc"]), name
+        assert attack_succeeds(attacks[f"{name}_auc"], Limits()), name
     assert quality["reproduction_rate"].value == 1
     assert quality["authenticity"].value == 0 and quality["privacy_gain"].value < 0.2
 
@@ -161,7 +162,7 @@ def test_a_sentence_encoder_is_one_more_space() -> None:
     people = cohort(4)
     copies = [Synthetic(0, r.condition, r.payload) for r in people.train]
     attacks = by_name(evaluate(copies, people, CONFIG, 0, Silent(), encoder).attacks)
-    assert attack_succeeds(attacks["membership_nn_encoder_auc"])
+    assert attack_succeeds(attacks["membership_nn_encoder_auc"], Limits())
 
 
 def test_without_audit_patients_there_is_no_attack() -> None:

@@ -1,0 +1,96 @@
+"""The last look before a release: at audit patients, who were the yardstick until now, and at persons as a whole.
+
+While the attacks run, the audit patients must be outsiders, so that the screening does not know them. Once they have
+served, they are protected like everybody else in the cohort. And what was dealt out over many samples of one synthetic
+person is judged as one record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import TypeVar
+
+from synthgen.config import Section
+from synthgen.generate import Generated, kept_samples
+from synthgen.modality import Modality
+from synthgen.privacy_filters.gate import Gate
+from synthgen.progress import Progress
+from synthgen.records import C, Real, Synthetic
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Section)
+
+OUTSIDER_LEVEL = 0.002  # probability at which an honest generator is refused by either count
+_BATCH = 16
+
+Slotted = tuple[int, Synthetic[T, C]]
+
+
+def last_pass(
+    modality: Modality[T, C, M],
+    gate: Gate[T],
+    audit: Sequence[Real[T, C]],
+    generated: Generated[T, C],
+    progress: Progress,
+) -> Generated[T, C]:
+    """Withholds samples that lie too close to an audit patient, and persons whose samples together do to anybody.
+
+    Withheld slots stay empty; how many there are stands in the facts, with what strangers would show.
+    """
+    if generated.stopped:
+        return generated
+    everybody = gate.protecting(audit) if audit else gate
+    task = progress.task("last pass", generated.facts.slots, "sample")
+    known: set[int] = set()
+    for batch in _batches(kept_samples(modality, generated)):
+        close = everybody.rejects([sample.payload for _, sample in batch])
+        known |= {slot for (slot, _), near in zip(batch, close, strict=True) if near}
+        task.advance(len(batch), f"{len(known)} withheld")
+    left = replace(generated, withheld=frozenset(known))
+    persons, dealt = 0, set[int]()
+    withheld_persons = 0
+    for group in _persons(modality, kept_samples(modality, left)):
+        persons += 1
+        whole = modality.joined([sample.payload for _, sample in group])
+        if everybody.rejects([whole])[0]:
+            withheld_persons += 1
+            dealt |= {slot for slot, _ in group}
+    facts = replace(
+        generated.facts,
+        withheld_for_audit=len(known),
+        withheld_persons=withheld_persons,
+        withheld_in_persons=len(dealt),
+        persons=persons,
+        outsider_limit=_limit(gate, generated.facts.slots - generated.facts.exhausted),
+        person_limit=_limit(gate, persons),
+    )
+    return replace(generated, facts=facts, withheld=frozenset(known | dealt))
+
+
+def _limit(gate: Gate[T], count: int) -> int:
+    return gate.block_rate.limit(count, OUTSIDER_LEVEL) if count else 0
+
+
+def _batches(samples: Iterable[Slotted[T, C]]) -> Iterator[list[Slotted[T, C]]]:
+    batch: list[Slotted[T, C]] = []
+    for sample in samples:
+        batch.append(sample)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _persons(modality: Modality[T, C, M], samples: Iterable[Slotted[T, C]]) -> Iterator[list[Slotted[T, C]]]:
+    """The samples of each synthetic person who has several."""
+
+    def person(slotted: Slotted[T, C]) -> Hashable | None:
+        return modality.person(slotted[1].condition)
+
+    for key, group in groupby(samples, person):
+        members = list(group) if key is not None else []
+        if len(members) > 1:
+            yield members

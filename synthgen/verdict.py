@@ -1,0 +1,236 @@
+"""The verdict on a release: what was measured, held against its limits, and the claim that a release carries.
+
+A PASS needs evidence, not only the absence of alarms: where a check had too little power to see what it looks for, the
+verdict is INCONCLUSIVE and says what would help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from scipy.stats import norm
+
+from synthgen.privacy_filters.calibration import Calibration, attainable_alpha
+from synthgen.privacy_filters.power import released_share
+from synthgen.records import Estimate
+from synthgen.report import CalibrationFacts, GeneratorTest, Limits, Outcome, PlantedResult, ScreeningFacts
+
+ATTACK_LEVEL = 0.01  # probability at which any attack on an honest release may succeed; the attacks share it
+LEAST_AUDITED = 20
+_EMPTY_SHARE = 0.01
+_95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the verdict rests on.
+
+    Attributes:
+        reads_cohort: False where it is certain that no record of the cohort entered the generator.
+    """
+
+    calibration: Calibration | None
+    calibrated_on_strangers: bool
+    facts: CalibrationFacts | None
+    generator_test: GeneratorTest | None
+    far_from_all: bool
+    planted: tuple[PlantedResult, ...]
+    screening: ScreeningFacts
+    attacks: tuple[Estimate, ...]
+    limits: Limits
+    audited: bool
+    reads_cohort: bool = True
+
+
+def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
+    """The verdict on a release and its reasons, the gravest first. Only an empty list of reasons is a PASS."""
+    if found.calibration is None:
+        return Outcome.NO_COHORT, ("no real cohort was given: only duplicate checks ran, nothing is known of copies",)
+    refuse = [*_copies_seen(found), *_exact_copies_missed(found.planted), *_attacks_that_succeed(found)]
+    doubt = [*_blind_spots(found), *_no_power(found), *_empty_slots(found.screening), *_attacks_unsettled(found)]
+    if refuse:
+        return Outcome.REFUSE, tuple(refuse + doubt)
+    if not found.calibration.attained:
+        n = found.calibration.n
+        level = (
+            f"{n} calibration patients attain a level of {attainable_alpha(n):.2%}, not {found.calibration.alpha:.2%}"
+        )
+        return Outcome.UNCALIBRATED, (level, *doubt)
+    if doubt:
+        return Outcome.INCONCLUSIVE, tuple(doubt)
+    if not found.audited or not found.calibrated_on_strangers:
+        return Outcome.CALIBRATED_NOT_AUDITED, (
+            "no attack was run: there are no audit patients, or the conditions are unknown",
+        )
+    return Outcome.PASS, ()
+
+
+def _copies_seen(found: Findings) -> Iterator[str]:
+    test, screening = found.generator_test, found.screening
+    if test is not None and test.rejected > test.limit:
+        yield (
+            f"the generator memorises: {test.rejected} of its {test.attempts} first attempts lie too close to a "
+            f"patient, an honest generator stays at or below {test.limit}"
+        )
+    if test is not None and test.conditions_memorised:
+        names = ", ".join(test.conditions_memorised)
+        yield f"the generator memorises under some conditions: too many first attempts lie too close with {names}"
+    if screening.withheld_for_audit > screening.outsider_limit:
+        yield (
+            f"{screening.withheld_for_audit} samples lie too close to an audit patient, strangers would at most "
+            f"{screening.outsider_limit} times: the generator has seen patients it was not given"
+        )
+    if screening.withheld_persons > screening.person_limit:
+        yield (
+            f"the sessions of {screening.withheld_persons} of {screening.persons} synthetic persons, taken together, "
+            f"lie too close to a patient, an honest generator's at most {screening.person_limit}"
+        )
+
+
+def _exact_copies_missed(planted: Sequence[PlantedResult]) -> Iterator[str]:
+    exact = [result for result in planted if result.domain == "exact"]
+    if not exact:
+        yield "no exact copies were planted, so nothing is known of what the gate misses"
+    for result in exact:
+        if result.caught < result.planted:
+            missed = result.planted - result.caught
+            yield f"the gate misses {missed} of {result.planted} exact copies ({result.perturbation})"
+
+
+def _blind_spots(found: Findings) -> Iterator[str]:
+    """Claimed kinds of copies of which the gate may miss more than it claims."""
+    for result in found.planted:
+        if result.domain != "beyond" and result.miss_upper95 > found.limits.miss:
+            missed = result.planted - result.caught
+            cure = (
+                "plant more copies (gate.planted, more training patients)"
+                if not missed
+                else ("give more calibration patients, so that the threshold lies less far out, or a larger gate.alpha")
+            )
+            yield (
+                f"the gate misses {missed} of {result.planted} copies of a kind that is claimed "
+                f"({result.perturbation}), up to {result.miss_upper95:.1%} (95%), the limit is "
+                f"{found.limits.miss:.0%}: {cure}"
+            )
+    own = [result for result in found.planted if result.domain == "generator"]
+    if found.far_from_all and (not own or any(result.caught < result.planted for result in own)):
+        yield (
+            "the samples lie farther from every real record than strangers do, and not every copy in the generator's "
+            "own domain is known to be caught"
+        )
+
+
+def _no_power(found: Findings) -> Iterator[str]:
+    facts, test = found.facts, found.generator_test
+    if test is not None and found.reads_cohort and test.detectable_share > found.limits.detectable:
+        seen = f"{test.detectable_share:.1%}" if test.detectable_share <= 1 else "no share at all"
+        yield (
+            f"the test of the generator would have seen {seen} of copies among its samples, "
+            f"{found.limits.detectable:.0%} is asked for: give more calibration patients, or judge more first attempts "
+            "(gate.attempts)"
+        )
+    if facts is None or facts.audit_block_rate is None or facts.audit_limit is None:
+        return
+    blocked = round(facts.audit_block_rate.value * facts.audit_block_rate.n)
+    if blocked > facts.audit_limit:
+        yield (
+            f"the gate blocks {blocked} of {facts.audit_block_rate.n} audit patients, its calibration allows "
+            f"{facts.audit_limit}: the calibration patients do not stand for the others"
+        )
+    if facts.audit_block_rate.n < LEAST_AUDITED:
+        yield f"{facts.audit_block_rate.n} audit patients are too few to attack with: give at least {LEAST_AUDITED}"
+
+
+def _empty_slots(screening: ScreeningFacts) -> Iterator[str]:
+    if screening.exhausted > _EMPTY_SHARE * screening.slots:
+        yield (
+            f"{screening.exhausted} of {screening.slots} slots found no sample that the gate keeps within their "
+            "attempts"
+        )
+
+
+def _attacks_that_succeed(found: Findings) -> Iterator[str]:
+    for attack in successes(found.attacks, found.limits):
+        yield (
+            f"an attack succeeds: {attack.metric} {attack.value:.3f}, 95% interval {attack.ci95[0]:.3f} to "
+            f"{attack.ci95[1]:.3f}, limit {attack_limit(attack, found.limits)}"
+        )
+
+
+def _attacks_unsettled(found: Findings) -> Iterator[str]:
+    if found.audited and not found.attacks:
+        yield "no attack could be measured: too few samples or audit patients"
+    for attack in found.attacks:
+        if attack.metric.endswith("_auc") and not upper_end(attack) < found.limits.attack_upper:
+            yield (
+                f"an attack is not ruled out: {attack.metric} {attack.value:.3f} may be as high as "
+                f"{upper_end(attack):.3f} (95%), the limit is {found.limits.attack_upper}: give more audit patients"
+            )
+
+
+def successes(attacks: Sequence[Estimate], limits: Limits) -> tuple[Estimate, ...]:
+    """The attacks that succeed, at the level that all figures with a limit share."""
+    deciding = [attack for attack in attacks if attack_limit(attack, limits) is not None]
+    return tuple(attack for attack in deciding if attack_succeeds(attack, limits, len(deciding)))
+
+
+def attack_limit(attack: Estimate, limits: Limits) -> float | None:
+    """The limit of an attack's figure; None for one that decides nothing."""
+    if attack.metric.endswith("_auc"):
+        return limits.attack_auc
+    return limits.attack_tpr if "_tpr_at_fpr" in attack.metric else None
+
+
+def attack_succeeds(attack: Estimate, limits: Limits, attacks: int = 1) -> bool:
+    """True when an attack's interval lies above its limit as a whole, at the level that ``attacks`` figures share.
+
+    Figures without a limit decide nothing. One success refuses a release, so the attacks share ``ATTACK_LEVEL``
+    (Bonferroni). The 95% interval's lower half is stretched to that level as a normal distribution's would be.
+    """
+    limit = attack_limit(attack, limits)
+    below = (attack.value - attack.ci95[0]) / _95
+    return limit is not None and attack.value - float(norm.isf(ATTACK_LEVEL / attacks)) * below > limit
+
+
+def upper_end(attack: Estimate) -> float:
+    """One-sided 95% upper end. A PASS needs every attack's below the limit, so nothing is shared (Berger 1982)."""
+    return attack.value + float(norm.isf(0.05)) / _95 * (attack.ci95[1] - attack.value)
+
+
+def claim(
+    filters: Sequence[str], facts: CalibrationFacts, planted: Sequence[PlantedResult], screening: ScreeningFacts
+) -> str:
+    """The sentences that every release carries: what is caught at which rate, and what is not."""
+    listed = [r for r in planted if r.domain != "beyond"]
+    worst = max((r.miss_upper95 for r in listed), default=1.0)
+    names = ", ".join(r.perturbation for r in listed)
+    tries = screening.close_rejections
+    held_out = facts.patients_calibration or facts.patients_train
+    known = facts.patients_train + facts.patients_calibration
+    return (
+        f"Under filters {', '.join(filters)}, every released record scores farther from all {known} training and "
+        f"calibration patients than the {_ordinal(facts.k)} of {held_out} held-out patients, and no released record is "
+        f"that close to one of {facts.patients_audit} audit patients. Planted copies of the listed kinds ({names}) are "
+        f"missed at a rate ≤ {worst:.1%} (95%) an attempt, ≤ {released_share(worst, tries):.1%} in the up to {tries} "
+        f"attempts of a slot. Not claimed: {_not_claimed(planted)}. This is "
+        "screening, not DP and not anonymity."
+    )
+
+
+def _not_claimed(planted: Sequence[PlantedResult]) -> str:
+    """The kinds that pass too often to be claimed, another visit first, with the rate at which they are caught."""
+    beyond = sorted(
+        (r for r in planted if r.domain == "beyond"), key=lambda r: (r.perturbation != "another_visit", r.perturbation)
+    )
+    told = [f"{r.perturbation.replace('_', ' ')} ({r.caught} of {r.planted} caught)" for r in beyond]
+    if not any(r.perturbation == "another_visit" for r in beyond):
+        told.insert(0, "another visit of a protected patient (not measured)")
+    return ", ".join([*told, "kinds of copies that nobody listed"])
+
+
+def _ordinal(k: int) -> str:
+    if k == 1:
+        return "closest"
+    suffix = "th" if 10 <= k % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(k % 10, "th")
+    return f"{k}{suffix} closest"
