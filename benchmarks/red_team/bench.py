@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -24,7 +26,7 @@ from synthgen.modality import Modality, Ready, load, with_generator
 from synthgen.pipeline import Plan, run, split_cohort
 from synthgen.progress import Progress, Silent
 from synthgen.records import C, Cohort, Estimate, JsonValue, Link, Loaded, Planted, Real, Request, Rule, Synthetic
-from synthgen.report import Evaluation
+from synthgen.report import DatasetFacts, Evaluation
 from synthgen.shards import Row, read_shard
 from synthgen.slots import Conditions
 from synthgen.workfolder import Workfolder
@@ -49,6 +51,7 @@ class Prepared(Generic[T, C, M]):
         everybody: all records, of which ``loaded`` holds those that are the cohort now.
         dealt: over so many samples each synthetic person is dealt; 0 leaves the conditions as they are.
         mix: share of the conditions that ask for the group of an uneven cohort; None leaves them.
+        written: what was asked for by the samples that were written last: the release, or the quarantine.
     """
 
     modality: Modality[T, C, M]
@@ -58,6 +61,7 @@ class Prepared(Generic[T, C, M]):
     dealt: int = 0
     mix: float | None = None
     memory: dict[object, Any] = field(default_factory=dict)
+    written: list[Request[C]] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "modality":
@@ -114,6 +118,16 @@ class Prepared(Generic[T, C, M]):
         if self.mix is not None:
             return uneven.mixed(drawn, self.mix)
         return _dealt(drawn, self.dealt) if self.dealt > 1 else drawn
+
+    def write(
+        self,
+        folder: Path,
+        samples: Callable[[], Iterable[tuple[int, Synthetic[T, C]]]],
+        formats: Sequence[str],
+        seed: int,
+    ) -> DatasetFacts:
+        self.written = [Request(sample.seed, sample.condition) for _, sample in samples()]
+        return self.modality.write(folder, samples, formats, seed)
 
     def evaluate(
         self,
@@ -213,10 +227,18 @@ def prepare(
             sound = base / f"sound-{cohorts}"
             loaded = replace(loaded, records=uneven.reshaped(name, loaded.records, group, sound, aside=False))
             strangers = uneven.reshaped(name, strangers, group, sound, aside=True)
-        over = Prepared(modality, (*loaded.records, *strangers), loaded, remembers=False)
-        _, cohort = split_cohort(over, config, folder, work, Silent())
+        memory: dict[object, Any] = {}
+        over = Prepared(modality, (*loaded.records, *strangers), loaded, remembers=False, memory=memory)
+        strangers = _nobody(over, config.modality, len(loaded.records))
+        cohort = split_cohort(over, config, folder, work, Silent())[1]
         fit_filters(modality, cohort, config, work.screen, Silent())
-    return Ground(name, data, preset, tuple(settings), base, samples, loaded, strangers, cohort, cohorts)
+    return Ground(name, data, preset, tuple(settings), base, samples, loaded, strangers, cohort, cohorts, memory)
+
+
+def _nobody(over: Prepared[T, C, Any], config: Any, cohort: int) -> tuple[Real[T, C], ...]:
+    """The records after the first ``cohort`` that are no other name of somebody among those."""
+    linked = {link.second for link in over.links(over.everybody, config, Silent()) if link.first < cohort}
+    return tuple(record for i, record in enumerate(over.everybody) if i >= cohort and i not in linked)
 
 
 def _data(modality: Modality[Any, Any, Any], data: str, base: Path, config: RunConfig[Any]) -> Path:
@@ -300,13 +322,14 @@ def run_cell(ground: Ground, cell: Cell) -> dict[str, JsonValue] | None:
     config = ground.config(samples)
     leaky: Leaky[Any, Any] = Leaky(
         cell.kind, cell.share, cell.sticks, cell.mode == "gate-only", cell.seed, victims,
-        Strangers.dealt(ground.strangers, cell.seed, config.seed, samples),
+        Strangers.dealt(ground.strangers, cell.seed, config.seed, slots_of(config)),
         _part, _person, place_of(ground.name), ground.base,
     )  # fmt: skip
     over = ground.prepared(cell.mode, cell.kind.sessions)
     found = through_pipeline(ground, over, leaky, config, version=json.dumps(cell.key(ground)))
-    copied = [_is_copy(leaky, row, ground.modality) for row in found.rows]
-    return {**cell.key(ground), **found.facts(), **_copies(found.rows, copied)}
+    requests = [Request(row.seed, ground.modality.condition_from(row.condition)) for row in found.rows]
+    released = [sample for sample in found.written if leaky.copies(sample)]
+    return {**cell.key(ground), **found.facts(), **_copies(found.rows, requests, leaky, samples, len(released))}
 
 
 def _part(condition: Any) -> int:
@@ -322,19 +345,23 @@ def place_of(name: str) -> Callable[[Any, Path], Any]:
     return sounds.placed if name == "speech" else lambda payload, scratch: payload
 
 
-def _is_copy(leaky: Leaky[Any, Any], row: Row, modality: Modality[Any, Any, Any]) -> bool:
-    return leaky.copies(Request(row.seed, modality.condition_from(row.condition)))
+def slots_of(config: RunConfig[Any]) -> int:
+    """Slots of a run: those of the release, and the probes that the test of the generator may draw beyond them."""
+    return config.samples + config.gate.attempts
 
 
-def _copies(rows: Sequence[Row], copied: Sequence[bool]) -> dict[str, JsonValue]:
-    """What became of the copies: per attempt, and per slot that tried one."""
+def _copies(
+    rows: Sequence[Row], requests: Sequence[Request[Any]], leaky: Leaky[Any, Any], samples: int, released: int
+) -> dict[str, JsonValue]:
+    """What became of the copies: per attempt, probes included, and per slot of the release that tried one."""
+    copied = [leaky.copies(request) for request in requests]
     copies = [row for row, is_copy in zip(rows, copied, strict=True) if is_copy]
     honest = [row for row, is_copy in zip(rows, copied, strict=True) if not is_copy]
     return {
         "copies_tried": len(copies),
         "copies_rejected": sum(row.close for row in copies),
-        "slots_with_copies": len({row.slot for row in copies}),
-        "copies_kept": sum(row.kept for row in copies),
+        "slots_with_copies": len({row.slot for row in copies if row.slot < samples}),
+        "copies_kept": released,
         "honest_tried": len(honest),
         "honest_rejected": sum(row.close for row in honest),
     }
@@ -342,10 +369,11 @@ def _copies(rows: Sequence[Row], copied: Sequence[bool]) -> dict[str, JsonValue]
 
 @dataclass(frozen=True)
 class Found:
-    """A finished run: its report, and every attempt."""
+    """A finished run: its report, every attempt, and what was asked for where a sample stands in what was written."""
 
     report: dict[str, Any]
     rows: tuple[Row, ...]
+    written: tuple[Request[Any], ...]
     seconds: float
     error: str = ""
 
@@ -377,13 +405,18 @@ def through_pipeline(
     started = time.process_time()
     folder = ground.base / "run"
     shutil.rmtree(folder, ignore_errors=True)
-    out = folder / "release"
     kind = with_generator(over, Ready(opened(generator), "A generator of the red team", version))
+    data = _data(ground.modality, ground.data, ground.base, config)
+    plan = Plan(
+        data=data, model=None, out=folder / "release", preset=Path(ground.preset).stem, formats=kind.formats[:1],
+        accept=(), demo=False,
+    )  # fmt: skip
     error = ""
-    with opened_work(folder / "work", modality=ground.name, config_digest=config.digest()) as work:
+    with (
+        _first_try(folder / "state"),
+        opened_work(folder / "work", modality=ground.name, config_digest=config.digest()) as work,
+    ):
         shutil.copytree(ground.gate / "screen", work.screen, dirs_exist_ok=True)
-        data = _data(ground.modality, ground.data, ground.base, config)
-        plan = Plan(data, None, out, Path(ground.preset).stem, kind.formats[:1], (), demo=False)
         try:
             sealed = run(kind, config, plan, work, LocalEngine(), Silent()).folder
             report = json.loads((sealed / "privacy_report.json").read_text("utf-8"))
@@ -391,7 +424,21 @@ def through_pipeline(
             report, error = {}, str(caught)
         rows = _rows(work)
     shutil.rmtree(folder, ignore_errors=True)
-    return Found(report, rows, time.process_time() - started, error)
+    return Found(report, rows, tuple(over.written), time.process_time() - started, error)
+
+
+@contextmanager
+def _first_try(state: Path) -> Iterator[None]:
+    """What is remembered of a cohort beyond one run lies in ``state``: every run here is the first on its cohort."""
+    before = os.environ.get("SYNTHGEN_STATE")
+    os.environ["SYNTHGEN_STATE"] = str(state)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SYNTHGEN_STATE"]
+        else:
+            os.environ["SYNTHGEN_STATE"] = before
 
 
 def _rows(work: Workfolder) -> tuple[Row, ...]:

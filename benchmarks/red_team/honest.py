@@ -15,7 +15,7 @@ from typing import Any, get_args
 import numpy as np
 
 from benchmarks.red_team import uneven
-from benchmarks.red_team.bench import Found, Ground, Mode, place_of, through_pipeline
+from benchmarks.red_team.bench import Found, Ground, Mode, place_of, slots_of, through_pipeline
 from benchmarks.red_team.kinds import number
 from benchmarks.red_team.leaky import Honest, Strangers
 from synthgen.records import JsonValue, Real, Request
@@ -49,7 +49,7 @@ def run_case(ground: Ground, case: Case) -> dict[str, JsonValue]:
     split = _split_file(ground.base / "splits" / f"{ground.cohorts}-{case.number}.csv", drawn.parts)
     config = ground.config(ground.samples, (f"split.file={split}",))
     over = replace(ground.prepared(case.mode, loaded=loaded), mix=_mix(ground))
-    honest = _honest(ground, drawn.samples, config.seed)
+    honest = _honest(ground, drawn.samples, config.seed, slots_of(config))
     found = through_pipeline(ground, over, honest, config, version=f"{ground.cohorts} {case.number}")
     return {**case.key(ground), **found.facts(), "patients": len(chosen), "expected_block_rate": _expected(found)}
 
@@ -102,10 +102,10 @@ def _split_file(path: Path, parts: dict[str, list[Real[Any, Any]]]) -> Path:
     return path
 
 
-def _honest(ground: Ground, samples: Sequence[Real[Any, Any]], run_seed: int) -> Honest[Any, Any]:
+def _honest(ground: Ground, samples: Sequence[Real[Any, Any]], run_seed: int, slots: int) -> Honest[Any, Any]:
     """Somebody else for every sample, of the group where the condition asks for it."""
     if uneven.GROUPS[ground.cohorts] is None:
-        everyone = Strangers.in_order(samples, run_seed, ground.samples)
+        everyone = Strangers.in_order(samples, run_seed, slots)
         return Honest(lambda request: everyone.of(request.seed), place_of(ground.name), ground.base)
     groups = {
         mine: Strangers.in_order(

@@ -32,18 +32,18 @@ class Strangers(Generic[T, C]):
     places: Mapping[int, int]
 
     @classmethod
-    def dealt(cls, records: Sequence[Real[T, C]], seed: int, run_seed: int, samples: int) -> Strangers[T, C]:
-        """In an order of their own for each ``seed``, to the attempts of a run of ``samples`` slots."""
+    def dealt(cls, records: Sequence[Real[T, C]], seed: int, run_seed: int, slots: int) -> Strangers[T, C]:
+        """In an order of their own for each ``seed``, to the attempts of a run of ``slots`` slots, probes included."""
         order = np.random.default_rng(number("strangers", seed)).permutation(len(records))
-        return cls.in_order([records[i] for i in order], run_seed, samples)
+        return cls.in_order([records[i] for i in order], run_seed, slots)
 
     @classmethod
-    def in_order(cls, records: Sequence[Real[T, C]], run_seed: int, samples: int) -> Strangers[T, C]:
+    def in_order(cls, records: Sequence[Real[T, C]], run_seed: int, slots: int) -> Strangers[T, C]:
         """The first record to the first slot, and so on; retries take those that are left."""
         places = {
-            attempt_seed(run_seed, slot, attempt): slot + attempt * samples
+            attempt_seed(run_seed, slot, attempt): slot + attempt * slots
             for attempt in range(_RETRIES)
-            for slot in range(samples)
+            for slot in range(slots)
         }
         return cls(tuple(records), places)
 
