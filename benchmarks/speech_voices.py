@@ -67,7 +67,7 @@ def clip(card: VoiceCard, emotion: Emotion, session: int, speaker: Speaker, seco
 def heard(samples: Floats, encoder: Resemblyzer) -> Floats:
     """The mean vector of a clip, shape [256], unit norm; windows as the filters take them."""
     config = VoiceConfig()
-    vectors = encoder(windows(voiced(samples), config.seconds, config.windows))
+    vectors = encoder(windows(voiced(samples), config.seconds))
     if not len(vectors):
         raise UserError("a clip has no speech in it")
     return np.asarray(unit(vectors.mean(axis=0, keepdims=True))[0])

@@ -15,16 +15,17 @@ from rich.table import Table
 
 from synthgen import __version__, modality, parts
 from synthgen.config import RunConfig, load_config
+from synthgen.digests import keyed
 from synthgen.engines.local import LocalEngine
 from synthgen.errors import ReleaseRefusedError, SynthgenError, UserError
 from synthgen.files import disk_errors
 from synthgen.modality import Modality
-from synthgen.pipeline import Plan, run
+from synthgen.pipeline import CONFIG, Plan, run
 from synthgen.progress import bars
 from synthgen.release import check_output
 from synthgen.report import Outcome
 from synthgen.slots import stage_seed
-from synthgen.workfolder import Workfolder, opened
+from synthgen.workfolder import Workfolder, key_of, opened, recorded_seed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -34,7 +35,10 @@ RealData = Annotated[Path, typer.Option("--data", help="Folder of the real cohor
 Work = Annotated[Path, typer.Option(help="Private work folder (mode 0700); the same one resumes.")]
 Config = Annotated[str | None, typer.Option(help="Preset by name, or a YAML file.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. gate.alpha=0.02; repeatable.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of everything but the split.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(help="Seed of everything but the split. Random if left out, as it should be for what is released."),
+]
 
 
 @app.command()
@@ -53,17 +57,22 @@ def generate(
     seed: Seed = None,
     formats: Annotated[list[str] | None, typer.Option("--format", help="Further release format, e.g. dicom.")] = None,
     accept: Annotated[list[str] | None, typer.Option(help="Seal this verdict too (never REFUSE); repeatable.")] = None,
+    vouch_for_model: Annotated[
+        bool,
+        typer.Option("--vouch-for-model", help="State that a --model that does not say so saw no held-out patient."),
+    ] = False,
 ) -> None:
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals."""
     kind = modality.load(modality_name)
     demo = data is None and model is None
     preset = config or kind.presets[0 if demo else 1]
-    settled = load_config(kind.section, kind.name, preset, settings or (), samples=samples, seed=seed)
+    settled = _settled(kind, preset, settings, work, samples=samples, seed=seed)
     verdicts = _accepted(accept or ())
     wanted = _formats(kind, formats or ())
     if engine != "local":
         raise UserError(f"no engine {engine!r}: give local")
-    check_output(out, config_digest=settled.digest())
+    key = key_of(work, modality=kind.name, config_digest=settled.digest())
+    check_output(out, config_digest=keyed(key or b"", CONFIG, settled.digest()))
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
         if demo:
@@ -72,13 +81,14 @@ def generate(
                 kind.write_demo_cohort(data, settled.modality, stage_seed(settled.seed, "demo"), progress)
             progress.say(f"no --data: using the demo cohort, simulated and free of any patient ({data})")
         name = Path(preset).stem
-        plan = Plan(data=data, model=model, out=out, preset=name, formats=wanted, accept=verdicts, demo=demo)
+        plan = Plan(data, model, out, name, wanted, verdicts, demo, vouched=vouch_for_model)
         sealed = run(kind, settled, plan, folder, LocalEngine(), progress)
     if sealed.quarantined:
         raise ReleaseRefusedError(
-            f"{sealed.outcome}: nothing was released; the reasons are in {sealed.folder}/README.md"
+            f"Privacy: {sealed.outcome}: nothing was released; the reasons are in {sealed.folder}/README.md"
         )
-    print(f"{sealed.outcome}: sealed {sealed.folder} (sha256 {sealed.digest[:16]}…)")  # noqa: T201
+    print(f"Privacy: {sealed.outcome}: sealed {sealed.folder} (sha256 {sealed.digest[:16]}…)")  # noqa: T201
+    print(f"{sealed.fitness}.")  # noqa: T201
 
 
 @app.command()
@@ -93,7 +103,7 @@ def fit(
 ) -> None:
     """Fits a generator on the training part of a cohort; run again, it resumes."""
     kind = modality.load(modality_name)
-    settled = load_config(kind.section, kind.name, config or kind.presets[1], settings or (), seed=seed)
+    settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
         parts.fit(kind, settled, data, out, folder, progress)
@@ -113,15 +123,15 @@ def screen(
 ) -> None:
     """Judges synthetic records that were made elsewhere, with the same gate."""
     kind = modality.load(modality_name)
-    settled = load_config(kind.section, kind.name, config or kind.presets[1], settings or (), seed=seed)
+    settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
     if out.exists():
         raise UserError(f"--out {out} exists: choose another name")
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
         outcome = parts.screen(kind, settled, data, candidates, out, folder, progress)
     if outcome is Outcome.REFUSE:
-        raise ReleaseRefusedError(f"{outcome}: the reasons are in {out}")
-    print(f"{outcome}: the report is {out}")  # noqa: T201
+        raise ReleaseRefusedError(f"Privacy: {outcome}: the reasons are in {out}")
+    print(f"Privacy: {outcome}: the report is {out}")  # noqa: T201
 
 
 @app.command()
@@ -136,7 +146,7 @@ def evaluate(
 ) -> None:
     """Attacks and evaluates a release against the cohort behind it."""
     kind = modality.load(modality_name)
-    settled = load_config(kind.section, kind.name, config or kind.presets[1], settings or (), seed=seed)
+    settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
         found = parts.evaluate(kind, settled, release, data, folder, progress)
@@ -157,11 +167,12 @@ def demo_cohort(
     settings: Settings = None,
     seed: Seed = None,
 ) -> None:
-    """Writes the simulated cohort that `generate` uses when no --data is given."""
+    """Writes a simulated cohort like the one that `generate` uses when no --data is given."""
     kind = modality.load(modality_name)
     settled = load_config(kind.section, kind.name, config or kind.presets[0], settings or (), seed=seed)
+    drawn = settled.seed if "seed" in settled.model_fields_set else 0  # nobody's secret: the same cohort every time
     with bars(_console()) as progress:
-        kind.write_demo_cohort(out, settled.modality, stage_seed(settled.seed, "demo"), progress)
+        kind.write_demo_cohort(out, settled.modality, stage_seed(drawn, "demo"), progress)
     print(f"wrote {out}")  # noqa: T201
 
 
@@ -176,8 +187,23 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @contextmanager
 def _opened(work: Path, kind: Modality[Any, Any, Any], config: RunConfig[Any]) -> Iterator[Workfolder]:
     """The work folder, with a full disk anywhere in the run turned into one line."""
-    with disk_errors(work), opened(work, modality=kind.name, config_digest=config.digest()) as folder:
+    with disk_errors(work), opened(work, modality=kind.name, config_digest=config.digest(), seed=config.seed) as folder:
         yield folder
+
+
+def _settled(
+    kind: Modality[Any, Any, Any],
+    preset: str,
+    settings: list[str] | None,
+    work: Path,
+    *,
+    seed: int | None,
+    samples: int | None = None,
+) -> RunConfig[Any]:
+    """The configuration; where it gives no seed, with that of the run that the work folder holds, or a random one."""
+    config = load_config(kind.section, kind.name, preset, settings or (), samples=samples, seed=seed)
+    recorded = None if "seed" in config.model_fields_set else recorded_seed(work)
+    return config if recorded is None else config.model_copy(update={"seed": recorded})
 
 
 def _console() -> Console:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -109,7 +110,12 @@ class RunConfig(Section, Generic[M]):
     """Everything that determines a run, but for the data."""
 
     samples: int = Field(200, ge=1, description="samples in the release")
-    seed: int = Field(0, ge=0, lt=2**63, description="of everything but the split")
+    seed: int = Field(
+        default_factory=lambda: secrets.randbits(62),
+        ge=0,
+        lt=2**63,
+        description="of everything but the split; random unless given, and kept in the work folder",
+    )
     threads: int = Field(0, ge=0, description="torch threads; 0 takes the machine's cores")
     split: SplitConfig = SplitConfig()
     people: PeopleConfig = PeopleConfig()
@@ -118,7 +124,7 @@ class RunConfig(Section, Generic[M]):
     modality: M
 
     def digest(self) -> str:
-        """Hex digest of all settings."""
+        """Hex digest of all settings. Private: a seed is guessed from it, so what is published is keyed."""
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
 
 

@@ -5,13 +5,16 @@ Built-in modalities come through the same entry point group as a third party's: 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from synthgen.config import RunConfig, Section
 from synthgen.errors import MissingExtraError, UserError
+from synthgen.files import private_folder, write_atomically
 from synthgen.privacy_filters.gate import Filters
 from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Generator, JsonValue, Link, Loaded, Planted, Real, Rule, Synthetic
@@ -20,8 +23,10 @@ from synthgen.slots import Conditions
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
+M_contra = TypeVar("M_contra", bound=Section, contravariant=True)
 
 GROUP = "synthgen.modalities"
+_READY = "generator.txt"
 
 
 class Modality(Protocol[T, C, M]):
@@ -206,3 +211,129 @@ def load(name: str) -> Modality[Any, Any, Any]:
             raise
         raise MissingExtraError(f"--modality {name}", name) from None
     return loaded
+
+
+RoundTrip = Callable[[Sequence[Real[T, C]]], list[T]]
+"""What a generator makes of real records when it is asked to say them again: copies in its own domain."""
+
+
+class GeneratorKind(Protocol[T, C, M_contra]):
+    """What a generator from outside brings; the members are those of :class:`Modality`, which document them."""
+
+    def fit(
+        self, train: Sequence[Real[T, C]], config: M_contra, folder: Path, seed: int, progress: Progress
+    ) -> None: ...
+
+    def model_digest(self, model: Path) -> str: ...
+
+    def reads_cohort(self, model: Path) -> bool: ...
+
+    def open_generator(
+        self, model: Path, config: M_contra, rows: int, scratch: Path | None = None
+    ) -> Generator[T, C]: ...
+
+    def describe(self, config: M_contra) -> str: ...
+
+
+@dataclass(frozen=True)
+class Ready(Generic[T, C]):
+    """A :class:`GeneratorKind` that needs no fitting: a function from requests to samples, and how to open it.
+
+    Attributes:
+        open: from a private folder, for what samples keep on disk, to the generator.
+        description: one public line, for the card. Together with ``version`` it identifies the model: a work folder
+            serves one model only.
+        saw_cohort: False only where it is certain that no record of the cohort ever entered the generator.
+    """
+
+    open: Callable[[Path | None], Generator[T, C]]
+    description: str
+    version: str = ""
+    saw_cohort: bool = True
+
+    def fit(self, train: Sequence[Real[T, C]], config: Section, folder: Path, seed: int, progress: Progress) -> None:
+        write_atomically(private_folder(folder) / _READY, self.version.encode())
+
+    def model_digest(self, model: Path) -> str:
+        return hashlib.blake2b(f"{self.description}\0{self.version}".encode(), digest_size=16).hexdigest()
+
+    def reads_cohort(self, model: Path) -> bool:
+        return self.saw_cohort
+
+    def open_generator(self, model: Path, config: Section, rows: int, scratch: Path | None = None) -> Generator[T, C]:
+        return self.open(scratch)
+
+    def describe(self, config: Section) -> str:
+        return self.description
+
+
+def with_generator(
+    modality: Modality[T, C, M], generator: GeneratorKind[T, C, M], round_trip: RoundTrip[T, C] | None = None
+) -> Modality[T, C, M]:
+    """The same modality with somebody else's generator in it: cohort, filters, planted copies and writer stay.
+
+    The pipeline runs on what this returns as on any other modality, and its verdict holds for the generator that was
+    put in. The modality's own round trips, rules of its own models and attacks on them do not apply, since they read
+    its own model folders.
+
+    >>> kind = with_generator(load("cxr"), Ready(lambda scratch: mine, "My diffusion model"))  # doctest: +SKIP
+
+    Args:
+        round_trip: copies in the generator's own domain (through its autoencoder, say), which are planted too. Without
+            one the gate does not know whether it would see a copy that this generator blurs, and its verdict says so
+            where the samples lie far from every real record.
+    """
+    return cast("Modality[T, C, M]", _Swapped(modality, generator, round_trip))
+
+
+@dataclass(frozen=True)
+class _Swapped(Generic[T, C, M]):
+    """Asks ``generator`` for what concerns the generator, and ``modality`` for everything else."""
+
+    modality: Modality[T, C, M]
+    generator: GeneratorKind[T, C, M]
+    round_trip: RoundTrip[T, C] | None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "modality":
+            raise AttributeError(name)
+        return getattr(self.modality, name)
+
+    def fit(self, train: Sequence[Real[T, C]], config: M, folder: Path, seed: int, progress: Progress) -> None:
+        self.generator.fit(train, config, folder, seed, progress)
+
+    def model_digest(self, model: Path) -> str:
+        return self.generator.model_digest(model)
+
+    def reads_cohort(self, model: Path) -> bool:
+        return self.generator.reads_cohort(model)
+
+    def open_generator(self, model: Path, config: M, rows: int, scratch: Path | None = None) -> Generator[T, C]:
+        return self.generator.open_generator(model, config, rows, scratch)
+
+    def describe(self, config: M) -> str:
+        return self.generator.describe(config)
+
+    def rules(self, config: M, model: Path | None) -> tuple[Rule[T], ...]:
+        return self.modality.rules(config, None)
+
+    def planted(
+        self, records: Sequence[Real[T, C]], model: Path | None, config: RunConfig[M], seed: int
+    ) -> Iterable[Planted[T]]:
+        yield from self.modality.planted(records, None, config, seed)
+        if self.round_trip is not None and model is not None:
+            yield Planted("round_trip", "generator", tuple(self.round_trip(records)))
+
+    def free_conditions(self, model: Path, config: M) -> Conditions[C]:
+        raise UserError("a generator from outside takes its conditions from a cohort: give --data")
+
+    def evaluate(
+        self,
+        samples: Sequence[Synthetic[T, C]],
+        cohort: Cohort[T, C],
+        model: Path | None,
+        config: M,
+        seed: int,
+        progress: Progress,
+    ) -> Evaluation:
+        return self.modality.evaluate(samples, cohort, None, config, seed, progress)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from synthgen.config import RunConfig, Section
+from synthgen.digests import content_digest, keyed
 from synthgen.errors import UserError
 from synthgen.evaluate import catch_rate, far_from_all
 from synthgen.files import write_atomically
-from synthgen.fit import fit_filters
+from synthgen.fit import fit_filters, fit_model
 from synthgen.modality import Modality
 from synthgen.pipeline import split_cohort
 from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, judge_generator, share_nearer_to_train
@@ -20,6 +21,7 @@ from synthgen.records import C
 from synthgen.report import Evaluation, Outcome, PrivacyReport, ScreeningFacts, to_json
 from synthgen.screen import check_patients, open_screen
 from synthgen.slots import stage_seed
+from synthgen.tries import begin_try, end_try
 from synthgen.verdict import Findings, claim, decide
 from synthgen.workfolder import Workfolder
 
@@ -32,7 +34,7 @@ def fit(
 ) -> None:
     """Fits a generator on the training part of a cohort into ``out``; resumes."""
     _, cohort, _ = split_cohort(modality, config, data, work, progress)
-    modality.fit(cohort.train, config.modality, out, stage_seed(config.seed, "model"), progress)
+    fit_model(modality, cohort, config, out, work.key, progress)
 
 
 def screen(
@@ -50,8 +52,10 @@ def screen(
     record was rejected says that it is close to a patient. No attack is run, so the verdict is never PASS.
     """
     named = modality.load_candidates(candidates, config.modality, progress)
-    _, cohort, linked = split_cohort(modality, config, data, work, progress)
+    loaded, cohort, linked = split_cohort(modality, config, data, work, progress)
     check_patients(cohort, config.gate.alpha, (Outcome.CALIBRATED_NOT_AUDITED,))
+    judged = keyed(work.key, *(content_digest(payload) for _, payload in named))
+    tries = begin_try(loaded.records, (config.digest(), cohort.digest, judged), work, progress)
     folder = fit_filters(modality, cohort, config, work.screen, progress)
     # Whoever made the candidates may have seen everybody: no patient is an outsider, all are protected.
     everybody = replace(cohort, calibration=(*cohort.calibration, *cohort.audit), audit=())
@@ -100,8 +104,10 @@ def screen(
         limits=findings.limits,
         rules=opened.judge.rule_names,
         linked=linked,
+        tries=tries,
     )
     write_atomically(out, (json.dumps(to_json(report), indent=2, sort_keys=True) + "\n").encode())
+    end_try(work, outcome)
     progress.say(f"{len(kept)} of {len(named)} records are kept; their names are in {folder / 'kept.txt'}")
     return outcome
 

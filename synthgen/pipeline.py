@@ -12,12 +12,14 @@ from synthgen import __version__
 from synthgen.audit import write_audit
 from synthgen.cohort import split_by_patient
 from synthgen.config import RunConfig, Section
+from synthgen.digests import keyed, keyed_seed
 from synthgen.engines import Engine
 from synthgen.evaluate import evaluate_release, far_from_all, generator_test
 from synthgen.fit import fit_filters, fit_model
 from synthgen.generate import Generated, duplicates, first_attempts, generate, kept_samples
 from synthgen.last_pass import last_pass
 from synthgen.modality import Modality
+from synthgen.origin import Origin, check_origin
 from synthgen.people import find_people
 from synthgen.privacy_filters.gate import GENERATOR_LEVEL, attempts_needed, first_limit
 from synthgen.progress import Progress
@@ -25,7 +27,7 @@ from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.screen import Judgement, check_patients, open_screen
-from synthgen.slots import stage_seed
+from synthgen.tries import begin_try, end_try
 from synthgen.verdict import Findings, claim, decide
 from synthgen.workfolder import Workfolder
 
@@ -34,6 +36,9 @@ M = TypeVar("M", bound=Section)
 
 _FIRST_ATTEMPTS = 256
 _PREVIEW = 64
+
+CONFIG, MODEL = "configuration", "model"
+"""What a public digest identifies, under the key of the run's work folder."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Plan:
     formats: tuple[str, ...]
     accept: tuple[Outcome, ...]
     demo: bool
+    vouched: bool = False
 
 
 def split_cohort(
@@ -79,13 +85,15 @@ def run(
     # 1. The cohort, split by patient before anything is fitted.
     loaded, cohort, linked = split_cohort(modality, config, plan.data, work, progress)
     check_patients(cohort, config.gate.alpha, plan.accept)
+    origin = Origin.SAME if plan.model is None else origin_of(modality, plan.model, cohort, vouched=plan.vouched)
     condition = modality.conditions(cohort.train, config.modality)
 
     # 2. Fit the generator and what the filters learn, on the training patients alone.
     filters = fit_filters(modality, cohort, config, work.screen, progress)
-    model = plan.model or fit_model(modality, cohort, config, work.model, progress)
+    model = plan.model or fit_model(modality, cohort, config, work.model, work.key, progress)
     model_digest = modality.model_digest(model)
     work.claim_model(model_digest)
+    tries = begin_try(loaded.records, (config.digest(), cohort.digest, model_digest), work, progress)
 
     # 3. Calibrate the gate on strangers, and measure what it blocks and what it misses.
     screen = open_screen(modality, cohort, config, filters_folder=filters, model=model, progress=progress)
@@ -149,8 +157,9 @@ def run(
         limits=config.gate.limits,
         rules=screen.judge.rule_names,
         linked=linked,
+        tries=tries,
     )
-    return release(
+    sealed = release(
         modality,
         config,
         plan,
@@ -161,7 +170,21 @@ def run(
         quality=evaluation.quality,
         private={r.patient for r in loaded.records} | {r.record for r in loaded.records},
         work=work,
+        reads_cohort=reads,
+        model_note=str(origin) if origin is Origin.VOUCHED else "",
     )
+    end_try(work, outcome)
+    return sealed
+
+
+def origin_of(modality: Modality[T, C, M], model: Path, cohort: Cohort[T, C], *, vouched: bool) -> Origin:
+    """Whom a model that was given is fitted on, held against T of this run, before anything is fitted.
+
+    Raises:
+        UserError: it is no model, was fitted on others, or does not say on whom.
+    """
+    modality.model_digest(model)
+    return check_origin(model, cohort.train, reads_cohort=modality.reads_cohort(model), vouched=vouched)
 
 
 def run_without_cohort(
@@ -239,6 +262,8 @@ def release(
     quality: tuple[Estimate, ...],
     private: set[str],
     work: Workfolder,
+    reads_cohort: bool = True,
+    model_note: str = "",
 ) -> Sealed:
     """Writes the kept samples and everything that is said of them, and seals or quarantines it.
 
@@ -248,15 +273,17 @@ def release(
     provenance = Provenance(
         synthgen_version=__version__,
         preset=plan.preset,
-        config_digest=config.digest(),
-        model_digest=model_digest,
+        config_digest=keyed(work.key, CONFIG, config.digest()),
+        model_digest=keyed(work.key, MODEL, model_digest),
         source=source.name,
         source_licence=source.licence,
         generator=modality.describe(config.modality),
         skipped=source.skipped,
+        reads_cohort=reads_cohort,
+        model_note=model_note,
     )
     paths = {str(work.folder), *([] if plan.data is None else [str(plan.data.resolve())])}
-    seed = stage_seed(config.seed, f"release {model_digest} {config.digest()}")
+    seed = keyed_seed(work.key, "release", model_digest, config.digest())  # DICOM's UIDs show what depends on it
     with staged(plan.out) as staging:
         dataset = modality.write(staging.folder, lambda: kept_samples(modality, generated), plan.formats, seed)
         shown = [sample for _, sample in islice(kept_samples(modality, generated), _PREVIEW)]

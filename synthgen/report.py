@@ -168,7 +168,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class PrivacyReport:
-    """Everything that ``privacy_report.json`` states. Parts that could not be had are None, and a reason says why."""
+    """Everything that ``privacy_report.json`` states. Parts that could not be had are None, and a reason says why.
+
+    Attributes:
+        tries: which try on this cohort the run is, from 1; None where that is not known, or there is no cohort.
+    """
 
     outcome: Outcome
     reasons: tuple[str, ...]
@@ -181,6 +185,7 @@ class PrivacyReport:
     attacks: tuple[Estimate, ...]
     limits: Limits
     rules: tuple[str, ...] = ()
+    tries: int | None = None
     linked: LinkedFacts | None = None
 
 
@@ -235,8 +240,11 @@ class Provenance:
     """How the release came to be, as far as it may be public. Not the seed: with the model it would give the rejects.
 
     Attributes:
-        config_digest, model_digest: hex digests; they identify, they do not disclose.
+        config_digest, model_digest: hex digests under the run's secret key: its holder can check them, nobody else can
+            guess a seed, a setting or a model from them.
         source: public name of the kind of source (``"demo phantom"``, ``"nih"``), with its licence.
+        reads_cohort: False where it is certain that no record of the source entered the generator.
+        model_note: what else must be said of a model that was given; may be empty.
     """
 
     synthgen_version: str
@@ -247,6 +255,8 @@ class Provenance:
     source_licence: str
     generator: str
     skipped: tuple[Skipped, ...] = ()
+    reads_cohort: bool = True
+    model_note: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from synthgen.digests import KEY_BYTES, keyed
 from synthgen.errors import UserError
-from synthgen.files import private_folder, write_atomically
+from synthgen.files import disk_errors, private_folder, write_atomically
+from synthgen.state import open_state
 
 _RUN = "run.json"
 _LOCK = ".lock"
+_KEY = "key"
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,19 @@ class Workfolder:
     def audit(self) -> Path:
         return self.folder / "audit"
 
+    @property
+    def key(self) -> bytes:
+        """The run's random key (mode 0600), under which every digest stands that leaves this folder."""
+        return (self.folder / _KEY).read_bytes()
+
+    def note(self, key: str, value: str) -> None:
+        """Writes a fact of the run down, in place of an earlier one of that name."""
+        self._write({**_read(self.folder / _RUN), key: value})
+
+    def noted(self, key: str) -> str:
+        """A fact that was noted; empty where none was."""
+        return _read(self.folder / _RUN).get(key, "")
+
     def claim_cohort(self, digest: str) -> None:
         """Records the digest of the split cohort, or refuses another one than was recorded.
 
@@ -57,29 +74,34 @@ class Workfolder:
 
     def unclaim_settings(self) -> None:
         """Lets other settings follow a refusal: where no cohort and no model was claimed, nothing depends on them."""
-        path = self.folder / _RUN
-        run = _read(path)
+        run = _read(self.folder / _RUN)
         if not {"cohort", "model"} & set(run) and not self.demo.exists():
             run.pop("config", "")
-            write_atomically(path, json.dumps(run, sort_keys=True, indent=1).encode())
+            self._write(run)
 
     def _claim(self, key: str, value: str, what: str) -> None:
-        path = self.folder / _RUN
-        run = _read(path)
+        run = _read(self.folder / _RUN)
         if run.setdefault(key, value) != value:
             raise UserError(f"the work folder {self.folder} was begun with {what}: use a new --work")
-        write_atomically(path, json.dumps(run, sort_keys=True, indent=1).encode())
+        self._write(run)
+
+    def _write(self, run: dict[str, str]) -> None:
+        write_atomically(self.folder / _RUN, json.dumps(run, sort_keys=True, indent=1).encode())
 
 
 @contextmanager
-def opened(folder: Path, *, modality: str, config_digest: str) -> Iterator[Workfolder]:
+def opened(folder: Path, *, modality: str, config_digest: str, seed: int | None = None) -> Iterator[Workfolder]:
     """Makes or reopens a work folder, and holds its lock while the block runs.
+
+    Args:
+        config_digest: of all settings, the seed among them; private, like whatever lies in the folder.
+        seed: of the run; written down, so that the same command finds it again (:func:`recorded_seed`).
 
     Raises:
         UserError: if the folder is not a work folder, belongs to a run with other settings, or is in use.
     """
     if folder.is_dir() and any(folder.iterdir()) and not (folder / _RUN).exists():
-        others = [p.name for p in folder.iterdir() if p.name != _LOCK and not p.name.startswith(f".{_RUN}")]
+        others = [p.name for p in folder.iterdir() if p.name not in {_LOCK, _KEY} and not p.name.startswith(f".{_RUN}")]
         if others:
             raise UserError(f"{folder} exists and is not a work folder of synthgen: choose another --work")
     private_folder(folder)
@@ -92,6 +114,10 @@ def opened(folder: Path, *, modality: str, config_digest: str) -> Iterator[Workf
         work = Workfolder(folder.resolve())
         work._claim("modality", modality, "another modality")
         work._claim("config", config_digest, "other settings (configuration, --set, -n or --seed)")
+        if seed is not None:
+            work.note("seed", str(seed))
+        if not (work.folder / _KEY).exists():
+            write_atomically(work.folder / _KEY, _new_key(modality, config_digest))
         for part in (work.cohort, work.screen):
             private_folder(part)
         try:
@@ -101,6 +127,38 @@ def opened(folder: Path, *, modality: str, config_digest: str) -> Iterator[Workf
             raise
     finally:
         os.close(descriptor)
+
+
+def recorded_seed(folder: Path) -> int | None:
+    """The seed of the run that a work folder holds; None where it holds none.
+
+    Raises:
+        UserError: if the folder cannot be read, or its record is damaged.
+    """
+    with disk_errors(folder):
+        seed = _read(folder / _RUN).get("seed", "")
+    return int(seed) if seed.isdecimal() else None
+
+
+def key_of(folder: Path, *, modality: str, config_digest: str) -> bytes | None:
+    """The key that :func:`opened` would give; None where it would be drawn."""
+    with disk_errors(folder):
+        if (folder / _KEY).exists():
+            return (folder / _KEY).read_bytes()
+    return _derived_key(modality, config_digest, create=False)
+
+
+def _new_key(modality: str, config_digest: str) -> bytes:
+    """A random key; the user's own key behind it makes it the same one for the same run in another work folder."""
+    return _derived_key(modality, config_digest, create=True) or secrets.token_bytes(KEY_BYTES)
+
+
+def _derived_key(modality: str, config_digest: str, *, create: bool) -> bytes | None:
+    state = open_state(create=create)
+    if state is None:
+        return None
+    halves = (keyed(state.key, f"work folder {half}", modality, config_digest) for half in (1, 2))
+    return bytes.fromhex("".join(halves))
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 A released row (findings, view, sex, age) could by itself single somebody out. So only label sets that at least
 ``least_patients`` training patients share are asked for, sex and view are drawn apart from them and from each other,
-and the age is uniform within a decade that as many patients share.
+and the age is uniform within a decade that as many patients share; 90 stands for 90 and above.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import Field
 
 from synthgen.config import Section
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.types import NO_FINDING, CxrCondition, CxrReal, Sex, View
+from synthgen.modalities.cxr.types import NO_FINDING, OLDEST, CxrCondition, CxrReal, Sex, View
 
 K = TypeVar("K", bound=Hashable)
 
@@ -47,7 +47,7 @@ class ConditionSampler:
         rng = np.random.default_rng(seed)
         findings = _draw(self.labels, rng)
         band = _draw(self.bands, rng)
-        age = None if band is None else min(120, band * _BAND + int(rng.integers(_BAND)))
+        age = None if band is None else min(OLDEST, band * _BAND + int(rng.integers(_BAND)))
         return CxrCondition(findings, _draw(self.views, rng), _draw(self.sexes, rng), age)
 
 

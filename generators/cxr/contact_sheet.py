@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from synthgen.modalities.cxr.types import CxrSynthetic
+from synthgen.modalities.cxr.types import OLDEST, CxrSynthetic
 
 _MOST = 64
 _GAP, _LINE, _FONT = 10, 17, 13
@@ -48,7 +48,7 @@ def contact_sheet(samples: Sequence[CxrSynthetic], *, columns: int = 8, tile: in
 
 def _caption(sample: CxrSynthetic) -> tuple[str, str]:
     condition = sample.condition
-    age = "" if condition.age is None else str(condition.age)
+    age = "" if condition.age is None else f"{OLDEST}+" if condition.age >= OLDEST else str(condition.age)
     return ", ".join(condition.labels), " · ".join(part for part in (condition.view, condition.sex, age) if part)
 
 

@@ -2,7 +2,7 @@
 
 vae/ unet/ scheduler/   as diffusers' save_pretrained writes them (unet/ holds the moving average of the weights)
 condition.json          the places of the condition vector, the image's size, the sampler's defaults
-synthgen.json           modality, format version, digests; written last: a folder without it is not finished
+synthgen.json           modality, format version, digest of the settings; written last: without it nothing is finished
 README.md               the lines by which a stranger draws images
 checkpoints/ samples/   private: the state of an unfinished training, grids of samples; not part of the model
 """

@@ -15,8 +15,8 @@ from diffusers import AutoencoderKL
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
+from synthgen.digests import agrees, write_mark
 from synthgen.errors import UserError
-from synthgen.files import write_atomically
 from synthgen.generators.cxr.augmentation import DRAWS, augment
 from synthgen.generators.cxr.autoencoder import (
     AutoencoderLoss,
@@ -97,7 +97,7 @@ def fit_generator(
         _fit_denoiser(run, vae, encoding)
     if accelerator.is_main_process:
         save_part(build_scheduler(config.denoiser), folder / "scheduler")
-        finish_folder(folder, Card(encoding, config.size, _config_digest(config, seed)), config.sampler)
+        finish_folder(folder, Card(encoding, config.size, _config_digest(config)), config.sampler)
         for path in (folder / "checkpoints").glob("*.safetensors"):
             path.unlink()
     accelerator.wait_for_everyone()
@@ -223,15 +223,18 @@ def _schedule(config: GeneratorConfig, steps: int, batch: int, learning_rate: fl
     )
 
 
-def _config_digest(config: GeneratorConfig, seed: int) -> str:
-    """Of what decides the weights; how samples are drawn and how often is free to change between reruns."""
+def _config_digest(config: GeneratorConfig) -> str:
+    """Of the settings that decide the weights; how samples are drawn and how often is free to change between reruns.
+
+    Without the seed, because the model folder may be given away, and a seed is guessed from a digest.
+    """
     settings = config.model_dump_json(exclude={"sampler", "sample_every", "checkpoint_every"})
-    return hashlib.blake2b(f"{settings}|{seed}".encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(settings.encode(), digest_size=16).hexdigest()
 
 
 def _run_digest(run: _Run) -> str:
     """Identifies a training: its settings, its seed and its records. Private, because it depends on the images."""
-    digest = hashlib.blake2b(_config_digest(run.config, run.seed).encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{_config_digest(run.config)}|{run.seed}".encode(), digest_size=16)
     for record in run.train:
         digest.update(json.dumps([record.record, record.condition.as_dict()]).encode())
         digest.update(np.ascontiguousarray(record.payload).tobytes())
@@ -243,11 +246,11 @@ def _claim(run: _Run) -> None:
     folder, digest = run.folder, _run_digest(run)
     mark = folder / "checkpoints" / "run.json"
     if mark.is_file():
-        if json.loads(mark.read_text(encoding="utf-8")).get("digest") != digest:
+        if not agrees(mark, digest):
             raise UserError(f"{folder} holds a training with other settings or images: choose another folder")
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not empty and was not made by this training: choose another folder")
     run.accelerator.wait_for_everyone()
     if run.accelerator.is_main_process and not mark.is_file():
-        write_atomically(mark, json.dumps({"digest": digest}).encode())
+        write_mark(mark, digest)
     run.accelerator.wait_for_everyone()

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from synthgen.errors import MissingExtraError
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrSynthetic
+from synthgen.modalities.cxr.types import OLDEST, CxrCondition, CxrImage, CxrSynthetic
 from synthgen.records import JsonValue
 from synthgen.report import Column, DatasetFacts
 
@@ -29,7 +29,7 @@ _COLUMNS = (
     Column("labels", "sc:Text", "The findings that the image was asked to show, or 'No Finding'.", repeated=True),
     Column("view", "sc:Text", "The projection asked for: PA or AP; null when none was stated."),
     Column("sex", "sc:Text", "The sex asked for: F or M; null when none was stated."),
-    Column("age", "sc:Integer", "The age asked for, in years; null when none was stated."),
+    Column("age", "sc:Integer", "The age asked for, in years, 90 for 90 and above; null when none was stated."),
 )
 
 
@@ -118,6 +118,10 @@ def _check(pixels: CxrImage) -> None:
         raise ValueError(f"images must be uint8 squares, got {pixels.dtype.name} of shape {pixels.shape}")
 
 
+def _released(age: int | None) -> int | None:
+    return None if age is None else min(age, OLDEST)
+
+
 def _row(name: str, index: int, condition: CxrCondition) -> dict[str, JsonValue]:
     return {
         "file_name": name,
@@ -125,7 +129,7 @@ def _row(name: str, index: int, condition: CxrCondition) -> dict[str, JsonValue]
         "labels": list(condition.labels),
         "view": condition.view or None,
         "sex": condition.sex or None,
-        "age": condition.age,
+        "age": _released(condition.age),
     }
 
 
@@ -151,8 +155,8 @@ def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
     data.SyntheticData = "YES"
     data.PatientName, data.PatientID = f"Synthetic^{index:06d}", sample_id(index)
     data.PatientSex, data.PatientBirthDate = condition.sex, ""
-    if condition.age is not None:
-        data.PatientAge = f"{condition.age:03d}Y"
+    if (age := _released(condition.age)) is not None:
+        data.PatientAge = f"{age:03d}Y"
     data.StudyInstanceUID, data.SeriesInstanceUID = uid("study"), uid("series")
     data.StudyDate = data.StudyTime = data.StudyID = data.AccessionNumber = data.ReferringPhysicianName = ""
     data.SeriesNumber = data.InstanceNumber = 1

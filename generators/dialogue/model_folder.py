@@ -114,6 +114,19 @@ def check_folder(folder: Path) -> ModelCard:
     return ModelCard(cast(RealiserName, realiser), base, adapted)
 
 
+def is_bare_grammar(folder: Path) -> bool:
+    """True where the model is the grammar and nothing else: no transcript, and no model that could know one.
+
+    An unfinished or foreign folder, an adapter, excerpts or any file that the grammar does not write make it False.
+    """
+    try:
+        card = check_folder(folder)
+    except UserError:
+        return False
+    others = [p for p in folder.rglob("*") if p.is_file() and p != folder / CARD and not p.name.startswith(".")]
+    return card.realiser == "template" and not card.base and not card.adapted and not others
+
+
 def read_excerpts(folder: Path) -> tuple[tuple[Turn, ...], ...]:
     """The excerpts that few-shot prompts show; none where none were kept.
 

@@ -6,6 +6,7 @@ manner change these, and nothing else of the words. F0 by DIO with StoneMask, wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -122,12 +123,24 @@ def reference(backend: Backend, voice: VoiceCard) -> Reference:
     said = phrases(voice.language)
     units = said if backend.capabilities.unit == "phrase" else (" ".join(said),)
     heard = [backend(unit, voice, "neutral", 1.0, voice.seed) for unit in units]
-    samples = [_at_rate(one.samples, one.rate) for one in heard]
+    try:
+        return measured([_at_rate(one.samples, one.rate) for one in heard])
+    except SynthgenError:
+        fault = f"the back-end {backend.name} has no voice in it that could be heard: check its model"
+        raise SynthgenError(fault) from None
+
+
+def measured(samples: Sequence[Floats]) -> Reference:
+    """A voice by what it says, waveforms at :data:`RATE`.
+
+    Raises:
+        SynthgenError: there is no voice in it.
+    """
     f0 = np.concatenate([_f0(one)[0] for one in samples])
     voiced = f0[f0 > 0]
     rms = _speech_rms(np.concatenate(samples))
     if len(voiced) < 10 or not rms > 0:
-        raise SynthgenError(f"the back-end {backend.name} has no voice in it that could be heard: check its model")
+        raise SynthgenError("there is no voice in it")
     semitones = 12 * np.log2(voiced / np.median(voiced))
     return Reference(float(np.median(voiced)), float(max(_robust_sd(semitones), 0.5)), rms)
 

@@ -10,8 +10,9 @@ far, and the threshold, a low quantile, is set by the common topics: on the safe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Protocol, Self
 
 import numpy as np
@@ -19,12 +20,15 @@ from numpy.typing import NDArray
 
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
+from synthgen.privacy_filters.dialogue.coverage import Coverage
 from synthgen.privacy_filters.dialogue.near_duplicate import Meanings, NearDuplicate, Passages, sentence_encoder
 from synthgen.privacy_filters.dialogue.runs import Matches, RunIndex
+from synthgen.privacy_filters.dialogue.standard import Strangers, Stretches, lowest
 from synthgen.privacy_filters.dialogue.words import dialogue_words
 
 _SAMPLED = 40  # training dialogues that tell how long runs are shared by chance
 _LEAST_BY_CHANCE = 3
+_TO_SCALE = 300  # training patients, or a few more, who tell how strangers score
 
 Scores = NDArray[np.float64]
 
@@ -48,8 +52,8 @@ class Part(Protocol):
 class SharedWords:
     """Runs of words that a candidate shares with a training patient, in two columns.
 
-    ``shared_run`` is one over the longest run, and zero for a copy of every word. ``shared_words`` adds up what one
-    patient shares beyond ``chance`` words a run, n = sum of (length - chance), and is sqrt(L) / (1 + n) for a candidate
+    ``shared_run`` is one over the longest run, and zero for the very words of a record. ``shared_words`` adds up what
+    one patient shares beyond ``chance`` words a run, n = sum of (length - chance), and is sqrt(L) / (1 + n) for a candidate
     of L words: a copy of which half of the turns were replaced has no long run, but many that lead to one patient.
     ``chance`` is the median length of the runs that the training patients share with each other; it grows with the
     cohort, as the runs that are shared by chance do.
@@ -57,6 +61,7 @@ class SharedWords:
 
     index: RunIndex
     chance: int
+    whole: Mapping[tuple[str, ...], frozenset[str]]
 
     names = ("shared_run", "shared_words")
 
@@ -68,19 +73,28 @@ class SharedWords:
         every = max(1, len(texts) // _SAMPLED)
         found = index.matches(texts[::every], patients[::every])
         lengths = np.concatenate([match.lengths[_beginnings(match)] for match in found])
-        return cls(index, max(_LEAST_BY_CHANCE, int(np.median(lengths))) if len(lengths) else _LEAST_BY_CHANCE)
+        chance = max(_LEAST_BY_CHANCE, int(np.median(lengths))) if len(lengths) else _LEAST_BY_CHANCE
+        return cls(index, chance, _owners_of(texts, patients))
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too."""
-        index = self.index.enrolled([dialogue_words(dialogue) for dialogue in dialogues], patients)
-        return type(self)(index, self.chance)
+        texts = [dialogue_words(dialogue) for dialogue in dialogues]
+        whole = _owners_of(texts, patients, self.whole)
+        return type(self)(self.index.enrolled(texts, patients), self.chance, whole)
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N, 2], NaN for a dialogue without words."""
-        found = self.index.matches([dialogue_words(dialogue) for dialogue in dialogues], exclude)
-        return np.array([self._score(match) for match in found])
+        texts = [dialogue_words(dialogue) for dialogue in dialogues]
+        found = self.index.matches(texts, exclude)
+        own = exclude if exclude is not None else [""] * len(texts)
+        return np.array(
+            [
+                self._score(match, bool(self.whole.get(text, frozenset()) - {patient}))
+                for match, text, patient in zip(found, texts, own, strict=True)
+            ]
+        )
 
-    def _score(self, match: Matches) -> tuple[float, float]:
+    def _score(self, match: Matches, copied: bool) -> tuple[float, float]:
         count = len(match.lengths)
         if not count:
             return float("nan"), float("nan")
@@ -88,7 +102,19 @@ class SharedWords:
         begin = _beginnings(match)
         beyond = np.maximum(match.lengths[begin] - self.chance, 0)
         shared = float(np.bincount(match.owners[begin], weights=beyond).max()) if len(begin) else 0.0
-        return (0.0 if longest == count else 1.0 / max(longest, 1)), float(np.sqrt(count)) / (1.0 + shared)
+        return (0.0 if copied else 1.0 / max(longest, 1)), float(np.sqrt(count)) / (1.0 + shared)
+
+
+def _owners_of(
+    texts: Sequence[tuple[str, ...]],
+    patients: Sequence[str],
+    before: Mapping[tuple[str, ...], frozenset[str]] = MappingProxyType({}),
+) -> Mapping[tuple[str, ...], frozenset[str]]:
+    """Who said exactly these words in a record: few words may be a part of many records, and a copy of none."""
+    whole = dict(before)
+    for text, patient in zip(texts, patients, strict=True):
+        whole[text] = whole.get(text, frozenset()) | {patient}
+    return whole
 
 
 def _beginnings(match: Matches) -> NDArray[np.intp]:
@@ -106,12 +132,18 @@ class DialogueFilters:
     Attributes:
         shared: two columns, by runs of words.
         near: near-duplicates, in whose vectors neighbours are looked up.
-        further: every other column.
+        local: other columns that look for a place of resemblance: asked of each stretch of a long candidate.
+        whole: columns that judge all that a candidate says, however long it is.
+        stretches: how long candidates are cut.
+        strangers: for each column how the training patients score, each without himself.
     """
 
     shared: SharedWords
     near: NearDuplicate
-    further: tuple[Part, ...]
+    local: tuple[Part, ...]
+    whole: tuple[Part, ...]
+    stretches: Stretches
+    strangers: tuple[Strangers, ...] = ()
 
     @classmethod
     def over(
@@ -124,33 +156,50 @@ class DialogueFilters:
         """Protects these dialogues: ``dialogues[i]`` belongs to ``patients[i]``.
 
         Args:
-            further: columns beside those of this module.
+            further: columns beside those of this module, which judge all that a candidate says.
         """
         config = config or NearDuplicateConfig()
         near = NearDuplicate.over(dialogues, patients)
-        own: list[Part] = [Passages.over(dialogues, patients, near.lexicon, config)]
+        local: list[Part] = [Passages.over(dialogues, patients, near.lexicon, config)]
         if config.encoder:
-            own.append(Meanings.over(dialogues, patients, sentence_encoder(config), config))
-        return cls(SharedWords.over(dialogues, patients), near, (*own, *further))
+            local.append(Meanings.over(dialogues, patients, sentence_encoder(config), config))
+        shared, coverage = SharedWords.over(dialogues, patients), Coverage.over(dialogues, patients)
+        bare = cls(shared, near, tuple(local), (coverage, *further), Stretches.of(dialogues))
+        every = max(1, len(dialogues) // _TO_SCALE)
+        known = bare.scores(dialogues[::every], patients[::every])
+        return replace(bare, strangers=tuple(Strangers.among(column) for column in known.T))
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (*self.shared.names, self.near.name, *(part.name for part in self.further))
+        return (*self.shared.names, *(part.name for part in (self.near, *self.local, *self.whole)))
 
     def enrolled(self, payloads: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """The same filters, protecting these dialogues too; nothing is fitted on them."""
-        return type(self)(
-            self.shared.enrolled(payloads, patients),
-            self.near.enrolled(payloads, patients),
-            tuple(part.enrolled(payloads, patients) for part in self.further),
+        return replace(
+            self,
+            shared=self.shared.enrolled(payloads, patients),
+            near=self.near.enrolled(payloads, patients),
+            local=tuple(part.enrolled(payloads, patients) for part in self.local),
+            whole=tuple(part.enrolled(payloads, patients) for part in self.whole),
         )
 
     def scores(self, payloads: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N, F], in the order of ``names``."""
         if not payloads:
             return np.empty((0, len(self.names)))
-        others = [part.scores(payloads, exclude) for part in (self.near, *self.further)]
-        return np.column_stack([self.shared.scores(payloads, exclude), *others])
+        cut = [self.stretches(dialogue) for dialogue in payloads]
+        parts = [stretch for stretches in cut for stretch in stretches]
+        own = exclude and [patient for patient, some in zip(exclude, cut, strict=True) for _ in some]
+        local = [self.shared.scores(parts, own), *(part.scores(parts, own) for part in (self.near, *self.local))]
+        whole = [part.scores(payloads, exclude) for part in self.whole]
+        found = self._shares(np.column_stack(local), 0)
+        return np.column_stack([lowest(found, [*map(len, cut)]), self._shares(np.column_stack(whole), found.shape[1])])
+
+    def _shares(self, scores: Scores, first: int) -> Scores:
+        """Columns from the ``first`` on, on the scale of strangers."""
+        if not self.strangers:
+            return scores
+        return np.column_stack([self.strangers[first + f](column) for f, column in enumerate(scores.T)])
 
     def nearest_patients(self, payloads: Sequence[Dialogue]) -> list[str]:
         """By the near-duplicates of whole dialogues."""

@@ -31,10 +31,10 @@ from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.words import dialogue_words, grams, words
 from synthgen.privacy_filters.nearest import chord, local_scale
 
-_PLACES = 2**20
+PLACES = 2**20
 _SIZES = (3, 4)
 _CELLS = 2**24  # cosines held at once: bounds memory
-_SOFT = 0.01
+_SOFT, _NEAREST = 0.01, 1e-4
 # Where passages begin, as a share of a passage. Those of T begin at every quarter, so that wherever a passage was cut
 # out, one of T is at most an eighth of a passage off.
 _HALF, _QUARTER = 0.5, 0.25
@@ -71,11 +71,11 @@ class Lexicon:
 def _counts(texts: Texts) -> sparse.csr_matrix:
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    vectoriser = HashingVectorizer(analyzer=_runs, n_features=_PLACES, norm=None, alternate_sign=False)
+    vectoriser = HashingVectorizer(analyzer=runs, n_features=PLACES, norm=None, alternate_sign=False)
     return vectoriser.transform(texts)
 
 
-def _runs(tokens: Sequence[str]) -> list[str]:
+def runs(tokens: Sequence[str]) -> list[str]:
     """Runs of three and four words; of a text that is shorter, the whole."""
     return list(grams(tokens, _SIZES)) if len(tokens) >= min(_SIZES) else [" ".join(tokens)] * bool(tokens)
 
@@ -137,10 +137,18 @@ class Neighbours:
         return numbers, ratios
 
     def scores(self, queries: Any, exclude: Sequence[str] | None = None) -> Scores:
-        """Odds of the nearest ratio, shape [Q], in [0, 100]; larger is farther."""
+        """Odds of the nearest ratio, shape [Q]; larger is farther."""
         _, ratios = self.nearest(queries, exclude)
-        cosines = (1.0 - np.minimum(ratios, 1e6) * float(np.median(self.density))).clip(0.0, 1.0)
-        return np.where(ratios == 0.0, 0.0, (1.0 - cosines) / (cosines + _SOFT))
+        return odds(ratios, float(np.median(self.density)))
+
+
+def odds(ratios: Scores, density: float) -> Scores:
+    """(1 - c) / (c + 0.01) for 1 - c = ratio x median density, larger is farther, at least 1e-4.
+
+    Zero is kept for what is the same word for word: two strangers may share all of a passage or of a short visit.
+    """
+    far = np.minimum(ratios, 1e6) * density
+    return np.asarray(np.maximum(far / ((1.0 - far).clip(0.0, 1.0) + _SOFT), _NEAREST), dtype=np.float64)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,13 @@ class VoiceConfig(Section):
     seconds: float = Field(
         3.0, ge=1.0, le=30.0, description="voiced speech in a window: real and synthetic voices are compared at this"
     )
-    windows: int = Field(6, ge=1, le=64, description="windows of a recording that are embedded, spread over its length")
+    windows: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        description="windows of a protected track that are kept to compare with, spread over it; of what is judged "
+        "every window is heard",
+    )
     encoder: str = Field(
         "", description="a second speaker encoder, transformers name or folder of an x-vector model; empty: none"
     )

@@ -7,7 +7,7 @@ see :class:`synthgen.privacy_filters.gate.Filters` for what a column promises.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -17,7 +17,7 @@ from synthgen.errors import UserError
 from synthgen.modalities.speech.types import Speech
 from synthgen.privacy_filters.nearest import chord
 from synthgen.privacy_filters.speech.encoders import unit
-from synthgen.privacy_filters.speech.listening import Heard, Listener
+from synthgen.privacy_filters.speech.listening import Heard, Listener, spread
 from synthgen.privacy_filters.speech.recordings import Recordings
 from synthgen.privacy_filters.speech.sound import Floats
 from synthgen.privacy_filters.speech.strangers import Strangers
@@ -61,7 +61,6 @@ class SpeechFilters:
     """The filters over the training records.
 
     Attributes:
-        tracks, patients: what was heard of every protected track, and of whom.
         voices: per ear, the protected speakers.
         register: per ear, the preset voices; empty where there are none.
         strangers: per ear and for recordings, where strangers lie.
@@ -70,8 +69,6 @@ class SpeechFilters:
 
     listener: Listener
     whitening: Whitening
-    tracks: tuple[Heard, ...]
-    patients: tuple[str, ...]
     presets: tuple[Preset, ...]
     voices: Mapping[str, Voices]
     register: Mapping[str, Voices]
@@ -112,50 +109,32 @@ class SpeechFilters:
         strangers[_COPIES] = Strangers.among(
             [t.levels for t in tracks], owners, lambda levels, known: Recordings.over(levels, known, seconds)
         )
-        transcripts = Transcripts.over(payloads, patients)
-        return cls._built(listener, whitening, tracks, owners, tuple(presets), strangers, transcripts)
-
-    @classmethod
-    def _built(
-        cls,
-        listener: Listener,
-        whitening: Whitening,
-        tracks: tuple[Heard, ...],
-        patients: tuple[str, ...],
-        presets: tuple[Preset, ...],
-        strangers: Mapping[str, Strangers],
-        transcripts: Transcripts | None,
-    ) -> Self:
         ears = [ear.name for ear in listener.ears if ear.name != _HALVES]
-        names = [preset.name for preset in presets]
         return cls(
             listener=listener,
             whitening=whitening,
-            tracks=tracks,
-            patients=patients,
-            presets=presets,
-            voices={ear: Voices.over([_heard(t.windows, ear, whitening) for t in tracks], patients) for ear in ears},
+            presets=tuple(presets),
+            voices={ear: Voices.over(_windows(tracks, ear, whitening, listener), owners) for ear in ears},
             register={
-                ear: Voices.over([_heard(p.vectors, ear, whitening) for p in presets], names)
+                ear: Voices.over([_heard(p.vectors, ear, whitening) for p in presets], [p.name for p in presets])
                 for ear in (ears if presets else [])
             },
-            recordings=Recordings.over([t.levels for t in tracks], patients, listener.config.excerpt_seconds),
+            recordings=Recordings.over([t.levels for t in tracks], owners, seconds),
             strangers=strangers,
-            transcripts=transcripts,
+            transcripts=Transcripts.over(payloads, patients),
         )
 
     def enrolled(self, payloads: Sequence[Speech], patients: Sequence[str]) -> Self:
-        """The same ears and whitening, protecting these records too."""
+        """The same ears, whitening and units, protecting these records too."""
         tracks, owners = _tracks(self.listener, payloads, patients)
-        transcripts = self.transcripts and self.transcripts.enrolled(payloads, patients)
-        return self._built(
-            self.listener,
-            self.whitening,
-            (*self.tracks, *tracks),
-            (*self.patients, *owners),
-            self.presets,
-            self.strangers,
-            transcripts,
+        return replace(
+            self,
+            voices={
+                ear: voices.enrolled(_windows(tracks, ear, self.whitening, self.listener), owners)
+                for ear, voices in self.voices.items()
+            },
+            recordings=self.recordings.enrolled([t.levels for t in tracks], owners),
+            transcripts=self.transcripts and self.transcripts.enrolled(payloads, patients),
         )
 
     def scores(self, payloads: Sequence[Speech], exclude: Sequence[str] | None = None) -> Scores:
@@ -222,6 +201,11 @@ def _tracks(
     """What is heard of every track, and whose it is."""
     pairs = [(t, patient) for payload, patient in zip(payloads, patients, strict=True) for t in listener.all(payload)]
     return tuple(track for track, _ in pairs), tuple(patient for _, patient in pairs)
+
+
+def _windows(tracks: Sequence[Heard], ear: str, whitening: Whitening, listener: Listener) -> list[Floats]:
+    """Of each protected track the windows that are kept."""
+    return [spread(_heard(track.windows, ear, whitening), listener.config.windows) for track in tracks]
 
 
 def _heard(windows: Mapping[str, Floats], ear: str, whitening: Whitening) -> Floats:

@@ -20,7 +20,7 @@ from synthgen.privacy_filters.speech.recordings import Levels, band_levels
 from synthgen.privacy_filters.speech.sound import Floats
 from synthgen.privacy_filters.speech.views import denoised, narrow
 
-VERSION = 5
+VERSION = 6
 """Raised whenever listening changes, so that vectors of another kind are not reused."""
 
 
@@ -42,6 +42,7 @@ class Heard:
 
 
 _LEVELS = "levels"
+_BLOCK = 60.0  # seconds of a track that are heard at once: pauses and noise are found in each by itself
 
 
 @dataclass(frozen=True)
@@ -125,24 +126,44 @@ class Listener:
         return [one for one in heard if not one.silent]
 
     def _listen(self, track: Track) -> Heard:
-        samples = sound.levelled(sound.excerpts(track, self.config.seconds, self.config.windows))
+        """Every window of the track, block by block, so that no more than a block is in memory."""
+        blocks = [self._block(block) for block in sound.blocks(track, _BLOCK)]
+        heard = {ear.name: _joined([block[ear.name] for block in blocks]) for ear in self.ears}
+        return Heard(heard, band_levels(track))
+
+    def _block(self, samples: Floats) -> dict[str, tuple[Floats, bool]]:
+        """Per ear the vectors of the block's windows, and whether these are of full length."""
+        levelled = sound.levelled(samples)
         views: dict[Callable[[Floats], Floats], list[Floats]] = {}
-        heard: dict[str, Floats] = {}
+        found = {}
         for ear in self.ears:
             if ear.view not in views:
-                voiced = sound.voiced(ear.view(samples))
-                views[ear.view] = sound.windows(voiced, self.config.seconds, self.config.windows)
+                views[ear.view] = sound.windows(sound.voiced(ear.view(levelled)), self.config.seconds)
             windows = views[ear.view]
-            heard[ear.name] = ear.encoder(_halves(windows) if ear.halved else windows)
-        return Heard(heard, band_levels(track))
+            full = bool(windows) and len(windows[0]) >= int(self.config.seconds * sound.RATE)
+            found[ear.name] = ear.encoder(_halves(windows) if ear.halved else windows), full
+        return found
 
     def _key(self, track: Track) -> str:
         digest = hashlib.blake2b(digest_size=16)
-        for part in (VERSION, self.config.seconds, self.config.windows, track.audio.digest, sound.spoken(track)):
+        for part in (VERSION, self.config.seconds, track.audio.digest, sound.spoken(track)):
             digest.update(f"{part}\0".encode())
         for ear in self.ears:
             digest.update(f"{ear.name}\0{ear.encoder.name}\0".encode())
         return digest.hexdigest()
+
+
+def spread(vectors: Floats, most: int) -> Floats:
+    """At most ``most`` of the rows, evenly spread."""
+    if len(vectors) <= most:
+        return vectors
+    return np.asarray(vectors[np.linspace(0, len(vectors) - 1, most).round().astype(int)], dtype=np.float32)
+
+
+def _joined(blocks: Sequence[tuple[Floats, bool]]) -> Floats:
+    """The vectors of all blocks; beside windows of full length, shorter ones of a nearly silent block say nothing."""
+    full = [vectors for vectors, full in blocks if full]
+    return np.concatenate(full or [vectors for vectors, _ in blocks])
 
 
 def _halves(windows: Sequence[Floats]) -> list[Floats]:

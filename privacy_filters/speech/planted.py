@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import signal
 
 from synthgen.errors import MissingExtraError
 from synthgen.files import disk_errors, private_folder
@@ -35,7 +36,8 @@ def planted_copies(
     """One copy of each of ``records`` per perturbation, the exact copies first.
 
     The WORLD round trip is what this project's own emotion layer does to any voice: it counts as the generator's
-    domain. Pitch is shifted with WORLD at constant duration.
+    domain; what else that layer does is handed in as round trips. Pitch is shifted with WORLD at constant duration,
+    tempo at constant pitch; speed moves both.
 
     Args:
         records: training records, one per patient.
@@ -50,10 +52,17 @@ def planted_copies(
         ("pitch_-2", "perturbed", lambda x, _: world(x, semitones=-2.0)),
         ("band_8khz", "perturbed", lambda x, _: _band(x)),
         ("mp3_64kbit", "perturbed", lambda x, _: _mp3(x, scratch)),
-        ("noise_20db", "perturbed", _noise),
+        ("mp3_16kbit", "perturbed", lambda x, _: _mp3(x, scratch, 16)),
+        ("telephone_gsm", "perturbed", lambda x, _: _telephone(x, scratch)),
+        ("noise_20db", "perturbed", lambda x, rng: _noise(x, rng, 20.0)),
+        ("noise_10db", "perturbed", lambda x, rng: _noise(x, rng, 10.0)),
+        ("reverberation_0.5s", "perturbed", _reverberant),
         ("level_-12db", "perturbed", lambda x, _: x * np.float32(10 ** (-12 / 20))),
-        ("excerpt_half", "perturbed", _excerpt),
+        ("excerpt_half", "beyond", _excerpt),
+        ("cuts_of_1s", "perturbed", _cuts),
         ("speed_1.06", "perturbed", lambda x, _: _speed(x, 1.06)),
+        ("speed_0.8_or_1.25", "perturbed", lambda x, rng: _speed(x, _either(rng))),
+        ("tempo_0.8_or_1.25", "perturbed", lambda x, rng: world(x, tempo=_either(rng))),
     )
     yield Planted("exact", "exact", tuple(record.payload for record in records))
     for number, (name, domain, change) in enumerate(table):
@@ -107,8 +116,8 @@ def keep(samples: Floats, scratch: Path) -> Audio:
     return Audio(path, digest, RATE, len(samples))
 
 
-def world(samples: Floats, semitones: float = 0.0) -> Floats:
-    """Analysis and synthesis by WORLD (Morise et al. 2016), F0 shifted.
+def world(samples: Floats, semitones: float = 0.0, tempo: float = 1.0) -> Floats:
+    """Analysis and synthesis by WORLD (Morise et al. 2016), F0 shifted, ``tempo`` times as fast.
 
     Raises:
         MissingExtraError: pyworld is not installed.
@@ -124,7 +133,9 @@ def world(samples: Floats, semitones: float = 0.0) -> Floats:
     f0 = pyworld.stonemask(x, f0, times, RATE)
     spectrum = pyworld.cheaptrick(x, f0, times, RATE)
     aperiodicity = pyworld.d4c(x, f0, times, RATE)
-    made = pyworld.synthesize(f0 * 2 ** (semitones / 12), spectrum, aperiodicity, RATE)
+    made = pyworld.synthesize(
+        f0 * 2 ** (semitones / 12), spectrum, aperiodicity, RATE, pyworld.default_frame_period / tempo
+    )
     return np.asarray(made, dtype=np.float32)
 
 
@@ -135,25 +146,57 @@ def _band(samples: Floats) -> Floats:
     return np.asarray(soxr.resample(soxr.resample(samples, RATE, RATE // 2), RATE // 2, RATE), dtype=np.float32)
 
 
-def _mp3(samples: Floats, scratch: Path) -> Floats:
-    """Through MP3 at 64 kbit/s."""
+def _mp3(samples: Floats, scratch: Path, kilobits: int = 64) -> Floats:
+    """Through MP3 at so many kbit/s, 8 to 160."""
     import soundfile
 
     path = scratch / ".copy.mp3"
     # libsndfile maps the compression level 0 to 1 onto the bit rates of the layer, 160 to 8 kbit/s at 16 kHz.
     soundfile.write(
         str(path), samples, RATE, format="MP3", subtype="MPEG_LAYER_III",
-        compression_level=(160 - 64) / (160 - 8), bitrate_mode="CONSTANT",
+        compression_level=(160 - kilobits) / (160 - 8), bitrate_mode="CONSTANT",
     )  # fmt: skip
     decoded, _ = soundfile.read(str(path), dtype="float32")
     path.unlink()
     return np.asarray(decoded, dtype=np.float32)
 
 
-def _noise(samples: Floats, rng: np.random.Generator) -> Floats:
-    """White noise, 20 dB below the recording's RMS."""
+def _telephone(samples: Floats, scratch: Path) -> Floats:
+    """Through the full-rate codec of mobile telephones, GSM 06.10 at 8 kHz, 13 kbit/s."""
+    import soundfile
+    import soxr
+
+    path = scratch / ".copy.wav"
+    peak = max(1.0, 2.0 * float(np.abs(samples).max(initial=0.0)))
+    soundfile.write(str(path), soxr.resample(samples / peak, RATE, RATE // 2), RATE // 2, subtype="GSM610")
+    decoded, _ = soundfile.read(str(path), dtype="float32")
+    path.unlink()
+    return np.asarray(peak * soxr.resample(decoded, RATE // 2, RATE)[: len(samples)], dtype=np.float32)
+
+
+def _noise(samples: Floats, rng: np.random.Generator, decibels: float = 20.0) -> Floats:
+    """White noise, so many decibels below the recording's RMS."""
     rms = float(np.sqrt(np.mean(samples**2)))
-    return np.asarray(samples + rng.normal(0.0, 0.1 * rms, len(samples)), dtype=np.float32)
+    return np.asarray(samples + rng.normal(0.0, 10 ** (-decibels / 20) * rms, len(samples)), dtype=np.float32)
+
+
+def _reverberant(samples: Floats, rng: np.random.Generator) -> Floats:
+    """In a room where sound falls by 60 dB in half a second, as strong as what comes straight (Polack's model)."""
+    length = RATE // 2
+    tail = rng.normal(size=length) * 10.0 ** (-3.0 * np.arange(length) / length)
+    echoes = signal.fftconvolve(samples, tail / np.linalg.norm(tail))[: len(samples)]
+    return np.asarray(samples + echoes, dtype=np.float32)
+
+
+def _cuts(samples: Floats, rng: np.random.Generator) -> Floats:
+    """Cut into pieces of a second, the first of any length, and put together in another order."""
+    edges = np.arange(int(rng.integers(RATE // 4, RATE)), len(samples), RATE)
+    pieces = np.split(samples, edges)
+    return np.concatenate([pieces[i] for i in rng.permutation(len(pieces))])
+
+
+def _either(rng: np.random.Generator) -> float:
+    return 0.8 if rng.random() < 0.5 else 1.25
 
 
 def _excerpt(samples: Floats, rng: np.random.Generator) -> Floats:

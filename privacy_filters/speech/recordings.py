@@ -3,15 +3,16 @@
 How the energy in 16 bands moves over a few seconds is the same after a codec, a change of level or colour, noise, a
 vocoder or a shifted pitch. A stretch becomes a unit vector: the low orders of the two-dimensional cosine transform of
 its log band energies, which leaves out what the bands have in the mean (colour, level) and what is too quick to
-survive. Every stretch of a candidate, at five tempi, is compared with every stretch of every protected recording: one
-matrix product. Landmarks of spectral peaks (Wang 2003) find a recording in a crowd of millions but lose it when pitch
-or tempo moves, which is what hides a voice.
+survive. What is quiet is quiet against the stretch itself, so that nothing about a stretch hides it. Every stretch of
+a candidate, at eleven tempi, with and without the shift of the spectrum that goes with a tape's, is compared with
+every stretch of every protected recording: one matrix product. Landmarks of spectral peaks (Wang 2003) find a recording
+in a crowd of millions but lose it when pitch or tempo moves, which is what hides a voice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Self
 
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from synthgen.modalities.speech.types import Track
-from synthgen.privacy_filters.nearest import PatientIndex, chord, local_scale
+from synthgen.privacy_filters.nearest import PatientIndex, chord
+from synthgen.privacy_filters.speech.density import Density, joined
 from synthgen.privacy_filters.speech.encoders import unit
 from synthgen.privacy_filters.speech.sound import RATE, Floats, read, spoken
 
@@ -34,16 +36,21 @@ _BLOCK = 60  # seconds read at once
 _HOP = RATE // FRAMES_A_SECOND
 _FFT = 2 * _HOP  # 100 ms
 _RANGE = (150.0, 3400.0)  # Hz
-_FLOOR = 10 ** (-20 / 10)  # of a band's loud frames: what lies below is silence or noise
+_DEEPEST = 60.0  # dB below a track's loud frames: what lies below is silence
 _LOUD = 95.0
+_FLOOR = 5.0  # dB below a band's mean power in a stretch: what lies below is silence or noise
 _ACTIVE = 0.3  # mean log level of a frame in which something is heard
 _SHARE = 0.3  # of the frames of a stretch in which something must be heard
+_MOVING = 2.0  # least norm of a stretch's transform: below, nothing moves
 _BAND_ORDERS = slice(1, 10)  # 0 is the energy of all: every word that ends in silence looks alike in it
-_MODULATION = 5.0  # Hz
-_TEMPI = (0.89, 0.944, 1.0, 1.06, 1.123)  # two semitones down to two up, if speed and pitch move together
+_MODULATION = 6.0  # Hz
+_TEMPI = tuple(float(x) for x in np.exp(0.058 * np.arange(-5, 6)).round(4))  # 0.75 to 1.34; between two 3% are lost
 _STEP = 1.0  # seconds from one stretch of a candidate to the next
 _ALIGNED = 4  # frames: stretches of a protected recording begin this far apart, those of a candidate at each between
-_PAIRS = 400
+_APART = 0.5  # seconds after which two stretches of a track resemble each other no more than others do
+_PAIRS = 200
+_TAIL = (0.1, 0.005)  # of strangers, between which the tail is measured
+_SAME = float(np.arctanh(1.0 - 1e-6))
 _TO_SCALE = 400  # stretches of a track that tell how near its speaker's neighbours are
 _CHUNK_BYTES = 64 * 2**20
 
@@ -51,7 +58,7 @@ _CHUNK_BYTES = 64 * 2**20
 def band_levels(track: Track) -> Levels:
     """Log band energies of what is said, shape [frames, 16], 20 frames a second; read in pieces of a minute.
 
-    Zero is 20 dB below each band's loud frames, and nothing lies below it. An hour takes 2 MB.
+    Zero is 60 dB below the track's loud frames, and nothing lies below it. An hour takes 2 MB.
     """
     parts = []
     for start, end in spoken(track):
@@ -59,8 +66,7 @@ def band_levels(track: Track) -> Levels:
         for low in range(start, end, step):
             parts.append(_energies(read(track.audio, [(low, min(low + step, end))])))
     energies = np.concatenate(parts) if parts else np.zeros((1, BANDS), dtype=np.float32)
-    loud = np.percentile(energies, _LOUD, axis=0, keepdims=True)
-    floor = _FLOOR * loud + 1e-12
+    floor = 10 ** (-_DEEPEST / 10) * float(np.percentile(energies.mean(axis=1), _LOUD)) + 1e-12
     levels: Levels = np.log(np.maximum(energies, floor) / floor).astype(np.float16)
     return levels
 
@@ -73,10 +79,15 @@ def _energies(samples: Floats) -> Floats:
 
 
 @cache
-def _filters() -> Floats:
+def _band_edges() -> NDArray[np.float64]:
+    """In Hz: a band's lower end, centre and upper end are three neighbours; evenly spaced in mel."""
     low, high = (2595.0 * float(np.log10(1.0 + f / 700.0)) for f in _RANGE)
-    mels = np.linspace(low, high, BANDS + 2)
-    edges = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
+    return np.asarray(700.0 * (10.0 ** (np.linspace(low, high, BANDS + 2) / 2595.0) - 1.0))
+
+
+@cache
+def _filters() -> Floats:
+    edges = _band_edges()
     bins = np.arange(_FFT // 2 + 1) * RATE / _FFT
     rise = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     fall = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
@@ -92,15 +103,24 @@ def vectors(levels: Levels | Floats, seconds: float, starts: Sequence[int]) -> F
     levels = levels.astype(np.float32)
     if len(levels) < length:  # as if in silence
         levels = np.concatenate([levels, np.zeros((length - len(levels), BANDS), dtype=np.float32)])
-    patches = np.lib.stride_tricks.sliding_window_view(levels, length, axis=0)[list(starts)]  # [S, bands, length]
+    windows: Floats = np.lib.stride_tricks.sliding_window_view(levels, length, axis=0)[list(starts)]
+    patches = _above_floor(windows)
     orders = int(2 * seconds * _MODULATION) + 1
     in_time = fft.dct(patches, axis=2, norm="ortho")[:, :, 1:orders]
-    both = fft.dct(in_time, axis=1, norm="ortho")[:, _BAND_ORDERS]
+    both = fft.dct(in_time, axis=1, norm="ortho")[:, _BAND_ORDERS].reshape(len(patches), -1)
     active = (patches.mean(axis=1) > _ACTIVE).mean(axis=1) >= _SHARE
-    return unit(np.where(active[:, None], both.reshape(len(patches), -1), 0.0))
+    moving = np.linalg.norm(both, axis=1) >= _MOVING
+    return unit(np.where((active & moving)[:, None], both, 0.0))
 
 
-def _stretched(levels: Levels, tempo: float) -> Floats:
+def _above_floor(patches: Floats) -> Floats:
+    """Log levels above each band's floor in its own stretch, shape [S, bands, length]; zero is the floor."""
+    peak = patches.max(axis=2, keepdims=True)
+    mean = peak + np.log(np.exp(patches - peak).mean(axis=2, keepdims=True))
+    return np.asarray(np.maximum(patches - mean + _FLOOR * np.log(10) / 10, 0.0), dtype=np.float32)
+
+
+def _stretched(levels: Levels | Floats, tempo: float) -> Floats:
     """As if played ``tempo`` times as slowly."""
     if tempo == 1.0 or len(levels) < 2:
         return levels.astype(np.float32)
@@ -111,6 +131,24 @@ def _stretched(levels: Levels, tempo: float) -> Floats:
         (1 - share) * levels[low].astype(np.float32) + share * levels[np.minimum(low + 1, len(levels) - 1)],
         dtype=np.float32,
     )
+
+
+def _lowered(levels: Levels, factor: float) -> Floats:
+    """The spectrum as it was before every frequency rose by ``factor``: levels between bands are interpolated."""
+    centres = _band_edges()[1:-1]
+    places = np.interp(centres * factor, centres, np.arange(BANDS))
+    low = np.minimum(places.astype(int), BANDS - 2)
+    share = (places - low).astype(np.float32)
+    found = levels.astype(np.float32)
+    return np.asarray((1 - share) * found[:, low] + share * found[:, low + 1], dtype=np.float32)
+
+
+def _played(levels: Levels, tempi: Sequence[float]) -> Iterator[Floats]:
+    """The track at each tempo, and with the spectrum that a tape's change of tempo takes along."""
+    for tempo in tempi:
+        yield _stretched(levels, tempo)
+        if tempo != 1.0:
+            yield _stretched(_lowered(levels, tempo), tempo)
 
 
 def _last(frames: int, seconds: float) -> int:
@@ -124,52 +162,66 @@ class Recordings:
 
     Attributes:
         seconds: of a stretch.
-        scale: shape [P], each speaker's distance to the nearest other one.
-        precision: one over the variance of Fisher's z between stretches of different speakers.
+        density: of the speakers.
+        precision: of the tail of Fisher's z between strangers; see :func:`_precision`.
     """
 
     index: PatientIndex
     seconds: float
-    scale: Scores
+    density: Density
     precision: float
 
     @classmethod
     def over(cls, tracks: Sequence[Levels], patients: Sequence[str], seconds: float) -> Self:
         """Protects these recordings: the band levels ``tracks[i]`` are of ``patients[i]``."""
-        found = [vectors(levels, seconds, range(0, _last(len(levels), seconds) + 1, _ALIGNED)) for levels in tracks]
-        index = PatientIndex.build(
-            np.concatenate(found), [p for p, own in zip(patients, found, strict=True) for _ in own]
-        )
-        built = cls(index, seconds, np.ones(len(index.patients)), _precision(index))
-        nearest = np.full(len(index.patients), np.inf)
-        for own, patient in zip(tracks, patients, strict=True):
-            number = index.number(patient)
-            if number is not None:
-                distances = built._distances(own, (1.0,), _TO_SCALE)
-                distances[number] = np.inf
-                nearest[number] = min(nearest[number], distances.min())
-        return cls(index, seconds, local_scale(nearest), built.precision)
+        index = PatientIndex.build(*_stretches(tracks, patients, seconds))
+        alone = Density(np.ones(len(index.patients)), np.ones(len(index.patients), dtype=np.bool_))
+        built = cls(index, seconds, alone, np.inf)
+        resembling = np.stack([built._resembling(levels, (1.0,), _TO_SCALE) for levels in tracks])
+        others = np.asarray(patients)[:, None] != np.asarray(index.patients)
+        built = replace(built, precision=_precision(resembling[others]))
+        return replace(built, density=Density.among(index, tracks, patients, built._typical))
+
+    def enrolled(self, tracks: Sequence[Levels], patients: Sequence[str]) -> Self:
+        """Protects these too; precision and units stay those of the speakers who were there first."""
+        if not tracks:
+            return self
+        index = joined(self.index, *_stretches(tracks, patients, self.seconds))
+        density = self.density.enrolled(self.index, index, tracks, patients, self._typical)
+        return replace(self, index=index, density=density)
 
     def score(self, levels: Levels, exclude: str | None = None) -> float:
         """Normalised distance of a track to the nearest speaker's recordings; infinite where there is nobody else."""
-        distances = self._distances(levels, _TEMPI) / self.scale
+        distances = self._distances(levels, _TEMPI) / self.density.scale
         own = None if exclude is None else self.index.number(exclude)
         if own is not None:
             distances[own] = np.inf
         return float(distances.min())
 
+    def _typical(self, levels: Levels) -> Scores:
+        return self._distances(levels, (1.0,), _TO_SCALE)
+
     def _distances(self, levels: Levels, tempi: Sequence[float], most: int | None = None) -> Scores:
         """Chord distance to each speaker, the smallest over stretches and tempi, shape [P].
 
-        Of a track with more than ``most`` stretches, as many are taken, evenly spread.
+        A long track has more chances to resemble a stretch of somebody's by accident: of m stretches that are none
+        like another, the largest correlation has to be larger to mean as much as one stretch's would. Where the tail
+        falls as a normal one does, the tail at z counts m times, which is as if z² were smaller by 2 ln m / precision.
+        """
+        z = self._resembling(levels, tempi, most)
+        stretches = 1.0 + max(0.0, len(levels) / FRAMES_A_SECOND - self.seconds) / _APART
+        if most is not None:
+            stretches = min(stretches, float(most))
+        corrected = np.sqrt(np.maximum(z**2 - 2.0 * np.log(stretches) / self.precision, 0.0))
+        return np.asarray(chord(np.where(z >= _SAME, 1.0, np.tanh(corrected))), dtype=np.float64)
 
-        A long track has more chances to resemble a stretch of somebody's by accident: of m stretches that do not
-        overlap, the largest correlation has to be larger to mean as much as one stretch's would. With z Gaussian, the
-        tail at z counts m times, which is as if z² were smaller by 2 ln m.
+    def _resembling(self, levels: Levels, tempi: Sequence[float], most: int | None = None) -> Scores:
+        """Fisher's z of the largest correlation with each speaker over stretches and tempi, shape [P].
+
+        Of a track with more than ``most`` stretches, as many are taken, evenly spread.
         """
         best = np.full(len(self.index.patients), -1.0)
-        for tempo in tempi:
-            played = _stretched(levels, tempo)
+        for played in _played(levels, tempi):
             last = _last(len(played), self.seconds)
             step = round(_STEP * FRAMES_A_SECOND)
             starts = sorted({min(low + i, last) for low in range(0, last + 1, step) for i in range(_ALIGNED)})
@@ -179,19 +231,22 @@ class Recordings:
             for low in range(0, len(starts), block):
                 found = vectors(played, self.seconds, starts[low : low + block])
                 best = np.maximum(best, self.index.similarities(found).max(axis=0))
-        stretches = max(1.0, min(len(levels) / (FRAMES_A_SECOND * self.seconds), most or np.inf))
-        z = np.arctanh(np.clip(best, 0.0, 1.0 - 1e-7))
-        corrected = np.sqrt(np.maximum(z**2 - 2.0 * np.log(stretches) / self.precision, 0.0))
-        return np.asarray(chord(np.where(best > 1.0 - 1e-6, 1.0, np.tanh(corrected))), dtype=np.float64)
+        return np.asarray(np.arctanh(np.clip(best, 0.0, 1.0 - 1e-7)), dtype=np.float64)
 
 
-def _precision(index: PatientIndex) -> float:
-    """From pairs of stretches of different speakers, evenly taken from those in which something is heard."""
-    heard = np.flatnonzero(index.vectors.any(axis=1))
-    rows = heard[np.linspace(0, len(heard) - 1, min(_PAIRS, len(heard))).astype(int)]
-    cosines = index.vectors[rows] @ index.vectors[rows].T
-    strangers = index.owner[rows][:, None] != index.owner[rows][None]
-    if not strangers.any():
-        return 1.0
-    z = np.arctanh(np.clip(cosines[strangers], -0.999, 0.999))
-    return float(1.0 / np.mean(z.astype(np.float64) ** 2))
+def _stretches(tracks: Sequence[Levels], patients: Sequence[str], seconds: float) -> tuple[Floats, list[str]]:
+    """The stretches of protected recordings, and whose each is."""
+    found = [vectors(levels, seconds, range(0, _last(len(levels), seconds) + 1, _ALIGNED)) for levels in tracks]
+    return np.concatenate(found), [p for p, own in zip(patients, found, strict=True) for _ in own]
+
+
+def _precision(resembling: Scores) -> float:
+    """How fast the tail of Fisher's z between tracks and speakers who are strangers falls, shape [pairs].
+
+    One over the variance of the normal deviate whose tail falls as z's does between two of its upper quantiles; few
+    pairs tell no tail, and are not corrected for.
+    """
+    if len(resembling) < _PAIRS:
+        return np.inf
+    low, high = np.quantile(resembling**2, [1 - p for p in _TAIL])
+    return float(2.0 * np.log(_TAIL[0] / _TAIL[1]) / max(high - low, 1e-6))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +19,13 @@ RATE = 16_000
 Floats = NDArray[np.float32]
 
 _LOUDEST = 16.0
-_SPARE = 2.5  # a window of voiced speech is looked for in a piece this many times as long
 _FRAME = RATE * 30 // 1000
 _QUIET = 1e-5  # RMS below which there is nothing: a 16-bit file's last bit is 3e-5
 _FLOOR_SHARE = 0.35  # how far from the noise floor to the loud frames, in dB, voice begins
 _DEEPEST = 35.0  # dB below the loud frames beyond which a frame is silent however quiet the rest is
 _SPREAD = 6.0  # dB between floor and loud frames below which there are no pauses to cut
 _HANGOVER = 6  # frames
+_REST = 0.25  # of a window
 
 
 def read(audio: Audio, ranges: Sequence[tuple[int, int]]) -> Floats:
@@ -67,22 +69,14 @@ def spoken(track: Track) -> list[tuple[int, int]]:
     return merged
 
 
-def excerpts(track: Track, seconds: float, count: int) -> Floats:
-    """What is said in the track; of a long one ``count`` evenly spread pieces, each with room for a window.
-
-    Args:
-        seconds: of voiced speech that a window needs.
-    """
+def blocks(track: Track, seconds: float) -> Iterator[Floats]:
+    """All that is said in the track, in pieces of about the same length, none longer than ``seconds``."""
     ranges = spoken(track)
     total = sum(end - start for start, end in ranges)
-    piece = int(_SPARE * seconds * track.audio.rate)
-    if total <= count * piece:
-        return read(track.audio, ranges)
-    wanted: list[tuple[int, int]] = []
-    for i in range(count):
-        low = (total - piece) * i // max(1, count - 1)
-        wanted += _within(ranges, low, low + piece)
-    return read(track.audio, wanted)
+    count = max(1, -(-total // int(seconds * track.audio.rate)))
+    edges = [total * i // count for i in range(count + 1)]
+    for low, high in pairwise(edges):
+        yield read(track.audio, list(_within(ranges, low, high)))
 
 
 def _within(ranges: Sequence[tuple[int, int]], low: int, high: int) -> Iterator[tuple[int, int]]:
@@ -116,14 +110,15 @@ def voiced(samples: Floats) -> Floats:
     return np.ascontiguousarray(framed[speech].reshape(-1))
 
 
-def windows(samples: Floats, seconds: float, most: int) -> list[Floats]:
-    """Windows of ``seconds`` of voiced samples, at most ``most``, evenly spread; what there is where it is shorter.
+def windows(samples: Floats, seconds: float) -> list[Floats]:
+    """Windows of ``seconds`` that together cover the voiced samples, evenly spread; what there is where it is shorter.
 
-    Each has an RMS of 0.05 (−26 dB of full scale), so that level says nothing.
+    They overlap by what is over; a rest of less than a quarter of a window is left out. Each has an RMS of 0.05 (−26 dB
+    of full scale), so that level says nothing.
     """
     length = int(seconds * RATE)
-    count = min(most, len(samples) // length)
-    if count == 0:
+    count = math.ceil(len(samples) / length - _REST)
+    if len(samples) < length or count < 1:
         return [levelled(samples)] if len(samples) else []
     starts = np.linspace(0, len(samples) - length, count).round().astype(int) if count > 1 else [0]
     return [levelled(samples[start : start + length]) for start in starts]

@@ -47,6 +47,7 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
         report=report,
         words=words,
         heading=words.heading(report, quarantined=quarantined),
+        fitness=_headed(words.fitness(report.evaluation)),
         meaning=words.MEANING[privacy.outcome],
         tone={Outcome.PASS: "good", Outcome.REFUSE: "bad"}.get(privacy.outcome, "unsure"),
         auc_attacks=[_whisker(attack, attack in succeed) for attack in privacy.attacks if words.is_auc(attack)],
@@ -58,6 +59,12 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
         contact_sheet=base64.b64encode(preview.picture).decode() if preview and preview.picture else None,
         excerpt=preview.html if preview else "",
     )
+
+
+def _headed(line: str) -> tuple[str, str]:
+    """``"Fitness for use: not measured"`` as a heading and a sentence."""
+    head, _, rest = line.partition(": ")
+    return head, f"{rest[:1].upper()}{rest[1:]}."
 
 
 def _position(value: float) -> float:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen.errors import UserError
+from synthgen.release import words
 from synthgen.release.card import dataset_card
 from synthgen.release.checks import assert_public
 from synthgen.release.croissant import croissant
@@ -35,6 +36,7 @@ class Sealed:
         quarantined: True when ``out`` was not made; the caller then ends with ``ReleaseRefusedError``.
         digest: SHA-256 of ``SHA256SUMS``: one figure that identifies every byte of the release.
         already: True when the same release stood there, unchanged, and nothing was written.
+        fitness: one line on what the samples are good for, to stand beside the verdict on privacy.
     """
 
     folder: Path
@@ -42,6 +44,7 @@ class Sealed:
     quarantined: bool
     digest: str
     already: bool = False
+    fitness: str = ""
 
 
 def seal(
@@ -86,12 +89,13 @@ def seal(
     sums = sums_of(folder)
     _write_text(folder / SUMS, sums)
     digest = hashlib.sha256(sums.encode()).hexdigest()
+    fitness = words.fitness(report.evaluation)
     if quarantined:
-        return Sealed(_quarantine(folder, work / "quarantine"), outcome, True, digest)
+        return Sealed(_quarantine(folder, work / "quarantine"), outcome, True, digest, fitness=fitness)
     already = _same_release(staging.out, sums)
     if not already:
         _release(folder, staging.out)
-    return Sealed(staging.out, outcome, False, digest, already)
+    return Sealed(staging.out, outcome, False, digest, already, fitness)
 
 
 def _same_release(out: Path, sums: str) -> bool:

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +18,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from synthgen.release import seal, staged
+from synthgen.origin import Origin
+from synthgen.records import Estimate
+from synthgen.release import seal, staged, words
 from synthgen.release.card import hub_licence, size_category
 from synthgen.release.words import metric_name, percent
 from synthgen.report import DatasetFacts, Outcome, Preview, ReleaseReport
@@ -80,6 +83,76 @@ def test_hub_terms() -> None:
 def test_words() -> None:
     assert [percent(share) for share in (0.0, 0.00995, 0.05, 1.0, float("nan"))] == ["0%", "1.00%", "5.0%", "100%", "–"]
     assert metric_name("verification_auc") == "verification AUC" and metric_name("map_at_r") == "mAP at r"
+
+
+UTILITY = (
+    Estimate("tstr_auc_macro", 0.712, (0.65, 0.77), 100),
+    Estimate("trtr_auc_macro", 0.783, (0.72, 0.84), 100),
+    Estimate("tstr_gap", 0.071, (0.02, 0.12), 100, "lower"),
+)
+
+
+def gain(low: float, high: float) -> Estimate:
+    return Estimate("augmentation_gain", (low + high) / 2, (low, high), 100)
+
+
+def test_fitness_stands_beside_privacy_and_neither_speaks_for_the_other(
+    tmp_path: Path, write_data: Callable[[Path], DatasetFacts], make_report: Callable[..., ReleaseReport]
+) -> None:
+    with staged(tmp_path / "release") as staging:
+        report = replace(make_report(write_data(staging.folder)), evaluation=(*UTILITY, gain(-0.05, -0.01)))
+        sealed = seal(staging, report, work=tmp_path / "work")
+    card, page = ((sealed.folder / name).read_text() for name in ("README.md", "report.html"))
+    assert "**Privacy: PASS**" in card and "Privacy: PASS" in page
+    assert sealed.fitness in card and "AUC 0.712 (95%: 0.650 to 0.770)" in sealed.fitness and "0.783" in sealed.fitness
+    for text in (card, page):
+        assert "Lost against real data: 0.071 (95%: 0.020 to 0.120)" in text
+        assert "harms: a classifier trained on both is worse" in text and "−0.030, 95%: −0.050 to −0.010" in text
+    assert '<section class="verdict bad">' in page and '<section class="verdict good">' in page
+
+
+def test_an_augmentation_is_judged_by_its_own_interval() -> None:
+    assert words.harms([gain(-0.05, -0.01)]) and not words.harms([gain(-0.05, 0.0)]) and not words.harms([])
+    said = [words.fitness_details([*UTILITY, gain(*ends)])[-1] for ends in ((0.01, 0.05), (-0.02, 0.05))]
+    assert "helps" in said[0] and "makes no difference that could be shown" in said[1]
+    assert words.fitness(()) == "Fitness for use: not measured"
+    assert "try them before you rely on them" in words.fitness_details(())[0]
+    assert "nan" not in words.fitness([Estimate("tstr_auc_macro", float("nan"), (float("nan"),) * 2, 0)])
+
+
+def test_a_generator_that_read_nobody_is_not_said_to_have_been_trained(
+    tmp_path: Path, write_data: Callable[[Path], DatasetFacts], make_report: Callable[..., ReleaseReport]
+) -> None:
+    texts = {}
+    for reads in (True, False):
+        with staged(tmp_path / f"release-{reads}") as staging:
+            report = make_report(write_data(staging.folder))
+            report = replace(report, provenance=replace(report.provenance, reads_cohort=reads))
+            folder = seal(staging, report, work=tmp_path / "work").folder
+        texts[reads] = [(folder / name).read_text() for name in ("README.md", "report.html", "croissant.json")]
+    for said in texts[True]:
+        assert "o record of a patient entered" not in said and "read no" not in said
+    for said in texts[False]:
+        assert "fitted to" not in said and "patients trained the generator" not in said
+        assert "inherit the source" not in said and "o record of a patient entered the generator" in said
+
+
+@pytest.mark.parametrize(("number", "said"), [(3, "This is try 3 on this cohort"), (None, "is not known")])
+def test_the_try_is_told(make_report: Callable[..., ReleaseReport], number: int | None, said: str) -> None:
+    privacy = make_report(DatasetFacts("", "", "", 0, (), "", "", "", "", (), (), ())).privacy
+    assert said in words.tries(replace(privacy, tries=number))[0]
+    assert words.tries(replace(privacy, tries=number, calibration=None)) == []
+
+
+def test_a_note_on_the_model_is_in_card_and_page(
+    tmp_path: Path, write_data: Callable[[Path], DatasetFacts], make_report: Callable[..., ReleaseReport]
+) -> None:
+    with staged(tmp_path / "release") as staging:
+        report = make_report(write_data(staging.folder))
+        report = replace(report, provenance=replace(report.provenance, model_note=str(Origin.VOUCHED)))
+        folder = seal(staging, report, work=tmp_path / "work").folder
+    for name in ("README.md", "report.html", "privacy_report.json"):
+        assert "the publisher states that no other patient entered it" in (folder / name).read_text()
 
 
 def test_croissant_is_valid_and_yields_the_records(release: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -145,7 +218,7 @@ def test_the_page_renders(tmp_path: Path, release: Path) -> None:
     command = [
         str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        f"--user-data-dir={tmp_path / 'profile'}", "--hide-scrollbars", "--window-size=1100,1400",
+        f"--user-data-dir={tmp_path / 'profile'}", "--hide-scrollbars", "--window-size=1100,2400",
         f"--screenshot={picture}", (release / "report.html").as_uri(),
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, timeout=60)

@@ -28,7 +28,14 @@ def test_settings_and_options_override_the_preset() -> None:
     assert config.modality.generator.sampler.kind == "ddim"
     assert config.seed == 5
     assert config.samples == load().samples
-    assert config.digest() != load().digest() == load().digest()
+    assert config.digest() != load(seed=4).digest() == load(seed=4).digest()
+
+
+def test_a_seed_that_nobody_gave_is_random() -> None:
+    drawn = [load().seed for _ in range(20)]
+    assert len(set(drawn)) == 20
+    assert max(drawn) > 2**50  # 20 draws below it: one run in 10^72
+    assert "seed" not in load().model_fields_set and "seed" in load(seed=0).model_fields_set
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import synthgen
 ROOT = Path(synthgen.__file__).parent.parent
 SHARED = {
     "synthgen.config",
+    "synthgen.digests",
     "synthgen.errors",
     "synthgen.files",
     "synthgen.modalities.cxr.encoder",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from synthgen.errors import UserError
-from synthgen.workfolder import opened
+from synthgen.workfolder import key_of, opened, recorded_seed
 
 
 def test_private_and_reopened(tmp_path: Path) -> None:
@@ -52,3 +52,19 @@ def test_a_file_in_its_place(tmp_path: Path) -> None:
     (tmp_path / "work").write_text("x")
     with pytest.raises(UserError, match="is a file"), opened(tmp_path / "work", modality="cxr", config_digest="a"):
         pass
+
+
+def test_the_seed_and_the_key_are_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTHGEN_STATE", str(tmp_path / "state"))
+    work = tmp_path / "work"
+    assert recorded_seed(work) is None and key_of(work, modality="cxr", config_digest="a") is None
+    with opened(work, modality="cxr", config_digest="a", seed=2**61) as folder:
+        key = folder.key
+        assert (work / "key").stat().st_mode & 0o777 == 0o600
+    assert recorded_seed(work) == 2**61
+    assert key_of(work, modality="cxr", config_digest="a") == key
+    assert key_of(tmp_path / "elsewhere", modality="cxr", config_digest="a") == key, "the same run of the same user"
+    assert key_of(tmp_path / "elsewhere", modality="cxr", config_digest="b") not in {key, None}
+    monkeypatch.setenv("SYNTHGEN_STATE", str(tmp_path / "another user"))
+    with opened(tmp_path / "theirs", modality="cxr", config_digest="a") as folder:
+        assert folder.key != key

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from synthgen.digests import agrees, write_mark
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.files import private_folder, write_atomically
 from synthgen.generators.dialogue.config import GeneratorConfig
@@ -162,6 +163,6 @@ def _claim(folder: Path, digest: str) -> None:
     """Marks the folder as this training's, or refuses one that is another's."""
     mark = private_folder(folder / CHECKPOINTS) / "run.json"
     if not mark.is_file():
-        write_atomically(mark, json.dumps({"digest": digest}).encode())
-    elif json.loads(mark.read_text(encoding="utf-8")).get("digest") != digest:
+        write_mark(mark, digest)
+    elif not agrees(mark, digest):
         raise UserError(f"{folder} holds a training with other settings or transcripts: choose another folder")

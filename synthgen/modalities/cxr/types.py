@@ -19,6 +19,9 @@ Sex = Literal["F", "M", ""]
 
 NO_FINDING = "No Finding"
 
+OLDEST = 90
+"""The highest age that is released, for 90 and above: the safe harbour of HIPAA, 45 CFR 164.514(b)(2)(i)(C)."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class CxrCondition:

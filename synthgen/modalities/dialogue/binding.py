@@ -18,7 +18,7 @@ from synthgen.generators.dialogue.encode import decode, encode
 from synthgen.generators.dialogue.fit.canaries import read_canaries
 from synthgen.generators.dialogue.fit.config import FitConfig
 from synthgen.generators.dialogue.fit.training import fit_generator
-from synthgen.generators.dialogue.model_folder import check_folder, model_digest
+from synthgen.generators.dialogue.model_folder import check_folder, is_bare_grammar, model_digest
 from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.sampler import open_generator
 from synthgen.generators.dialogue.write import write_release
@@ -41,6 +41,7 @@ from synthgen.privacy_filters.dialogue.filters import DialogueFilters
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
+from synthgen.privacy_filters.dialogue.same_case import same_cases
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
@@ -81,7 +82,7 @@ class Dialogues:
         return load_cohort(data, config.cohort, progress)
 
     def links(self, records: Sequence[DialogueReal], config: DialogueConfig, progress: Progress) -> Sequence[Link]:
-        return ()
+        return same_cases([r.payload for r in records], [r.patient for r in records])
 
     def load_candidates(self, folder: Path, config: DialogueConfig, progress: Progress) -> list[tuple[str, Dialogue]]:
         return load_candidates(folder, config.cohort, progress)
@@ -101,7 +102,7 @@ class Dialogues:
         return model_digest(model)
 
     def reads_cohort(self, model: Path) -> bool:
-        return True
+        return not is_bare_grammar(model)
 
     def open_generator(
         self, model: Path, config: DialogueConfig, rows: int, scratch: Path | None = None
@@ -145,11 +146,10 @@ class Dialogues:
         return DialogueCondition.from_dict(values)
 
     def person(self, condition: DialogueCondition) -> Hashable | None:
-        return None
+        return (condition.case, condition.case_seed) if condition.sessions > 1 else None
 
     def joined(self, payloads: Sequence[Dialogue]) -> Dialogue:
-        (only,) = payloads
-        return only
+        return Dialogue(tuple(turn for payload in payloads for turn in payload.turns))
 
     def encode(self, payload: Dialogue) -> bytes:
         return encode(payload)

@@ -24,7 +24,8 @@ from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.write import write_release
 from synthgen.modalities.speech.diariser import WindowClustering
-from synthgen.modalities.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues
+from synthgen.modalities.speech.emotion_copies import round_trips
+from synthgen.modalities.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues, reads_cohort
 from synthgen.modalities.speech.recogniser import installed_recogniser
 from synthgen.modalities.speech.register import register
 from synthgen.modalities.speech.rules import OnTranscript
@@ -39,9 +40,11 @@ from synthgen.modalities.speech.words import (
 )
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
 from synthgen.privacy_filters.speech.config import VoiceConfig
+from synthgen.privacy_filters.speech.duplicates import same_sound
 from synthgen.privacy_filters.speech.filters import SpeechFilters
-from synthgen.privacy_filters.speech.listening import Listener
+from synthgen.privacy_filters.speech.listening import Heard, Listener
 from synthgen.privacy_filters.speech.planted import planted_copies
+from synthgen.privacy_filters.speech.recordings import Levels
 from synthgen.progress import Progress, Silent
 from synthgen.records import Cohort, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
@@ -84,7 +87,19 @@ class Speeches:
         return load_cohort(data, config.cohort, cache, progress)
 
     def links(self, records: Sequence[SpeechReal], config: SpeechConfig, progress: Progress) -> Sequence[Link]:
-        return ()
+        """Recordings of different patients of which one holds the other's sound, through a codec, louder or cut."""
+        if len({record.patient for record in records}) < 2:
+            return ()
+        listener = _listener(records, config)
+        task = progress.task("compare recordings", len(records), "recording")
+        tracks: list[Heard] = []
+        owners: list[int] = []
+        for number, record in enumerate(records):
+            heard = listener.all(record.payload)
+            tracks += heard
+            owners += [number] * len(heard)
+            task.advance()
+        return same_recordings(records, [track.levels for track in tracks], owners)
 
     def load_candidates(self, folder: Path, config: SpeechConfig, progress: Progress) -> list[tuple[str, Speech]]:
         return load_candidates(folder, config.cohort, _until_exit(), progress)
@@ -111,7 +126,7 @@ class Speeches:
         return model_digest(model)
 
     def reads_cohort(self, model: Path) -> bool:
-        return True
+        return reads_cohort(model)
 
     def open_generator(
         self, model: Path, config: SpeechConfig, rows: int, scratch: Path | None = None
@@ -135,7 +150,8 @@ class Speeches:
         self, records: Sequence[SpeechReal], model: Path | None, config: RunConfig[SpeechConfig], seed: int
     ) -> Iterable[Planted[Speech]]:
         with tempfile.TemporaryDirectory(prefix="synthgen-copies-") as scratch:
-            yield from planted_copies(records, (), seed, Path(scratch))
+            folder = Path(scratch)
+            yield from planted_copies(records, round_trips(seed, folder), seed, folder)
 
     def conditions(self, train: Sequence[SpeechReal], config: SpeechConfig) -> Conditions[SpeechCondition]:
         if config.generator.dialogues:
@@ -153,8 +169,7 @@ class Speeches:
         return None
 
     def joined(self, payloads: Sequence[Speech]) -> Speech:
-        (only,) = payloads
-        return only
+        return Speech(tuple(recording for payload in payloads for recording in payload.recordings))
 
     def encode(self, payload: Speech) -> bytes:
         return encode(payload)
@@ -216,11 +231,24 @@ def _listener(train: Sequence[SpeechReal], config: SpeechConfig) -> Listener:
     return Listener.open(config.voice, cohort / "heard")
 
 
+def same_recordings(records: Sequence[SpeechReal], levels: Sequence[Levels], owners: Sequence[int]) -> list[Link]:
+    """The links between records of different patients, by their tracks' band levels; track i is of ``owners[i]``."""
+    pairs = {
+        (min(owners[a], owners[b]), max(owners[a], owners[b]))
+        for a, b in same_sound(levels)
+        if records[owners[a]].patient != records[owners[b]].patient
+    }
+    return [Link(a, b, _kind(records[a].payload, records[b].payload)) for a, b in sorted(pairs)]
+
+
+def _kind(one: Speech, other: Speech) -> str:
+    first, second = ({t.audio.digest for r in payload.recordings for t in r.tracks} for payload in (one, other))
+    return "same sound" if first & second else "same sound, re-encoded or cut"
+
+
 def _short_windows(listener: Listener) -> Listener:
-    """The plain ear alone, with windows of half the length and twice their number: a clip of 3.5 s has two."""
-    config = listener.config.model_copy(
-        update={"seconds": max(1.0, listener.config.seconds / 2), "windows": 2 * listener.config.windows}
-    )
+    """The plain ear alone, with windows of half the length: a clip of 3.5 s has two."""
+    config = listener.config.model_copy(update={"seconds": max(1.0, listener.config.seconds / 2)})
     return Listener(tuple(ear for ear in listener.ears if ear.name == _EAR), config, listener.cache)
 
 

@@ -111,6 +111,18 @@ def read_dialogues(folder: Path) -> tuple[Told, ...]:
         raise UserError(f"{folder / DIALOGUES} cannot be read: fit the model again") from None
 
 
+def reads_cohort(folder: Path) -> bool:
+    """False for planned words in a formant synthesiser's voices, which no recording and no transcript can have entered.
+
+    Dialogues that were given may be the cohort's own, and a neural model's weights may have been trained on it.
+
+    Raises:
+        UserError: see :func:`read_card`.
+    """
+    card = read_card(folder)
+    return card.backend != "espeak" or bool(card.model) or card.dialogues or (folder / DIALOGUES).exists()
+
+
 def open_fitted_backend(folder: Path, config: SpeakingConfig) -> Backend:
     """The folder's back-end.
 

@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from synthgen.generators.cxr.conditions import ConditionConfig, condition_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
 from synthgen.modalities.cxr.types import CxrCondition, CxrSynthetic
-from synthgen.records import Synthetic
+from synthgen.records import Real, Synthetic
 
 CONDITIONS = (
     CxrCondition((), "PA", "F", 61),
@@ -172,3 +173,18 @@ def test_a_full_disk_is_told_by_its_number(tmp_path: Path, limit: int) -> None:
             assert caught.value.errno == errno.EFBIG
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_nobody_is_older_than_ninety(tmp_path: Path) -> None:
+    """HIPAA's safe harbour: all ages above 89 are one."""
+    from pydicom import dcmread
+
+    old = [(i, Synthetic(i, CxrCondition(age=age), np.zeros((8, 8), np.uint8))) for i, age in enumerate((89, 90, 104))]
+    write_imagefolder(tmp_path, old)
+    write_dicom(tmp_path, old, release_seed=1)
+    rows = (tmp_path / "data" / "train" / "metadata.jsonl").read_text().splitlines()
+    assert [json.loads(row)["age"] for row in rows] == [89, 90, 90]
+    assert [dcmread(tmp_path / "dicom" / f"{i:06d}.dcm").PatientAge for i in range(3)] == ["089Y", "090Y", "090Y"]
+    train = [Real(f"p{i}", f"{i}", CxrCondition(age=95), np.zeros((8, 8), np.uint8)) for i in range(5)]
+    draw = condition_sampler(train, ConditionConfig())
+    assert {draw(seed).age for seed in range(50)} == {90}

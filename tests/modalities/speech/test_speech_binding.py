@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from synthgen.config import load_config
 from synthgen.errors import UserError
@@ -29,6 +30,7 @@ from synthgen.modalities.speech.words import (
 )
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierRule
 from synthgen.progress import Silent
+from synthgen.records import Link, Real
 
 GREETING = Dialogue(
     (Turn("clinician", "Good morning, how was your week?"), Turn("patient", "Slow, to be honest.", "sad"))
@@ -156,6 +158,18 @@ def test_a_model_keeps_its_dialogues_when_the_file_changes(fitted: Path, tmp_pat
     condition = SPEECH.free_conditions(fitted, SpeechConfig())(0, 0)
     assert condition.sessions == 2
     assert fitted.stat().st_mode & 0o077 == 0
+
+
+def test_only_a_grammar_in_rule_based_voices_reads_no_cohort(fitted: Path, tmp_path: Path) -> None:
+    assert SPEECH.reads_cohort(fitted)  # its dialogues were given: they may be the cohort's
+    SPEECH.fit((), SpeechConfig(), tmp_path / "planned", 0, Silent())
+    assert not SPEECH.reads_cohort(tmp_path / "planned")
+    card = json.loads((tmp_path / "planned" / CARD).read_text())
+    for changed in ({"backend": "coqui"}, {"model": "voices"}, {"dialogues": True}):
+        (tmp_path / "planned" / CARD).write_text(json.dumps({**card, **changed}))
+        assert SPEECH.reads_cohort(tmp_path / "planned")
+    with pytest.raises(UserError, match="there is no model folder"):
+        SPEECH.reads_cohort(tmp_path / "nowhere")
 
 
 def test_a_model_that_changed_has_another_digest(fitted: Path) -> None:
@@ -298,3 +312,70 @@ def test_a_recogniser_hears_words_and_nothing_in_silence() -> None:
     heard = recogniser(np.asarray(soxr.resample(said.samples, said.rate, 16_000), dtype=np.float32))
     assert set(heard.split()) & {"one", "two", "three", "four", "five"}
     assert recogniser(np.zeros(16_000, np.float32)) == ""
+
+
+# --- One person under two numbers ------------------------------------------------------------------------------------
+
+
+def spoken(samples: NDArray[np.float32], folder: Path) -> Speech:
+    from synthgen.privacy_filters.speech.planted import keep
+
+    audio = keep(samples, folder)
+    return Speech((Recording((Track("speaker", audio, (Segment(0, 0, audio.frames, "the same words"),)),)),))
+
+
+def voice(seed: int, seconds: float = 4.0) -> NDArray[np.float32]:
+    """Noise whose colour and level wander as those of speech do."""
+    rng = np.random.default_rng(seed)
+    tones = rng.uniform(200, 3000, (int(seconds * 6), 4))
+    times = np.arange(16_000 // 6) / 16_000
+    parts = [rng.uniform(0, 1) * np.sin(2 * np.pi * np.outer(tone, times)).sum(axis=0) for tone in tones]
+    return (0.05 * np.concatenate(parts)).astype(np.float32)
+
+
+def test_the_same_sound_of_two_patients_links_them(tmp_path: Path) -> None:
+    for package in ("soundfile", "soxr", "resemblyzer", "torch"):
+        pytest.importorskip(package)
+    sounds = [voice(0), voice(1), voice(0), 0.3 * voice(1), voice(2), voice(2)]
+    patients = ["a", "b", "c", "d", "e", "e"]
+    records = [
+        Real(patient, f"r{i}", SpeechCondition(), spoken(sound, tmp_path))
+        for i, (patient, sound) in enumerate(zip(patients, sounds, strict=True))
+    ]
+    found = SPEECH.links(records, SpeechConfig(), Silent())
+    assert found == [Link(0, 2, "same sound"), Link(1, 3, "same sound, re-encoded or cut")]
+    assert list(SPEECH.links(records[4:], SpeechConfig(), Silent())) == []
+
+
+def test_all_sessions_of_a_person_are_one_record() -> None:
+    joined = SPEECH.joined([speech("One."), speech("Two.", "Three.")])
+    assert [len(r.tracks[0].segments) for r in joined.recordings] == [1, 2]
+
+
+def test_copies_under_the_layer_keep_the_words_and_change_the_sound(tmp_path: Path) -> None:
+    for package in ("soundfile", "soxr", "pyworld"):
+        pytest.importorskip(package)
+    from synthgen.generators.speech.world import pitch
+    from synthgen.modalities.speech.emotion_copies import in_manner, round_trips
+    from synthgen.privacy_filters.speech.sound import read
+    from synthgen.privacy_filters.speech.sound import spoken as ranges
+
+    times = np.arange(3 * 16_000) / 16_000
+    hum = (0.1 * np.sign(np.sin(2 * np.pi * 120 * times)) * (1 + np.sin(2 * np.pi * 3 * times))).astype(np.float32)
+    original = spoken(hum, tmp_path)
+
+    def sound(payload: Speech) -> NDArray[np.float32]:
+        track = payload.recordings[0].tracks[0]
+        return read(track.audio, ranges(track))
+
+    angry, sad = (sound(in_manner(original, emotion, None, 0, tmp_path)) for emotion in ("angry", "sad"))
+    assert len(angry) < 0.9 * len(hum) < len(hum) < len(sad)
+    heard = {name: np.median((f := pitch(x, 16_000))[f > 0]) for name, x in (("angry", angry), ("sad", sad))}
+    assert heard["angry"] > 140 > 120 > heard["sad"]
+    silent = Real("p", "r", SpeechCondition(), spoken(np.zeros(16_000, np.float32), tmp_path))
+    record = Real("p", "r", SpeechCondition(), original)
+    for _, domain, round_trip in round_trips(0, tmp_path):
+        copies = round_trip([record, silent])
+        assert domain == "generator" and len(copies) == 2
+        assert all(segment.text == "" for segment in copies[0].recordings[0].tracks[0].segments)
+        assert np.isfinite(sound(copies[1])).all()

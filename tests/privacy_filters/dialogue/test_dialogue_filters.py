@@ -101,9 +101,3 @@ def test_a_case_under_two_numbers_is_one_patient() -> None:
     cases = same_case(dialogues, [r.patient for r in everybody])
     assert cases[:10] == [r.patient for r in records]
     assert cases[-2:] == ["p002", "p000"]
-
-
-def test_small_talk_links_nobody() -> None:
-    short = Dialogue((Turn("clinician", "Any allergies?"), Turn("patient", "No.")))
-    assert same_case([short, short], ["a", "b"]) == ["a", "b"]
-    assert same_case([], []) == []

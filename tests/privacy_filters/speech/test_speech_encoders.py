@@ -27,7 +27,7 @@ def resemblyzer(listener: Listener) -> Resemblyzer:
 
 
 def window(person: int, utterance: int) -> Floats:
-    return windows(voiced(says(person, utterance)), 2.0, 1)[0]
+    return windows(voiced(says(person, utterance)), 2.0)[0]
 
 
 def nearest_is_own(vectors: Floats, others: Floats) -> float:

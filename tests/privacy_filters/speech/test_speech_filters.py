@@ -76,6 +76,29 @@ def test_enrolled_speakers_are_protected_at_once(gate: Gate[Speech], filters: Sp
     assert grown.whitening is filters.whitening and grown.strangers is filters.strangers  # nothing is fitted
 
 
+def test_calibration_by_leaving_out_who_was_enrolled_is_that_of_a_stranger(
+    filters: SpeechFilters, sounds: Path
+) -> None:
+    new = people(3, sounds, first=900)
+    payloads, patients = [r.payload for r in new], [r.patient for r in new]
+    left_out = filters.enrolled(payloads, patients).scores(payloads, patients)
+    never_in = filters.enrolled(payloads[1:], patients[1:]).scores(payloads[:1])
+    assert left_out[:1] == pytest.approx(never_in, rel=1e-5)
+    assert np.isfinite(left_out).all() and (left_out > 0).all()
+
+
+def test_every_window_of_a_long_track_is_heard(listener: Listener, gate: Gate[Speech], sounds: Path) -> None:
+    """A protected voice, 6 s of it twice over in 80, is found wherever it is."""
+    stranger = says(960, 0, 80.0)
+    heard = listener(clip(stranger, sounds).recordings[0].tracks[0])
+    assert len(heard.windows["speaker"]) >= 20
+    mixed = stranger.copy()
+    for start, utterance in ((3, 0), (61, 0)):
+        mixed[start * RATE : start * RATE + 57_600] = says(3, utterance)
+    assert not gate.calibration.rejects(gate.filters.scores([clip(stranger, sounds)])).any()
+    assert gate.calibration.rejects(gate.filters.scores([clip(mixed, sounds)])).all()
+
+
 def test_a_second_clip_of_a_speaker_lies_nearer_than_strangers(filters: SpeechFilters, sounds: Path) -> None:
     again = filters.scores([r.payload for r in people(24, sounds, utterances=2) if r.record.endswith("_1")])
     strangers = filters.scores([r.payload for r in people(24, sounds, first=900)])

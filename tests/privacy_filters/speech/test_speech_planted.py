@@ -7,6 +7,7 @@ import pytest
 from speech_people import audio_of, people, sample, says
 
 from synthgen.modalities.speech.types import Speech, SpeechCondition
+from synthgen.privacy_filters.speech import planted
 from synthgen.privacy_filters.speech.planted import changed, planted_copies, world
 from synthgen.privacy_filters.speech.sound import RATE, Floats, read
 from synthgen.records import Planted, Real
@@ -41,13 +42,15 @@ def test_the_exact_copies_come_first_and_one_of_each_record_follows(copies: dict
     assert next(iter(copies)) == "exact" and copies["exact"].domain == "exact"
     assert copies["world_round_trip"].domain == "generator"
     assert {"pitch_+2", "pitch_-2", "band_8khz", "mp3_64kbit", "noise_20db", "excerpt_half"} <= set(copies)
-    assert all(len(planted.payloads) == 2 for planted in copies.values())
+    assert {"telephone_gsm", "noise_10db", "reverberation_0.5s", "cuts_of_1s", "speed_0.8_or_1.25"} <= set(copies)
+    assert copies["excerpt_half"].domain == "beyond"
+    assert all(len(kind.payloads) == 2 for kind in copies.values())
 
 
 def test_only_the_exact_copy_is_the_same_sound(copies: dict[str, Planted[Speech]], originals: list[Floats]) -> None:
     assert np.array_equal(samples(copies["exact"].payloads[0]), originals[0])
-    for name, planted in copies.items():
-        made = samples(planted.payloads[0])
+    for name, kind in copies.items():
+        made = samples(kind.payloads[0])
         assert np.isfinite(made).all()
         if name != "exact":
             assert len(made) != len(originals[0]) or not np.allclose(made, originals[0], atol=1e-4)
@@ -112,18 +115,20 @@ def test_the_seed_alone_tells_the_noise(sounds: Path, tmp_path: Path) -> None:
 
     first, again, other = digests(0), digests(0), digests(1)
     assert first == again
-    assert {name for name in first if first[name] != other[name]} == {"noise_20db", "excerpt_half"}
+    changed_by_seed = {name for name in first if first[name] != other[name]}
+    always = {"noise_20db", "noise_10db", "reverberation_0.5s", "excerpt_half", "cuts_of_1s"}
+    assert always <= changed_by_seed <= always | {"speed_0.8_or_1.25", "tempo_0.8_or_1.25"}
 
 
 def test_copies_do_not_tell_their_words_and_keep_all_tracks(sounds: Path, tmp_path: Path) -> None:
     both = sample([says(60, 0, 2.0), says(61, 0, 2.0)], sounds, ["how was your week", "hard"])
     record = Real("p", "r", SpeechCondition(), both)
-    for planted in planted_copies([record], [], 0, tmp_path):
-        (recording,) = planted.payloads[0].recordings
+    for kind in planted_copies([record], [], 0, tmp_path):
+        (recording,) = kind.payloads[0].recordings
         assert len(recording.tracks) == 2
         assert {t.audio.frames for t in recording.tracks} == {recording.tracks[0].audio.frames}
         texts = [segment.text for t in recording.tracks for segment in t.segments]
-        assert texts == (["how was your week", "hard"] if planted.perturbation == "exact" else ["", ""])
+        assert texts == (["how was your week", "hard"] if kind.perturbation == "exact" else ["", ""])
 
 
 def test_of_an_hour_the_first_minute_is_copied(sounds: Path, tmp_path: Path) -> None:
@@ -142,6 +147,36 @@ def test_round_trips_of_the_generator_come_last(sounds: Path, tmp_path: Path) ->
 
 def test_silence_can_be_copied(sounds: Path, tmp_path: Path) -> None:
     silent = Real("p", "r", SpeechCondition(), sample([np.zeros(RATE, dtype=np.float32)], sounds, [""]))
-    for planted in planted_copies([silent], [], 0, tmp_path):
-        assert np.isfinite(samples(planted.payloads[0])).all()
+    for kind in planted_copies([silent], [], 0, tmp_path):
+        assert np.isfinite(samples(kind.payloads[0])).all()
     assert np.abs(world(np.zeros(RATE, dtype=np.float32))).max() < 1e-3
+
+
+def test_cuts_are_the_same_sound_in_another_order() -> None:
+    original = np.arange(int(3.6 * RATE), dtype=np.float32)
+    made = planted._cuts(original, np.random.default_rng(0))
+    assert not np.array_equal(made, original) and np.array_equal(np.sort(made), original)
+    assert 3 <= np.count_nonzero(np.diff(made) != 1) + 1 <= 5
+
+
+def test_tempo_changes_at_constant_pitch(originals: list[Floats]) -> None:
+    slower = world(originals[0], tempo=0.8)
+    assert len(slower) == pytest.approx(len(originals[0]) / 0.8, rel=0.01)
+    assert 12 * np.log2(f0(slower) / f0(originals[0])) == pytest.approx(0.0, abs=0.4)
+
+
+def test_a_room_adds_echoes_after_the_sound() -> None:
+    click = np.zeros(RATE, dtype=np.float32)
+    click[100] = 1.0
+    made = planted._reverberant(click, np.random.default_rng(0))
+    assert np.abs(made[:100]).max() < 1e-6
+    assert np.linalg.norm(made[100:] - click[100:]) == pytest.approx(1.0, rel=0.01)
+    assert np.linalg.norm(made[100 + RATE // 4 :]) < 0.05
+
+
+def test_a_telephone_keeps_what_is_said_below_4_khz(originals: list[Floats], tmp_path: Path) -> None:
+    made = planted._telephone(originals[0], tmp_path)
+    assert len(made) == len(originals[0])
+    power = np.abs(np.fft.rfft(made, RATE)) ** 2
+    assert power[4200:].sum() < 1e-3 * power[:4200].sum()
+    assert not list(tmp_path.iterdir())

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgen.privacy_filters.nearest import chord
 from synthgen.privacy_filters.speech.encoders import unit
 from synthgen.privacy_filters.speech.sound import Floats
 from synthgen.privacy_filters.speech.strangers import Strangers
-from synthgen.privacy_filters.speech.voices import Voices, Whitening
+from synthgen.privacy_filters.speech.voices import Voices, Whitening, best_supported
 
 
 def speakers(count: int, windows: int, seed: int = 0, spread: float = 0.1) -> list[Floats]:
@@ -32,11 +33,60 @@ def test_a_voice_is_near_to_itself_and_far_from_others() -> None:
     assert VOICES.score(KNOWN[3], "nobody") == VOICES.score(KNOWN[3])
 
 
-def test_one_window_that_resembles_somebody_is_no_copied_voice() -> None:
-    stranger = speakers(1, 5, seed=2)[0]
-    chance = np.concatenate([stranger[:4], KNOWN[0][:1]])
-    assert VOICES.score(chance) == pytest.approx(VOICES.score(stranger), rel=0.2)
-    assert VOICES.score(np.concatenate([stranger[:1], KNOWN[0]])) < 0.1
+def test_a_part_of_a_track_in_a_protected_voice_is_found() -> None:
+    (stranger,) = speakers(1, 40, seed=2)
+    alone = VOICES.score(stranger)
+    for windows in (4, 10, 20):
+        (protected,) = (track[:windows] for track in speakers(20, 40, seed=0, spread=0.15)[6:7])
+        mixed = np.concatenate([stranger[windows:], protected])[np.random.default_rng(0).permutation(40)]
+        assert VOICES.score(mixed) < 0.75 * alone
+
+
+def test_a_long_track_of_a_stranger_has_no_better_chances_than_a_short_one() -> None:
+    known, names = speakers(20, 8, spread=0.3), NAMES
+    voices = Voices.over(known, names)
+    strangers = speakers(60, 200, seed=3, spread=0.3)
+    short = [voices.score(track[:1]) for track in strangers]
+    long = [voices.score(track) for track in strangers]
+    assert np.quantile(long, 0.05) > 0.95 * np.quantile(short, 0.05)
+    assert np.median(long) > 0.9 * np.median(short)
+    nearest = [chord(voices.index.similarities(track)).min() for track in strangers]
+    assert np.median(nearest) < 0.8 * np.median(long)  # which no correction would have made of it
+
+
+@given(st.integers(1, 60), st.integers(0, 100))
+def test_what_supports_best_is_no_farther_than_all_together(windows: int, seed: int) -> None:
+    distances = np.random.default_rng(seed).uniform(0.1, 2.0, (windows, 3))
+    found = best_supported(distances, 0.1)
+    assert (found <= distances.mean(axis=0) + 1e-9).all() and (found >= 0).all()
+    assert best_supported(distances[:1], 0.1) == pytest.approx(distances[0])
+    assert (best_supported(0.5 * distances, 0.1) <= found + 1e-9).all()
+
+
+def test_the_spread_of_windows_is_learned_where_tracks_are_long_enough() -> None:
+    narrow, wide = (Voices.over(speakers(20, 8, spread=s), NAMES).spread for s in (0.1, 0.4))
+    assert 0 < narrow < wide
+    single = Voices.over([track[:1] for track in KNOWN], NAMES)
+    assert 0 < single.spread < 1
+
+
+def test_who_was_enrolled_is_left_out_as_if_never_enrolled() -> None:
+    added = speakers(12, 3, seed=4)
+    names = [f"c{i}" for i in range(12)]
+    everybody = VOICES.enrolled(added, names)
+    for number in (0, 5, 11):
+        others = [i for i in range(12) if i != number]
+        without = VOICES.enrolled([added[i] for i in others], [names[i] for i in others])
+        assert everybody.score(added[number], names[number]) == without.score(added[number])
+        assert everybody.score(added[number]) == pytest.approx(0.0, abs=2e-3)
+
+
+def test_enrolling_in_two_steps_is_enrolling_at_once() -> None:
+    added, names = speakers(6, 3, seed=4), [f"c{i}" for i in range(6)]
+    once, twice = VOICES.enrolled(added, names), VOICES.enrolled(added[:3], names[:3]).enrolled(added[3:], names[3:])
+    assert once.index.patients == twice.index.patients
+    assert np.array_equal(once.density.scale, twice.density.scale)
+    assert once.density.measures.sum() == 20 and VOICES.enrolled([], []) is VOICES
 
 
 def test_a_twin_in_the_cohort_does_not_mask_a_copy() -> None:

@@ -1,0 +1,79 @@
+"""Real recordings under the generator's own layer: what is released where a back-end says what a patient said.
+
+Whoever's sound goes into the layer comes out in another manner, and in a drawn voice; the words, and when they are
+said, are the patient's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from synthgen.errors import SynthgenError
+from synthgen.generators.speech.backends.protocol import Utterance
+from synthgen.generators.speech.config import RATE
+from synthgen.generators.speech.emotions import MANNERS
+from synthgen.generators.speech.voices import COLOURS, WARPS, VoiceCard, draw_voice
+from synthgen.generators.speech.world import Reference, measured, shape
+from synthgen.modalities.speech.types import EMOTIONS, Emotion, Speech, SpeechReal
+from synthgen.privacy_filters.speech.planted import RoundTrip, changed, world
+from synthgen.privacy_filters.speech.sound import Floats
+
+_SPOKEN = EMOTIONS[1:]  # all but neutral, which is a round trip through WORLD
+
+
+def round_trips(seed: int, scratch: Path) -> tuple[tuple[str, str, RoundTrip], ...]:
+    """Name, domain and function of each way through the layer, the emotions in turn from record to record."""
+
+    def as_it_is(records: Sequence[SpeechReal]) -> list[Speech]:
+        return [in_manner(r.payload, _SPOKEN[i % len(_SPOKEN)], None, i, scratch) for i, r in enumerate(records)]
+
+    def in_another_voice(records: Sequence[SpeechReal]) -> list[Speech]:
+        cards = [draw_voice(seed + i, "patient") for i in range(len(records))]
+        return [in_manner(r.payload, EMOTIONS[i % len(EMOTIONS)], cards[i], i, scratch) for i, r in enumerate(records)]
+
+    return (("emotion_layer", "generator", as_it_is), ("voice_and_emotion_layer", "generator", in_another_voice))
+
+
+def in_manner(payload: Speech, emotion: Emotion, card: VoiceCard | None, seed: int, scratch: Path) -> Speech:
+    """A copy, each track shaped by the layer: in the card's voice, or in its own where None is given."""
+
+    def change(samples: Floats, rng: np.random.Generator) -> Floats:
+        return _shaped(samples, emotion, card, int(rng.integers(2**31)))
+
+    return changed(payload, change, np.random.default_rng(seed), scratch)
+
+
+def _shaped(samples: Floats, emotion: Emotion, card: VoiceCard | None, seed: int) -> Floats:
+    """What the layer makes of the sound; where it finds no voice, what WORLD makes of it."""
+    manner = MANNERS[emotion]
+    try:
+        own = measured([samples.astype(np.float64)])
+        voice = card or _own_card(own)
+        stretch = 1.0 / (voice.rate * manner.rate)
+        made = shape(Utterance(samples, RATE), voice, own, manner, seed, stretch=stretch, pauses=manner.pauses)
+    except SynthgenError:
+        return world(samples)
+    return made.samples
+
+
+def _own_card(own: Reference) -> VoiceCard:
+    """A card that leaves the voice as it is."""
+    return VoiceCard(
+        seed=0,
+        sex="f",
+        language="en",
+        variant="",
+        f0_hz=own.f0_hz,
+        f0_range=own.f0_range,
+        tract=1.0,
+        warp=(1.0,) * WARPS,
+        colour=(0.0,) * COLOURS,
+        tilt=0.0,
+        breathiness=0.0,
+        jitter=0.3,
+        shimmer=0.2,
+        rate=1.0,
+    )

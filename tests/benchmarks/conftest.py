@@ -1,0 +1,6 @@
+"""The benchmarks are no part of the package: they are run, and tested, from the repository's root."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2]))
