@@ -117,27 +117,33 @@ def _half(records: list[CxrReal], patients: list[str], size: int, most: int) -> 
     }
 
 
-def gate(work: Path, planted: int) -> dict[str, Any]:
-    """Threshold and planted copies of the demo cohort: as it is, with a duplicate linked, and with it not linked."""
+def gate(work: Path, settings: list[str]) -> None:
+    """Threshold and planted copies of the demo cohort: as it is, with a duplicate linked, and with it not linked.
+
+    The networks are fitted once, on the cohort as it is.
+    """
     kind = modality.load("cxr")
-    config = load_config(kind.section, "cxr", "demo", [f"gate.planted={planted}"])
+    config = load_config(kind.section, "cxr", "demo", settings)
     data, folder = work / "cohort", work / "filters"
     if not data.exists():
         kind.write_demo_cohort(data, config.modality, 0, Silent())
     loaded = kind.load_cohort(data, config.modality, work / "cache", Silent())
     plain = split_by_patient(loaded, config.split)
     kind.fit_filters(plain.train, config.modality, folder, 0, Silent())
-    found = {"as it is": _screened(kind, config, plain, folder)}
+    _show("as it is", _screened(kind, config, plain, folder))
     original = min(plain.train, key=lambda r: (r.patient, r.record))
     for name in ("exact", "JPEG 90", "crop 5%"):
         copy = replace(original, patient="zz-new", record="zz-new", payload=KINDS[name](original.payload))
         doubled: Loaded[Any, Any] = replace(loaded, records=(*loaded.records, copy))
         people = find_people(kind, doubled, config, work, Silent())
         cohort = split_by_patient(people.loaded, config.split, people.person_of)
-        found[f"{name}, linked"] = {"links": people.facts.links, **_screened(kind, config, cohort, folder)}
+        _show(f"{name}, linked", {"links": people.facts.links, **_screened(kind, config, cohort, folder)})
         apart = replace(plain, calibration=(*plain.calibration, copy))
-        found[f"{name}, not linked"] = _screened(kind, config, apart, folder)
-    return found
+        _show(f"{name}, not linked", _screened(kind, config, apart, folder))
+
+
+def _show(name: str, found: dict[str, Any]) -> None:
+    print(json.dumps({name: found}), flush=True)  # noqa: T201
 
 
 def _screened(kind: Any, config: Any, cohort: Cohort[Any, Any], folder: Path) -> dict[str, Any]:
@@ -161,13 +167,12 @@ def main() -> None:
     one.add_argument("--most", type=int, default=24)
     two = commands.add_parser("gate")
     two.add_argument("--work", type=Path, required=True)
-    two.add_argument("--planted", type=int, default=30)
+    two.add_argument("--set", action="append", default=[], help="key=value over the demo preset")
     given = parser.parse_args()
     if given.command == "images":
-        result = images(given.cohort, given.size, given.seed, given.most)
+        print(json.dumps(images(given.cohort, given.size, given.seed, given.most), indent=1))  # noqa: T201
     else:
-        result = gate(given.work, given.planted)
-    print(json.dumps(result, indent=1))
+        gate(given.work, given.set)
 
 
 if __name__ == "__main__":
