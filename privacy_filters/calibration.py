@@ -35,6 +35,7 @@ Scores = NDArray[np.float64]
 
 _TAIL_SHARE = 0.25
 _LEAST_FOR_TAIL = 40
+_WORTH = 0.005  # of the copies: less is chance
 _MAD_TO_SIGMA = 1.4826
 _HEAVIEST = 1.0
 
@@ -280,10 +281,11 @@ def _tail(reference: Scores | None, column: int) -> Tail:
 
 
 def useful_columns(calibration: Calibration, strangers: Scores, copies: Sequence[Scores]) -> tuple[int, ...]:
-    """The filters that are worth their share of the level: dropping one of them loses copies.
+    """The filters that are worth their share of the level.
 
     A filter whose strangers come close by chance takes part of alpha from the others. One after the other, the filter
-    without which most copies are caught at the same level goes, as long as nothing is lost by it.
+    without which most copies are caught at the same level goes, as long as more are caught without it. One that costs
+    nothing stays: it may see a kind of copy that nobody planted.
 
     Args:
         calibration: with all filters.
@@ -305,7 +307,7 @@ def useful_columns(calibration: Calibration, strangers: Scores, copies: Sequence
     while there and len(kept) > 1:
         trials = [[f for f in kept if f != gone] for gone in kept]
         rates = [caught(trial) for trial in trials]
-        if max(rates) < best:
+        if max(rates) <= best + _WORTH:
             break
         best, kept = max(rates), trials[int(np.argmax(rates))]
     return tuple(kept)

@@ -36,7 +36,7 @@ class CalibrationFacts:
         block_rate_ci95: central 95% of Beta(k, n + 1 - k), the distribution of the true rate.
         attainable_alpha: 1 / (n + 1), the smallest level that so many patients allow.
         filter_shares: for each filter by name, the share of the blocked calibration patients that it blocks.
-        dropped_filters: filters that cost level and caught no planted copy more than the others.
+        dropped_filters: filters without which more planted copies were caught at the same level.
         audit_block_rate: the rate measured on the audit patients, who set nothing.
         audit_limit: more blocked audit patients than this contradict the calibration; None without any.
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from scipy.stats import norm
 
 from synthgen.privacy_filters.calibration import Calibration, attainable_alpha
-from synthgen.privacy_filters.power import released_share
+from synthgen.privacy_filters.power import miss_upper, released_share
 from synthgen.records import Estimate
 from synthgen.report import CalibrationFacts, GeneratorTest, Limits, Outcome, PlantedResult, ScreeningFacts
 
@@ -100,19 +100,21 @@ def _exact_copies_missed(planted: Sequence[PlantedResult]) -> Iterator[str]:
 
 def _blind_spots(found: Findings) -> Iterator[str]:
     """Claimed kinds of copies of which the gate may miss more than it claims."""
-    for result in found.planted:
-        if result.domain != "beyond" and result.miss_upper95 > found.limits.miss:
-            missed = result.planted - result.caught
-            cure = (
-                "plant more copies (gate.planted, more training patients)"
-                if not missed
-                else ("give more calibration patients, so that the threshold lies less far out, or a larger gate.alpha")
-            )
-            yield (
-                f"the gate misses {missed} of {result.planted} copies of a kind that is claimed "
-                f"({result.perturbation}), up to {result.miss_upper95:.1%} (95%), the limit is "
-                f"{found.limits.miss:.0%}: {cure}"
-            )
+    limit = found.limits.miss
+    unsure = [r for r in found.planted if r.domain != "beyond" and r.miss_upper95 > limit]
+    missed = [r for r in unsure if r.caught < r.planted]
+    if missed:
+        told = ", ".join(f"{r.perturbation} {r.planted - r.caught} of {r.planted}" for r in missed)
+        yield (
+            f"the gate misses more copies than it may claim ({told}; the limit is an upper bound of {limit:.0%}): give "
+            "more calibration patients, so that the threshold lies less far out, or a larger gate.alpha"
+        )
+    if len(unsure) > len(missed):
+        few = min(r.planted for r in unsure if r.caught == r.planted)
+        yield (
+            f"{few} planted copies of a kind, all of them caught, bound the misses at {miss_upper(few, few):.1%}, "
+            f"{limit:.0%} is asked for: plant more (gate.planted), of more training patients"
+        )
     own = [result for result in found.planted if result.domain == "generator"]
     if found.far_from_all and (not own or any(result.caught < result.planted for result in own)):
         yield (

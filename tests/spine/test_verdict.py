@@ -106,6 +106,28 @@ def test_reasons_say_what_would_help() -> None:
     assert "gate.attempts" in reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("metric", "interval", "succeeds"),
+    [
+        ("a_auc", (0.58, 0.8), True),
+        ("a_auc", (0.55, 0.8), False),
+        ("a_tpr_at_fpr_0.01", (0.6, 0.8), True),
+        ("a_tpr_at_fpr_0.01", (0.05, 0.8), False),
+        ("a_gain", (0.6, 0.8), False),
+        ("a_auc", (float("nan"), float("nan")), False),
+    ],
+)
+def test_success_is_about_the_lower_end(metric: str, interval: tuple[float, float], succeeds: bool) -> None:
+    assert attack_succeeds(Estimate(metric, 0.7, interval, 10), Limits()) is succeeds
+
+
+def test_verdicts_are_not_rounded() -> None:
+    """A lower end of 0.5499 that a report rounds to 0.55, or to one decimal, would change its verdict."""
+    level = 0.62 - (0.62 - 0.561) / 1.959964 * 2.326348
+    assert not attack_succeeds(Estimate("a_auc", 0.62, (0.561, 0.65), 10), Limits(attack_auc=level + 1e-6))
+    assert attack_succeeds(Estimate("a_auc", 0.62, (0.561, 0.65), 10), Limits(attack_auc=level - 1e-6))
+
+
 def test_attacks_share_one_level() -> None:
     alone = Estimate("a_auc", 0.62, (0.565, 0.675), 90)
     others = [Estimate(f"b{i}_auc", 0.5, (0.45, 0.55), 90) for i in range(30)]
