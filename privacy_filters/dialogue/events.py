@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.privacy_filters.dialogue.rare_facts import ORDINAL_WORDS
 from synthgen.privacy_filters.dialogue.words import words
 
 _AROUND = 24  # words of the patient on either side of a cue that belong to the event
@@ -35,15 +36,6 @@ _GAP = 3  # words that ~ stands for, at most
 _RARE_WORD = 0.02  # share of the patients who say a word that still counts as rare
 _WORD = "word:"
 _ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)?$")
-_ORDINALS = {
-    word: str(number)
-    for number, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-        "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
-        start=1,
-    )
-}
-
 Event = frozenset[str]
 """Details of one event, each as ``kind:value``."""
 
@@ -132,7 +124,7 @@ def _runs(cues: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 def _details(token: str) -> Iterator[str]:
     """Numbers, and words that may be rare, cut to six letters so that their endings do not matter."""
-    token = _ORDINALS.get(token, token)
+    token = ORDINAL_WORDS.get(token, token)
     number = _ORDINAL.match(token)
     if number:
         yield f"number:{int(number[1][:9])}"
