@@ -96,7 +96,8 @@ class Coverage:
 
     def _same(self, patients: Sequence[str]) -> NDArray[np.bool_]:
         """Where candidate ``patients[i]`` meets an own record, shape [N, R]."""
-        return np.equal(np.asarray(patients)[:, None], np.asarray(self.patients)[None, :])
+        same: NDArray[np.bool_] = np.asarray(patients)[:, None] == np.asarray(self.patients)[None, :]
+        return same
 
     @cached_property
     def _weighted(self) -> Any:

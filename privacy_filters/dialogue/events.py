@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib import resources
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,11 @@ from synthgen.privacy_filters.dialogue.words import words
 _AROUND = 24  # words of the patient on either side of a cue that belong to the event
 _GAP = 3  # words that ~ stands for, at most
 _RARE_WORD = 0.02  # share of the patients who say a word that still counts as rare
+_LEAST_KINDS = 4  # of details: what, who, where, when, number, word
 _WORD = "word:"
 _ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)?$")
+V = TypeVar("V")
+
 Event = frozenset[str]
 """Details of one event, each as ``kind:value``."""
 
@@ -47,10 +50,12 @@ class WordList:
     Attributes:
         exact: first word to (the rest, classes).
         prefixes: the same for first words that end in *, by the letters before it.
+        phrases: by class, those that are whole words.
     """
 
     exact: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]
     prefixes: Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]
+    phrases: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -59,13 +64,16 @@ class WordList:
 
         exact: defaultdict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         prefixes: defaultdict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
+        whole: defaultdict[str, list[str]] = defaultdict(list)
         for kind, classes in yaml.safe_load(text).items():
             for name, phrases in classes.items():
                 for phrase in phrases.split(","):
+                    if not set("*~") & set(phrase):
+                        whole[f"{kind}:{name}"].append(phrase.strip())
                     first, *rest = phrase.split()
                     table = prefixes if first.endswith("*") else exact
                     table[first.rstrip("*")].append((tuple(rest), f"{kind}:{name}"))
-        return cls({k: tuple(v) for k, v in exact.items()}, {k: tuple(v) for k, v in prefixes.items()})
+        return cls(_fixed(exact), _fixed(prefixes), defaultdict(tuple, _fixed(whole)))
 
     def classes(self, tokens: Sequence[str], at: int) -> set[str]:
         """The classes of the phrases that begin at a word."""
@@ -79,6 +87,10 @@ class WordList:
 
     def __hash__(self) -> int:
         return id(self)
+
+
+def _fixed(table: Mapping[str, list[V]]) -> dict[str, tuple[V, ...]]:
+    return {key: tuple(values) for key, values in table.items()}
 
 
 @cache
@@ -101,15 +113,41 @@ def _same(token: str, word: str) -> bool:
 
 def events(dialogue: Dialogue) -> list[Event]:
     """The events that the patient, or whoever came along, tells; those that are told at once are one."""
+    return [event for event, _ in _told(dialogue)]
+
+
+def reworded(dialogue: Dialogue, rng: np.random.Generator) -> str | None:
+    """The event of which most is told, in other words of the same classes; None where none has three kinds of detail.
+
+    Every third of the words that tell nothing is left out. This is the rule of the list itself, turned round: what is
+    caught of such copies says that the column works, not how well it does on what a person would write.
+    """
+    told = [(len({d.partition(":")[0] for d in event}), said) for event, said in _told(dialogue)]
+    most, said = max(told, default=(0, ()), key=lambda found: found[0])
+    if most < _LEAST_KINDS:
+        return None
+    again = []
+    for i, word in enumerate(said):
+        classes = sorted(word_list().classes(said, i))
+        instead = [phrase for name in classes for phrase in word_list().phrases[name] if phrase != word]
+        if instead:
+            again.append(instead[rng.integers(len(instead))])
+        elif classes or word.isdigit() or rng.random() > 1 / 3:
+            again.append(word)
+    return " ".join(again).capitalize() + "."
+
+
+def _told(dialogue: Dialogue) -> list[tuple[Event, tuple[str, ...]]]:
+    """The events of a dialogue, and the words in which each is told."""
     tokens = [w for turn in dialogue.turns if turn.speaker != "clinician" for w in words(turn.text)]
     found = [word_list().classes(tokens, i) for i in range(len(tokens))]
     cues = [i for i, classes in enumerate(found) if any(name.startswith("what:") for name in classes)]
     told = []
     for first, last in _runs(cues):
-        span = range(max(0, first - _AROUND), min(len(tokens), last + _AROUND + 1))
-        details = {name for i in span for name in found[i]}
-        details.update(detail for i in span for detail in _details(tokens[i]))
-        told.append(frozenset(details))
+        span = slice(max(0, first - _AROUND), last + _AROUND + 1)
+        details = {name for classes in found[span] for name in classes}
+        details.update(detail for token in tokens[span] for detail in _details(token))
+        told.append((frozenset(details), tuple(tokens[span])))
     return told
 
 
