@@ -79,10 +79,11 @@ class Coverage:
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too; how rare a run is remains what T says."""
         both = sparse.vstack([self.runs, _runs(dialogues)], format="csr")
-        counted = np.append(self.counted, np.zeros(len(dialogues), dtype=np.float32))
-        grown = type(self)(
-            *(both, (*self.patients, *patients), counted),
-            *(self.spread, self.records, self.size, self.unheard, np.ones(both.shape[0])),
+        grown = replace(
+            self,
+            runs=both,
+            patients=(*self.patients, *patients),
+            counted=np.append(self.counted, np.zeros(len(dialogues), dtype=np.float32)),
         )
         return grown._scaled()
 
@@ -95,7 +96,8 @@ class Coverage:
 
     def _same(self, patients: Sequence[str]) -> NDArray[np.bool_]:
         """Where candidate ``patients[i]`` meets an own record, shape [N, R]."""
-        return np.asarray(patients)[:, None] == np.asarray(self.patients)[None, :]
+        same: NDArray[np.bool_] = np.asarray(patients)[:, None] == np.asarray(self.patients)[None, :]
+        return same
 
     @cached_property
     def _weighted(self) -> Any:
@@ -112,7 +114,7 @@ class Coverage:
     def _others(self, said: Any) -> NDArray[np.float32]:
         """In how many other records of T each entry of ``said`` is said."""
         own = np.repeat(self.counted, np.diff(said.indptr))
-        return np.maximum(self.spread[said.indices] - own, self.unheard)
+        return np.asarray(np.maximum(self.spread[said.indices] - own, self.unheard), dtype=np.float32)
 
     @cached_property
     def _expected(self) -> Callable[[int], NDArray[np.float64]]:
