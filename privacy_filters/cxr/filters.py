@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from synthgen.modalities.cxr.encoder import Embed
 from synthgen.modalities.cxr.types import CxrImage
 from synthgen.privacy_filters.cxr.identity import Identity
+from synthgen.privacy_filters.cxr.local_copies import NAMES as LOCAL_NAMES
+from synthgen.privacy_filters.cxr.local_copies import LocalCopies
 from synthgen.privacy_filters.cxr.near_copy import (
     POSES,
     Pose,
@@ -42,15 +44,16 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CxrFilters:
-    """The fitted filters over the training records: three, and a fourth where an encoder is named."""
+    """The fitted filters over the training records: five, and a sixth where an encoder is named."""
 
     people: People
     near_copies: NearCopies
+    local_copies: LocalCopies
     encoded: Encoded | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        return ("retrieval", "verification", "near_copy", *(("encoder",) if self.encoded else ()))
+        return ("retrieval", "verification", "near_copy", *LOCAL_NAMES, *(("encoder",) if self.encoded else ()))
 
     @classmethod
     def over(
@@ -64,6 +67,7 @@ class CxrFilters:
         return cls(
             People.over(identity, _embed(identity, payloads), patients),
             NearCopies.over(search_vectors(payloads), pictures(payloads), patients),
+            LocalCopies.over(payloads, patients),
             None if encoder is None else Encoded.over(encoder, _encode(encoder, np.stack(list(payloads))), patients),
         )
 
@@ -82,6 +86,7 @@ class CxrFilters:
                 np.concatenate([copies.pictures, pictures(payloads)]),
                 owners,
             ),
+            self.local_copies.enrolled(payloads, patients),
             None if self.encoded is None else self.encoded.enrolled(payloads, patients),
         )
 
@@ -89,7 +94,11 @@ class CxrFilters:
         """Shape [N, F], in the order of ``names``; see :class:`synthgen.privacy_filters.gate.Filters`."""
         if not payloads:
             return np.empty((0, len(self.names)))
-        columns = [*self.people.scores(payloads, exclude), self.near_copies.scores(payloads, exclude)]
+        columns = [
+            *self.people.scores(payloads, exclude),
+            self.near_copies.scores(payloads, exclude),
+            *self.local_copies.scores(payloads, exclude).T,
+        ]
         if self.encoded is not None:
             columns.append(self.encoded.scores(payloads, exclude))
         return np.stack(columns, axis=1)
@@ -231,6 +240,7 @@ def _registered(
     for low in range(0, len(candidates), _BATCH):
         rows = np.arange(low, min(low + _BATCH, len(candidates)))
         cosines = (views[rows].reshape(-1, views.shape[2]) @ index.vectors.T).reshape(len(rows), views.shape[1], -1)
+        np.abs(cosines, out=cosines)  # local contrast is odd: a negative correlates with -1
         closest = cosines.max(axis=1)
         for i, row in enumerate(rows):
             own = None if exclude is None else index.number(exclude[int(row)])
