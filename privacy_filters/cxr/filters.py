@@ -31,7 +31,7 @@ from synthgen.privacy_filters.cxr.near_copy import (
     search_vectors,
     search_views,
 )
-from synthgen.privacy_filters.nearest import PatientIndex, chord, local_scale
+from synthgen.privacy_filters.nearest import LocalScale, PatientIndex, chord
 
 NEIGHBOURS = 20
 REGISTERED = 8
@@ -123,13 +123,13 @@ class People:
 
     Attributes:
         pictures: shape [N, 64, 64], in the order of the index.
-        scale: shape [P], each patient's distance to its nearest other patient in the embedding.
+        scale: each patient's distance to its nearest other patient in the embedding.
     """
 
     identity: Identity
     index: PatientIndex
     pictures: Floats
-    scale: Scores
+    scale: LocalScale
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -152,15 +152,14 @@ class People:
     @classmethod
     def _of(cls, identity: Identity, vectors: Floats, pictures: Floats, patients: Sequence[str]) -> Self:
         index = PatientIndex.build(vectors, patients)
-        _, cosines = index.nearest(index.vectors, exclude=index.owners)
         ordered = pictures[np.argsort(np.asarray(patients), kind="stable")]
-        return cls(identity, index, ordered, local_scale(index.least_per_patient(chord(cosines[:, 0]))))
+        return cls(identity, index, ordered, _embedded_scale(index))
 
     def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> tuple[Scores]:
         """Shape [N]; next to 0 for a copy."""
         vectors, images = _embed(self.identity, payloads), anatomy.pictures(np.stack(list(payloads)))
         numbers, cosines = self.index.nearest(vectors, NEIGHBOURS, exclude)
-        distances = chord(cosines) / self.scale[numbers]
+        distances = chord(cosines) / self.scale.of(numbers, _column(self.index.numbers(exclude)))
         agreements = np.stack([self._agreements(*row) for row in zip(vectors, images, numbers, strict=True)])
         others = np.isfinite(cosines)
         scores = np.where(others, distances * np.exp(-standing_out(agreements, others)), np.inf)
@@ -194,13 +193,12 @@ class Encoded:
 
     encoder: Embed
     index: PatientIndex
-    scale: Scores
+    scale: LocalScale
 
     @classmethod
     def over(cls, encoder: Embed, vectors: Floats, patients: Sequence[str]) -> Self:
         index = PatientIndex.build(vectors, patients)
-        _, cosines = index.nearest(index.vectors, exclude=index.owners)
-        return cls(encoder, index, local_scale(index.least_per_patient(chord(cosines[:, 0]))))
+        return cls(encoder, index, _embedded_scale(index))
 
     def enrolled(self, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
         vectors = np.concatenate([self.index.vectors, _encode(self.encoder, np.stack(list(payloads)))])
@@ -212,7 +210,8 @@ class Encoded:
         for view in _views(payloads):
             vectors = _encode(self.encoder, view)
             numbers, cosines = self.index.nearest(vectors, exclude=exclude)
-            scores.append(_known(chord(cosines[:, 0]) / self.scale[numbers[:, 0]], vectors))
+            scale = self.scale.of(numbers[:, 0], self.index.numbers(exclude))
+            scores.append(_known(chord(cosines[:, 0]) / scale, vectors))
         return np.asarray(np.min(scores, axis=0))
 
 
@@ -222,12 +221,12 @@ class NearCopies:
 
     Attributes:
         pictures: shape [N, 64, 64], in the order of the index.
-        scale: shape [P], each patient's registered distance to its nearest other patient.
+        scale: each patient's registered distance to its nearest other patient.
     """
 
     index: PatientIndex
     pictures: Floats
-    scale: Scores
+    scale: LocalScale
 
     @classmethod
     def over(cls, vectors: Floats, images: Floats, patients: Sequence[str]) -> Self:
@@ -235,8 +234,8 @@ class NearCopies:
         ordered = images[np.argsort(np.asarray(patients), kind="stable")]
         unposed = (Pose(False, 1.0, 0.0, 0, 0),)
         views = index.vectors[:, None]
-        distances, _ = _registered(index, ordered, ordered, views, unposed, _REGISTERED_FOR_SCALE, index.owners)
-        return cls(index, ordered, local_scale(index.least_per_patient(distances)))
+        distances, others = _registered(index, ordered, ordered, views, unposed, _REGISTERED_FOR_SCALE, index.owners)
+        return cls(index, ordered, LocalScale.over(distances, others, index.owner))
 
     def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> Scores:
         """Registered distance over the patient's scale, shape [N]."""
@@ -250,7 +249,8 @@ class NearCopies:
             distances, patients = _registered(
                 self.index, self.pictures, pictures(batch), np.nan_to_num(views), POSES, REGISTERED, own
             )
-            scores[rows] = np.where(known, distances / self.scale[patients], np.nan)
+            scaled = distances / self.scale.of(patients, _column(self.index.numbers(own)))
+            scores[rows] = np.where(known, scaled.min(axis=1), np.nan)
         return scores
 
 
@@ -263,12 +263,13 @@ def _registered(
     most: int,
     exclude: Sequence[str] | None,
 ) -> tuple[Scores, NDArray[np.intp]]:
-    """Distance of each candidate to its nearest patient after registration, and that patient's number, shape [N] each.
+    """Distance of each candidate to its nearest records after registration, and whose they are, [N, most] each.
 
-    The ``most`` nearest records in the search, each from its best pose in ``views`` [N, V, 784], are registered. A
-    candidate with nobody to compare to is infinitely far.
+    The ``most`` nearest records in the search, each from its best pose in ``views`` [N, V, 784], are registered. What
+    lacks a record to compare to is infinitely far.
     """
-    found, patients = np.full(len(candidates), np.inf), np.zeros(len(candidates), dtype=np.intp)
+    found = np.full((len(candidates), most), np.inf)
+    patients = np.zeros((len(candidates), most), dtype=np.intp)
     for low in range(0, len(candidates), _BATCH):
         rows = np.arange(low, min(low + _BATCH, len(candidates)))
         cosines = (views[rows].reshape(-1, views.shape[2]) @ index.vectors.T).reshape(len(rows), views.shape[1], -1)
@@ -285,11 +286,18 @@ def _registered(
             np.repeat(candidates[rows], k, axis=0), images[top.ravel()], [poses[v] for v in starts.ravel()]
         )
         others = np.isfinite(np.take_along_axis(closest, top, axis=1))
-        distances = np.where(others, chord(correlations).reshape(top.shape), np.inf)
-        best = distances.argmin(axis=1)
-        found[rows] = distances[np.arange(len(rows)), best]
-        patients[rows] = index.owner[top[np.arange(len(rows)), best]]
+        found[rows, :k] = np.where(others, chord(correlations).reshape(top.shape), np.inf)
+        patients[rows, :k] = index.owner[top]
     return found, patients
+
+
+def _embedded_scale(index: PatientIndex) -> LocalScale:
+    others, cosines = index.nearest(index.vectors, 2, exclude=index.owners)
+    return LocalScale.over(chord(cosines), others, index.owner)
+
+
+def _column(numbers: NDArray[np.intp] | None) -> NDArray[np.intp] | None:
+    return None if numbers is None else numbers[:, None]
 
 
 def _embed(identity: Identity, payloads: Sequence[CxrImage]) -> Floats:
