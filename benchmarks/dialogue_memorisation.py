@@ -26,7 +26,7 @@ from synthgen.generators.dialogue.fit.scoring import open_model
 from synthgen.generators.dialogue.fit.training import fit_adapters
 from synthgen.modalities.dialogue.types import Dialogue, DialogueReal
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
-from synthgen.privacy_filters.gate import Gate, calibrate_gate, judge_generator
+from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, Gate, calibrate_gate, judge_generator
 from synthgen.progress import Silent
 from synthgen.records import JsonValue
 
@@ -79,8 +79,9 @@ def main() -> None:
 
 def judged(gate: Gate[Dialogue], samples: Sequence[Dialogue]) -> dict[str, JsonValue]:
     """First attempts against the gate, as in every run."""
-    scores = gate.filters.scores(samples)
-    test = judge_generator(gate.calibration, len(samples), int(gate.calibration.rejects(scores).sum()), None)
+    scores = gate.scores(samples)
+    close = int(gate.calibration.rejects(scores).sum())
+    test = judge_generator(gate, FirstAttempts(len(samples), close, {EVERYBODY: len(samples)}, {}), 1.0, None)
     return {
         "rejected": test.rejected,
         "attempts": test.attempts,

@@ -21,7 +21,14 @@ from synthgen.cohort import split_by_patient
 from synthgen.config import RunConfig, load_config
 from synthgen.modalities.cxr.binding import CXR, CxrConfig
 from synthgen.modalities.cxr.types import CxrReal
-from synthgen.privacy_filters.gate import Gate, calibrate_gate, judge_generator, one_record_each
+from synthgen.privacy_filters.gate import (
+    EVERYBODY,
+    FirstAttempts,
+    Gate,
+    calibrate_gate,
+    judge_generator,
+    one_record_each,
+)
 from synthgen.progress import Silent
 from synthgen.records import Request
 from synthgen.slots import attempt_seed
@@ -81,8 +88,9 @@ def judged(
     condition = CXR.conditions(records, config.modality)
     requests = [Request(attempt_seed(seed, slot, 0), condition(slot, seed)) for slot in range(FIRST_ATTEMPTS)]
     samples = generator(requests)
-    scores = gate.filters.scores([sample.payload for sample in samples])
-    test = judge_generator(gate.calibration, len(samples), int(gate.calibration.rejects(scores).sum()), None)
+    scores = gate.scores([sample.payload for sample in samples])
+    close = int(gate.calibration.rejects(scores).sum())
+    test = judge_generator(gate, FirstAttempts(len(samples), close, {EVERYBODY: len(samples)}, {}), 1.0, None)
     return {
         "rejected": test.rejected,
         "attempts": test.attempts,

@@ -292,28 +292,28 @@ class FirstAttempts:
     facets: Mapping[Facet, tuple[int, int]]
 
 
-def first_limit(gate: Gate[T], mix: Mapping[Facet, float], attempts: int, level: float) -> int:
-    """More first attempts too close to a patient than this refuse the generator, at four fifths of ``level``."""
-    return gate.block_rate_in(mix).limit(attempts, _WHOLE * level)
+def first_limit(gate: Gate[T], mix: Mapping[Facet, float], attempts: int) -> int:
+    """More first attempts too close to a patient than this refuse a generator, whatever its conditions."""
+    return gate.block_rate_in(mix).limit(attempts, _WHOLE * GENERATOR_LEVEL)
 
 
 def judge_generator(
-    gate: Gate[T], first: FirstAttempts, catch: float, train_share: Estimate | None, level: float = GENERATOR_LEVEL
+    gate: Gate[T], first: FirstAttempts, catch: float, train_share: Estimate | None, power: float = 0.95
 ) -> GeneratorTest:
     """Holds the generator's first attempts against what strangers would show, as a whole and by condition.
 
     A generator whose samples fall below the threshold more often than strangers do memorises; rejecting its worst
     samples would be no cure, so it is refused as a whole. The count of all is held against
-    BetaBinomial(N; k, n + 1 - k) at four fifths of ``level``; that of each value of a condition at an equal part of
-    the rest, so that a condition which is memorised does not drown in the others.
+    BetaBinomial(N; k, n + 1 - k) at four fifths of ``GENERATOR_LEVEL``; that of each value of a condition at an equal
+    part of the rest, so that a condition which is memorised does not drown in the others.
 
     Args:
         catch: the share of planted copies that the gate catches, for the smallest share of copies that would show.
-        level: probability at which an honest generator may be refused.
+        power: with which that share would show.
     """
     block = gate.block_rate_in(first.mix)
-    limit = first_limit(gate, first.mix, first.judged, level)
-    each = (1 - _WHOLE) * level / max(1, len(first.facets))
+    limit = first_limit(gate, first.mix, first.judged)
+    each = (1 - _WHOLE) * GENERATOR_LEVEL / max(1, len(first.facets))
     worst = [
         facet
         for facet, (judged, close) in first.facets.items()
@@ -324,7 +324,7 @@ def judge_generator(
         rejected=first.close,
         limit=limit,
         expected_block_rate=block.expected,
-        detectable_share=detectable_share(block, first.judged, limit, catch),
+        detectable_share=detectable_share(block, first.judged, limit, catch, power),
         conditions_tested=len(first.facets),
         conditions_memorised=tuple(f"{key} = {value}" for key, value in sorted(worst)),
         memorises=first.close > limit or bool(worst),
@@ -332,7 +332,9 @@ def judge_generator(
     )
 
 
-def attempts_needed(gate: Gate[T], mix: Mapping[Facet, float], most: int, share: float, least: int) -> int:
+def attempts_needed(
+    gate: Gate[T], mix: Mapping[Facet, float], most: int, share: float, least: int, power: float = 0.95
+) -> int:
     """The fewest first attempts, from ``least`` to ``most``, whose test would see ``share`` copies; ``least`` if none.
 
     A gate that catches nineteen copies in twenty is assumed.
@@ -340,8 +342,8 @@ def attempts_needed(gate: Gate[T], mix: Mapping[Facet, float], most: int, share:
     block = gate.block_rate_in(mix)
     draws = least
     while draws <= most:
-        limit = first_limit(gate, mix, draws, GENERATOR_LEVEL)
-        if detectable_share(block, draws, limit, _PLANNED_CATCH) <= share:
+        limit = first_limit(gate, mix, draws)
+        if detectable_share(block, draws, limit, _PLANNED_CATCH, power) <= share:
             return draws
         draws = math.ceil(1.1 * draws) + 1
     return least

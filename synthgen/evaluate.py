@@ -31,7 +31,7 @@ def generator_test(
     shown: Sequence[Synthetic[T, C]],
     planted: Sequence[PlantedResult],
     run_seed: int,
-    level: float,
+    power: float,
 ) -> GeneratorTest:
     """Holds all first attempts against the limit, and reports on which side of one half they lean.
 
@@ -46,7 +46,7 @@ def generator_test(
         cohort.calibration,
         stage_seed(run_seed, "train_share"),
     )
-    return judge_generator(gate, first, catch_rate(planted), share, level)
+    return judge_generator(gate, first, catch_rate(planted), share, power)
 
 
 def catch_rate(planted: Sequence[PlantedResult]) -> float:

@@ -21,8 +21,8 @@ from synthgen.records import C
 from synthgen.report import Evaluation, Outcome, PrivacyReport, ScreeningFacts, to_json
 from synthgen.screen import check_patients, open_screen
 from synthgen.slots import stage_seed
-from synthgen.tries import begin_try, end_try
-from synthgen.verdict import Findings, claim, decide
+from synthgen.tries import begin_try, end_try, level_for_try
+from synthgen.verdict import RISK, Findings, claim, decide
 from synthgen.workfolder import Workfolder
 
 T = TypeVar("T")
@@ -77,18 +77,20 @@ def screen(
         opened.gate.filters, payloads[:256], cohort.train, cohort.calibration, stage_seed(config.seed, "train_share")
     )
     rejected = len(named) - len(kept)
+    risk = level_for_try(RISK, tries or 1)
     first = FirstAttempts(len(named), close, {EVERYBODY: len(named)}, {})
     findings = Findings(
         calibration=opened.gate.calibration,
         calibrated_on_strangers=bool(everybody.calibration),
         facts=opened.facts,
-        generator_test=judge_generator(opened.gate, first, catch_rate(opened.planted), share),
+        generator_test=judge_generator(opened.gate, first, catch_rate(opened.planted), share, 1 - risk),
         far_from_all=far_from_all(opened.gate, payloads[:256]),
         planted=opened.planted,
         screening=ScreeningFacts(len(named), len(named), rejected, 0, rejected - close),
         attacks=(),
         limits=config.gate.limits,
         audited=False,
+        risk=risk,
     )
     outcome, reasons = decide(findings)
     report = PrivacyReport(

@@ -21,14 +21,14 @@ from synthgen.last_pass import last_pass
 from synthgen.modality import Modality
 from synthgen.origin import Origin, check_origin
 from synthgen.people import find_people
-from synthgen.privacy_filters.gate import GENERATOR_LEVEL, attempts_needed, first_limit
+from synthgen.privacy_filters.gate import attempts_needed, first_limit
 from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.screen import Judgement, check_patients, open_screen
-from synthgen.tries import begin_try, end_try
-from synthgen.verdict import Findings, claim, decide
+from synthgen.tries import begin_try, end_try, level_for_try
+from synthgen.verdict import RISK, Findings, claim, decide
 from synthgen.workfolder import Workfolder
 
 T = TypeVar("T")
@@ -99,10 +99,12 @@ def run(
     screen = open_screen(modality, cohort, config, filters_folder=filters, model=model, progress=progress)
 
     # 4. Generate and screen, slot by slot; test the generator by as many first attempts as show what must be seen.
+    risk = level_for_try(RISK, tries or 1)
     reads = modality.reads_cohort(model)
     mix = Counter(("stratum", condition(slot, config.seed).stratum) for slot in range(config.samples))
     probes = (
-        attempts_needed(screen.gate, mix, config.gate.attempts, config.gate.detectable, config.samples) - config.samples
+        attempts_needed(screen.gate, mix, config.gate.attempts, config.gate.detectable, config.samples, power=1 - risk)
+        - config.samples
         if reads
         else 0
     )
@@ -111,7 +113,7 @@ def run(
         config,
         model=model,
         judge=screen.judge,
-        limit=first_limit(screen.gate, mix, config.samples + probes, GENERATOR_LEVEL),
+        limit=first_limit(screen.gate, mix, config.samples + probes),
         probes=probes,
         condition=condition,
         engine=engine,
@@ -132,7 +134,7 @@ def run(
         calibrated_on_strangers=bool(cohort.calibration),
         facts=screen.facts,
         generator_test=generator_test(
-            screen.gate, cohort, generated.first, first, screen.planted, config.seed, GENERATOR_LEVEL
+            screen.gate, cohort, generated.first, first, screen.planted, config.seed, 1 - risk
         ),
         far_from_all=far_from_all(screen.gate, [sample.payload for sample in first]),
         planted=screen.planted,
@@ -141,6 +143,7 @@ def run(
         limits=config.gate.limits,
         audited=bool(cohort.audit),
         reads_cohort=reads,
+        risk=risk,
     )
     outcome, reasons = decide(findings)
     names = screen.gate.calibration.names

@@ -7,7 +7,6 @@ records stand in it as keyed digests only.
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,14 +75,16 @@ def similarity(a: Sequence[str], b: Sequence[str]) -> float:
 
 
 def level_for_try(level: float, number: int) -> float:
-    """The share of one level that try ``number`` (from 1) gets: 6/(π² j²), which adds up to the whole over all j.
+    """The part of a level that try ``number`` (from 1) gets: 1/j², which adds up to 1.65 levels over all j.
+
+    The first try has the whole level; all further ones together add two thirds of it.
 
     Raises:
         ValueError: if ``number`` is below 1.
     """
     if number < 1:
         raise ValueError(f"tries count from 1, got {number}")
-    return level * 6 / (math.pi * number) ** 2
+    return level / number**2
 
 
 def judged(entries: Iterable[Mapping[str, JsonValue]], run: str, cohort: Fingerprint) -> TryFacts | None:

@@ -18,6 +18,7 @@ from synthgen.report import CalibrationFacts, GeneratorTest, Limits, Outcome, Pl
 
 ATTACK_LEVEL = 0.01  # probability at which any attack on an honest release may succeed; the attacks share it
 LEAST_AUDITED = 20
+RISK = 0.05  # of a wrong PASS at each limit, for the first try on a cohort
 _EMPTY_SHARE = 0.01
 _95 = 1.959964
 
@@ -28,6 +29,8 @@ class Findings:
 
     Attributes:
         reads_cohort: False where it is certain that no record of the cohort entered the generator.
+        risk: probability of passing what is just as bad as the limits allow: of a bound, an upper end or a power. Tries
+            on one cohort share it.
     """
 
     calibration: Calibration | None
@@ -41,6 +44,7 @@ class Findings:
     limits: Limits
     audited: bool
     reads_cohort: bool = True
+    risk: float = RISK
 
 
 def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
@@ -101,7 +105,8 @@ def _exact_copies_missed(planted: Sequence[PlantedResult]) -> Iterator[str]:
 def _blind_spots(found: Findings) -> Iterator[str]:
     """Claimed kinds of copies of which the gate may miss more than it claims."""
     limit = found.limits.miss
-    unsure = [r for r in found.planted if r.domain != "beyond" and r.miss_upper95 > limit]
+    claimed = [r for r in found.planted if r.domain != "beyond"]
+    unsure = [r for r in claimed if miss_upper(r.planted, r.caught, 1 - found.risk) > limit]
     missed = [r for r in unsure if r.caught < r.planted]
     if missed:
         told = ", ".join(f"{r.perturbation} {r.planted - r.caught} of {r.planted}" for r in missed)
@@ -112,7 +117,8 @@ def _blind_spots(found: Findings) -> Iterator[str]:
     if len(unsure) > len(missed):
         few = min(r.planted for r in unsure if r.caught == r.planted)
         yield (
-            f"{few} planted copies of a kind, all of them caught, bound the misses at {miss_upper(few, few):.1%}, "
+            f"{few} planted copies of a kind, all of them caught, bound the misses at "
+            f"{miss_upper(few, few, 1 - found.risk):.1%}, "
             f"{limit:.0%} is asked for: plant more (gate.planted), of more training patients"
         )
     own = [result for result in found.planted if result.domain == "generator"]
@@ -164,10 +170,11 @@ def _attacks_unsettled(found: Findings) -> Iterator[str]:
     if found.audited and not found.attacks:
         yield "no attack could be measured: too few samples or audit patients"
     for attack in found.attacks:
-        if attack.metric.endswith("_auc") and not upper_end(attack) < found.limits.attack_upper:
+        high = upper_end(attack, found.risk)
+        if attack.metric.endswith("_auc") and not high < found.limits.attack_upper:
             yield (
-                f"an attack is not ruled out: {attack.metric} {attack.value:.3f} may be as high as "
-                f"{upper_end(attack):.3f} (95%), the limit is {found.limits.attack_upper}: give more audit patients"
+                f"an attack is not ruled out: {attack.metric} {attack.value:.3f} may be as high as {high:.3f} "
+                f"({1 - found.risk:.0%}), the limit is {found.limits.attack_upper}: give more audit patients"
             )
 
 
@@ -195,9 +202,9 @@ def attack_succeeds(attack: Estimate, limits: Limits, attacks: int = 1) -> bool:
     return limit is not None and attack.value - float(norm.isf(ATTACK_LEVEL / attacks)) * below > limit
 
 
-def upper_end(attack: Estimate) -> float:
-    """One-sided 95% upper end. A PASS needs every attack's below the limit, so nothing is shared (Berger 1982)."""
-    return attack.value + float(norm.isf(0.05)) / _95 * (attack.ci95[1] - attack.value)
+def upper_end(attack: Estimate, risk: float = RISK) -> float:
+    """One-sided upper end. A PASS needs every attack's below the limit, so attacks share nothing (Berger 1982)."""
+    return attack.value + float(norm.isf(risk)) / _95 * (attack.ci95[1] - attack.value)
 
 
 def claim(
