@@ -143,7 +143,7 @@ def gate(work: Path, settings: list[str]) -> None:
 
 
 def _show(name: str, found: dict[str, Any]) -> None:
-    print(json.dumps({name: found}), flush=True)  # noqa: T201
+    print(json.dumps({name: found}), flush=True)
 
 
 def _screened(kind: Any, config: Any, cohort: Cohort[Any, Any], folder: Path) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def main() -> None:
     two.add_argument("--set", action="append", default=[], help="key=value over the demo preset")
     given = parser.parse_args()
     if given.command == "images":
-        print(json.dumps(images(given.cohort, given.size, given.seed, given.most), indent=1))  # noqa: T201
+        print(json.dumps(images(given.cohort, given.size, given.seed, given.most), indent=1))
     else:
         gate(given.work, given.set)
 
