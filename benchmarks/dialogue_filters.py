@@ -50,6 +50,7 @@ from synthgen.eval.estimates import auc, mean
 from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, Speaker, Turn
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
+from synthgen.privacy_filters.dialogue.events import ToldEvents
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
 from synthgen.privacy_filters.dialogue.near_duplicate import Encode, Meanings, sentence_encoder
 from synthgen.privacy_filters.dialogue.planted import planted_copies
@@ -240,18 +241,23 @@ def judged(
     )
     train = one_record_each(cohort.train, seed)
     dialogues, patients = [r.payload for r in train], [r.patient for r in train]
-    copies = {planted.perturbation: (patients, list(planted.payloads)) for planted in planted_copies(train, (), seed)}
+    copies = {
+        planted.perturbation: (patients, list(planted.payloads))
+        for planted in planted_copies(train, (), seed)
+        if len(planted.payloads) == len(train)  # an event is told again where there is one: dialogue_events.py
+    }
     own = {r.record: r.patient for r in train}
     found = [(own[origin], paraphrase.payload) for paraphrase, origin in paraphrases if origin in own]
     if found:
         copies["back_translated"] = ([patient for patient, _ in found], [dialogue for _, dialogue in found])
     strangers, witnesses = one_record_each(cohort.calibration, seed), one_record_each(cohort.audit, seed)
     split = Split(strangers, witnesses, copies)
-    filters = DialogueFilters.over(dialogues, patients, further=(RareFacts.over(dialogues, patients),))
+    further = (RareFacts.over(dialogues, patients), ToldEvents.over(dialogues, patients))
+    filters = DialogueFilters.over(dialogues, patients, further=further)
     scores = remembered(filters)
     columns: list[Scorer] = [lambda d, i=i: scores(d)[:, i] for i in range(len(filters.names))]  # type: ignore[misc]
     split.judge(table, "gate", columns)
-    split.judge(table, "gate without rare facts", columns[:-1])
+    split.judge(table, "gate without facts and events", columns[: -len(further)])
     for name, column in zip(filters.names, columns, strict=True):
         split.judge(table, f"{name} alone", [column])
     split.rule(table, "rule: 13-gram", columns[0], 1.0 / SHARED_RUN)

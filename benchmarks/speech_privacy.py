@@ -1,7 +1,7 @@
 """The calibrated speech filters on real recordings: strangers, copies, other clips of the same speakers, honest cards.
 
     OMP_NUM_THREADS=1 python benchmarks/speech_privacy.py --single librispeech_single --multi librispeech_multi \\
-        --work work --out speech_privacy.json [--splits 60] [--alpha 0.01 0.05] [--cards 200]
+        --work work --out speech_privacy.json [--splits 60] [--alpha 0.01 0.05] [--cards 200] [--half unseen]
 
 ``--single`` and ``--multi`` are cohorts of recordings, in any layout that ``synthgen`` reads. The speakers of
 ``--single`` are split by speaker, once per seed, into T (40%), C (40%) and E (20%). The gate protects T, is calibrated
@@ -12,12 +12,17 @@ at alpha on one record of each speaker of C, and judges
   sound counts;
 - another clip: the speakers of ``--multi``, in none of the three, are enrolled with one clip each (or five), and every
   other clip of theirs is judged (FRR: the share that is not recognised);
+- sessions (``--sessions`` of each kind): of the speakers of ``--multi`` one half is enrolled with half of their clips,
+  the others are hosts. A minute, of which a share in four turns is in an enrolled voice: the sound that was enrolled,
+  or other clips; two minutes of a host with a stretch of an enrolled recording somewhere, its level within 6 dB; and
+  hosts alone, a minute of each;
 - honest cards: as many synthetic speakers of the demo cohort, two clips each in emotions of their own, words not told.
 
 Beside the gate stand parts of it, each calibrated by itself at the same alpha. No threshold comes from anywhere but C.
-In development the length of a stretch and its share of silence were chosen on copies and strangers among half of all
-speakers, so that the other half's are given apart ("unseen half"); the views, and which statistics of a spectrum, were
-chosen by equal error rates of all of them.
+In development tempi, modulations, floors and the length of a stretch were chosen on copies and strangers among half of
+the speakers of ``--single``. The other half's are given apart ("unseen half"), or, with ``--half unseen``, are all that
+is looked at. The views, and which statistics of a spectrum, were chosen
+by equal error rates of all of them.
 
 Intervals resample speakers. tau is given as mean and standard deviation over the splits, on each filter's own scale.
 """
@@ -26,6 +31,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import time
 from collections import defaultdict
@@ -39,16 +45,18 @@ from numpy.typing import NDArray
 
 from synthgen.errors import SynthgenError, UserError
 from synthgen.eval.estimates import mean
+from synthgen.files import private_folder
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
-from synthgen.modalities.speech.types import Audio, Recording, Speech, SpeechReal, Track
+from synthgen.modalities.speech.emotion_copies import in_manner, round_trips
+from synthgen.modalities.speech.types import EMOTIONS, Audio, Emotion, Recording, Segment, Speech, SpeechReal, Track
 from synthgen.privacy_filters.calibration import Calibration, calibrate
 from synthgen.privacy_filters.gate import one_record_each
 from synthgen.privacy_filters.speech.config import VoiceConfig
 from synthgen.privacy_filters.speech.filters import SpeechFilters
 from synthgen.privacy_filters.speech.listening import Heard, Listener
-from synthgen.privacy_filters.speech.planted import planted_copies
-from synthgen.privacy_filters.speech.sound import RATE
+from synthgen.privacy_filters.speech.planted import RoundTrip, keep, planted_copies
+from synthgen.privacy_filters.speech.sound import RATE, Floats, read, spoken
 from synthgen.progress import Silent
 from synthgen.records import JsonValue
 
@@ -105,14 +113,16 @@ class Material:
     multi: list[SpeechReal]
     copies: dict[str, dict[str, Speech]]
     cards: list[Speech]
+    enrolled: dict[str, Speech]
+    sessions: dict[str, list[tuple[str, Speech]]]
 
 
 def planted(records: Sequence[SpeechReal], seed: int, folder: Path) -> dict[str, dict[str, Speech]]:
     """Per perturbation and record the copy; those of an earlier run are found by the list that it left."""
-    listed = folder / f"copies-{seed}.json"
+    listed = folder / f"copies-{seed}-{len(records)}.json"
     if not listed.is_file():
         made: dict[str, dict[str, tuple[str, int]]] = {}
-        for kind in planted_copies(records, [], seed, folder):
+        for kind in planted_copies(records, layers(seed, folder), seed, folder):
             audio = [payload.recordings[0].tracks[0].audio for payload in kind.payloads]
             if kind.domain != "exact":
                 made[kind.perturbation] = {r.record: (a.digest, a.frames) for r, a in zip(records, audio, strict=True)}
@@ -128,13 +138,78 @@ def planted(records: Sequence[SpeechReal], seed: int, folder: Path) -> dict[str,
     return found
 
 
+def layers(seed: int, folder: Path) -> list[tuple[str, str, RoundTrip]]:
+    """The generator's layer, each emotion by itself, and drawn voices."""
+
+    def shaped(emotion: Emotion) -> RoundTrip:
+        return lambda records: [in_manner(r.payload, emotion, None, i, folder) for i, r in enumerate(records)]
+
+    return [(f"emotion_{e}", "generator", shaped(e)) for e in EMOTIONS if e != "neutral"] + [
+        round_trips(seed, folder)[1]
+    ]
+
+
+def sessions(
+    multi: Sequence[SpeechReal], count: int, seed: int, folder: Path
+) -> tuple[dict[str, Speech], dict[str, list[tuple[str, Speech]]]]:
+    """What is enrolled of the first half of the speakers, and per kind long tracks, each with its speaker."""
+    sounds: dict[str, list[Floats]] = defaultdict(list)
+    for record in multi if count else ():
+        track = record.payload.recordings[0].tracks[0]
+        sounds[record.patient].append(read(track.audio, spoken(track)))
+    names, rng = sorted(sounds), np.random.default_rng(seed)
+    known, hosts = names[: len(names) // 2], names[len(names) // 2 :]
+    same, other = ({name: np.concatenate(sounds[name][half::2]) for name in known} for half in (0, 1))
+    made: dict[str, list[tuple[str, Speech]]] = defaultdict(list)
+    for number in range(count):
+        name, host = known[number % len(known)], np.concatenate(sounds[hosts[number % len(hosts)]])
+        made["host alone, 60 s"].append((hosts[number % len(hosts)], spoken_by(long(host, 60.0), folder)))
+        for share in (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0):
+            for kind, sound in (("enrolled sound", same[name]), ("other clips", other[name])):
+                mixed = in_turns(long(sound, 60.0 * share), long(host, 60.0 * (1 - share)))
+                made[f"{share:.0%} of 60 s, {kind}"].append((name, spoken_by(mixed, folder)))
+        for seconds in (1.0, 2.0, 3.0, 5.0):
+            hidden = with_stretch(long(host, 120.0), same[name], seconds, rng)
+            made[f"{seconds:g} s within 120 s"].append((name, spoken_by(hidden, folder)))
+    return {name: spoken_by(sound, folder) for name, sound in same.items()}, dict(made)
+
+
+def long(sound: Floats, seconds: float) -> Floats:
+    """So many seconds of it, over and over."""
+    length = round(seconds * RATE)
+    return np.tile(sound, -(-length // len(sound)))[:length]
+
+
+def in_turns(one: Floats, other: Floats, turns: int = 4) -> Floats:
+    parts = zip(np.array_split(one, turns), np.array_split(other, turns), strict=True)
+    return np.concatenate([part for pair in parts for part in pair])
+
+
+def with_stretch(host: Floats, sound: Floats, seconds: float, rng: np.random.Generator) -> Floats:
+    """The host with a stretch of the sound in place of its own somewhere, at up to 6 dB from its level."""
+    length = round(seconds * RATE)
+    start, place = (int(rng.integers(len(x) - length)) for x in (sound, host))
+    stretch = sound[start : start + length]
+    gain = float(np.std(host) / max(np.std(stretch), 1e-6)) * 10 ** (rng.uniform(-6, 6) / 20)
+    return np.concatenate([host[:place], np.float32(gain) * stretch, host[place + length :]])
+
+
+def spoken_by(sound: Floats, folder: Path) -> Speech:
+    audio = keep(sound, folder)
+    return Speech((Recording((Track("speaker", audio, (Segment(0, 0, audio.frames, ""),)),)),))
+
+
 def material(options: argparse.Namespace) -> Material:
     def cohort(folder: Path, cache: str) -> list[SpeechReal]:
         return list(load_cohort(folder, CohortConfig(), options.work / cache, Silent()).records)
 
     single, multi = cohort(options.single, "single"), cohort(options.multi, "multi")
+    if options.half == "unseen":
+        unseen = unseen_half([r.patient for r in single])
+        single = [r for r in single if r.patient in unseen]
     one = one_record_each(single, 0)
-    copies = planted(one, options.seed, options.work / "copies")
+    copies = planted(one[: options.copied or len(one)], options.seed, private_folder(options.work / "copies"))
+    enrolled, long_tracks = sessions(multi, options.sessions, options.seed, private_folder(options.work / "sessions"))
     demo = options.work / f"cards-{options.cards}-{options.seed}"
     if not demo.is_dir():
         write_demo_cohort(demo, DemoCohortConfig(speakers=options.cards, clips=2), options.seed, Silent())
@@ -142,7 +217,7 @@ def material(options: argparse.Namespace) -> Material:
     for record in cohort(demo, "cards"):
         by_card[record.patient].append(wordless(record.payload))
     cards = [Speech(tuple(r for clip in clips for r in clip.recordings)) for clips in by_card.values()]
-    return Material(one, multi, copies, cards)
+    return Material(one, multi, copies, cards, enrolled, long_tracks)
 
 
 @dataclass(frozen=True)
@@ -197,7 +272,8 @@ def split(
     judge = Judge.on(filters, [r.payload for r in C], options.alpha, table)
     judge.note("strangers", filters, [r.payload for r in E], [r.patient for r in E])
     picks = np.random.default_rng([seed, 9])
-    planted = [T[i] for i in sorted(picks.permutation(len(T))[: options.planted])]
+    copied = [r for r in T if r.record in made.copies["exact"]]
+    planted = [copied[i] for i in sorted(picks.permutation(len(copied))[: options.planted])]
     for name, copies in made.copies.items():
         judge.note(name, filters, [copies[r.record] for r in planted], [r.patient for r in planted])
     cards = sorted(picks.permutation(len(made.cards))[: options.planted].tolist())
@@ -216,6 +292,9 @@ def split(
         judge.note(
             f"another clip, {count} enrolled", enrolled, [r.payload for r in others], [r.patient for r in others]
         )
+    grown = filters.enrolled(list(made.enrolled.values()), list(made.enrolled))
+    for kind, tracks in made.sessions.items():
+        judge.note(kind, grown, [payload for _, payload in tracks], [name for name, _ in tracks])
     for detector in judge.calibrations:
         for kind in ("strangers", *made.copies):
             seen, half = table[detector][kind], table[detector][f"{kind} (unseen half)"]
@@ -231,10 +310,17 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     opened = Listener.open(VoiceConfig(encoder=options.encoder), options.work / "heard")
     listener = Remembering(opened.ears, opened.config, opened.cache)
     made = material(options)
-    speakers = {r.patient for r in (*made.single, *made.multi)}
+    speakers = {r.patient for r in made.single}
     table: Table = defaultdict(lambda: defaultdict(Seen))
     judges = [
-        split(made, listener, options.seed + number, options, unseen_half(list(speakers)), table)
+        split(
+            made,
+            listener,
+            options.seed + number,
+            options,
+            speakers if options.half == "unseen" else unseen_half(list(speakers)),
+            table,
+        )
         for number in range(options.splits)
     ]
     print(f"{len(made.single)} + {len({r.patient for r in made.multi})} speakers, {options.splits} splits")
@@ -287,6 +373,9 @@ def main() -> int:
     parser.add_argument("--alpha", type=float, nargs="+", default=[0.01, 0.05])
     parser.add_argument("--cards", type=int, default=200, help="synthetic speakers")
     parser.add_argument("--planted", type=int, default=100, help="copies of each kind, and cards, in a split")
+    parser.add_argument("--half", choices=("all", "unseen"), default="all", help="which speakers of --single")
+    parser.add_argument("--copied", type=int, default=0, help="speakers of whom copies are made; 0: all")
+    parser.add_argument("--sessions", type=int, default=0, help="long tracks of each kind; 0: none")
     parser.add_argument("--encoder", default="", help="a second speaker encoder: folder of an x-vector model")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -299,7 +388,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     options.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    print(f"{time.process_time() - start:.0f} s of computing")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{time.process_time() - start:.0f} s of computing, {peak:.0f} MB at the most")
     for level, found in report.items():
         print(level, {key: value for key, value in found.items() if key != "estimates"})
         for detector, rows in found["estimates"].items():

@@ -7,6 +7,10 @@ Patients of ``--data`` are dealt into folds, those with several images first, so
 who is also in ``--extra`` is held out of both. A fold's networks never see its patients. Every patient with two images
 gives one positive pair, over all folds; negatives are pairs of patients of one fold, a random record of each. The
 scores of the folds are pooled as they are. A killed run continues; ``--only I`` fits one fold, for runs side by side.
+
+``another_visit_caught`` is what the gate makes of the networks: one record of each of the fold's patients is enrolled
+beside ``--data``'s training patients, the threshold is set on another of their records (or the same, who has no other)
+with its own patient left out, at ``--alpha``; then those with two return, none left out.
 """
 
 from __future__ import annotations
@@ -30,9 +34,12 @@ from synthgen.eval.estimates import RESAMPLES, bounded_interval, patient_counts,
 from synthgen.eval.reidentification import Pairs, retrieval, verification, verification_pairs
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
 from synthgen.modalities.cxr.types import CxrCondition, CxrReal
+from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.cxr.config import IdentityConfig
+from synthgen.privacy_filters.cxr.filters import People
 from synthgen.privacy_filters.cxr.identity import normalised, open_identity, resized
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
+from synthgen.privacy_filters.gate import rate
 from synthgen.progress import Progress, bars
 from synthgen.records import Estimate
 
@@ -49,6 +56,16 @@ class Held:
     vectors: NDArray[np.float32]
     owners: tuple[str, ...]
     matched: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Returned:
+    """Of one fold: patients who came again and how many were caught; strangers, and how many of them are blocked."""
+
+    again: int
+    caught: int
+    strangers: int
+    blocked: int
 
 
 def deal(patients: Sequence[str], folds: int, seed: int) -> dict[str, int]:
@@ -78,6 +95,22 @@ def judged(held: Sequence[CxrReal], folder: Path, seed: int) -> tuple[Held, Held
         Held(same, different, pairs, vectors, owners, matched),
         Held(same_pixels, different_pixels, pairs, pixels, owners, matched),
     )
+
+
+def returned(train: Sequence[CxrReal], held: Sequence[CxrReal], folder: Path, alpha: float, seed: int) -> Returned:
+    """The gate's columns of people over ``train`` and one record of each held-out patient; another one comes."""
+    identity = open_identity(folder)
+    rng = np.random.default_rng(seed)
+    owners = np.array([record.patient for record in held])
+    orders = [rng.permutation(np.flatnonzero(owners == patient)) for patient in np.unique(owners)]
+    known, new = [held[order[0]] for order in orders], [held[order[-1]] for order in orders]
+    enrolled = [*train, *known]
+    people = People.over(identity, [record.payload for record in enrolled], [record.patient for record in enrolled])
+    images, patients = [record.payload for record in new], [record.patient for record in new]
+    calibration = calibrate(people.names, np.stack(people.scores(images, patients), axis=1), alpha)
+    came = [image for image, order in zip(images, orders, strict=True) if len(order) > 1]
+    caught = int(calibration.rejects(np.stack(people.scores(came, None), axis=1)).sum())
+    return Returned(len(came), caught, calibration.n, calibration.k)
 
 
 def alike(one: CxrCondition, other: CxrCondition) -> bool:
@@ -117,6 +150,14 @@ def estimates(folds: Sequence[Held], seed: int) -> tuple[Estimate, ...]:
     )
 
 
+def caught(folds: Sequence[Returned]) -> Estimate:
+    """Of all folds: the share of returning patients that the gate catches."""
+    k, n = sum(fold.blocked for fold in folds), sum(fold.strangers for fold in folds)
+    note = f"strangers blocked in calibration: {k} of {n}"
+    total = sum(fold.again for fold in folds)
+    return rate("another_visit_caught", sum(fold.caught for fold in folds), total, better="higher", note=note)
+
+
 def tpr_at(
     fpr: float,
     same: NDArray[np.float32],
@@ -151,7 +192,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> dict[str, tuple[Es
     extra = [record for records in more for record in records]
     fold_of = deal([record.patient for record in own], arguments.folds, arguments.seed)
     config = IdentityConfig.model_validate(dict(pair.split("=", 1) for pair in arguments.set))
-    networks, pixels = [], []
+    networks, pixels, visits = [], [], []
     for fold in range(arguments.folds):
         if arguments.only is not None and fold != arguments.only:
             continue
@@ -163,12 +204,15 @@ def run(arguments: argparse.Namespace, progress: Progress) -> dict[str, tuple[Es
         if arguments.only is None:
             held = [record for record in own if fold_of[record.patient] == fold]
             by_network, by_pixels = judged(held, folder, arguments.seed)
+            visits.append(
+                returned([r for r in own if fold_of[r.patient] != fold], held, folder, arguments.alpha, arguments.seed)
+            )
             networks.append(by_network)
             pixels.append(by_pixels)
     if arguments.only is not None:
         return {}
     return {
-        "identity networks": estimates(networks, arguments.seed),
+        "identity networks": (*estimates(networks, arguments.seed), caught(visits)),
         "pixel correlation": estimates(pixels, arguments.seed),
     }
 
@@ -180,6 +224,7 @@ def main() -> int:
     parser.add_argument("--layout", default="auto", help="nih, plain, ... (default: recognised)")
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--only", type=int, help="fit this fold alone and stop")
+    parser.add_argument("--alpha", type=float, default=0.01, help="level of the gate for another_visit_caught")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of IdentityConfig")

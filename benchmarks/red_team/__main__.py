@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.red_team import honest, results
-from benchmarks.red_team.bench import Cell, Ground, kinds_of, prepare, run_cell
+from benchmarks.red_team.bench import Cell, Ground, kinds_of, prepare, run_cell, slots_of
 from benchmarks.red_team.uneven import Cohorts
 from synthgen.modality import load
 
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _ground(options: argparse.Namespace, cohorts: Cohorts = "even") -> Ground:
     presets = load(options.modality).presets
-    return prepare(
+    ground = prepare(
         options.modality,
         options.data,
         base=options.base.resolve(),
@@ -77,6 +77,14 @@ def _ground(options: argparse.Namespace, cohorts: Cohorts = "even") -> Ground:
         aside=options.aside,
         cohorts=cohorts,
     )
+    people, slots = len(ground.strangers), slots_of(ground.config(options.samples))
+    if people < slots:
+        print(
+            f"{people} strangers stand for up to {slots} first attempts, so that some come again: set more patients "
+            "aside, or ask for fewer first attempts (--set gate.attempts=…)",
+            flush=True,
+        )
+    return ground
 
 
 def _leaks(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from synthgen.config import Section
@@ -29,4 +31,9 @@ class IdentityConfig(Section):
     mirror: bool = Field(True, description="mirror every second batch: mirrored patients are further patients")
     averaging: float = Field(0.995, ge=0, lt=1, description="decay of the running average of the weights")
     views: int = Field(5, ge=1, le=9, description="shifted and scaled views averaged into one embedding")
+    base: bool = Field(True, description="start from networks that saw phantoms only, where size and shape are theirs")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="of training; auto: bfloat16, in half the time, on processors that compute in it",
+    )
     checkpoint_every: int = Field(50, ge=1, description="steps between checkpoints")

@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 
 from synthgen.modalities.cxr.encoder import Embed
 from synthgen.modalities.cxr.types import CxrImage
+from synthgen.privacy_filters.cxr import anatomy
 from synthgen.privacy_filters.cxr.identity import Identity
+from synthgen.privacy_filters.cxr.local_copies import NAMES as LOCAL_NAMES
+from synthgen.privacy_filters.cxr.local_copies import LocalCopies
 from synthgen.privacy_filters.cxr.near_copy import (
     POSES,
     Pose,
@@ -28,13 +31,14 @@ from synthgen.privacy_filters.cxr.near_copy import (
     search_vectors,
     search_views,
 )
-from synthgen.privacy_filters.nearest import PatientIndex, chord, local_scale
+from synthgen.privacy_filters.nearest import LocalScale, PatientIndex, chord
 
 NEIGHBOURS = 20
 REGISTERED = 8
 _REGISTERED_FOR_SCALE = 4
 _BATCH = 16  # candidates that are registered together: bounds memory
 _ZOOM = 1.08
+_LEAST_SPREAD = 0.05
 
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -42,15 +46,16 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CxrFilters:
-    """The fitted filters over the training records: three, and a fourth where an encoder is named."""
+    """The fitted filters over the training records: five, and a sixth where an encoder is named."""
 
     people: People
     near_copies: NearCopies
+    local_copies: LocalCopies
     encoded: Encoded | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        return ("retrieval", "verification", "near_copy", *(("encoder",) if self.encoded else ()))
+        return (*self.people.names, "near_copy", *LOCAL_NAMES, *(("encoder",) if self.encoded else ()))
 
     @classmethod
     def over(
@@ -62,26 +67,24 @@ class CxrFilters:
     ) -> Self:
         """Protects these records: ``payloads[i]`` belongs to ``patients[i]``."""
         return cls(
-            People.over(identity, _embed(identity, payloads), patients),
+            People.over(identity, payloads, patients),
             NearCopies.over(search_vectors(payloads), pictures(payloads), patients),
+            LocalCopies.over(payloads, patients),
             None if encoder is None else Encoded.over(encoder, _encode(encoder, np.stack(list(payloads))), patients),
         )
 
     def enrolled(self, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
         """The same networks, protecting these records too."""
         people, copies = self.people, self.near_copies
-        owners = [*people.index.owners, *patients]
+        owners = [*copies.index.owners, *patients]
         return type(self)(
-            People.over(
-                people.identity,
-                np.concatenate([people.index.vectors, _embed(people.identity, payloads)]),
-                owners,
-            ),
+            people.enrolled(payloads, patients),
             NearCopies.over(
                 np.concatenate([copies.index.vectors, search_vectors(payloads)]),
                 np.concatenate([copies.pictures, pictures(payloads)]),
                 owners,
             ),
+            self.local_copies.enrolled(payloads, patients),
             None if self.encoded is None else self.encoded.enrolled(payloads, patients),
         )
 
@@ -89,7 +92,11 @@ class CxrFilters:
         """Shape [N, F], in the order of ``names``; see :class:`synthgen.privacy_filters.gate.Filters`."""
         if not payloads:
             return np.empty((0, len(self.names)))
-        columns = [*self.people.scores(payloads, exclude), self.near_copies.scores(payloads, exclude)]
+        columns = [
+            *self.people.scores(payloads, exclude),
+            self.near_copies.scores(payloads, exclude),
+            *self.local_copies.scores(payloads, exclude).T,
+        ]
         if self.encoded is not None:
             columns.append(self.encoded.scores(payloads, exclude))
         return np.stack(columns, axis=1)
@@ -107,44 +114,77 @@ class CxrFilters:
 
 @dataclass(frozen=True)
 class People:
-    """Training records in the identity embedding.
+    """Training records as people: whom a candidate resembles in the identity embedding, and whose anatomy it shows.
+
+    The embedding names the patients who come into question; the anatomy of their nearest records is compared patch by
+    patch. Who is meant stands out from the rest of that list, and strangers who resemble everybody do not: the
+    agreement is counted in standard deviations of the others (test normalisation, Auckenthaler et al. 2000). Both
+    opinions are one score, distance / density * exp(-standing out): two columns of a kind would each pay at the gate.
 
     Attributes:
-        retrieval_scale, verification_scale: shape [P], each patient's distance to its nearest other patient.
+        pictures: shape [N, 64, 64], in the order of the index.
+        scale: each patient's distance to its nearest other patient in the embedding.
     """
 
     identity: Identity
     index: PatientIndex
-    retrieval_scale: Scores
-    verification_scale: Scores
+    pictures: Floats
+    scale: LocalScale
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("person",)
 
     @classmethod
-    def over(cls, identity: Identity, vectors: Floats, patients: Sequence[str]) -> Self:
-        index = PatientIndex.build(vectors, patients)
-        _, cosines = index.nearest(index.vectors, exclude=index.owners)
-        _, doubts = _verify_nearest(identity, index, index.vectors, index.owners)
-        return cls(
-            identity=identity,
-            index=index,
-            retrieval_scale=local_scale(index.least_per_patient(chord(cosines[:, 0]))),
-            verification_scale=local_scale(index.least_per_patient(doubts.min(axis=1))),
+    def over(cls, identity: Identity, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
+        """Protects these records: ``payloads[i]`` belongs to ``patients[i]``."""
+        return cls._of(identity, _embed(identity, payloads), anatomy.pictures(np.stack(list(payloads))), patients)
+
+    def enrolled(self, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
+        """These records too."""
+        return self._of(
+            self.identity,
+            np.concatenate([self.index.vectors, _embed(self.identity, payloads)]),
+            np.concatenate([self.pictures, anatomy.pictures(np.stack(list(payloads)))]),
+            [*self.index.owners, *patients],
         )
 
-    def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> tuple[Scores, Scores]:
-        """Retrieval and verification, each of shape [N]: the smallest over the views."""
-        views = [self.identity.embed(view) for view in _views(payloads)]
-        retrieval = np.min([self._retrieval(view, exclude) for view in views], axis=0)
-        verification = np.min([self._verification(view, exclude) for view in views[:2]], axis=0)
-        return retrieval, verification
+    @classmethod
+    def _of(cls, identity: Identity, vectors: Floats, pictures: Floats, patients: Sequence[str]) -> Self:
+        index = PatientIndex.build(vectors, patients)
+        ordered = pictures[np.argsort(np.asarray(patients), kind="stable")]
+        return cls(identity, index, ordered, _embedded_scale(index))
 
-    def _retrieval(self, vectors: Floats, exclude: Sequence[str] | None) -> Scores:
-        numbers, cosines = self.index.nearest(vectors, exclude=exclude)
-        return _known(chord(cosines[:, 0]) / self.retrieval_scale[numbers[:, 0]], vectors)
+    def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> tuple[Scores]:
+        """Shape [N]; next to 0 for a copy."""
+        vectors, images = _embed(self.identity, payloads), anatomy.pictures(np.stack(list(payloads)))
+        numbers, cosines = self.index.nearest(vectors, NEIGHBOURS, exclude)
+        distances = chord(cosines) / self.scale.of(numbers, _column(self.index.numbers(exclude)))
+        agreements = np.stack([self._agreements(*row) for row in zip(vectors, images, numbers, strict=True)])
+        others = np.isfinite(cosines)
+        scores = np.where(others, distances * np.exp(-standing_out(agreements, others)), np.inf)
+        return (_known(scores.min(axis=1), vectors),)
 
-    def _verification(self, vectors: Floats, exclude: Sequence[str] | None) -> Scores:
-        numbers, doubts = _verify_nearest(self.identity, self.index, vectors, exclude)
-        rows, best = np.arange(len(vectors)), doubts.argmin(axis=1)
-        return _known(doubts[rows, best] / self.verification_scale[numbers[rows, best]], vectors)
+    def _agreements(self, vector: Floats, image: Floats, numbers: NDArray[np.intp]) -> Floats:
+        """Of one candidate with the record of each of these patients that is nearest in the embedding, shape [k]."""
+        cosines = self.index.vectors @ vector
+        ends = np.append(self.index.starts[1:], len(cosines))
+        rows = [self.index.starts[n] + cosines[self.index.starts[n] : ends[n]].argmax() for n in numbers]
+        return anatomy.agreement(image, self.pictures[rows])
+
+
+def standing_out(agreements: Floats, others: NDArray[np.bool_]) -> Scores:
+    """By how many standard deviations each agreement exceeds the mean of its row without the best two: [N, k] each.
+
+    Only ``others`` are counted. The best may be the patient, the second a twin. A row of two has nobody to stand out
+    from, and its agreements count from zero.
+    """
+    rank = np.where(others, -agreements, np.inf).argsort(axis=1).argsort(axis=1)
+    rest = others & (rank >= 2)
+    count = np.maximum(rest.sum(axis=1, keepdims=True), 1)
+    mean = np.where(rest, agreements, 0).sum(axis=1, keepdims=True) / count
+    spread = np.sqrt(np.where(rest, np.square(agreements - mean), 0).sum(axis=1, keepdims=True) / count)
+    return np.asarray((agreements - mean) / (spread + _LEAST_SPREAD), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -153,13 +193,12 @@ class Encoded:
 
     encoder: Embed
     index: PatientIndex
-    scale: Scores
+    scale: LocalScale
 
     @classmethod
     def over(cls, encoder: Embed, vectors: Floats, patients: Sequence[str]) -> Self:
         index = PatientIndex.build(vectors, patients)
-        _, cosines = index.nearest(index.vectors, exclude=index.owners)
-        return cls(encoder, index, local_scale(index.least_per_patient(chord(cosines[:, 0]))))
+        return cls(encoder, index, _embedded_scale(index))
 
     def enrolled(self, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
         vectors = np.concatenate([self.index.vectors, _encode(self.encoder, np.stack(list(payloads)))])
@@ -171,7 +210,8 @@ class Encoded:
         for view in _views(payloads):
             vectors = _encode(self.encoder, view)
             numbers, cosines = self.index.nearest(vectors, exclude=exclude)
-            scores.append(_known(chord(cosines[:, 0]) / self.scale[numbers[:, 0]], vectors))
+            scale = self.scale.of(numbers[:, 0], self.index.numbers(exclude))
+            scores.append(_known(chord(cosines[:, 0]) / scale, vectors))
         return np.asarray(np.min(scores, axis=0))
 
 
@@ -181,12 +221,12 @@ class NearCopies:
 
     Attributes:
         pictures: shape [N, 64, 64], in the order of the index.
-        scale: shape [P], each patient's registered distance to its nearest other patient.
+        scale: each patient's registered distance to its nearest other patient.
     """
 
     index: PatientIndex
     pictures: Floats
-    scale: Scores
+    scale: LocalScale
 
     @classmethod
     def over(cls, vectors: Floats, images: Floats, patients: Sequence[str]) -> Self:
@@ -194,8 +234,8 @@ class NearCopies:
         ordered = images[np.argsort(np.asarray(patients), kind="stable")]
         unposed = (Pose(False, 1.0, 0.0, 0, 0),)
         views = index.vectors[:, None]
-        distances, _ = _registered(index, ordered, ordered, views, unposed, _REGISTERED_FOR_SCALE, index.owners)
-        return cls(index, ordered, local_scale(index.least_per_patient(distances)))
+        distances, others = _registered(index, ordered, ordered, views, unposed, _REGISTERED_FOR_SCALE, index.owners)
+        return cls(index, ordered, LocalScale.over(distances, others, index.owner))
 
     def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> Scores:
         """Registered distance over the patient's scale, shape [N]."""
@@ -209,7 +249,8 @@ class NearCopies:
             distances, patients = _registered(
                 self.index, self.pictures, pictures(batch), np.nan_to_num(views), POSES, REGISTERED, own
             )
-            scores[rows] = np.where(known, distances / self.scale[patients], np.nan)
+            scaled = distances / self.scale.of(patients, _column(self.index.numbers(own)))
+            scores[rows] = np.where(known, scaled.min(axis=1), np.nan)
         return scores
 
 
@@ -222,15 +263,17 @@ def _registered(
     most: int,
     exclude: Sequence[str] | None,
 ) -> tuple[Scores, NDArray[np.intp]]:
-    """Distance of each candidate to its nearest patient after registration, and that patient's number, shape [N] each.
+    """Distance of each candidate to its nearest records after registration, and whose they are, [N, most] each.
 
-    The ``most`` nearest records in the search, each from its best pose in ``views`` [N, V, 784], are registered. A
-    candidate with nobody to compare to is infinitely far.
+    The ``most`` nearest records in the search, each from its best pose in ``views`` [N, V, 784], are registered. What
+    lacks a record to compare to is infinitely far.
     """
-    found, patients = np.full(len(candidates), np.inf), np.zeros(len(candidates), dtype=np.intp)
+    found = np.full((len(candidates), most), np.inf)
+    patients = np.zeros((len(candidates), most), dtype=np.intp)
     for low in range(0, len(candidates), _BATCH):
         rows = np.arange(low, min(low + _BATCH, len(candidates)))
         cosines = (views[rows].reshape(-1, views.shape[2]) @ index.vectors.T).reshape(len(rows), views.shape[1], -1)
+        np.abs(cosines, out=cosines)  # local contrast is odd: a negative correlates with -1
         closest = cosines.max(axis=1)
         for i, row in enumerate(rows):
             own = None if exclude is None else index.number(exclude[int(row)])
@@ -243,26 +286,18 @@ def _registered(
             np.repeat(candidates[rows], k, axis=0), images[top.ravel()], [poses[v] for v in starts.ravel()]
         )
         others = np.isfinite(np.take_along_axis(closest, top, axis=1))
-        distances = np.where(others, chord(correlations).reshape(top.shape), np.inf)
-        best = distances.argmin(axis=1)
-        found[rows] = distances[np.arange(len(rows)), best]
-        patients[rows] = index.owner[top[np.arange(len(rows)), best]]
+        found[rows, :k] = np.where(others, chord(correlations).reshape(top.shape), np.inf)
+        patients[rows, :k] = index.owner[top]
     return found, patients
 
 
-def _verify_nearest(
-    identity: Identity, index: PatientIndex, vectors: Floats, exclude: Sequence[str] | None
-) -> tuple[NDArray[np.intp], Scores]:
-    """The nearest patients of each row and -log P(same patient), the smallest over a patient's records: [Q, k] each."""
-    numbers, cosines = index.nearest(vectors, NEIGHBOURS, exclude)
-    ends = np.append(index.starts[1:], len(index.vectors))
-    sizes = (ends - index.starts)[numbers].ravel()  # records of each neighbour of each query
-    rows = np.concatenate([np.arange(index.starts[p], ends[p]) for p in numbers.ravel()])
-    queries = np.repeat(np.repeat(np.arange(len(vectors)), numbers.shape[1]), sizes)
-    logits = identity.verify(vectors[queries], index.vectors[rows]).astype(np.float64)
-    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    best = np.maximum.reduceat(logits, first).reshape(numbers.shape)
-    return numbers, np.where(np.isneginf(cosines), np.inf, np.logaddexp(0.0, -best))
+def _embedded_scale(index: PatientIndex) -> LocalScale:
+    others, cosines = index.nearest(index.vectors, 2, exclude=index.owners)
+    return LocalScale.over(chord(cosines), others, index.owner)
+
+
+def _column(numbers: NDArray[np.intp] | None) -> NDArray[np.intp] | None:
+    return None if numbers is None else numbers[:, None]
 
 
 def _embed(identity: Identity, payloads: Sequence[CxrImage]) -> Floats:

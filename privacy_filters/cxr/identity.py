@@ -62,12 +62,12 @@ def normalised(images: Tensor) -> Tensor:
     wide = images - images.mean(dim=(2, 3), keepdim=True)
     wide = wide / (wide.square().mean(dim=(2, 3), keepdim=True).sqrt() + 0.02)
     window = images.shape[-1] // 10 * 2 + 1
-    mean = _box(images, window)
-    spread = (_box(images.square(), window) - mean.square()).clamp(min=0).sqrt()
+    mean = box(images, window)
+    spread = (box(images.square(), window) - mean.square()).clamp(min=0).sqrt()
     return torch.cat([wide, (images - mean) / (spread + 0.02)], dim=1)
 
 
-def _box(images: Tensor, window: int) -> Tensor:
+def box(images: Tensor, window: int) -> Tensor:
     """Mean over a window × window square (odd), edges replicated; by running sums, so that its size costs nothing."""
     half = window // 2
     sums = F.pad(images, (half + 1, half, half + 1, half), mode="replicate").cumsum(dim=2)
@@ -124,9 +124,11 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """float32 [N, 1, S, S], 0 to 1, to unit vectors [N, D]."""
         maps = self.stages(normalised(images).contiguous(memory_format=torch.channels_last))
-        what = maps.clamp(min=1e-6).pow(3).mean(dim=(2, 3)).pow(1 / 3)  # generalised mean (Radenović et al. 2018)
-        where = F.adaptive_avg_pool2d(self.local(maps), 3).flatten(1)
-        return F.normalize(self.project(self.drop(torch.cat([what, where], dim=1))), dim=1)
+        local = self.local(maps).float()
+        with torch.autocast("cpu", enabled=False):  # bfloat16 is too coarse for cosines
+            what = maps.float().clamp(min=1e-6).pow(3).mean(dim=(2, 3)).pow(1 / 3)  # Radenović et al. 2018
+            where = F.adaptive_avg_pool2d(local, 3).flatten(1)
+            return F.normalize(self.project(self.drop(torch.cat([what, where], dim=1))), dim=1)
 
 
 class Verifier(nn.Module):
@@ -165,6 +167,9 @@ class Identity:
 
     ``cohort`` [M, D] are unit vectors of training patients, one each, M >= 1. By them ``verify`` tells who resembles
     everybody: cross-domain similarity local scaling (Conneau et al. 2018, section 2.3) of both vectors of a pair.
+
+    Networks that were trained on mirrored patients as further patients know every image twice: as it is and mirrored.
+    Both vectors side by side are the embedding, so that a cosine is the mean of two opinions.
     """
 
     def __init__(self, networks: Networks, config: IdentityConfig, cohort: Tensor) -> None:
@@ -174,8 +179,13 @@ class Identity:
 
     @property
     def dimensions(self) -> int:
-        """D, the length of an embedding."""
-        return self._config.dimensions
+        """D, the length of an embedding: twice that of the networks where they know mirrored patients."""
+        return self._config.dimensions * len(self._sides)
+
+    @property
+    def _sides(self) -> tuple[bool, ...]:
+        """Whether each part of an embedding is of the mirrored image."""
+        return (False, True) if self._config.mirror else (False,)
 
     def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 [N, H, W] of any size to unit vectors, float32 [N, D]; an image's vector depends on it alone."""
@@ -185,9 +195,14 @@ class Identity:
         with torch.inference_mode():
             for start in range(0, len(images), _CHUNK):
                 pixels = resized(images[start : start + _CHUNK], self._config.size)
-                views = [self._networks.encoder(_seen(pixels, *view)) for view in _VIEWS[: self._config.views]]
-                rows.append(F.normalize(torch.stack(views).sum(dim=0), dim=1).numpy())
+                parts = [self._encoded(pixels.flip(-1) if mirrored else pixels) for mirrored in self._sides]
+                rows.append((torch.cat(parts, dim=1) / len(parts) ** 0.5).numpy())
         return np.concatenate(rows)
+
+    def _encoded(self, pixels: Tensor) -> Tensor:
+        """Unit vectors of float32 [N, 1, S, S], averaged over views."""
+        views = [self._networks.encoder(_seen(pixels, *view)) for view in _VIEWS[: self._config.views]]
+        return F.normalize(torch.stack(views).sum(dim=0), dim=1)
 
     def verify(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embeddings float32 [N, D] twice, to logits float32 [N]: larger means the same patient. Symmetric."""
@@ -196,7 +211,10 @@ class Identity:
         a, b = (torch.from_numpy(np.array(e, np.float32)) for e in (first, second))
         with torch.inference_mode():
             common = (self._commonness(a) + self._commonness(b)) / 2
-            logits: Tensor = self._networks.verifier(a, b) - self._networks.verifier.scale * common
+            parts = len(self._sides)
+            sides = zip((a * parts**0.5).chunk(parts, dim=1), (b * parts**0.5).chunk(parts, dim=1), strict=True)
+            logits: Tensor = torch.stack([self._networks.verifier(one, other) for one, other in sides]).mean(dim=0)
+            logits = logits - self._networks.verifier.scale * common
         result: NDArray[np.float32] = logits.numpy()
         return result
 

@@ -1,4 +1,4 @@
-"""Trains the identity networks on the training patients alone.
+"""Trains the identity networks on the training patients alone, from the public base where it fits.
 
 A batch shows every patient twice: two visits where there are any, else two augmented views of the one image. The
 embedding learns by the supervised contrastive loss (Khosla et al. 2020, eq. 2; with two views it is NT-Xent of Chen et
@@ -28,6 +28,7 @@ from synthgen.modalities.cxr.types import CxrImage, CxrReal
 from synthgen.privacy_filters.cxr.augment import augment
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.identity import CARD, COHORT, FORMAT, WEIGHTS, Identity, Networks, resized
+from synthgen.privacy_filters.cxr.identity_base import base_digest, start_from_base
 from synthgen.progress import Progress
 
 COHORT_LIMIT = 512  # training patients whose vectors the model keeps
@@ -81,7 +82,7 @@ def cohort_embeddings(
     networks = Networks(config)
     networks.load_state_dict(weights)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:COHORT_LIMIT])
-    identity = Identity(networks, config, torch.zeros(1, config.dimensions))
+    identity = Identity(networks, config, torch.zeros(1, 1))
     return torch.from_numpy(np.concatenate([identity.embed(images[i][None]) for i in chosen]))
 
 
@@ -95,7 +96,7 @@ def _patients(train: Sequence[CxrReal]) -> list[list[int]]:
 
 def _fingerprint(train: Sequence[CxrReal], config: IdentityConfig, seed: int) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    digest.update(f"{config.model_dump_json(exclude={'checkpoint_every'})}|{seed}".encode())
+    digest.update(f"{config.model_dump_json(exclude={'checkpoint_every'})}|{seed}|{base_digest(config)}".encode())
     for record in sorted(train, key=lambda r: (r.patient, r.record)):
         digest.update(f"|{record.patient}|{record.record}|".encode())
         digest.update(np.ascontiguousarray(record.payload).tobytes())
@@ -159,6 +160,7 @@ class _State:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             networks = Networks(config)
+        start_from_base(networks, config)
         return cls(networks.to(memory_format=torch.channels_last), config)  # type: ignore[call-overload]
 
     def advance(self, data: _Data, config: IdentityConfig, seed: int) -> float:
@@ -218,7 +220,8 @@ def _schedule(step: int, steps: int) -> float:
 
 def _loss(networks: Networks, images: Tensor, attributes: Tensor, config: IdentityConfig) -> Tensor:
     """Contrastive + verification + attribute loss of a batch: [2P, 1, S, S], patients in the same order twice."""
-    embeddings = networks.encoder(images)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=in_bfloat16(config)):
+        embeddings = networks.encoder(images)
     half = len(images) // 2
     loss = contrastive(embeddings, config.temperature)
     if config.verification_weight:
@@ -229,6 +232,14 @@ def _loss(networks: Networks, images: Tensor, attributes: Tensor, config: Identi
     if config.attributes_weight:
         loss = loss + config.attributes_weight * _attribute_loss(networks.attributes(embeddings * 8), attributes)
     return loss
+
+
+def in_bfloat16(config: IdentityConfig) -> bool:
+    """Whether training convolves in bfloat16. Processors that do not compute in it emulate it, slower than float32."""
+    if config.precision != "auto":
+        return config.precision == "bfloat16"
+    known = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch before 2.10 does not tell: float32
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def contrastive(embeddings: Tensor, temperature: float) -> Tensor:

@@ -108,7 +108,7 @@ def search_views(images: Sequence[CxrImage]) -> Floats:
 
 @one_thread()
 def registered_correlation(candidates: Floats, references: Floats, poses: Sequence[Pose]) -> Floats:
-    """Correlation of pairs of pictures after registration from a starting pose, shape [R].
+    """|Correlation| of pairs of pictures after registration from a starting pose, shape [R]: a negative is a copy.
 
     Args:
         candidates: pictures that are moved, shape [R, 64, 64].
@@ -131,7 +131,7 @@ def registered_correlation(candidates: Floats, references: Floats, poses: Sequen
         values = warped.flatten(1)[:, inside]
         zoom = torch.linalg.det(theta[:, :, :2]).abs().sqrt()
         allowed = (zoom > _LEAST_ZOOM) & (zoom < _MOST_ZOOM)
-        best = torch.where(allowed, torch.fmax(best, (_unit(values) * goal).sum(dim=1)), best)
+        best = torch.where(allowed, torch.fmax(best, (_unit(values) * goal).sum(dim=1).abs()), best)
         if step < _STEPS:
             theta = _gauss_newton(theta, warped, values, target, inside, x, y)
     return np.array(best.numpy())

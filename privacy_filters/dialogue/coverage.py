@@ -29,10 +29,11 @@ from scipy import sparse
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.near_duplicate import PLACES, odds, runs
 from synthgen.privacy_filters.dialogue.words import turn_words
-from synthgen.privacy_filters.nearest import local_scale
+from synthgen.privacy_filters.nearest import LocalScale
 
 _LEAST = 40  # runs: a record of fewer is counted as if it had that many, most of them not covered
 _STEPS = 4  # sizes of candidates are rounded to the fourth part of a doubling
+_NEAREST = 6  # records by other patients among whom two patients are looked for
 _ROWS = 256  # candidates compared with all records at a time: bounds memory
 
 Scores = NDArray[np.float64]
@@ -50,7 +51,7 @@ class Coverage:
         records: number N of records of T.
         size: mean number of runs of a record of T.
         unheard: what a run counts as that no other record of T has.
-        density: shape [R], 1 - g of each record to the nearest other patient of T, floored at half the median.
+        density: sqrt(1 - g) of each record to the nearest other patient, floored at half the median.
     """
 
     runs: Any
@@ -60,7 +61,7 @@ class Coverage:
     records: int
     size: float
     unheard: float
-    density: Scores
+    density: LocalScale | None
 
     name = "coverage"
 
@@ -73,16 +74,17 @@ class Coverage:
         unheard = min(1.0, 2.0 * twice / once) if once else 1.0
         ones = np.ones(len(dialogues), dtype=np.float32)
         size = max(1.0, float(own.sum()) / len(dialogues))
-        bare = cls(own, tuple(patients), ones, spread, len(dialogues), size, unheard, np.ones(len(dialogues)))
+        bare = cls(own, tuple(patients), ones, spread, len(dialogues), size, unheard, None)
         return bare._scaled()
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too; how rare a run is remains what T says."""
         both = sparse.vstack([self.runs, _runs(dialogues)], format="csr")
-        counted = np.append(self.counted, np.zeros(len(dialogues), dtype=np.float32))
-        grown = type(self)(
-            *(both, (*self.patients, *patients), counted),
-            *(self.spread, self.records, self.size, self.unheard, np.ones(both.shape[0])),
+        grown = replace(
+            self,
+            runs=both,
+            patients=(*self.patients, *patients),
+            counted=np.append(self.counted, np.zeros(len(dialogues), dtype=np.float32)),
         )
         return grown._scaled()
 
@@ -90,12 +92,29 @@ class Coverage:
         """With the density around each record."""
         far = self._beyond(self.runs)
         far[self._same(self.patients)] = np.inf
-        density = local_scale(np.sqrt(far.min(axis=1))) ** 2 if far.size else np.ones(0)
-        return replace(self, density=density)
+        names, owner = np.unique(self.patients, return_inverse=True)
+        two = np.argsort(far, axis=1)[:, :_NEAREST]
+        nearest = np.sqrt(np.take_along_axis(far, two, axis=1))
+        return replace(
+            self, density=LocalScale.over(nearest, owner[two], np.arange(len(owner))) if len(names) else None
+        )
+
+    def _unit(self, exclude: Sequence[str] | None) -> Scores | float:
+        """The density around each record, shape [1, R], or [N, R] where candidates leave a patient out."""
+        if self.density is None:
+            return 1.0
+        names = np.unique(self.patients)
+        records = np.arange(len(self.patients))[None]
+        if exclude is None:
+            return self.density.of(records) ** 2
+        place = {str(name): i for i, name in enumerate(names)}
+        own = np.array([place.get(patient, -1) for patient in exclude])
+        return self.density.of(records, own[:, None]) ** 2
 
     def _same(self, patients: Sequence[str]) -> NDArray[np.bool_]:
         """Where candidate ``patients[i]`` meets an own record, shape [N, R]."""
-        return np.asarray(patients)[:, None] == np.asarray(self.patients)[None, :]
+        same: NDArray[np.bool_] = np.asarray(patients)[:, None] == np.asarray(self.patients)[None, :]
+        return same
 
     @cached_property
     def _weighted(self) -> Any:
@@ -112,7 +131,7 @@ class Coverage:
     def _others(self, said: Any) -> NDArray[np.float32]:
         """In how many other records of T each entry of ``said`` is said."""
         own = np.repeat(self.counted, np.diff(said.indptr))
-        return np.maximum(self.spread[said.indices] - own, self.unheard)
+        return np.asarray(np.maximum(self.spread[said.indices] - own, self.unheard), dtype=np.float32)
 
     @cached_property
     def _expected(self) -> Callable[[int], NDArray[np.float64]]:
@@ -143,10 +162,11 @@ class Coverage:
         for low in range(0, len(dialogues), _ROWS):
             rows = slice(low, low + _ROWS)
             queries = _runs(dialogues[rows])
-            ratios = self._beyond(queries) / self.density
+            ratios = self._beyond(queries) / self._unit(None if exclude is None else exclude[rows])
             if exclude is not None:
                 ratios[self._same(exclude[rows])] = np.inf
-            found = odds(ratios.min(axis=1, initial=np.inf), float(np.median(self.density)))
+            usual = 1.0 if self.density is None else float(np.median(self.density.nearest)) ** 2
+            found = odds(ratios.min(axis=1, initial=np.inf), usual)
             scores[rows] = np.where(np.diff(queries.indptr) > 0, found, np.nan)
         return scores
 

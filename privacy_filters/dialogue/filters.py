@@ -53,8 +53,9 @@ class SharedWords:
     """Runs of words that a candidate shares with a training patient, in two columns.
 
     ``shared_run`` is one over the longest run, and zero for the very words of a record. ``shared_words`` adds up what
-    one patient shares beyond ``chance`` words a run, n = sum of (length - chance), and is sqrt(L) / (1 + n) for a candidate
-    of L words: a copy of which half of the turns were replaced has no long run, but many that lead to one patient.
+    one patient shares beyond ``chance`` words a run, n = sum of (length - chance), and is sqrt(L) / (1 + n) for a
+    candidate of L words: a copy of which half of the turns were replaced has no long run, but many that lead to one
+    patient.
     ``chance`` is the median length of the runs that the training patients share with each other; it grows with the
     cohort, as the runs that are shared by chance do.
     """

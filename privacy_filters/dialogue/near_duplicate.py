@@ -17,8 +17,8 @@ away and loosens the thresholds of all other filters. Odds are as long-tailed as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +29,7 @@ from synthgen.errors import MissingExtraError, UserError
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.words import dialogue_words, grams, words
-from synthgen.privacy_filters.nearest import chord, local_scale
+from synthgen.privacy_filters.nearest import LocalScale, chord
 
 PLACES = 2**20
 _SIZES = (3, 4)
@@ -89,23 +89,27 @@ class Neighbours:
         patients: the P patients, sorted.
         starts: shape [P], the first row of each.
         owner: shape [N], the place of each row's patient.
-        density: shape [P], 1 - cos of each patient to the nearest other one, floored at a quarter of the median.
+        density: sqrt(1 - cos) of each patient to the nearest other one, floored at half the median.
     """
 
     vectors: Any
     patients: tuple[str, ...]
     starts: NDArray[np.intp]
     owner: NDArray[np.intp]
-    density: Scores
+    density: LocalScale | None
 
     @classmethod
     def over(cls, vectors: Any, patients: Sequence[str]) -> Self:
         order = np.argsort(np.asarray(patients), kind="stable")
         names, starts, owner = np.unique(np.asarray(patients)[order], return_index=True, return_inverse=True)
-        bare = cls(vectors[order], tuple(str(n) for n in names), starts, owner, np.ones(len(names)))
-        _, ratios = bare.nearest(bare.vectors, bare.owners)
-        nearest_other = np.minimum.reduceat(ratios, starts)
-        return cls(bare.vectors, bare.patients, starts, owner, local_scale(np.sqrt(nearest_other)) ** 2)
+        bare = cls(vectors[order], tuple(str(n) for n in names), starts, owner, None)
+        nearest = np.full((len(owner), 2), np.inf)
+        others = np.zeros((len(owner), 2), dtype=np.intp)
+        for rows, far in bare._far(bare.vectors, bare.owners):
+            two = np.argsort(far, axis=1)[:, :2]
+            others[rows, : two.shape[1]] = two
+            nearest[rows, : two.shape[1]] = np.sqrt(np.take_along_axis(far, two, axis=1))
+        return replace(bare, density=LocalScale.over(nearest, others, owner))
 
     @property
     def owners(self) -> list[str]:
@@ -119,27 +123,35 @@ class Neighbours:
             exclude: for each query a patient who is left out. The ratio is infinite where nobody is left.
         """
         numbers, ratios = np.zeros(queries.shape[0], dtype=np.intp), np.full(queries.shape[0], np.inf)
-        place = {name: i for i, name in enumerate(self.patients)}
-        columns = self.vectors.T.tocsr() if sparse.issparse(self.vectors) else self.vectors.T
-        step = max(1, _CELLS // len(self.owner))
-        for low in range(0, queries.shape[0], step):
-            rows = slice(low, min(low + step, queries.shape[0]))
-            cosines = queries[rows] @ columns
-            dense = cosines.toarray() if sparse.issparse(cosines) else np.asarray(cosines)
-            far = (1.0 - np.maximum.reduceat(dense, self.starts, axis=1)).clip(min=0.0) / self.density
-            far[far < 1e-5] = 0.0  # equal up to rounding
-            if exclude is not None:
-                own = np.array([place.get(patient, -1) for patient in exclude[rows]])
-                barred = np.flatnonzero(own >= 0)
-                far[barred, own[barred]] = np.inf
+        for rows, far in self._far(queries, exclude):
             numbers[rows] = far.argmin(axis=1)
             ratios[rows] = far[np.arange(len(far)), numbers[rows]]
         return numbers, ratios
 
+    def _far(self, queries: Any, exclude: Sequence[str] | None) -> Iterator[tuple[slice, Scores]]:
+        """(1 - cos) / density of some queries at a time to every patient, shape [q, P]; density 1 where unknown yet."""
+        place = {name: i for i, name in enumerate(self.patients)}
+        columns = self.vectors.T.tocsr() if sparse.issparse(self.vectors) else self.vectors.T
+        step = max(1, _CELLS // len(self.owner))
+        everybody = np.arange(len(self.patients))[None]
+        for low in range(0, queries.shape[0], step):
+            rows = slice(low, min(low + step, queries.shape[0]))
+            cosines = queries[rows] @ columns
+            dense = cosines.toarray() if sparse.issparse(cosines) else np.asarray(cosines)
+            far = (1.0 - np.maximum.reduceat(dense, self.starts, axis=1)).clip(min=0.0).astype(np.float64)
+            own = None if exclude is None else np.array([place.get(patient, -1) for patient in exclude[rows]])
+            if self.density is not None:
+                far /= self.density.of(everybody, None if own is None else own[:, None]) ** 2
+            far[far < 1e-5] = 0.0  # equal up to rounding
+            if own is not None:
+                barred = np.flatnonzero(own >= 0)
+                far[barred, own[barred]] = np.inf
+            yield rows, far
+
     def scores(self, queries: Any, exclude: Sequence[str] | None = None) -> Scores:
         """Odds of the nearest ratio, shape [Q]; larger is farther."""
         _, ratios = self.nearest(queries, exclude)
-        return odds(ratios, float(np.median(self.density)))
+        return odds(ratios, 1.0 if self.density is None else float(np.median(self.density.nearest)) ** 2)
 
 
 def odds(ratios: Scores, density: float) -> Scores:

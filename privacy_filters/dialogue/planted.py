@@ -1,11 +1,12 @@
 """Planted copies of training dialogues: what somebody, or a generator, could have done to a copy to hide it.
 
 What is claimed ("perturbed") keeps at least half of a real patient's turns, or twenty of them in a row, or all of them
-under changes of the surface: somebody who knows the patient would recognise it. What is reported but not claimed
-("beyond") keeps less than a stranger may share by chance: five turns in a row are often nothing but "any allergies?",
-"no", and a quarter of the turns of a short visit is a sentence. A copy of a dialogue of a few words cannot be told from
-a stranger's small talk once it is changed; such a cohort's miss rates say so. A paraphrase is made by the generator
-and handed in as a round trip.
+under changes of the surface or dealt over the sessions of a case: somebody who knows the patient would recognise it.
+What is reported but not claimed ("beyond") keeps less than a stranger may share by chance: five turns in a row are
+often nothing but "any allergies?", "no", and a quarter of the turns of a short visit is a sentence. "Told again" is an
+event in other words by the very word list that looks for it, which judges itself: never claimed. A copy of a dialogue
+of a few words cannot be told from a stranger's small talk once it is changed; such a cohort's miss rates say so. A
+paraphrase is made by the generator and handed in as a round trip.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
+from synthgen.privacy_filters.dialogue.events import reworded
 from synthgen.privacy_filters.dialogue.synonyms import SYNONYMS
 from synthgen.records import Planted
 
@@ -31,6 +33,8 @@ _NUMBER = re.compile(r"\d+")
 _SURROGATES = ("Almond", "Birch", "Cedar", "Dogwood", "Elder", "Fir", "Gorse", "Hazel", "Juniper", "Larch", "Maple")
 _MISSPELT = 0.1  # share of the words of four letters or more
 _SPLICED = 20
+_SESSIONS = 8
+_SHORT = 20  # words
 
 Changed = Callable[[Dialogue, np.random.Generator], Dialogue]
 
@@ -65,6 +69,11 @@ def planted_copies(
             "perturbed",
             lambda i, rng: spliced(dialogues[i], foreign.mosaic(i, rng), rng),
         ),
+        (
+            f"dealt_over_{_SESSIONS}_sessions",
+            "perturbed",
+            lambda i, rng: dealt(dialogues[i], foreign.case(i, rng), rng),
+        ),
         ("three_quarters_replaced", "beyond", lambda i, rng: _replaced(dialogues[i], foreign.turns(i, rng), 0.75, rng)),
         ("spliced_5_turns", "beyond", lambda i, rng: spliced(dialogues[i], foreign.mosaic(i, rng), rng, 5)),
     )
@@ -72,6 +81,8 @@ def planted_copies(
     for number, (name, domain, changed) in enumerate(table):
         rng = np.random.default_rng([seed, number])
         yield Planted(name, domain, tuple(changed(i, rng) for i in range(len(dialogues))))
+    if again := _told_again(dialogues, foreign, np.random.default_rng([seed, len(table)])):
+        yield Planted("told_again", "beyond", again)
     for name, domain, round_trip in round_trips:
         yield Planted(name, domain, tuple(round_trip(records)))
 
@@ -92,6 +103,14 @@ class _Others:
         """Turns of as many others: a host that copies nobody, so that only what is spliced in can be caught."""
         hosts = (self.one(i, rng) for _ in range(2 * _SPLICED))
         return tuple(host.turns[rng.integers(len(host.turns))] for host in hosts if host is not None)
+
+    def case(self, i: int, rng: np.random.Generator) -> list[tuple[Turn, ...]]:
+        """Sessions of short turns of as many others, which copy nobody either."""
+        sessions = []
+        for _ in range(_SESSIONS):
+            turns = [turn for turn in self.mosaic(i, rng) if len(turn.text.split()) <= _SHORT]
+            sessions.append(tuple(turns[: _SPLICED // 2]))
+        return sessions
 
     def turns(self, i: int, rng: np.random.Generator) -> Callable[[Turn], Turn | None]:
         """A function from a turn to a turn of the same side of another dialogue; None where none is found."""
@@ -205,6 +224,26 @@ def _surrogates(dialogue: Dialogue, rng: np.random.Generator) -> Dialogue:
         return "".join(str((int(digit) + shift) % 10) for digit in match[0])
 
     return _each(dialogue, lambda text: _NUMBER.sub(number, _NAME.sub(name, text)))
+
+
+def dealt(dialogue: Dialogue, sessions: Sequence[tuple[Turn, ...]], rng: np.random.Generator) -> Dialogue:
+    """A part of the turns in each of the sessions, in order, at random places; all sessions as one record."""
+    turns: list[Turn] = []
+    for part, host in zip(np.array_split(np.arange(len(dialogue.turns)), len(sessions)), sessions, strict=True):
+        at = int(rng.integers(0, len(host) + 1))
+        turns += [*host[:at], *(dialogue.turns[i] for i in part), *host[at:]]
+    return replace(dialogue, turns=tuple(turns))
+
+
+def _told_again(dialogues: Sequence[Dialogue], others: _Others, rng: np.random.Generator) -> tuple[Dialogue, ...]:
+    """The event that a record tells, in other words, among short turns of others; of the records that tell one."""
+    found = []
+    for i, dialogue in enumerate(dialogues):
+        text, (host, *_) = reworded(dialogue, rng), others.case(i, rng)
+        if text and text.strip("."):
+            at = int(rng.integers(0, len(host) + 1))
+            found.append(replace(dialogue, turns=(*host[:at], Turn("patient", text), *host[at:])))
+    return tuple(found)
 
 
 def spliced(dialogue: Dialogue, host: tuple[Turn, ...], rng: np.random.Generator, count: int = _SPLICED) -> Dialogue:

@@ -38,7 +38,7 @@ _MONTHS = {name.lower(): name.lower() for name in calendar.month_name if name}
 _MONTH = {**_MONTHS, **{name[:3]: name for name in _MONTHS}, "sept": "september"}
 _WEEKDAYS = frozenset(name.lower() for name in calendar.day_name)
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
-_ORDINAL_WORDS = {
+ORDINAL_WORDS = {
     word: str(day)
     for day, word in enumerate(
         (
@@ -169,7 +169,7 @@ def _may_name(word: str) -> bool:
 
 def _numbers(tokens: Sequence[str]) -> Iterator[str]:
     """Dates, numbers with their unit, and numbers of three digits and more."""
-    tokens = [_ORDINAL_WORDS[word] if _day_of_month(tokens, i) else word for i, word in enumerate(tokens)]
+    tokens = [ORDINAL_WORDS[word] if _day_of_month(tokens, i) else word for i, word in enumerate(tokens)]
     i = 0
     while i < len(tokens):
         if not (tokens[i].isdigit() or tokens[i] in _MONTH):
@@ -201,7 +201,7 @@ def _numbers(tokens: Sequence[str]) -> Iterator[str]:
 
 def _day_of_month(tokens: Sequence[str], i: int) -> bool:
     """Whether an ordinal counts days: "the third of march", "march third"."""
-    if tokens[i] not in _ORDINAL_WORDS:
+    if tokens[i] not in ORDINAL_WORDS:
         return False
     after = tokens[i + 1 : i + 3]
     return any(word in _MONTH for word in (*tokens[max(0, i - 1) : i], *after[: 1 + (after[:1] == ["of"])]))

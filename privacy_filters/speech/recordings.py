@@ -103,8 +103,8 @@ def vectors(levels: Levels | Floats, seconds: float, starts: Sequence[int]) -> F
     levels = levels.astype(np.float32)
     if len(levels) < length:  # as if in silence
         levels = np.concatenate([levels, np.zeros((length - len(levels), BANDS), dtype=np.float32)])
-    windows: Floats = np.lib.stride_tricks.sliding_window_view(levels, length, axis=0)[list(starts)]
-    patches = _above_floor(windows)
+    windows = np.lib.stride_tricks.sliding_window_view(levels, length, axis=0)[list(starts)]
+    patches = _above_floor(np.asarray(windows, dtype=np.float32))
     orders = int(2 * seconds * _MODULATION) + 1
     in_time = fft.dct(patches, axis=2, norm="ortho")[:, :, 1:orders]
     both = fft.dct(in_time, axis=1, norm="ortho")[:, _BAND_ORDERS].reshape(len(patches), -1)

@@ -37,6 +37,7 @@ from synthgen.modalities.dialogue.types import (
 )
 from synthgen.privacy_filters.dialogue.canaries import CanaryRule
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
+from synthgen.privacy_filters.dialogue.events import ToldEvents
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
 from synthgen.privacy_filters.dialogue.planted import planted_copies
@@ -112,8 +113,8 @@ class Dialogues:
 
     def open_filters(self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path) -> DialogueFilters:
         dialogues, patients = [r.payload for r in train], [r.patient for r in train]
-        rare = RareFacts.over(dialogues, patients)
-        return DialogueFilters.over(dialogues, patients, config.near_duplicate, (rare,))
+        further = (RareFacts.over(dialogues, patients), ToldEvents.over(dialogues, patients))
+        return DialogueFilters.over(dialogues, patients, config.near_duplicate, further)
 
     def rules(self, config: DialogueConfig, model: Path | None) -> tuple[Rule[Dialogue], ...]:
         invented = model is not None and config.identifiers.surrogates  # what the rule would find are surrogates

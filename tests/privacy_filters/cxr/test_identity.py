@@ -93,7 +93,7 @@ def test_embeddings_are_unit_vectors_of_any_image_size(identity: Identity) -> No
     for shape in ((3, 32, 32), (2, 100, 80), (1, 1, 1), (0, 64, 64)):
         images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
         embeddings = identity.embed(images)
-        assert embeddings.shape == (shape[0], 16) and embeddings.dtype == np.float32
+        assert embeddings.shape == (shape[0], 32) and embeddings.dtype == np.float32
         np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-5)
 
 
@@ -110,17 +110,23 @@ def test_an_embedding_does_not_depend_on_its_batch(identity: Identity) -> None:
         np.testing.assert_allclose(parts, whole, atol=1e-5)
 
 
+def test_half_of_an_embedding_is_that_of_the_mirrored_image(identity: Identity) -> None:
+    images = pixels(visits(range(5), 1))
+    plain, mirrored = identity.embed(images), identity.embed(images[:, :, ::-1])
+    np.testing.assert_allclose(np.roll(plain, 16, axis=1), mirrored, atol=1e-5)
+
+
 def test_embed_refuses_other_arrays(identity: Identity) -> None:
     with pytest.raises(ValueError, match="uint8"):
         identity.embed(np.zeros((1, 8, 8), np.float32))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="twice"):
-        identity.verify(np.zeros((2, 16), np.float32), np.zeros((3, 16), np.float32))
+        identity.verify(np.zeros((2, 32), np.float32), np.zeros((3, 32), np.float32))
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(0, 20))
 def test_verification_is_symmetric_and_pairwise(identity: Identity, seed: int, n: int) -> None:
-    pair = np.random.default_rng(seed).normal(size=(2, n, 16)).astype(np.float32)
+    pair = np.random.default_rng(seed).normal(size=(2, n, 32)).astype(np.float32)
     pair /= np.linalg.norm(pair, axis=2, keepdims=True)
     logits = identity.verify(pair[0], pair[1])
     assert logits.shape == (n,) and logits.dtype == np.float32
@@ -195,7 +201,7 @@ def test_a_finished_folder_is_recognised_and_another_run_refused(fitted: Path) -
 def test_one_image_a_patient_is_enough(tmp_path: Path) -> None:
     brief = TINY.model_copy(update={"steps": 2})
     fit_identity(visits(range(3), 1), brief, tmp_path / "m", seed=0, progress=Silent())
-    assert open_identity(tmp_path / "m").dimensions == 16
+    assert open_identity(tmp_path / "m").dimensions == 32
     with pytest.raises(UserError, match="at least 2 patients"):
         fit_identity(visits(range(1), 3), brief, tmp_path / "n", seed=0, progress=Silent())
 
