@@ -65,10 +65,10 @@ Scores = NDArray[np.float64]
 PARTS = {
     "gate": None,
     "Resemblyzer alone": ("speaker",),
-    "Resemblyzer, three views": ("speaker", "speaker_denoised", "speaker_narrow"),
+    "Resemblyzer, both views": ("speaker", "speaker_narrow"),
     "statistics alone": ("spectrum",),
     "recordings alone": ("recording",),
-    "voices without recordings": ("speaker", "speaker_denoised", "speaker_narrow", "spectrum"),
+    "voices without recordings": ("speaker", "speaker_narrow", "spectrum"),
 }
 _DEVELOPED_ON, _DEVELOPMENT_SEED = 0.5, 99
 

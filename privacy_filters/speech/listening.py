@@ -18,7 +18,7 @@ from synthgen.privacy_filters.speech.config import VoiceConfig
 from synthgen.privacy_filters.speech.encoders import Resemblyzer, SpeakerEncoder, SpectralStatistics, XVector
 from synthgen.privacy_filters.speech.recordings import Levels, band_levels
 from synthgen.privacy_filters.speech.sound import Floats
-from synthgen.privacy_filters.speech.views import denoised, narrow
+from synthgen.privacy_filters.speech.views import narrow
 
 VERSION = 6
 """Raised whenever listening changes, so that vectors of another kind are not reused."""
@@ -65,7 +65,7 @@ def plain(samples: Floats) -> Floats:
 
 
 def ears(config: VoiceConfig) -> tuple[Ear, ...]:
-    """Resemblyzer under three views, spectral statistics, and a further encoder where the configuration names one.
+    """Resemblyzer under two views, spectral statistics, and a further encoder where the configuration names one.
 
     Raises:
         MissingExtraError, UserError: an encoder cannot be loaded.
@@ -74,7 +74,6 @@ def ears(config: VoiceConfig) -> tuple[Ear, ...]:
     statistics = SpectralStatistics()
     found = [
         Ear("speaker", resemblyzer, plain),
-        Ear("speaker_denoised", resemblyzer, denoised),
         Ear("speaker_narrow", resemblyzer, narrow),
         Ear("spectrum", statistics, plain),
         Ear("spectrum_halves", statistics, plain, halved=True),
