@@ -133,15 +133,21 @@ class Listener:
     def _block(self, samples: Floats) -> dict[str, tuple[Floats, bool]]:
         """Per ear the vectors of the block's windows, and whether these are of full length."""
         levelled = sound.levelled(samples)
-        views: dict[Callable[[Floats], Floats], list[Floats]] = {}
+        views = {
+            view: sound.windows(sound.voiced(view(levelled)), self.config.seconds)
+            for view in dict.fromkeys(ear.view for ear in self.ears)
+        }
+        parts = {ear.name: _halves(views[ear.view]) if ear.halved else views[ear.view] for ear in self.ears}
         found = {}
-        for ear in self.ears:
-            if ear.view not in views:
-                views[ear.view] = sound.windows(sound.voiced(ear.view(levelled)), self.config.seconds)
-            windows = views[ear.view]
-            full = bool(windows) and len(windows[0]) >= int(self.config.seconds * sound.RATE)
-            found[ear.name] = ear.encoder(_halves(windows) if ear.halved else windows), full
-        return found
+        for encoder in dict.fromkeys(ear.encoder for ear in self.ears):  # once each: a network takes as long for one
+            names = [ear.name for ear in self.ears if ear.encoder is encoder]
+            vectors = encoder([part for name in names for part in parts[name]])
+            ends = np.cumsum([len(parts[name]) for name in names])
+            found.update(zip(names, np.split(vectors, ends[:-1]), strict=True))
+        full = int(self.config.seconds * sound.RATE)
+        return {
+            ear.name: (found[ear.name], bool(views[ear.view]) and len(views[ear.view][0]) >= full) for ear in self.ears
+        }
 
     def _key(self, track: Track) -> str:
         digest = hashlib.blake2b(digest_size=16)
