@@ -101,7 +101,7 @@ def _pairs(tracks: Sequence[Levels], numbers: Sequence[int], stretch: Stretch) -
     return {
         (min(number, other), max(number, other))
         for number in numbers
-        for other in (numbers[i] for i in np.flatnonzero(probes.shares(tracks[number]) >= _SHARE))
+        for other in (numbers[i] for i in np.flatnonzero(probes.shares(tracks[number]) >= _SHARE).tolist())
         if other != number
     }
 

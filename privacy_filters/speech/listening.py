@@ -138,7 +138,7 @@ class Listener:
             for view in dict.fromkeys(ear.view for ear in self.ears)
         }
         parts = {ear.name: _halves(views[ear.view]) if ear.halved else views[ear.view] for ear in self.ears}
-        found = {}
+        found: dict[str, Floats] = {}
         for encoder in dict.fromkeys(ear.encoder for ear in self.ears):  # once each: a network takes as long for one
             names = [ear.name for ear in self.ears if ear.encoder is encoder]
             vectors = encoder([part for name in names for part in parts[name]])
