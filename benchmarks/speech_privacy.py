@@ -48,7 +48,7 @@ from synthgen.eval.estimates import mean
 from synthgen.files import private_folder
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
-from synthgen.modalities.speech.emotion_copies import in_manner, round_trips
+from synthgen.modalities.speech.round_trips import in_manner, round_trips
 from synthgen.modalities.speech.types import EMOTIONS, Audio, Emotion, Recording, Segment, Speech, SpeechReal, Track
 from synthgen.privacy_filters.calibration import Calibration, calibrate
 from synthgen.privacy_filters.gate import one_record_each
@@ -65,10 +65,10 @@ Scores = NDArray[np.float64]
 PARTS = {
     "gate": None,
     "Resemblyzer alone": ("speaker",),
-    "Resemblyzer, three views": ("speaker", "speaker_denoised", "speaker_narrow"),
+    "Resemblyzer, both views": ("speaker", "speaker_narrow"),
     "statistics alone": ("spectrum",),
     "recordings alone": ("recording",),
-    "voices without recordings": ("speaker", "speaker_denoised", "speaker_narrow", "spectrum"),
+    "voices without recordings": ("speaker", "speaker_narrow", "spectrum"),
 }
 _DEVELOPED_ON, _DEVELOPMENT_SEED = 0.5, 99
 

@@ -18,7 +18,7 @@ from synthgen.privacy_filters.speech.config import VoiceConfig
 from synthgen.privacy_filters.speech.encoders import Resemblyzer, SpeakerEncoder, SpectralStatistics, XVector
 from synthgen.privacy_filters.speech.recordings import Levels, band_levels
 from synthgen.privacy_filters.speech.sound import Floats
-from synthgen.privacy_filters.speech.views import denoised, narrow
+from synthgen.privacy_filters.speech.views import narrow
 
 VERSION = 6
 """Raised whenever listening changes, so that vectors of another kind are not reused."""
@@ -65,7 +65,7 @@ def plain(samples: Floats) -> Floats:
 
 
 def ears(config: VoiceConfig) -> tuple[Ear, ...]:
-    """Resemblyzer under three views, spectral statistics, and a further encoder where the configuration names one.
+    """Resemblyzer under two views, spectral statistics, and a further encoder where the configuration names one.
 
     Raises:
         MissingExtraError, UserError: an encoder cannot be loaded.
@@ -74,7 +74,6 @@ def ears(config: VoiceConfig) -> tuple[Ear, ...]:
     statistics = SpectralStatistics()
     found = [
         Ear("speaker", resemblyzer, plain),
-        Ear("speaker_denoised", resemblyzer, denoised),
         Ear("speaker_narrow", resemblyzer, narrow),
         Ear("spectrum", statistics, plain),
         Ear("spectrum_halves", statistics, plain, halved=True),
@@ -134,15 +133,21 @@ class Listener:
     def _block(self, samples: Floats) -> dict[str, tuple[Floats, bool]]:
         """Per ear the vectors of the block's windows, and whether these are of full length."""
         levelled = sound.levelled(samples)
-        views: dict[Callable[[Floats], Floats], list[Floats]] = {}
-        found = {}
-        for ear in self.ears:
-            if ear.view not in views:
-                views[ear.view] = sound.windows(sound.voiced(ear.view(levelled)), self.config.seconds)
-            windows = views[ear.view]
-            full = bool(windows) and len(windows[0]) >= int(self.config.seconds * sound.RATE)
-            found[ear.name] = ear.encoder(_halves(windows) if ear.halved else windows), full
-        return found
+        views = {
+            view: sound.windows(sound.voiced(view(levelled)), self.config.seconds)
+            for view in dict.fromkeys(ear.view for ear in self.ears)
+        }
+        parts = {ear.name: _halves(views[ear.view]) if ear.halved else views[ear.view] for ear in self.ears}
+        found: dict[str, Floats] = {}
+        for encoder in dict.fromkeys(ear.encoder for ear in self.ears):  # once each: a network takes as long for one
+            names = [ear.name for ear in self.ears if ear.encoder is encoder]
+            vectors = encoder([part for name in names for part in parts[name]])
+            ends = np.cumsum([len(parts[name]) for name in names])
+            found.update(zip(names, np.split(vectors, ends[:-1]), strict=True))
+        full = int(self.config.seconds * sound.RATE)
+        return {
+            ear.name: (found[ear.name], bool(views[ear.view]) and len(views[ear.view][0]) >= full) for ear in self.ears
+        }
 
     def _key(self, track: Track) -> str:
         digest = hashlib.blake2b(digest_size=16)

@@ -94,7 +94,7 @@ def _filters() -> Floats:
     return np.asarray(np.maximum(0.0, np.minimum(rise, fall)), dtype=np.float32)
 
 
-def vectors(levels: Levels | Floats, seconds: float, starts: Sequence[int]) -> Floats:
+def vectors(levels: Levels | Floats, seconds: float, starts: Sequence[int], spoken_share: float = _SHARE) -> Floats:
     """Unit vectors of the stretches that begin at frames ``starts``, shape [S, D].
 
     Zero, like nobody's, for a stretch that is nearly silent: where a word begins is all there is to it.
@@ -108,7 +108,7 @@ def vectors(levels: Levels | Floats, seconds: float, starts: Sequence[int]) -> F
     orders = int(2 * seconds * _MODULATION) + 1
     in_time = fft.dct(patches, axis=2, norm="ortho")[:, :, 1:orders]
     both = fft.dct(in_time, axis=1, norm="ortho")[:, _BAND_ORDERS].reshape(len(patches), -1)
-    active = (patches.mean(axis=1) > _ACTIVE).mean(axis=1) >= _SHARE
+    active = (patches.mean(axis=1) > _ACTIVE).mean(axis=1) >= spoken_share
     moving = np.linalg.norm(both, axis=1) >= _MOVING
     return unit(np.where((active & moving)[:, None], both, 0.0))
 

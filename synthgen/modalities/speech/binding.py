@@ -24,10 +24,10 @@ from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.write import write_release
 from synthgen.modalities.speech.diariser import WindowClustering
-from synthgen.modalities.speech.emotion_copies import round_trips
 from synthgen.modalities.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues, reads_cohort
 from synthgen.modalities.speech.recogniser import installed_recogniser
 from synthgen.modalities.speech.register import register
+from synthgen.modalities.speech.round_trips import round_trips
 from synthgen.modalities.speech.rules import OnTranscript
 from synthgen.modalities.speech.types import Speech, SpeechCondition, SpeechReal, SpeechSynthetic, Track
 from synthgen.modalities.speech.words import (

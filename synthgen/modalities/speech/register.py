@@ -24,7 +24,7 @@ from synthgen.privacy_filters.speech.filters import Preset
 from synthgen.privacy_filters.speech.listening import Listener
 from synthgen.progress import Progress
 
-_SAID = (
+SENTENCES = (
     "The garden behind the house was quiet in the morning.",
     "We walked along the river until the light began to fade.",
     "Nobody could remember who had left the door open.",
@@ -33,7 +33,7 @@ _SAID = (
 
 
 def register(
-    config: GeneratorConfig, listener: Listener, scratch: Path, progress: Progress, said: Sequence[str] = _SAID
+    config: GeneratorConfig, listener: Listener, scratch: Path, progress: Progress, said: Sequence[str] = SENTENCES
 ) -> tuple[Preset, ...]:
     """Every speaker of the back-end's model, by a few sentences without anything done to them.
 
@@ -55,7 +55,7 @@ def register(
     card = draw_voice(0, "preset", config.language)
     found = []
     for number, name in enumerate(names):
-        speech = _spoken(backend, replace(card, seed=number, rate=1.0), said, scratch)
+        speech = spoken_sentences(backend, replace(card, seed=number, rate=1.0), said, scratch)
         found.append(Preset.heard(name, speech, listener))
         task.advance()
     return tuple(found)
@@ -78,7 +78,8 @@ def own_speakers(backend: Backend, language: str) -> list[str]:
     return sorted(name for name in named if name.rpartition("/")[2].startswith(f"{short}_"))
 
 
-def _spoken(backend: Backend, voice: VoiceCard, said: Sequence[str], scratch: Path) -> Speech:
+def spoken_sentences(backend: Backend, voice: VoiceCard, said: Sequence[str], scratch: Path) -> Speech:
+    """One track of one segment: the sentences in the card's voice, a fifth of a second apart."""
     try:
         import soxr
     except ImportError:

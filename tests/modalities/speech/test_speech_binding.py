@@ -356,7 +356,7 @@ def test_copies_under_the_layer_keep_the_words_and_change_the_sound(tmp_path: Pa
     for package in ("soundfile", "soxr", "pyworld"):
         pytest.importorskip(package)
     from synthgen.generators.speech.world import pitch
-    from synthgen.modalities.speech.emotion_copies import in_manner, round_trips
+    from synthgen.modalities.speech.round_trips import in_manner, round_trips
     from synthgen.privacy_filters.speech.sound import read
     from synthgen.privacy_filters.speech.sound import spoken as ranges
 
@@ -376,6 +376,22 @@ def test_copies_under_the_layer_keep_the_words_and_change_the_sound(tmp_path: Pa
     record = Real("p", "r", SpeechCondition(), original)
     for _, domain, round_trip in round_trips(0, tmp_path):
         copies = round_trip([record, silent])
-        assert domain == "generator" and len(copies) == 2
+        assert domain in ("generator", "perturbed") and len(copies) == 2
         assert all(segment.text == "" for segment in copies[0].recordings[0].tracks[0].segments)
         assert np.isfinite(sound(copies[1])).all()
+
+
+def test_a_stretch_inside_a_session_is_the_only_real_part_of_it(tmp_path: Path) -> None:
+    for package in ("soundfile", "soxr", "espeakng_loader"):
+        pytest.importorskip(package)
+    from synthgen.modalities.speech.round_trips import inside_a_session
+    from synthgen.privacy_filters.speech.sound import read
+
+    records = [Real("p", "r", SpeechCondition(), spoken(voice(seed), tmp_path)) for seed in (0, 1)]
+    first, second = (
+        read(payload.recordings[0].tracks[0].audio, [(0, 20 * 16_000)])
+        for payload in inside_a_session(records, 3.0, 20.0, 0, tmp_path)
+    )
+    assert len(first) == len(second) == 20 * 16_000
+    differs = np.flatnonzero(np.abs(first - second) > 1e-3)
+    assert 3 * 16_000 < len(differs) <= 6 * 16_000  # two stretches at places of their own in the same host

@@ -51,6 +51,12 @@ def test_a_prompt_in_every_recording_links_nobody(sounds: Path) -> None:
     assert same_sound(both) == []
 
 
+def test_short_recordings_are_compared_from_end_to_end(sounds: Path, tmp_path: Path) -> None:
+    words = [says(person, 0, 0.6) for person in range(20)]
+    again = [planted._mp3(words[4], tmp_path, 64), 0.3 * words[9]]
+    assert same_sound([levels(np.asarray(x, dtype=np.float32), sounds) for x in [*words, *again]]) == [(4, 20), (9, 21)]
+
+
 def test_silence_is_nobodys_duplicate(cohort: list[Levels], sounds: Path) -> None:
     silence = [levels(np.zeros(3 * RATE, dtype=np.float32), sounds) for _ in range(2)]
     assert same_sound([*silence, cohort[0]]) == []

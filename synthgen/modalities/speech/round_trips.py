@@ -1,4 +1,4 @@
-"""Real recordings under the generator's own layer: what is released where a back-end says what a patient said.
+"""Real recordings in the generator's domain: under its layer, and inside its sessions.
 
 Whoever's sound goes into the layer comes out in another manner, and in a drawn voice; the words, and when they are
 said, are the patient's.
@@ -7,19 +7,22 @@ said, are the patient's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from synthgen.errors import SynthgenError
+from synthgen.generators.speech.backends.espeak import Espeak
 from synthgen.generators.speech.backends.protocol import Utterance
 from synthgen.generators.speech.config import RATE
 from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.voices import COLOURS, WARPS, VoiceCard, draw_voice
 from synthgen.generators.speech.world import Reference, measured, shape
+from synthgen.modalities.speech.register import SENTENCES, spoken_sentences
 from synthgen.modalities.speech.types import EMOTIONS, Emotion, Speech, SpeechReal
 from synthgen.privacy_filters.speech.planted import RoundTrip, changed, world
-from synthgen.privacy_filters.speech.sound import Floats
+from synthgen.privacy_filters.speech.sound import Floats, read, spoken
 
 _SPOKEN = EMOTIONS[1:]  # all but neutral, which is a round trip through WORLD
 
@@ -34,7 +37,32 @@ def round_trips(seed: int, scratch: Path) -> tuple[tuple[str, str, RoundTrip], .
         cards = [draw_voice(seed + i, "patient") for i in range(len(records))]
         return [in_manner(r.payload, EMOTIONS[i % len(EMOTIONS)], cards[i], i, scratch) for i, r in enumerate(records)]
 
-    return (("emotion_layer", "generator", as_it_is), ("voice_and_emotion_layer", "generator", in_another_voice))
+    def within(seconds: float, of: float) -> RoundTrip:
+        return lambda records: inside_a_session(records, seconds, of, seed, scratch)
+
+    layer = (("emotion_layer", "generator", as_it_is), ("voice_and_emotion_layer", "generator", in_another_voice))
+    if find_spec("espeakng_loader") is None:  # nobody to put it beside
+        return layer
+    return (*layer, ("3s_within_20s", "perturbed", within(3.0, 20.0)), ("half_of_7s", "perturbed", within(3.5, 7.0)))
+
+
+def inside_a_session(
+    records: Sequence[SpeechReal], seconds: float, of: float, seed: int, scratch: Path
+) -> list[Speech]:
+    """A stretch of each track in place of a part of what a synthetic voice says, as loud as it is."""
+    backend = Espeak.installed()
+    said = spoken_sentences(backend, draw_voice(seed, "host"), SENTENCES, scratch).recordings[0].tracks[0]
+    backend.close()
+    host = np.resize(read(said.audio, spoken(said)), round(of * RATE))
+
+    def change(samples: Floats, rng: np.random.Generator) -> Floats:
+        length = min(len(samples), round(seconds * RATE))
+        start, place = (int(rng.integers(len(x) - length + 1)) for x in (samples, host))
+        stretch = samples[start : start + length]
+        louder = np.std(host) / max(float(np.std(stretch)), 1e-5)
+        return np.concatenate([host[:place], np.float32(louder) * stretch, host[place + length :]])
+
+    return [changed(r.payload, change, np.random.default_rng([seed, i]), scratch) for i, r in enumerate(records)]
 
 
 def in_manner(payload: Speech, emotion: Emotion, card: VoiceCard | None, seed: int, scratch: Path) -> Speech:
