@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -21,13 +22,15 @@ from synthgen.privacy_filters.cxr.keypoints import MIRRORED, Agreement, Keypoint
 from synthgen.privacy_filters.cxr.near_copy import one_thread
 from synthgen.privacy_filters.cxr.regions import (
     Cells,
+    Products,
     Views,
+    alike_as_a_whole,
+    alike_in_windows,
+    energy,
     in_place,
     posed,
     side_of,
     thumbnails,
-    whole_correlations,
-    window_correlations,
 )
 
 NAMES = ("keypoints", "overlay", "regions", "blurred")
@@ -73,6 +76,11 @@ class LocalCopies:
             Cells(torch.cat([self.cells.detail, new.detail], 1), torch.cat([self.cells.blurred, new.blurred], 1)),
             self.side,
         )._sorted()
+
+    @cached_property
+    def energies(self) -> tuple[Tensor, Tensor]:
+        """Squared norms of the cells, [64, N] for each band."""
+        return energy(self.cells.detail), energy(self.cells.blurred)
 
     def _sorted(self) -> Self:
         order = np.argsort(self.patients, kind="stable")
@@ -134,20 +142,18 @@ class LocalCopies:
         return 1 / max(overlay, _LEAST), 1 / max(regions, _LEAST), 1 / max(blurred, _LEAST)
 
     def _evidence(self, views: Views, known: Tensor) -> tuple[float, float, float]:
-        seen, covered = views.cells, views.covered
+        detail = Products.of(views.cells.detail, self.cells.detail, self.energies[0])
+        blurred = Products.of(views.cells.blurred, self.cells.blurred, self.energies[1])
         return (
-            _stands_out(whole_correlations(seen.detail, self.cells.detail, covered), known),
-            _stands_out(window_correlations(seen.detail, self.cells.detail, covered), known),
-            _stands_out(whole_correlations(seen.blurred, self.cells.blurred, covered), known),
+            _stands_out(alike_as_a_whole(detail, views.covered), known),
+            _stands_out(alike_in_windows(detail, views.covered), known),
+            _stands_out(alike_as_a_whole(blurred, views.covered), known),
         )
 
 
-def _stands_out(correlations: Tensor, known: Tensor) -> float:
-    """By how many standard deviations the best image [V, W, N] stands out from the others in any view and window.
-
-    Of Fisher's z, in which the distance between 0.98 and 0.99 is as large as that between 0.2 and 0.5.
-    """
-    alike = torch.atanh(correlations[..., known].clamp(max=0.9999))
+def _stands_out(alike: Tensor, known: Tensor) -> float:
+    """By how many standard deviations the best image [V, W, N] stands out from the others in any view and window."""
+    alike = alike[..., known]
     count = alike.shape[-1]
     if count < 3:
         return 0.0

@@ -28,13 +28,14 @@ _BLURRED = 64
 _DETAIL = (0.6, 1.4)  # standard deviations of a band's two Gaussians, in pixels
 _LEFT_BY_BLUR = (1.2, 3.0)
 _BLUR = 0.04 * _BLURRED
-_LEAST_CELLS = 16  # of 64: where a candidate covers less of a training image, nothing is said
+_LEAST_BLOCKS = 4  # of 16: where a candidate covers less of a training image, nothing is said
 _COVERED = 0.8
+_MOST = 0.9999  # correlation: Fisher's z stays finite
 
 
 def side_of(image: CxrImage) -> int:
     """Pixels a side at which an image is looked at: its own, a multiple of 8, at most 128."""
-    return min(MOST_PIXELS, max(image.shape[0] // GRID, 4) * GRID)
+    return min(MOST_PIXELS, max(len(image) // GRID, 4) * GRID)
 
 
 def thumbnails(images: Sequence[CxrImage], side: int) -> Tensor:
@@ -99,32 +100,70 @@ def windows() -> Tensor:
     rows = []
     for tall, wide, stride in ((5, 3, 1), (4, 4, 2)):
         for top, left in itertools.product(range(0, GRID + 1 - tall, stride), range(0, GRID + 1 - wide, stride)):
-            window = torch.zeros(GRID, GRID)
-            window[top : top + tall, left : left + wide] = 1
-            rows.append(window.flatten())
+            rows.append(_window(tall, wide, top, left))
     return torch.stack(rows)
 
 
-def whole_correlations(band: Tensor, training: Tensor, covered: Tensor) -> Tensor:
-    """|correlation| of views [64, V, D] and training images [64, N, D] over all that is covered, [V, 1, N]."""
-    enough = covered.sum(dim=1) >= _LEAST_CELLS
-    return _correlations(band, training, covered.float()[:, None], enough[:, None])
+def _window(tall: int, wide: int, top: int, left: int) -> Tensor:
+    window = torch.zeros(GRID, GRID)
+    window[top : top + tall, left : left + wide] = 1
+    return window.flatten()
 
 
-def window_correlations(band: Tensor, training: Tensor, covered: Tensor) -> Tensor:
-    """The same over every window, [V, W, N]; zero over a window that is not covered as a whole."""
+@cache
+def blocks() -> Tensor:
+    """The picture in 4 × 4 blocks of four cells, as rows of zeros and ones; shape [16, 64]."""
+    return torch.stack([_window(2, 2, top, left) for top in range(0, GRID, 2) for left in range(0, GRID, 2)])
+
+
+@dataclass(frozen=True)
+class Products:
+    """What views and training images have in common, cell by cell.
+
+    Attributes:
+        dots: shape [V, 64, N].
+        own, theirs: squared norms, [64, V] and [64, N].
+    """
+
+    dots: Tensor
+    own: Tensor
+    theirs: Tensor
+
+    @classmethod
+    def of(cls, band: Tensor, training: Tensor, theirs: Tensor) -> Products:
+        """Of views [64, V, D] and training images [64, N, D]."""
+        return cls(torch.bmm(band, training.transpose(1, 2)).permute(1, 0, 2), energy(band), theirs)
+
+
+def energy(band: Tensor) -> Tensor:
+    """Squared norm of every cell, [64, V] of [64, V, D]."""
+    return torch.einsum("cvd,cvd->cv", band, band)
+
+
+def alike_as_a_whole(common: Products, covered: Tensor) -> Tensor:
+    """How alike views and training images are over all that is covered, [V, 1, N].
+
+    Fisher's z of each block's correlation, averaged: a frame or an edge that two images share fills a few blocks only.
+    """
+    shapes = blocks()
+    full = covered.float() @ shapes.T >= 4
+    z = torch.atanh(_correlations(common, shapes, full))
+    enough = full.sum(dim=1, keepdim=True) >= _LEAST_BLOCKS
+    return (z.sum(dim=1).abs() * enough / full.sum(dim=1, keepdim=True).clamp_min(1))[:, None]
+
+
+def alike_in_windows(common: Products, covered: Tensor) -> Tensor:
+    """The same over every window, [V, W, N], by its correlation as one; zero where it is not covered as a whole."""
     shapes = windows()
     full = covered.float() @ shapes.T >= shapes.sum(dim=1)
-    return _correlations(band, training, shapes[None].expand(len(covered), -1, -1), full)
+    return torch.atanh(_correlations(common, shapes, full).abs())
 
 
-def _correlations(band: Tensor, training: Tensor, shapes: Tensor, valid: Tensor) -> Tensor:
-    """Shapes [V, W, 64] of cells; ``valid`` [V, W]."""
-    dots = torch.bmm(band, training.transpose(1, 2)).permute(1, 0, 2)
-    own = (shapes @ band.square().sum(dim=2).T[:, :, None])[..., 0]
-    theirs = shapes @ training.square().sum(dim=2)
-    value = (shapes @ dots).abs() / ((own[:, :, None] * theirs).sqrt() + 1e-3)
-    return value * valid[:, :, None]
+def _correlations(common: Products, shapes: Tensor, valid: Tensor) -> Tensor:
+    """Over shapes [W, 64] of cells; zero where not ``valid`` [V, W]; shape [V, W, N], within ±0.9999."""
+    norms = (shapes @ common.own).T[:, :, None].sqrt() * (shapes @ common.theirs).sqrt()
+    value = (shapes @ common.dots) / (norms + 1e-3)
+    return (value * valid[:, :, None]).clamp(-_MOST, _MOST)
 
 
 def _cut(pictures: Tensor) -> Tensor:
