@@ -27,7 +27,7 @@ from synthgen.privacy_filters.cxr.near_copy import one_thread
 SIDE = 160
 MOST = 150  # keypoints of an image, the strongest
 _WINDOW = 1 / 16  # of the side: slower changes are exposure
-_IMAGES = 20  # training images a chunk of the search: fits the cache
+_IMAGES = 8  # training images a chunk of the search: fits the cache
 _RANK = 8  # the comparison that a vote must beat: the best keypoint of the eighth of all images and variants
 _HYPOTHESES = 24
 _CELLS = 8
@@ -154,12 +154,9 @@ def votes(candidate: Keypoints, row: int, training: Keypoints, hidden: NDArray[n
     for low in range(0, images, _IMAGES):
         chunk = everything[:, low : low + _IMAGES]
         same = torch.bmm(queries, chunk.flatten(1, 2).transpose(1, 2))
-        even, odd = same[0] + same[1], same[0] - same[1]
-        even_mirrored, odd_mirrored = same[2] + same[3], same[2] - same[3]
-        for v, variant in enumerate(
-            (even + even_mirrored, odd + odd_mirrored, even - even_mirrored, odd - odd_mirrored)
-        ):
-            best[v, :, low : low + _IMAGES] = variant.view(count, -1, MOST).amax(2)
+        for v, signs in enumerate(_SIGNS):
+            variant = same[0] + signs[1] * same[1] + signs[2] * same[2] + signs[3] * same[3]
+            best[v, :, low : low + _IMAGES] = variant.view(count, -1, everything.shape[2]).amax(2)
     if hidden is not None:
         best[:, :, torch.from_numpy(hidden)] = 0.0
     ranked = best.transpose(0, 1).flatten(1)

@@ -1,6 +1,6 @@
-"""Copies found by what is local: keypoints, whatever the pose, and regions, whatever surrounds them.
+"""Copies found by what is local: keypoints, whatever the pose, and regions, whatever surrounds or covers them.
 
-Both scores compare a candidate's best training image with what the same candidate has in common with all the others:
+All scores compare a candidate's best training image with what the same candidate has in common with all the others:
 anatomy that everybody shares, text and a plain style lift all of them alike. A patient's twin in the cohort, or the
 same person under two numbers, is one of many others and hides nobody. Nothing here is learnt.
 """
@@ -9,22 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from synthgen.modalities.cxr.types import CxrImage
-from synthgen.privacy_filters.cxr.keypoints import MIRRORED, NEGATIVE, Agreement, Keypoints, Votes, agreement, votes
+from synthgen.privacy_filters.cxr.keypoints import MIRRORED, Agreement, Keypoints, Votes, agreement, votes
 from synthgen.privacy_filters.cxr.near_copy import one_thread
-from synthgen.privacy_filters.cxr.regions import SIDE, Views, aligned, cells, correlations, in_place, thumbnails
+from synthgen.privacy_filters.cxr.regions import (
+    Cells,
+    Products,
+    Views,
+    alike_as_a_whole,
+    alike_in_windows,
+    energy,
+    in_place,
+    posed,
+    side_of,
+    thumbnails,
+)
 
-NAMES = ("keypoints", "regions")
+NAMES = ("keypoints", "overlay", "regions", "blurred")
 POSED = 8  # training images that the keypoints name, whose pose is looked at
-_LAID = 6  # of them laid over the candidate
+_LAID = 6  # of them, how many poses the regions look at
 _OTHERS = slice(5, 25)  # patients by votes that stand for everybody else
 _BEST = 8  # images that do not count among the others: further visits, the same person under a second number
 _SPREAD_FLOOR = 0.02
@@ -40,43 +51,47 @@ class LocalCopies:
 
     Attributes:
         patients: the patient of every row, sorted.
-        pictures: shape [N, 1, 64, 64], 0 to 1.
-        cells: see :func:`synthgen.privacy_filters.cxr.regions.cells`.
-        energies: squared norm of every cell, per band [16, N].
+        side: pixels a side at which regions are looked at.
     """
 
     patients: NDArray[np.str_]
     keypoints: Keypoints
-    pictures: Tensor
-    cells: tuple[Tensor, ...]
-    energies: tuple[Tensor, ...]
+    cells: Cells
+    side: int
 
     @classmethod
     @one_thread()
     def over(cls, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
-        return cls._of(Keypoints.of(payloads), thumbnails(payloads), np.asarray(patients))
+        side = side_of(payloads[0])
+        found = Keypoints.of(payloads), Cells.of_training(thumbnails(payloads, side))
+        return cls(np.asarray(patients), *found, side)._sorted()
 
     @one_thread()
     def enrolled(self, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
         """These records too."""
-        return self._of(
-            self.keypoints.joined(Keypoints.of(payloads)),
-            torch.cat([self.pictures, thumbnails(payloads)]),
+        new = Cells.of_training(thumbnails(payloads, self.side))
+        return type(self)(
             np.concatenate([self.patients, np.asarray(patients)]),
-        )
+            self.keypoints.joined(Keypoints.of(payloads)),
+            Cells(torch.cat([self.cells.detail, new.detail], 1), torch.cat([self.cells.blurred, new.blurred], 1)),
+            self.side,
+        )._sorted()
 
-    @classmethod
-    def _of(cls, keypoints: Keypoints, pictures: Tensor, patients: NDArray[np.str_]) -> Self:
-        order = np.argsort(patients, kind="stable")
-        ordered = pictures[torch.from_numpy(order)]
-        parts = cells(ordered)
-        energies = tuple(part.square().sum(dim=2) for part in parts)
-        return cls(patients[order], keypoints.taken(order), ordered, parts, energies)
+    @cached_property
+    def energies(self) -> tuple[Tensor, Tensor]:
+        """Squared norms of the cells, [64, N] for each band."""
+        return energy(self.cells.detail), energy(self.cells.blurred)
+
+    def _sorted(self) -> Self:
+        order = np.argsort(self.patients, kind="stable")
+        rows = torch.from_numpy(order)
+        cells = Cells(self.cells.detail[:, rows], self.cells.blurred[:, rows])
+        return type(self)(self.patients[order], self.keypoints.taken(order), cells, self.side)
 
     @one_thread()
     @torch.no_grad()
     def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None = None) -> Scores:
-        """Shape [N, 2], in the order of ``NAMES``; infinite for a candidate with nobody to compare to."""
+        """Shape [N, 4], in the order of ``NAMES``; infinite for a candidate with nobody to compare to."""
         found = Keypoints.of(payloads)
         return np.array(
             [
@@ -85,14 +100,14 @@ class LocalCopies:
             ]
         )
 
-    def _scores(self, payload: CxrImage, found: Keypoints, row: int, own: str | None) -> tuple[float, float]:
+    def _scores(self, payload: CxrImage, found: Keypoints, row: int, own: str | None) -> tuple[float, ...]:
         hidden = np.zeros(len(self.patients), dtype=np.bool_) if own is None else self.patients == own
         if hidden.all():
-            return np.inf, np.inf
+            return (np.inf,) * len(NAMES)
         count = votes(found, row, self.keypoints, hidden)
         named = self._named(found, row, count, hidden)
         known = torch.from_numpy(~hidden)
-        return self._by_keypoints(count, [pose for *_, pose in named]), self._by_regions(payload, named, known)
+        return self._by_keypoints(count, [pose for *_, pose in named]), *self._by_regions(payload, named, known)
 
     def _named(
         self, found: Keypoints, row: int, count: Votes, hidden: NDArray[np.bool_]
@@ -114,29 +129,39 @@ class LocalCopies:
         posed = (support[0] + 0.02) / (float(support[2:].mean() if len(support) > 2 else 0.0) + 0.02)
         return 1 / max(float(np.sqrt(per_patient[0] / (usual + 0.05) * posed)), _LEAST)
 
-    def _by_regions(self, payload: CxrImage, named: Sequence[tuple[int, int, Agreement]], known: Tensor) -> float:
-        candidate = thumbnails([payload], 2 * SIDE)
-        evidence = [self._evidence(in_place(F.avg_pool2d(candidate, 2)), known)]
-        laid = [entry for entry in named if entry[2].turn != 0][:_LAID]
-        if laid:
-            images = torch.tensor([image for image, *_ in laid])
-            starts = torch.tensor(np.stack([_map(pose, MIRRORED[variant]) for _, variant, pose in laid]))
-            signs = torch.tensor([-1.0 if NEGATIVE[variant] else 1.0 for _, variant, _ in laid])
-            evidence.append(self._evidence(aligned(candidate, self.pictures[images], starts, signs), known))
-        return 1 / max(*evidence, _LEAST, _LEAST)
+    def _by_regions(
+        self, payload: CxrImage, named: Sequence[tuple[int, int, Agreement]], known: Tensor
+    ) -> tuple[float, float, float]:
+        """Overlay, regions and blurred: 1 / evidence."""
+        picture = thumbnails([payload], self.side)
+        views = [in_place(picture)]
+        maps = [_map(pose, MIRRORED[variant]) for _, variant, pose in named if pose.turn != 0][:_LAID]
+        if maps:
+            views.append(posed(picture, torch.tensor(np.stack(maps))))
+        overlay, regions, blurred = np.max([self._evidence(view, known) for view in views], axis=0)
+        return 1 / max(overlay, _LEAST), 1 / max(regions, _LEAST), 1 / max(blurred, _LEAST)
 
-    def _evidence(self, views: Views, known: Tensor) -> float:
-        """By how many standard deviations the best image stands out from the others in any view, band and window."""
-        alike = torch.atanh(correlations(views, self.cells, self.energies)[..., known].clamp(max=0.9999))
-        count = alike.shape[-1]
-        if count < 3:
-            return 0.0
-        best = alike.topk(min(_BEST, 1 + count // 8), dim=3).values
-        others = count - best.shape[3]
-        mean = (alike.sum(dim=3) - best.sum(dim=3)) / others
-        variance = (alike.square().sum(dim=3) - best.square().sum(dim=3)) / others - mean.square()
-        stands_out = (best[..., 0] - mean) / (variance.clamp_min(0).sqrt() + _SPREAD_FLOOR)
-        return float(stands_out.nan_to_num(0.0).max())
+    def _evidence(self, views: Views, known: Tensor) -> tuple[float, float, float]:
+        detail = Products.of(views.cells.detail, self.cells.detail, self.energies[0])
+        blurred = Products.of(views.cells.blurred, self.cells.blurred, self.energies[1])
+        return (
+            _stands_out(alike_as_a_whole(detail, views.covered), known),
+            _stands_out(alike_in_windows(detail, views.covered), known),
+            _stands_out(alike_as_a_whole(blurred, views.covered), known),
+        )
+
+
+def _stands_out(alike: Tensor, known: Tensor) -> float:
+    """By how many standard deviations the best image [V, W, N] stands out from the others in any view and window."""
+    alike = alike[..., known]
+    count = alike.shape[-1]
+    if count < 3:
+        return 0.0
+    best = alike.topk(min(_BEST, 1 + count // 8), dim=-1).values
+    others = count - best.shape[-1]
+    mean = (alike.sum(dim=-1) - best.sum(dim=-1)) / others
+    variance = (alike.square().sum(dim=-1) - best.square().sum(dim=-1)) / others - mean.square()
+    return float(((best[..., 0] - mean) / (variance.clamp_min(0).sqrt() + _SPREAD_FLOOR)).max())
 
 
 def _map(pose: Agreement, mirrored: bool) -> Floats:

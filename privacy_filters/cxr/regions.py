@@ -1,11 +1,10 @@
-"""Regions: does part of a candidate show part of a training image, in some band of detail?
+"""Regions: does part of a candidate show part of a training image, down to the detail of single pixels?
 
-A picture is cut into 4 × 4 cells, so that one product per cell gives the correlation over every window of cells - a
-half, a lung, a quarter, the whole - with all training images at once. Looked at are a candidate as it lies, mirrored
-and moved by a pixel, and laid over the training images that its keypoints name: there by Gauss-Newton steps on an
-affine map with free contrast (the least-squares form of the enhanced correlation coefficient, Evangelidis and Psarakis
-2008), each pixel weighted by how well its neighbourhood agrees already, so that a pasted half is aligned by itself.
-Blur leaves the coarse band, a mean of two patients the fine one, a copied lung its window.
+A picture is cut into 8 × 8 cells, so that one product per cell gives the correlation over every window of cells - a
+lung, a quarter, all that is covered - with all training images at once. Fine detail is what tells people apart: in the
+band of 1 to 2 pixels two patients have next to nothing in common, so that a lung pasted onto another image, or the mean
+of two patients, stands out. Blur takes that band away; a blurred candidate is held against training images blurred
+alike. Looked at are a candidate as it lies, mirrored and moved by a pixel, and in the poses that its keypoints propose.
 """
 
 from __future__ import annotations
@@ -23,120 +22,172 @@ from torch import Tensor
 
 from synthgen.modalities.cxr.types import CxrImage
 
-SIDE = 64
-BANDS = ((0.6, 1.4), (1.2, 3.0), (3.0, 8.0))  # standard deviations of the two Gaussians, pixels of 64
-_ALIGNED = BANDS[1]
-_STEPS = 4
-_CONTRAST_FLOOR = 0.01
-_LEAST_ZOOM, _MOST_ZOOM = 0.8, 1.25  # of the refinement; beyond, it has run away
-_LEAST_CELLS = 4  # of 16: where a candidate covers less of a training image, nothing is said
+GRID = 8  # cells a side
+MOST_PIXELS = 128
+_BLURRED = 64
+_DETAIL = (0.6, 1.4)  # standard deviations of a band's two Gaussians, in pixels
+_LEFT_BY_BLUR = (1.2, 3.0)
+_BLUR = 0.04 * _BLURRED
+_LEAST_BLOCKS = 4  # of 16: where a candidate covers less of a training image, nothing is said
+_COVERED = 0.8
+_MOST = 0.9999  # correlation: Fisher's z stays finite
 
 
-def thumbnails(images: Sequence[CxrImage], side: int = SIDE) -> Tensor:
+def side_of(image: CxrImage) -> int:
+    """Pixels a side at which an image is looked at: its own, a multiple of 8, at most 128."""
+    return min(MOST_PIXELS, max(len(image) // GRID, 4) * GRID)
+
+
+def thumbnails(images: Sequence[CxrImage], side: int) -> Tensor:
     """Images at ``side`` pixels, 0 to 1, shape [N, 1, side, side]."""
     rows = [torch.from_numpy(np.array(image, dtype=np.float32))[None, None] / 255.0 for image in images]
     return torch.cat([F.interpolate(row, size=(side, side), mode="area") for row in rows])
 
 
 @dataclass(frozen=True)
-class Views:
-    """Candidates as training images would show them, in V poses.
+class Cells:
+    """Local contrast of V pictures in 64 cells.
 
     Attributes:
-        cells: for every band the local contrast in 4 × 4 cells, shape [16, V, pixels of a cell].
-        covered: shape [V, 16], whether the candidate covers the cell.
+        detail: band of the finest detail, shape [64, V, D].
+        blurred: what blur leaves, shape [64, V, 64].
     """
 
-    cells: tuple[Tensor, ...]
+    detail: Tensor
+    blurred: Tensor
+
+    @classmethod
+    def of_training(cls, pictures: Tensor) -> Cells:
+        """Of training images [V, 1, S, S]; the second band as a copy blurred by 4% of the side would show it."""
+        fine, wide = (math.hypot(sigma, _BLUR) for sigma in _LEFT_BY_BLUR)
+        return cls(_cut(_contrast(pictures, *_DETAIL, 0.01)), _cut(_contrast(_small(pictures), fine, wide, 0.002)))
+
+    @classmethod
+    def of_candidates(cls, pictures: Tensor) -> Cells:
+        """Of candidates [V, 1, S, S], taken as they are."""
+        return cls(_cut(_contrast(pictures, *_DETAIL, 0.01)), _cut(_contrast(_small(pictures), *_LEFT_BY_BLUR, 0.002)))
+
+
+@dataclass(frozen=True)
+class Views:
+    """A candidate in V poses; ``covered`` [V, 64] tells which cells of the training image's frame it fills."""
+
+    cells: Cells
     covered: Tensor
 
 
-def cells(images: Tensor) -> tuple[Tensor, ...]:
-    """Local contrast of images [V, 1, 64, 64] in every band and cell, [16, V, D] with D = 256, 64, 16."""
-    found = []
-    for level, (fine, wide) in enumerate(BANDS):
-        band = _normalised(images, fine, wide)
-        small = F.avg_pool2d(band, 2**level)[:, 0]
-        found.append(_cut(small))
-    return tuple(found)
+def in_place(picture: Tensor) -> Views:
+    """A candidate [1, 1, S, S] where it lies, mirrored, and moved by up to a pixel."""
+    side = picture.shape[-1]
+    padded = F.pad(torch.cat([picture, picture.flip(-1)]), (1, 1, 1, 1), mode="replicate")
+    moved = torch.cat([padded[..., y : y + side, x : x + side] for y in range(3) for x in range(3)])
+    return Views(Cells.of_candidates(moved), torch.ones(len(moved), GRID * GRID, dtype=torch.bool))
 
 
-def _cut(images: Tensor) -> Tensor:
-    """[V, S, S] to [16, V, (S / 4)²]."""
-    count, side, _ = images.shape
-    part = images.reshape(count, 4, side // 4, 4, side // 4).permute(1, 3, 0, 2, 4)
-    return part.reshape(16, count, -1).contiguous()
+def posed(picture: Tensor, maps: Tensor) -> Views:
+    """A candidate [1, 1, S, S] through maps [R, 2, 3] from a training image's coordinates, in halves of a side."""
+    side = picture.shape[-1]
+    grid = F.affine_grid(maps, [len(maps), 1, side, side], align_corners=False)
+    moving = picture.expand(len(maps), 1, side, side)
+    seen = F.grid_sample(moving, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    inside = (grid.abs().amax(dim=3) <= 1.0).float()[:, None]
+    return Views(Cells.of_candidates(seen), _cut(inside).mean(dim=2).T > _COVERED)
 
 
-def in_place(thumbnail: Tensor) -> Views:
-    """A candidate [1, 1, 64, 64] where it lies, mirrored and moved by up to a pixel."""
-    both = torch.cat([thumbnail, thumbnail.flip(-1)])
-    padded = F.pad(both, (1, 1, 1, 1), mode="replicate")
-    moved = torch.cat([padded[..., y : y + SIDE, x : x + SIDE] for y in range(3) for x in range(3)])
-    return Views(cells(moved), torch.ones(len(moved), 16, dtype=torch.bool))
-
-
-def aligned(candidate: Tensor, references: Tensor, starts: Tensor, signs: Tensor) -> Views:
-    """A candidate [1, 1, 128, 128] laid over each of R training images [R, 1, 64, 64].
-
-    Args:
-        starts: maps [R, 2, 3] from the training image's coordinates to the candidate's, in halves of a side.
-        signs: -1 where the candidate is taken for a negative, shape [R].
-    """
-    moving = candidate.expand(len(starts), 1, 2 * SIDE, 2 * SIDE)
-    seen, mask = _seen(moving, starts)
-    sign = signs[:, None, None, None]
-    delta = _aligned(_normalised(seen, *_ALIGNED) * sign, _normalised(references, *_ALIGNED), mask)
-    linear = starts[:, :, :2] @ delta[:, :, :2]
-    offset = starts[:, :, 2:] + starts[:, :, :2] @ delta[:, :, 2:]
-    after, covered = _seen(moving, torch.cat([linear, offset], dim=2))
-    share = _cut(torch.cat([mask, covered])[:, 0]).mean(dim=2).T
-    return Views(cells(torch.cat([seen, after])), share > 0.8)
-
-
-def _windows() -> Tensor:
-    """Windows of the 4 × 4 cells as rows of zeros and ones: halves, lungs (2 × 3), quarters; shape [W, 16]."""
+@cache
+def windows() -> Tensor:
+    """Windows of cells as rows of zeros and ones: lungs (5 × 3 cells) and quarters (4 × 4); shape [W, 64]."""
     rows = []
-    for tall, wide in ((4, 2), (2, 4), (3, 2), (3, 3), (2, 2)):
-        for top, left in itertools.product(range(5 - tall), range(5 - wide)):
-            window = torch.zeros(4, 4)
-            window[top : top + tall, left : left + wide] = 1
-            rows.append(window.flatten())
+    for tall, wide, stride in ((5, 3, 1), (4, 4, 2)):
+        for top, left in itertools.product(range(0, GRID + 1 - tall, stride), range(0, GRID + 1 - wide, stride)):
+            rows.append(_window(tall, wide, top, left))
     return torch.stack(rows)
 
 
-_WINDOWS = _windows()
+def _window(tall: int, wide: int, top: int, left: int) -> Tensor:
+    window = torch.zeros(GRID, GRID)
+    window[top : top + tall, left : left + wide] = 1
+    return window.flatten()
 
 
-def correlations(views: Views, training: tuple[Tensor, ...], energies: tuple[Tensor, ...]) -> Tensor:
-    """|correlation| of every view with every training image in every band and window, [V, B, 1 + W, N].
+@cache
+def blocks() -> Tensor:
+    """The picture in 4 × 4 blocks of four cells, as rows of zeros and ones; shape [16, 64]."""
+    return torch.stack([_window(2, 2, top, left) for top in range(0, GRID, 2) for left in range(0, GRID, 2)])
 
-    The first window is all that is covered; a window that is not covered as a whole has NaN.
+
+@dataclass(frozen=True)
+class Products:
+    """What views and training images have in common, cell by cell.
+
+    Attributes:
+        dots: shape [V, 64, N].
+        own, theirs: squared norms, [64, V] and [64, N].
     """
-    covered = views.covered.float()
-    windows = torch.cat([covered[:, None], _WINDOWS[None].expand(len(covered), -1, -1)], dim=1)
-    whole = (windows * covered[:, None]).sum(dim=2) >= windows.sum(dim=2).clamp_min(_LEAST_CELLS)
-    found = []
-    for band, target, energy in zip(views.cells, training, energies, strict=True):
-        dots = torch.bmm(band, target.transpose(1, 2)).permute(1, 0, 2)
-        own = torch.einsum("vwc,cv->vw", windows, band.square().sum(dim=2))
-        theirs = windows @ energy
-        value = (windows @ dots).abs() / ((own[:, :, None] * theirs).sqrt() + 1e-3)
-        found.append(value.masked_fill(~whole[:, :, None], float("nan")))
-    return torch.stack(found, dim=1)
+
+    dots: Tensor
+    own: Tensor
+    theirs: Tensor
+
+    @classmethod
+    def of(cls, band: Tensor, training: Tensor, theirs: Tensor) -> Products:
+        """Of views [64, V, D] and training images [64, N, D]."""
+        return cls(torch.bmm(band, training.transpose(1, 2)).permute(1, 0, 2), energy(band), theirs)
 
 
-def _seen(moving: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
-    """Candidates in the training images' frame, and where they cover it: [R, 1, 64, 64] each."""
-    grid = F.affine_grid(theta, [len(theta), 1, 2 * SIDE, 2 * SIDE], align_corners=False)
-    warped = F.grid_sample(moving, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    inside = (grid.abs().amax(dim=3, keepdim=True) <= 1.0).permute(0, 3, 1, 2).float()
-    return F.avg_pool2d(warped, 2), (F.avg_pool2d(inside, 2) > 0.99).float()
+def energy(band: Tensor) -> Tensor:
+    """Squared norm of every cell, [64, V] of [64, V, D]."""
+    return torch.einsum("cvd,cvd->cv", band, band)
 
 
-def _normalised(images: Tensor, fine: float, wide: float) -> Tensor:
-    band = _gaussian(images, fine) - _gaussian(images, wide)
-    return band / (_gaussian(band * band, wide).clamp_min(0).sqrt() + _CONTRAST_FLOOR)
+def alike_as_a_whole(common: Products, covered: Tensor) -> Tensor:
+    """How alike views and training images are over all that is covered, [V, 1, N].
+
+    Fisher's z of each block's correlation, averaged: a frame or an edge that two images share fills a few blocks only.
+    """
+    shapes = blocks()
+    full = covered.float() @ shapes.T >= 4
+    z = torch.atanh(_correlations(common, shapes, full))
+    enough = full.sum(dim=1, keepdim=True) >= _LEAST_BLOCKS
+    return (z.sum(dim=1).abs() * enough / full.sum(dim=1, keepdim=True).clamp_min(1))[:, None]
+
+
+def alike_in_windows(common: Products, covered: Tensor) -> Tensor:
+    """The same over every window, [V, W, N], by its correlation as one; zero where it is not covered as a whole."""
+    shapes = windows()
+    full = covered.float() @ shapes.T >= shapes.sum(dim=1)
+    return torch.atanh(_correlations(common, shapes, full).abs())
+
+
+def _correlations(common: Products, shapes: Tensor, valid: Tensor) -> Tensor:
+    """Over shapes [W, 64] of cells; zero where not ``valid`` [V, W]; shape [V, W, N], within ±0.9999."""
+    norms = (shapes @ common.own).T[:, :, None].sqrt() * (shapes @ common.theirs).sqrt()
+    value = (shapes @ common.dots) / (norms + 1e-3)
+    return (value * valid[:, :, None]).clamp(-_MOST, _MOST)
+
+
+def _cut(pictures: Tensor) -> Tensor:
+    """[V, 1, S, S] to [64, V, (S / 8)²]."""
+    count, _, side, _ = pictures.shape
+    parts = pictures.reshape(count, GRID, side // GRID, GRID, side // GRID).permute(1, 3, 0, 2, 4)
+    return parts.reshape(GRID * GRID, count, -1).contiguous()
+
+
+def _small(pictures: Tensor) -> Tensor:
+    if pictures.shape[-1] == _BLURRED:
+        return pictures
+    return F.interpolate(pictures, size=(_BLURRED, _BLURRED), mode="bilinear", antialias=True, align_corners=False)
+
+
+def _contrast(pictures: Tensor, fine: float, wide: float, floor: float) -> Tensor:
+    """Band-passed by a difference of Gaussians and divided by its local standard deviation."""
+    band = _gaussian(pictures, fine) - _gaussian(pictures, wide)
+    return band / (_gaussian(band * band, wide).clamp_min(0).sqrt() + floor)
+
+
+def _gaussian(pictures: Tensor, sigma: float) -> Tensor:
+    matrix = _gaussian_matrix(sigma, pictures.shape[-1])
+    return matrix @ pictures @ matrix.T
 
 
 @cache
@@ -149,60 +200,3 @@ def _gaussian_matrix(sigma: float, side: int) -> Tensor:
     for row in range(side):
         matrix[row].index_add_(0, (row + offsets).clamp(0, side - 1), kernel / kernel.sum())
     return matrix
-
-
-def _gaussian(images: Tensor, sigma: float) -> Tensor:
-    matrix = _gaussian_matrix(sigma, images.shape[-1])
-    return matrix @ images @ matrix.T
-
-
-def _aligned(moved: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """The affine refinement [R, 2, 3] of the training image's coordinates."""
-    count = len(moved)
-    delta = torch.eye(2, 3).repeat(count, 1, 1)
-    best, least = delta.clone(), torch.full((count,), -1.0)
-    for step in range(_STEPS + 1):
-        grid = F.affine_grid(delta, [count, 1, SIDE, SIDE], align_corners=False)
-        warped = F.grid_sample(moved, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-        covered = F.grid_sample(mask, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-        weight = _agreement(warped, target, covered)
-        zoom = torch.linalg.det(delta[:, :, :2]).abs().sqrt()
-        value = torch.where((zoom > _LEAST_ZOOM) & (zoom < _MOST_ZOOM), weight.square().mean(dim=(1, 2, 3)), -1.0)
-        better = value > least
-        best, least = torch.where(better[:, None, None], delta, best), torch.maximum(value, least)
-        if step < _STEPS:
-            delta = _gauss_newton(delta, warped, target, weight)
-    return best
-
-
-def _agreement(warped: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """How well the neighbourhood of every pixel agrees, 0 to 1: [R, 1, S, S]."""
-    ab, aa, bb = (_gaussian(mask * x, 5.0) for x in (warped * target, warped**2, target**2))
-    return (ab / ((aa * bb).sqrt() + 0.05)).clamp(0, 1) * mask
-
-
-@cache
-def _coordinates() -> tuple[Tensor, Tensor]:
-    at = torch.linspace(-1 + 1 / SIDE, 1 - 1 / SIDE, SIDE)
-    y, x = torch.meshgrid(at, at, indexing="ij")
-    return x.flatten(), y.flatten()
-
-
-def _gauss_newton(delta: Tensor, warped: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """One step: target ≈ a + c·(w + ∇w·ε(x, y)), linear in a, c and c·ε; returns ``delta`` [R, 2, 3] ∘ ε."""
-    x, y = _coordinates()
-    half_pixels = 4.0 / SIDE  # a central difference spans two pixels of 2 / SIDE each
-    gx = F.pad((warped[..., 2:] - warped[..., :-2]) / half_pixels, (1, 1)).flatten(1)
-    gy = F.pad((warped[..., 2:, :] - warped[..., :-2, :]) / half_pixels, (0, 0, 1, 1)).flatten(1)
-    values = warped.flatten(1)
-    columns = torch.stack([torch.ones_like(values), values, gx * x, gx * y, gx, gy * x, gy * y, gy], dim=2)
-    weighted = (columns * weight.flatten(1)[:, :, None]).transpose(1, 2)
-    normal = weighted @ columns
-    ridge = 1e-4 * torch.diag_embed(normal.diagonal(dim1=1, dim2=2)) + 1e-6 * torch.eye(8)
-    solved = torch.linalg.solve(normal + ridge, weighted @ target.flatten(1)[:, :, None])[..., 0]
-    contrast = solved[:, 1:2]
-    step = torch.where(contrast.abs() > 1e-3, solved[:, 2:] / contrast, torch.zeros_like(solved[:, 2:]))
-    step = step.clamp(-0.1, 0.1).reshape(-1, 2, 3)
-    linear = delta[:, :, :2] @ (torch.eye(2) + step[:, :, :2])
-    offset = delta[:, :, 2:] + delta[:, :, :2] @ step[:, :, 2:]
-    return torch.cat([linear, offset], dim=2)
