@@ -58,7 +58,7 @@ def _correlations(picture: Tensor, others: Tensor) -> Tensor:
     """Of every patch of ``picture`` [64, 64] with every place in ``others`` [N, 1, 64, 64]: [N, K, H, H]."""
     patches = picture.unfold(0, _PATCH, _STEP).unfold(1, _PATCH, _STEP).reshape(-1, 1, _PATCH, _PATCH)
     patches = patches - patches.mean(dim=(2, 3), keepdim=True)
-    patches = patches / (patches.square().sum(dim=(2, 3), keepdim=True).sqrt() + 0.1)
+    patches = patches / (patches.square().sum(dim=(2, 3), keepdim=True).sqrt() + 0.01)
     ones, area = torch.ones(1, 1, _PATCH, _PATCH), _PATCH**2
     mean = F.conv2d(others, ones) / area
     energy = F.conv2d(others.square(), ones) - area * mean.square()

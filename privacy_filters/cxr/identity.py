@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from synthgen.errors import UserError
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 
-FORMAT = "synthgen-cxr-identity-1"
+FORMAT = "synthgen-cxr-identity-2"
 WEIGHTS = "identity.safetensors"
 CARD = "identity.json"
 COHORT = "cohort"  # name of the cohort's vectors among the weights

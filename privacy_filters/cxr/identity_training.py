@@ -238,9 +238,7 @@ def in_bfloat16(config: IdentityConfig) -> bool:
     """Whether training convolves in bfloat16. Processors that do not compute in it emulate it, slower than float32."""
     if config.precision != "auto":
         return config.precision == "bfloat16"
-    known: dict[str, bool] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )()  # PyTorch before 2.10 does not tell: float32
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # an older PyTorch tells nothing: float32
     return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 

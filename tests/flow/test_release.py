@@ -27,9 +27,9 @@ def test_the_result_is_complete_and_readable(finished: Path, monkeypatch: pytest
 def test_the_report_states_what_the_gate_did(finished: Path) -> None:
     report = json.loads((result_of(finished) / "privacy_report.json").read_text())
     privacy = report["privacy"]
-    assert privacy["filters"] == ["retrieval", "verification", "near_copy", "keypoints", "regions"]
-    assert privacy["calibration"]["patients_train"] == 36
-    assert privacy["calibration"]["patients_calibration"] == 15
+    assert privacy["filters"] == ["person", "near_copy", "keypoints", "regions"]
+    assert privacy["calibration"]["patients_train"] == 24
+    assert privacy["calibration"]["patients_calibration"] == 24
     assert privacy["calibration"]["k"] == 1
     assert privacy["screening"]["slots"] == 12
     planted = {p["perturbation"]: p for p in privacy["planted"]}

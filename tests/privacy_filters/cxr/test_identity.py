@@ -22,6 +22,7 @@ from synthgen.errors import UserError
 from synthgen.modalities.cxr.types import CxrCondition, CxrReal
 from synthgen.privacy_filters.cxr.augment import augment
 from synthgen.privacy_filters.cxr.config import IdentityConfig
+from synthgen.privacy_filters.cxr.filters import People
 from synthgen.privacy_filters.cxr.identity import CARD, WEIGHTS, Identity, normalised, open_identity, resized
 from synthgen.privacy_filters.cxr.identity_training import contrastive, fit_identity
 from synthgen.progress import Silent
@@ -108,6 +109,29 @@ def test_an_embedding_does_not_depend_on_its_batch(identity: Identity) -> None:
     for size in (1, 7):
         parts = np.concatenate([identity.embed(images[i : i + size]) for i in range(0, len(images), size)])
         np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
+def test_people_who_return_are_told_from_strangers(identity: Identity) -> None:
+    known, strangers = visits(range(100, 130), 2), visits(range(200, 230), 1)
+    first, again = known[0::2], known[1::2]
+    people = People.over(identity, [r.payload for r in first], [r.patient for r in first])
+    (copies,), (new,) = (people.scores([r.payload for r in records], None) for records in (first, strangers))
+    (returning,) = people.scores([r.payload for r in again], None)
+    (left_out,) = people.scores([r.payload for r in again], [r.patient for r in again])
+    assert copies.max() < 0.1 * new.min()
+    assert np.mean(returning < new.min()) > 0.8
+    assert np.median(left_out) > new.min()
+    both = people.enrolled([r.payload for r in strangers], [r.patient for r in strangers])
+    np.testing.assert_allclose(both.scores([strangers[0].payload], None)[0], 0, atol=1e-3)
+    np.testing.assert_array_equal(both.index.owners, sorted(r.patient for r in [*first, *strangers]))
+
+
+def test_a_cohort_of_one_has_scores(identity: Identity) -> None:
+    one, other = visits(range(2), 1)
+    people = People.over(identity, [one.payload], [one.patient])
+    (scores,) = people.scores([one.payload, other.payload], None)
+    assert np.isfinite(scores).all() and scores[0] < scores[1]
+    assert np.isposinf(people.scores([one.payload], [one.patient])[0]).all()
 
 
 def test_half_of_an_embedding_is_that_of_the_mirrored_image(identity: Identity) -> None:
