@@ -4,9 +4,9 @@
     python benchmarks/image_copies.py --data phantom --size 64 --copies 150 --out copies-phantom.json
 
 Filters are fitted on T; the gate is calibrated on C at the smallest level that C allows (k = 1) and at --alpha;
-strangers are E. Copies are pasted onto images of E, never of T: a host of T would be caught in its own right. The kinds of
-``beyond`` stand on no list, and no threshold or constant was chosen by them. The identity networks have their own benchmark and
-are left out: with them the gate has further columns, which share its level.
+strangers are E. Copies are pasted onto images of E, never of T: a host of T would be caught in its own right. The
+kinds of ``beyond`` stand on no list, and no threshold or constant was chosen by them. The identity networks have their
+own benchmark and are left out: with them the gate has further columns, which share its level.
 """
 
 from __future__ import annotations
@@ -143,7 +143,10 @@ def measured(
     gates = {f"k={k}": calibrate(COLUMNS, null, k / (len(null) + 1)) for k in sorted({1, k_for(args.alpha, len(null))})}
     judged = scores(outside)
     blocked = {name: float(gate.rejects(judged).mean()) for name, gate in gates.items()}
-    print(f"T {len(train)} images, C {len(strangers)}, E {len(outside)} patients; {1000 * seconds:.0f} ms of CPU each")
+    print(
+        f"T {len(train)} images, C {len(strangers)}, E {len(outside)} patients; {1000 * seconds:.0f} ms of CPU each",
+        flush=True,
+    )
     print("strangers blocked", blocked, {n: dict(zip(g.names, g.blockers, strict=True)) for n, g in gates.items()})
     chosen = one_each(train, rng, args.copies)
     payloads = [r.payload for r in chosen]

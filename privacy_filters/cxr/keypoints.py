@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 from synthgen.modalities.cxr.types import CxrImage
 from synthgen.privacy_filters.cxr.near_copy import one_thread
 
-SIDE = 160
-MOST = 150  # keypoints of an image, the strongest
+_SMALL = 64  # pixels a side up to which an image has fewer places to tell
 _WINDOW = 1 / 16  # of the side: slower changes are exposure
 _IMAGES = 8  # training images a chunk of the search: fits the cache
 _RANK = 8  # the comparison that a vote must beat: the best keypoint of the eighth of all images and variants
@@ -57,7 +56,7 @@ _ORBITS = _orbits()
 
 @dataclass(frozen=True)
 class Keypoints:
-    """Keypoints of N images, the strongest first, padded with zeros to ``MOST``.
+    """Keypoints of N images, the strongest first, padded with zeros to K.
 
     Attributes:
         places: shape [N, K], x + iy from the centre, in halves of a side; y down.
@@ -73,8 +72,9 @@ class Keypoints:
 
     @classmethod
     def of(cls, images: Sequence[CxrImage]) -> Self:
-        detector = cv2.SIFT.create(nfeatures=MOST, contrastThreshold=0.01, edgeThreshold=20)
-        found = [_detected(detector, image) for image in images]
+        side, most = (128, 100) if len(images[0]) <= _SMALL else (160, 150)
+        detector = cv2.SIFT.create(nfeatures=most, contrastThreshold=0.01, edgeThreshold=20)
+        found = [_detected(detector, image, side, most) for image in images]
         places, frames, classes, counts = zip(*found, strict=True)
         at: NDArray[np.complex64] = np.stack(places)
         turned: NDArray[np.complex64] = np.stack(frames)
@@ -96,29 +96,31 @@ class Keypoints:
         )
 
 
-def _detected(detector: cv2.SIFT, image: CxrImage) -> tuple[NDArray[np.complex64], NDArray[np.complex64], Floats, int]:
-    found, descriptors = detector.detectAndCompute(_levelled(image), None)
-    places, frames = np.zeros(MOST, np.complex64), np.zeros(MOST, np.complex64)
-    classes = np.zeros((4, MOST, 32), np.float32)
-    strongest = np.argsort([-point.response for point in found], kind="stable")[:MOST]
+def _detected(
+    detector: cv2.SIFT, image: CxrImage, side: int, most: int
+) -> tuple[NDArray[np.complex64], NDArray[np.complex64], Floats, int]:
+    found, descriptors = detector.detectAndCompute(_levelled(image, side), None)
+    places, frames = np.zeros(most, np.complex64), np.zeros(most, np.complex64)
+    classes = np.zeros((4, most, 32), np.float32)
+    strongest = np.argsort([-point.response for point in found], kind="stable")[:most]
     count = len(strongest)
     if count:
         points = [found[i] for i in strongest]
-        at = np.array([point.pt for point in points]) * (2 / SIDE) - (1 - 1 / SIDE)
+        at = np.array([point.pt for point in points]) * (2 / side) - (1 - 1 / side)
         places[:count] = at[:, 0] + 1j * at[:, 1]
         sizes, angles = (np.array([getattr(point, name) for point in points]) for name in ("size", "angle"))
-        frames[:count] = sizes * (2 / SIDE) * np.exp(1j * np.deg2rad(angles))
+        frames[:count] = sizes * (2 / side) * np.exp(1j * np.deg2rad(angles))
         classes[:, :count] = _classes(np.asarray(descriptors, dtype=np.float32)[strongest])
     return places, frames, classes, count
 
 
-def _levelled(image: CxrImage) -> NDArray[np.uint8]:
-    """At 160 × 160, exposure taken away: a negative becomes the negative, exactly enough for its keypoints to stay."""
-    larger = image.shape[0] < SIDE
-    pixels = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC if larger else cv2.INTER_AREA)
+def _levelled(image: CxrImage, side: int) -> NDArray[np.uint8]:
+    """At ``side`` pixels, exposure taken away; of a negative the negative, so that its keypoints stay."""
+    larger = image.shape[0] < side
+    pixels = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC if larger else cv2.INTER_AREA)
     pixels = pixels.astype(np.float32)
-    detail = pixels - cv2.GaussianBlur(pixels, (0, 0), SIDE * _WINDOW)
-    spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), SIDE * _WINDOW))
+    detail = pixels - cv2.GaussianBlur(pixels, (0, 0), side * _WINDOW)
+    spread = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), side * _WINDOW))
     return np.asarray(np.clip(128 + 45 * detail / (spread + 4), 0, 255).astype(np.uint8))
 
 
