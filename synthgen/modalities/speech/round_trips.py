@@ -40,7 +40,7 @@ def round_trips(seed: int, scratch: Path) -> tuple[tuple[str, str, RoundTrip], .
     def within(seconds: float, of: float) -> RoundTrip:
         return lambda records: inside_a_session(records, seconds, of, seed, scratch)
 
-    layer = (("emotion_layer", "generator", as_it_is), ("voice_and_emotion_layer", "generator", in_another_voice))
+    layer = (("emotion_layer", "generator", as_it_is), ("voice_and_emotion_layer", "beyond", in_another_voice))
     if find_spec("espeakng_loader") is None:  # nobody to put it beside
         return layer
     return (*layer, ("3s_within_20s", "perturbed", within(3.0, 20.0)), ("half_of_7s", "perturbed", within(3.5, 7.0)))
