@@ -44,7 +44,7 @@ def test_the_ledger_tells_every_attempt(finished: Path) -> None:
     assert len(entries) == report["attempts"]
     assert sum(not e["kept"] for e in entries) == report["rejected"]
     assert {e["slot"] for e in entries if e["kept"]} == set(range(12))
-    assert all(len(e["verdicts"]) == 3 for e in entries)
+    assert all(len(e["verdicts"]) == 2 for e in entries)
 
 
 def test_private_stays_private(finished: Path) -> None:
