@@ -67,6 +67,7 @@ def test_both_modes_judge_the_same_copies_alike(ground: Ground) -> None:
         assert full[name] == remembered[name], name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victims", ["calibration"])
 def test_copies_are_of_the_people_asked_for(ground: Ground, victims: str) -> None:
     cell = Cell(images.KINDS[0], 1.0, 0, "gate-only", victims=victims)
@@ -83,6 +84,7 @@ def test_strangers_are_in_no_part_of_the_cohort(ground: Ground) -> None:
     assert len(ground.strangers) == 17
 
 
+@pytest.mark.slow
 def test_an_honest_run_draws_other_people_for_every_part(ground: Ground) -> None:
     line = run_case(ground, Case(0, "gate-only"))
     assert line["cohort"] == "even"
