@@ -111,6 +111,11 @@ def _same(token: str, word: str) -> bool:
     return token.startswith(word[:-1]) if word.endswith("*") else token == word
 
 
+def tells_event(tokens: Sequence[str]) -> bool:
+    """Whether any word, or words in a row, tell what happened."""
+    return any(name.startswith("what:") for i in range(len(tokens)) for name in word_list().classes(tokens, i))
+
+
 def events(dialogue: Dialogue) -> list[Event]:
     """The events that the patient, or whoever came along, tells; those that are told at once are one."""
     return [event for event, _ in _told(dialogue)]

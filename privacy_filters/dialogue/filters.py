@@ -21,8 +21,15 @@ from numpy.typing import NDArray
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.coverage import Coverage
-from synthgen.privacy_filters.dialogue.near_duplicate import Meanings, NearDuplicate, Passages, sentence_encoder
+from synthgen.privacy_filters.dialogue.near_duplicate import (
+    Meanings,
+    NearDuplicate,
+    Passages,
+    remembered,
+    sentence_encoder,
+)
 from synthgen.privacy_filters.dialogue.runs import Matches, RunIndex
+from synthgen.privacy_filters.dialogue.sentences import Sentences
 from synthgen.privacy_filters.dialogue.standard import Strangers, Stretches, lowest
 from synthgen.privacy_filters.dialogue.words import dialogue_words
 
@@ -163,7 +170,11 @@ class DialogueFilters:
         near = NearDuplicate.over(dialogues, patients)
         local: list[Part] = [Passages.over(dialogues, patients, near.lexicon, config)]
         if config.encoder:
-            local.append(Meanings.over(dialogues, patients, sentence_encoder(config), config))
+            encode = remembered(sentence_encoder(config))
+            local += [
+                Meanings.over(dialogues, patients, encode, config),
+                Sentences.over(dialogues, patients, encode),
+            ]
         shared, coverage = SharedWords.over(dialogues, patients), Coverage.over(dialogues, patients)
         bare = cls(shared, near, tuple(local), (coverage, *further), Stretches.of(dialogues))
         every = max(1, len(dialogues) // _TO_SCALE)

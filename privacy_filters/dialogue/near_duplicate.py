@@ -329,3 +329,19 @@ def sentence_encoder(config: NearDuplicateConfig) -> Encode:
         return np.asarray(found, dtype=np.float32)
 
     return encode
+
+
+def remembered(encode: Encode, most: int = 2**16) -> Encode:
+    """The same encoder, which keeps the vectors of the last texts: every training sentence is read twice."""
+    known: dict[str, Floats] = {}
+
+    def encoded(texts: Sequence[str]) -> Floats:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        fresh = dict(zip(new, encode(new), strict=True)) if new else {}
+        found = np.stack([fresh[text] if text in fresh else known[text] for text in texts])
+        known.update(fresh)
+        while len(known) > most:
+            known.pop(next(iter(known)))
+        return found
+
+    return encoded
