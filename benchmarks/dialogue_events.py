@@ -5,8 +5,8 @@
 
 The events and their retellings are invented (``tests/privacy_filters/dialogue/retellings.yaml``), the transcripts real:
 those of ``dialogue_filters.py``, ``--patients`` a seed, 40% protected, 35% calibrate at 1%, the rest are strangers.
-Each event is put as one turn into the transcript of a protected patient, its retelling into that of a stranger whom the gate
-lets through. "Retold by nobody protected" is the control: the same strangers tell events of the other half, which
+Each event is put as one turn into the transcript of a protected patient, its retelling into that of a stranger whom the
+gate lets through. "Retold by nobody protected" is the control: the same strangers tell events of the other half, which
 nobody has told. The word list was made looking at the development half alone.
 
 "alone" is a column by itself, calibrated at 1%.
