@@ -223,7 +223,7 @@ class ToldEvents:
         return {detail: tuple(places) for detail, places in table.items() if self._weight(detail) > 0}
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> NDArray[np.float64]:
-        """Shape [N], in (0, 1], larger is safer: 1 / (1 + S), of the event that agrees most closely.
+        """Shape [N], in (0, 1], larger is safer: exp(-S), of the event that agrees most closely.
 
         Args:
             exclude: for each dialogue a patient who is left out.
@@ -234,7 +234,7 @@ class ToldEvents:
     def _score(self, dialogue: Dialogue, own: str | None) -> float:
         told = events(dialogue)
         most = max((self._agreement(event, own) for event in told), default=0.0)
-        return 1.0 / (1.0 + max(0.0, most - math.log(max(1, len(told)))))
+        return math.exp(-max(0.0, most - math.log(max(1, len(told)))))
 
     def _agreement(self, event: Event, own: str | None) -> float:
         """The weight of what the event shares with the protected one that it agrees with most."""
