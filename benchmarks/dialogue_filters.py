@@ -252,7 +252,7 @@ def judged(
         copies["back_translated"] = ([patient for patient, _ in found], [dialogue for _, dialogue in found])
     strangers, witnesses = one_record_each(cohort.calibration, seed), one_record_each(cohort.audit, seed)
     split = Split(strangers, witnesses, copies)
-    further = (RareFacts.over(dialogues, patients), ToldEvents.over(dialogues, patients))
+    further = (RareFacts.over, ToldEvents.over)
     filters = DialogueFilters.over(dialogues, patients, further=further)
     scores = remembered(filters)
     columns: list[Scorer] = [lambda d, i=i: scores(d)[:, i] for i in range(len(filters.names))]  # type: ignore[misc]

@@ -96,7 +96,7 @@ def judging(count: int) -> float:
     asked = [Session(slot, condition(slot, 1)) for slot in range(240 + 2 * count)]
     dialogues = [sample.payload for sample in generator(asked)]
     train, patients = dialogues[:240], [str(i) for i in range(240)]
-    filters = DialogueFilters.over(train, patients, None, (RareFacts.over(train, patients),))
+    filters = DialogueFilters.over(train, patients, None, (RareFacts.over,))
     rule = IdentifierRule(IdentifierConfig())
     for part in (dialogues[240 : 240 + count], dialogues[240 + count :]):  # the first loads what is loaded once
         cpu = time.process_time()

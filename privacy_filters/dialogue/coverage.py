@@ -3,10 +3,10 @@
 A transcript that is dealt over many sessions of one synthetic patient is a small part of each of them, and of all of
 them joined; but all of it is there. So the protected record is what is measured: the share f of its runs of three and
 four words within a turn that stand somewhere in the candidate, each run weighted by its rarity. A longer candidate
-covers more by chance. With d of the N other records of T saying a run, m unrelated records say it with probability
-1 - (1 - d / N)^m; a run that nobody else says counts as d = 2 n2 / n1, what Good and Turing's estimate makes of the
-numbers n1, n2 of runs in one record and in two (Good 1953, The population frequencies of species). With m the
-candidate's runs over those of a record of T, the expected share is e, and what is covered beyond it
+covers more by chance. Of N new records r* say a run that d of the N records of T say, r* = (d + 1) n[d + 1] / n[d] by
+Good and Turing's estimate, n[d] being the number of runs that d records say (Good 1953, The population frequencies of
+species), and one of m unrelated records says it with probability 1 - (1 - r* / N)^m. With m the candidate's words
+over those of a record of T, the expected share is e, and what is covered beyond it
 
     g = (f - e) / (1 - e)
 
@@ -29,11 +29,12 @@ from scipy import sparse
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.near_duplicate import PLACES, odds, runs
 from synthgen.privacy_filters.dialogue.words import turn_words
-from synthgen.privacy_filters.nearest import LocalScale
+from synthgen.privacy_filters.nearest import local_scale
 
 _LEAST = 40  # runs: a record of fewer is counted as if it had that many, most of them not covered
+_ENOUGH, _RAREST = 20, 0.05
+_DOUBT = 0.05  # of what is covered by chance: where that is nearly all, little can be told from the rest
 _STEPS = 4  # sizes of candidates are rounded to the fourth part of a doubling
-_NEAREST = 6  # records by other patients among whom two patients are looked for
 _ROWS = 256  # candidates compared with all records at a time: bounds memory
 
 Scores = NDArray[np.float64]
@@ -47,21 +48,25 @@ class Coverage:
         runs: shape [R, D], 1 where a record has a run.
         patients: of each record.
         counted: shape [R], 1 where the record is one of those that ``spread`` counts.
-        spread: shape [D], how many records of T have each run.
-        records: number N of records of T.
-        size: mean number of runs of a record of T.
-        unheard: what a run counts as that no other record of T has.
-        density: sqrt(1 - g) of each record to the nearest other patient, floored at half the median.
+        said_by: shape [N + 2], how many of N new records say a run that so many of N records have.
+        spread: shape [D], how many of the N records of T have each run.
+        lengths: shape [R], words of each record.
+        size: mean words of a record of T.
+        density: shape [R], 1 - g of each record to the nearest other patient's, floored at a quarter of the median.
+        nearest_other: that patient.
+        second: shape [R], the density without that patient: whoever is left out makes nobody's region dense.
     """
 
     runs: Any
     patients: tuple[str, ...]
     counted: NDArray[np.float32]
-    spread: NDArray[np.float32]
-    records: int
+    said_by: Scores
+    spread: NDArray[np.int64]
+    lengths: Scores
     size: float
-    unheard: float
-    density: LocalScale | None
+    density: Scores
+    nearest_other: tuple[str, ...]
+    second: Scores
 
     name = "coverage"
 
@@ -69,12 +74,14 @@ class Coverage:
     def over(cls, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues: ``dialogues[i]`` belongs to ``patients[i]``."""
         own = _runs(dialogues)
-        spread = np.asarray(own.sum(axis=0), dtype=np.float32).ravel()
-        once, twice = int((spread == 1).sum()), int((spread == 2).sum())
-        unheard = min(1.0, 2.0 * twice / once) if once else 1.0
+        spread = np.asarray(own.sum(axis=0)).ravel().astype(np.int64)
         ones = np.ones(len(dialogues), dtype=np.float32)
-        size = max(1.0, float(own.sum()) / len(dialogues))
-        bare = cls(own, tuple(patients), ones, spread, len(dialogues), size, unheard, None)
+        lengths = _lengths(dialogues)
+        size = max(1.0, float(lengths.mean()))
+        scale, nobody = np.ones(len(dialogues)), ("",) * len(dialogues)
+        bare = cls(
+            own, tuple(patients), ones, _new(spread, len(dialogues)), spread, lengths, size, scale, nobody, scale
+        )
         return bare._scaled()
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
@@ -85,31 +92,21 @@ class Coverage:
             runs=both,
             patients=(*self.patients, *patients),
             counted=np.append(self.counted, np.zeros(len(dialogues), dtype=np.float32)),
+            lengths=np.append(self.lengths, _lengths(dialogues)),
         )
         return grown._scaled()
 
     def _scaled(self) -> Self:
         """With the density around each record."""
-        far = self._beyond(self.runs)
+        if not self.patients:
+            return self
+        far = self._beyond(self.runs, self.lengths)
         far[self._same(self.patients)] = np.inf
-        names, owner = np.unique(self.patients, return_inverse=True)
-        two = np.argsort(far, axis=1)[:, :_NEAREST]
-        nearest = np.sqrt(np.take_along_axis(far, two, axis=1))
-        return replace(
-            self, density=LocalScale.over(nearest, owner[two], np.arange(len(owner))) if len(names) else None
-        )
-
-    def _unit(self, exclude: Sequence[str] | None) -> Scores | float:
-        """The density around each record, shape [1, R], or [N, R] where candidates leave a patient out."""
-        if self.density is None:
-            return 1.0
-        names = np.unique(self.patients)
-        records = np.arange(len(self.patients))[None]
-        if exclude is None:
-            return self.density.of(records) ** 2
-        place = {str(name): i for i, name in enumerate(names)}
-        own = np.array([place.get(patient, -1) for patient in exclude])
-        return self.density.of(records, own[:, None]) ** 2
+        nearest = np.asarray(self.patients)[far.argmin(axis=1)]
+        density = local_scale(np.sqrt(far.min(axis=1))) ** 2
+        far[self._same(nearest)] = np.inf
+        second = np.maximum(local_scale(np.sqrt(far.min(axis=1))) ** 2, density)
+        return replace(self, density=density, nearest_other=tuple(nearest), second=second)
 
     def _same(self, patients: Sequence[str]) -> NDArray[np.bool_]:
         """Where candidate ``patients[i]`` meets an own record, shape [N, R]."""
@@ -121,22 +118,27 @@ class Coverage:
         """The runs of each record, weighted by their rarity among the others, and scaled to a sum of one."""
         weights = self.runs.copy()
         counts = self._others(weights)
-        weights.data = np.log((self.records + 1.0) / counts).astype(np.float32)
+        weights.data = np.log((self.records + 2.0) / counts).astype(np.float32)
         total = np.asarray(weights.sum(axis=1)).ravel()
         number = np.diff(weights.indptr)
         total *= np.maximum(1.0, _LEAST / np.maximum(number, 1))
         weights.data /= np.repeat(np.maximum(total, 1e-9), number).astype(np.float32)
         return weights
 
-    def _others(self, said: Any) -> NDArray[np.float32]:
-        """In how many other records of T each entry of ``said`` is said."""
-        own = np.repeat(self.counted, np.diff(said.indptr))
-        return np.asarray(np.maximum(self.spread[said.indices] - own, self.unheard), dtype=np.float32)
+    @property
+    def records(self) -> int:
+        """The number N of records of T."""
+        return len(self.said_by) - 2
+
+    def _others(self, said: Any) -> Scores:
+        """How many of N new records say each entry of ``said``."""
+        one_more = np.repeat(1 - self.counted.astype(np.int64), np.diff(said.indptr))
+        return np.asarray(self.said_by[self.spread[said.indices] + one_more])
 
     @cached_property
     def _expected(self) -> Callable[[int], NDArray[np.float64]]:
         weights = self._weighted
-        missed = np.log1p(-np.minimum(self._others(self.runs) / (self.records + 1.0), 0.999))
+        missed = np.log1p(-np.minimum(self._others(self.runs) / (self.records + 2.0), 0.999))
 
         @lru_cache(maxsize=256)
         def expected(step: int) -> NDArray[np.float64]:
@@ -148,13 +150,12 @@ class Coverage:
 
         return expected
 
-    def _beyond(self, queries: Any) -> Scores:
+    def _beyond(self, queries: Any, lengths: Scores) -> Scores:
         """1 - g of each candidate and record, shape [Q, R], in [0, 1]."""
-        sizes = np.diff(queries.indptr) / self.size
-        steps = np.rint(np.log2(np.maximum(sizes, 1e-3)) * _STEPS).astype(int)
+        steps = np.rint(np.log2(np.maximum(lengths / self.size, 1e-3)) * _STEPS).astype(int)
         found = np.asarray((queries @ self._weighted.T).todense(), dtype=np.float64)
         by_chance = np.stack([self._expected(step) for step in steps]) if len(steps) else found
-        return ((1.0 - found) / (1.0 - by_chance)).clip(0.0, 1.0)
+        return ((1.0 + _DOUBT - found) / (1.0 + _DOUBT - by_chance)).clip(0.0, 1.0)
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N], NaN for a dialogue without words."""
@@ -162,13 +163,32 @@ class Coverage:
         for low in range(0, len(dialogues), _ROWS):
             rows = slice(low, low + _ROWS)
             queries = _runs(dialogues[rows])
-            ratios = self._beyond(queries) / self._unit(None if exclude is None else exclude[rows])
+            ratios = self._beyond(queries, _lengths(dialogues[rows])) / self.density
             if exclude is not None:
+                own = np.asarray(exclude[rows])[:, None]
+                ratios = np.where(own == np.asarray(self.nearest_other), ratios * self.density / self.second, ratios)
                 ratios[self._same(exclude[rows])] = np.inf
-            usual = 1.0 if self.density is None else float(np.median(self.density.nearest)) ** 2
-            found = odds(ratios.min(axis=1, initial=np.inf), usual)
+            found = odds(ratios.min(axis=1, initial=np.inf), float(np.median(self.density)))
             scores[rows] = np.where(np.diff(queries.indptr) > 0, found, np.nan)
         return scores
+
+
+def _new(spread: NDArray[np.int64], records: int) -> Scores:
+    """r* = (d + 1) n[d + 1] / n[d] for d = 0 to N + 1, kept within one of d: how many of N new records say a run.
+
+    n[d] is the number of runs that d records have. Where they are few, d - 1/2.
+    """
+    numbers = np.bincount(spread[spread > 0], minlength=records + 3)[: records + 3].astype(np.float64)
+    d = np.arange(records + 2, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        told = (d + 1.0) * numbers[1:] / numbers[:-1]
+    enough = (numbers[:-1] >= _ENOUGH) & (numbers[1:] > 0)
+    return np.where(enough, told.clip(d - 1.0, d + 1.0), d - 0.5).clip(min=_RAREST)
+
+
+def _lengths(dialogues: Sequence[Dialogue]) -> Scores:
+    """Words of each."""
+    return np.array([sum(map(len, turn_words(dialogue))) for dialogue in dialogues], dtype=np.float64)
 
 
 def _runs(dialogues: Sequence[Dialogue]) -> Any:

@@ -8,9 +8,13 @@ patients of T,
 
     S = sum over shared details f of -log P(f) - log(number of the candidate's events),
 
-so that a long candidate, which tells more, has to agree more closely. The frequencies stand for independent details
-(as in rare quasi-identifiers, Sweeney 2000); they are not, and strangers with one complaint share more: the column is
-calibrated on strangers like every other.
+so that a long candidate, which tells more, has to agree more closely. The frequencies are multiplied as if details were
+independent (as of rare quasi-identifiers, Sweeney 2000); they are not, and strangers with one complaint share more: the
+column is calibrated on strangers like every other. Its score is exp(-S^2 / 20), since among strangers S falls as a
+normal tail does.
+
+What it cannot see: an event told without any word of the list ("they took us at the market"), and one whose details
+were changed too.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from synthgen.privacy_filters.dialogue.words import words
 _AROUND = 24  # words of the patient on either side of a cue that belong to the event
 _GAP = 3  # words that ~ stands for, at most
 _RARE_WORD = 0.02  # share of the patients who say a word that still counts as rare
+_STRANGERS = 20.0  # S falls among strangers as a normal tail does, faster than an exponential one
 _LEAST_KINDS = 4  # of details: what, who, where, when, number, word
 _WORD = "word:"
 _ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)?$")
@@ -109,6 +114,11 @@ def _follows(tokens: Sequence[str], at: int, rest: Sequence[str]) -> bool:
 
 def _same(token: str, word: str) -> bool:
     return token.startswith(word[:-1]) if word.endswith("*") else token == word
+
+
+def tells_event(tokens: Sequence[str]) -> bool:
+    """Whether any word, or words in a row, tell what happened."""
+    return any(name.startswith("what:") for i in range(len(tokens)) for name in word_list().classes(tokens, i))
 
 
 def events(dialogue: Dialogue) -> list[Event]:
@@ -218,7 +228,7 @@ class ToldEvents:
         return {detail: tuple(places) for detail, places in table.items() if self._weight(detail) > 0}
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> NDArray[np.float64]:
-        """Shape [N], in (0, 1], larger is safer: 1 / (1 + S), of the event that agrees most closely.
+        """Shape [N], in (0, 1], larger is safer: exp(-S^2 / 20), of the event that agrees most closely.
 
         Args:
             exclude: for each dialogue a patient who is left out.
@@ -229,7 +239,8 @@ class ToldEvents:
     def _score(self, dialogue: Dialogue, own: str | None) -> float:
         told = events(dialogue)
         most = max((self._agreement(event, own) for event in told), default=0.0)
-        return 1.0 / (1.0 + max(0.0, most - math.log(max(1, len(told)))))
+        surprise = max(0.0, most - math.log(max(1, len(told))))
+        return math.exp(-min(surprise * surprise / _STRANGERS, 600.0))
 
     def _agreement(self, event: Event, own: str | None) -> float:
         """The weight of what the event shares with the protected one that it agrees with most."""

@@ -10,7 +10,7 @@ far, and the threshold, a low quantile, is set by the common topics: on the safe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Protocol, Self
@@ -21,14 +21,23 @@ from numpy.typing import NDArray
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.coverage import Coverage
-from synthgen.privacy_filters.dialogue.near_duplicate import Meanings, NearDuplicate, Passages, sentence_encoder
+from synthgen.privacy_filters.dialogue.near_duplicate import (
+    Encode,
+    Meanings,
+    NearDuplicate,
+    Passages,
+    remembered,
+    sentence_encoder,
+)
 from synthgen.privacy_filters.dialogue.runs import Matches, RunIndex
+from synthgen.privacy_filters.dialogue.sentences import Sentences
 from synthgen.privacy_filters.dialogue.standard import Strangers, Stretches, lowest
 from synthgen.privacy_filters.dialogue.words import dialogue_words
 
 _SAMPLED = 40  # training dialogues that tell how long runs are shared by chance
 _LEAST_BY_CHANCE = 3
 _TO_SCALE = 300  # training patients, or a few more, who tell how strangers score
+_LEAST_TO_SCALE = 20
 
 Scores = NDArray[np.float64]
 
@@ -46,6 +55,10 @@ class Part(Protocol):
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """The same column, protecting these dialogues too."""
         ...
+
+
+Builder = Callable[[Sequence[Dialogue], Sequence[str]], Part]
+"""Makes a column that protects these dialogues; the second argument is the patient of each."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +139,27 @@ def _beginnings(match: Matches) -> NDArray[np.intp]:
     return np.flatnonzero((lengths > 0) & np.append(True, lengths[1:] >= lengths[:-1]))
 
 
+def _scores_of_the_other_half(
+    dialogues: Sequence[Dialogue],
+    patients: Sequence[str],
+    fitted: Callable[[Sequence[Dialogue], Sequence[str]], DialogueFilters],
+) -> Scores:
+    """How the patients of each half score against the other, shape [about _TO_SCALE, F]; none below four patients.
+
+    Not against all but themselves: the density around each would know them, and nearest neighbours would lie at a
+    ratio of one.
+    """
+    order = {patient: i for i, patient in enumerate(sorted(set(patients)))}
+    halves = [[i for i, patient in enumerate(patients) if order[patient] % 2 == parity] for parity in (0, 1)]
+    if len(order) < _LEAST_TO_SCALE:
+        return np.empty((0, 0))
+    found = []
+    for own, others in (halves, halves[::-1]):
+        filters = fitted([dialogues[i] for i in others], [patients[i] for i in others])
+        found.append(filters.scores([dialogues[i] for i in own[:: max(1, 2 * len(own) // _TO_SCALE)]]))
+    return np.concatenate(found)
+
+
 @dataclass(frozen=True)
 class DialogueFilters:
     """The fitted filters over the training dialogues; see :class:`synthgen.privacy_filters.gate.Filters`.
@@ -136,7 +170,7 @@ class DialogueFilters:
         local: other columns that look for a place of resemblance: asked of each stretch of a long candidate.
         whole: columns that judge all that a candidate says, however long it is.
         stretches: how long candidates are cut.
-        strangers: for each column how the training patients score, each without himself.
+        strangers: for each column how one half of the training patients scores against the other.
     """
 
     shared: SharedWords
@@ -152,23 +186,40 @@ class DialogueFilters:
         dialogues: Sequence[Dialogue],
         patients: Sequence[str],
         config: NearDuplicateConfig | None = None,
-        further: Sequence[Part] = (),
+        further: Sequence[Builder] = (),
     ) -> Self:
         """Protects these dialogues: ``dialogues[i]`` belongs to ``patients[i]``.
 
         Args:
-            further: columns beside those of this module, which judge all that a candidate says.
+            further: what makes columns beside those of this module, which judge all that a candidate says.
         """
         config = config or NearDuplicateConfig()
+        encode = remembered(sentence_encoder(config)) if config.encoder else None
+        known = _scores_of_the_other_half(
+            dialogues, patients, lambda some, theirs: cls._bare(some, theirs, config, encode, further)
+        )
+        bare = cls._bare(dialogues, patients, config, encode, further)
+        return replace(bare, strangers=tuple(Strangers.among(column) for column in known.T))
+
+    @classmethod
+    def _bare(
+        cls,
+        dialogues: Sequence[Dialogue],
+        patients: Sequence[str],
+        config: NearDuplicateConfig,
+        encode: Encode | None,
+        further: Sequence[Builder],
+    ) -> Self:
+        """Without a scale."""
         near = NearDuplicate.over(dialogues, patients)
         local: list[Part] = [Passages.over(dialogues, patients, near.lexicon, config)]
-        if config.encoder:
-            local.append(Meanings.over(dialogues, patients, sentence_encoder(config), config))
-        shared, coverage = SharedWords.over(dialogues, patients), Coverage.over(dialogues, patients)
-        bare = cls(shared, near, tuple(local), (coverage, *further), Stretches.of(dialogues))
-        every = max(1, len(dialogues) // _TO_SCALE)
-        known = bare.scores(dialogues[::every], patients[::every])
-        return replace(bare, strangers=tuple(Strangers.among(column) for column in known.T))
+        if encode is not None:
+            local += [
+                Meanings.over(dialogues, patients, encode, config),
+                Sentences.over(dialogues, patients, encode),
+            ]
+        whole = tuple(build(dialogues, patients) for build in (Coverage.over, *further))
+        return cls(SharedWords.over(dialogues, patients), near, tuple(local), whole, Stretches.of(dialogues))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ away and loosens the thresholds of all other filters. Odds are as long-tailed as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +29,7 @@ from synthgen.errors import MissingExtraError, UserError
 from synthgen.modalities.dialogue.types import Dialogue
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.words import dialogue_words, grams, words
-from synthgen.privacy_filters.nearest import LocalScale, chord
+from synthgen.privacy_filters.nearest import chord, local_scale
 
 PLACES = 2**20
 _SIZES = (3, 4)
@@ -89,27 +89,39 @@ class Neighbours:
         patients: the P patients, sorted.
         starts: shape [P], the first row of each.
         owner: shape [N], the place of each row's patient.
-        density: sqrt(1 - cos) of each patient to the nearest other one, floored at half the median.
+        density: shape [P], 1 - cos of each patient to the nearest other one, floored at a quarter of the median.
+        nearest_other: shape [P], the place of that other one.
+        second: shape [P], the density without that other one: whoever is left out makes nobody's region dense.
     """
 
     vectors: Any
     patients: tuple[str, ...]
     starts: NDArray[np.intp]
     owner: NDArray[np.intp]
-    density: LocalScale | None
+    density: Scores
+    nearest_other: NDArray[np.intp]
+    second: Scores
 
     @classmethod
     def over(cls, vectors: Any, patients: Sequence[str]) -> Self:
         order = np.argsort(np.asarray(patients), kind="stable")
         names, starts, owner = np.unique(np.asarray(patients)[order], return_index=True, return_inverse=True)
-        bare = cls(vectors[order], tuple(str(n) for n in names), starts, owner, None)
-        nearest = np.full((len(owner), 2), np.inf)
-        others = np.zeros((len(owner), 2), dtype=np.intp)
-        for rows, far in bare._far(bare.vectors, bare.owners):
-            two = np.argsort(far, axis=1)[:, :2]
-            others[rows, : two.shape[1]] = two
-            nearest[rows, : two.shape[1]] = np.sqrt(np.take_along_axis(far, two, axis=1))
-        return replace(bare, density=LocalScale.over(nearest, others, owner))
+        ones, nobody = np.ones(len(names)), np.full(len(names), -1)
+        bare = cls(vectors[order], tuple(str(n) for n in names), starts, owner, ones, nobody, ones)
+        numbers, ratios = bare._nearest_two()
+        density, nearest, second = crowding(numbers, ratios, owner, len(names))
+        return cls(bare.vectors, bare.patients, starts, owner, density, nearest, second)
+
+    def _nearest_two(self) -> tuple[NDArray[np.intp], Scores]:
+        """The two nearest other patients of each row, nearest first, and how far they are, shape [N, 2] each."""
+        numbers = np.full((len(self.owner), 2), -1, dtype=np.intp)
+        far = np.full((len(self.owner), 2), np.inf)
+        for rows, ratios in self._ratios(self.vectors, self.owners):
+            count = min(2, ratios.shape[1])
+            order = np.argsort(ratios, axis=1)[:, :count]
+            numbers[rows, :count] = order
+            far[rows, :count] = np.take_along_axis(ratios, order, axis=1)
+        return numbers, far
 
     @property
     def owners(self) -> list[str]:
@@ -123,35 +135,60 @@ class Neighbours:
             exclude: for each query a patient who is left out. The ratio is infinite where nobody is left.
         """
         numbers, ratios = np.zeros(queries.shape[0], dtype=np.intp), np.full(queries.shape[0], np.inf)
-        for rows, far in self._far(queries, exclude):
+        for rows, far in self._ratios(queries, exclude):
             numbers[rows] = far.argmin(axis=1)
             ratios[rows] = far[np.arange(len(far)), numbers[rows]]
         return numbers, ratios
 
-    def _far(self, queries: Any, exclude: Sequence[str] | None) -> Iterator[tuple[slice, Scores]]:
-        """(1 - cos) / density of some queries at a time to every patient, shape [q, P]; density 1 where unknown yet."""
+    def _ratios(self, queries: Any, exclude: Sequence[str] | None = None) -> Iterator[tuple[slice, Scores]]:
+        """(1 - cos) / density of some queries at a time and every patient, shape [rows, P]."""
         place = {name: i for i, name in enumerate(self.patients)}
         columns = self.vectors.T.tocsr() if sparse.issparse(self.vectors) else self.vectors.T
         step = max(1, _CELLS // len(self.owner))
-        everybody = np.arange(len(self.patients))[None]
         for low in range(0, queries.shape[0], step):
             rows = slice(low, min(low + step, queries.shape[0]))
             cosines = queries[rows] @ columns
             dense = cosines.toarray() if sparse.issparse(cosines) else np.asarray(cosines)
-            far = (1.0 - np.maximum.reduceat(dense, self.starts, axis=1)).clip(min=0.0).astype(np.float64)
-            own = None if exclude is None else np.array([place.get(patient, -1) for patient in exclude[rows]])
-            if self.density is not None:
-                far /= self.density.of(everybody, None if own is None else own[:, None]) ** 2
-            far[far < 1e-5] = 0.0  # equal up to rounding
-            if own is not None:
+            far = (1.0 - np.maximum.reduceat(dense, self.starts, axis=1)).clip(min=0.0) / self.density
+            if exclude is not None:
+                own = np.array([place.get(patient, -1) for patient in exclude[rows]])
+                far = without(far, own, self.nearest_other, self.density / self.second)
                 barred = np.flatnonzero(own >= 0)
                 far[barred, own[barred]] = np.inf
+            far[far < 1e-5] = 0.0  # equal up to rounding
             yield rows, far
 
     def scores(self, queries: Any, exclude: Sequence[str] | None = None) -> Scores:
         """Odds of the nearest ratio, shape [Q]; larger is farther."""
         _, ratios = self.nearest(queries, exclude)
-        return odds(ratios, 1.0 if self.density is None else float(np.median(self.density.nearest)) ** 2)
+        return odds(ratios, float(np.median(self.density)))
+
+
+def crowding(
+    numbers: NDArray[np.intp], far: Scores, owner: NDArray[np.intp], patients: int
+) -> tuple[Scores, NDArray[np.intp], Scores]:
+    """From the two nearest other patients of each row: each patient's density, nearest other, density without that one.
+
+    Args:
+        numbers, far: shape [N, 2], who they are and how far, nearest first.
+        owner: shape [N].
+    """
+    first = np.full(patients, np.inf)
+    np.minimum.at(first, owner, far[:, 0])
+    nearest = np.full(patients, -1, dtype=np.intp)
+    found = far[:, 0] == first[owner]
+    nearest[owner[found]] = numbers[found, 0]
+    another = np.where(numbers[:, 0] == nearest[owner], far[:, 1], far[:, 0])
+    second = np.full(patients, np.inf)
+    np.minimum.at(second, owner, another)
+    density = local_scale(np.sqrt(first)) ** 2
+    return density, nearest, np.maximum(local_scale(np.sqrt(second)) ** 2, density)
+
+
+def without(far: Scores, own: NDArray[np.intp], nearest_other: NDArray[np.intp], change: Scores) -> Scores:
+    """Ratios [Q, P] of candidates of whom patient ``own`` is left out: from his neighbours' densities too."""
+    touched = (own[:, None] == nearest_other[None, :]) & (own[:, None] >= 0)
+    return np.asarray(np.where(touched, far * change, far), dtype=np.float64)
 
 
 def odds(ratios: Scores, density: float) -> Scores:
@@ -341,3 +378,19 @@ def sentence_encoder(config: NearDuplicateConfig) -> Encode:
         return np.asarray(found, dtype=np.float32)
 
     return encode
+
+
+def remembered(encode: Encode, most: int = 2**16) -> Encode:
+    """The same encoder, which keeps the vectors of the last texts: every training sentence is read twice."""
+    known: dict[str, Floats] = {}
+
+    def encoded(texts: Sequence[str]) -> Floats:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        fresh = dict(zip(new, encode(new), strict=True)) if new else {}
+        found = np.stack([fresh[text] if text in fresh else known[text] for text in texts])
+        known.update(fresh)
+        while len(known) > most:
+            known.pop(next(iter(known)))
+        return found
+
+    return encoded

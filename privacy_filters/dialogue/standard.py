@@ -1,9 +1,9 @@
 """Columns on one scale, for candidates of any length.
 
 A column's score becomes the share of strangers who score as low or lower, the training patients being strangers to each
-other: each is scored with himself left out. Within the sample that share is a rank; below its lowest tenth it is an
-exponential tail of the log scores with their mean excess, which is where copies lie. So no column has a scale that
-depends on how its harmless scores crowd.
+other: one half of them is scored against the other. Within the sample that share is a rank; below its lowest tenth it
+is an exponential tail of the log scores, which is where copies lie. So no column has a scale that depends on how its
+harmless scores crowd.
 
 A candidate that is longer than nearly all of T, such as all sessions of one synthetic patient joined, has more places
 where it may resemble somebody by chance. It is judged in overlapping stretches as long as the longer records of T, the
@@ -14,6 +14,7 @@ once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -28,6 +29,7 @@ from synthgen.privacy_filters.dialogue.words import turn_words
 _TAIL = 0.1  # share of the sample that tells the tail
 _LEAST = 20  # patients, below whom a sample tells nothing and scores stay as they are
 _STEEPEST = 0.02  # least spread of the tail, in log scores
+_EULER = 0.5772  # the deepest of n exponential excesses is expected at log n + this, in units of their mean
 
 Scores = NDArray[np.float64]
 
@@ -37,9 +39,9 @@ class Strangers:
     """How strangers score in one column.
 
     Attributes:
-        logs: log scores of training patients, each without himself, shape [m], ascending.
+        logs: log scores of training patients against others, shape [m], ascending.
         tail: how many of them make the tail.
-        spread: mean excess below the tail's upper end.
+        spread: mean excess below the tail's upper end, or what the deepest of so many speaks for, if that is more.
     """
 
     logs: Scores
@@ -50,8 +52,14 @@ class Strangers:
     def among(cls, scores: Scores) -> Self:
         """From scores [m] of strangers; what is zero or NaN among them is left out."""
         logs = np.sort(np.log(scores[np.isfinite(scores) & (scores > 0)]))
+        if len(logs) < _LEAST:
+            return cls(logs, 0, 1.0)
         tail = int(np.ceil(_TAIL * len(logs)))
-        spread = float(np.mean(logs[tail] - logs[:tail])) if len(logs) >= _LEAST else 1.0
+        tail = min(tail, int(np.searchsorted(logs, logs[tail])))  # of what has the same score, all or nothing
+        depths = logs[tail] - logs[:tail]
+        if not tail:
+            return cls(logs, 0, 1.0)
+        spread = max(float(depths.mean()), float(depths[0]) / (math.log(tail) + _EULER))
         return cls(logs, tail, max(spread, _STEEPEST))
 
     def __call__(self, scores: Scores) -> Scores:
@@ -63,7 +71,7 @@ class Strangers:
             return scores
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.log(scores)
-        edge, share = self.logs[self.tail], self.tail / len(self.logs)
+        edge, share = self.logs[self.tail], max(1, self.tail) / len(self.logs)
         low = share * np.exp(np.minimum(logs - edge, 0.0) / self.spread)
         ranks = np.searchsorted(self.logs, logs, side="right") / len(self.logs)
         beyond = np.exp(np.maximum(logs - self.logs[-1], 0.0))

@@ -113,7 +113,7 @@ class Dialogues:
 
     def open_filters(self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path) -> DialogueFilters:
         dialogues, patients = [r.payload for r in train], [r.patient for r in train]
-        further = (RareFacts.over(dialogues, patients), ToldEvents.over(dialogues, patients))
+        further = (RareFacts.over, ToldEvents.over)
         return DialogueFilters.over(dialogues, patients, config.near_duplicate, further)
 
     def rules(self, config: DialogueConfig, model: Path | None) -> tuple[Rule[Dialogue], ...]:
