@@ -22,7 +22,6 @@ import torch
 from numpy.typing import NDArray
 
 from synthgen.modalities.cxr.types import CxrImage
-from synthgen.privacy_filters.cxr.near_copy import one_thread
 
 _SMALL = 64  # pixels a side up to which an image has fewer places to tell
 _WINDOW = 1 / 16  # of the side: slower changes are exposure
@@ -143,7 +142,6 @@ class Votes:
     base: Floats
 
 
-@one_thread()
 def votes(candidate: Keypoints, row: int, training: Keypoints, hidden: NDArray[np.bool_] | None) -> Votes:
     """Votes of candidate ``row`` for every training image; ``hidden`` [I] marks images that are left out."""
     count = int(candidate.counts[row])

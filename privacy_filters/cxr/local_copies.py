@@ -8,6 +8,7 @@ same person under two numbers, is one of many others and hides nobody. Nothing h
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -88,35 +89,31 @@ class LocalCopies:
         cells = Cells(self.cells.detail[:, rows], self.cells.blurred[:, rows])
         return type(self)(self.patients[order], self.keypoints.taken(order), cells, self.side)
 
-    @one_thread()
-    @torch.no_grad()
     def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N, 4], in the order of ``NAMES``; infinite for a candidate with nobody to compare to."""
-        found = Keypoints.of(payloads)
-        return np.array(
-            [
-                self._scores(payload, found, row, None if exclude is None else exclude[row])
-                for row, payload in enumerate(payloads)
-            ]
-        )
+        own = [None] * len(payloads) if exclude is None else list(exclude)
+        # A thread for each candidate: its products are too small to be shared out.
+        workers = min(torch.get_num_threads(), max(len(payloads), 1))
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return np.array(list(pool.map(self._scores, payloads, own)))
 
-    def _scores(self, payload: CxrImage, found: Keypoints, row: int, own: str | None) -> tuple[float, ...]:
+    @torch.no_grad()
+    def _scores(self, payload: CxrImage, own: str | None) -> tuple[float, ...]:
         hidden = np.zeros(len(self.patients), dtype=np.bool_) if own is None else self.patients == own
         if hidden.all():
             return (np.inf,) * len(NAMES)
-        count = votes(found, row, self.keypoints, hidden)
-        named = self._named(found, row, count, hidden)
+        found = Keypoints.of([payload])
+        count = votes(found, 0, self.keypoints, hidden)
+        named = self._named(found, count, hidden)
         known = torch.from_numpy(~hidden)
         return self._by_keypoints(count, [pose for *_, pose in named]), *self._by_regions(payload, named, known)
 
-    def _named(
-        self, found: Keypoints, row: int, count: Votes, hidden: NDArray[np.bool_]
-    ) -> list[tuple[int, int, Agreement]]:
+    def _named(self, found: Keypoints, count: Votes, hidden: NDArray[np.bool_]) -> list[tuple[int, int, Agreement]]:
         """Image, variant and pose of the training images with the most votes."""
         totals = np.where(hidden, -1.0, count.totals).ravel()
         best = [divmod(int(i), len(self.patients)) for i in np.argsort(-totals, kind="stable")[:POSED]]
         return [
-            (image, variant, agreement(found, row, self.keypoints, image, variant, count.base))
+            (image, variant, agreement(found, 0, self.keypoints, image, variant, count.base))
             for variant, image in best
             if not hidden[image]
         ]
