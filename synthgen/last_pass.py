@@ -7,15 +7,19 @@ person is judged as one record.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import groupby
 from typing import TypeVar
+
+import numpy as np
 
 from synthgen.config import Section
 from synthgen.generate import Generated, kept_samples
 from synthgen.modality import Modality
-from synthgen.privacy_filters.gate import Gate
+from synthgen.privacy_filters.gate import Gate, one_record_each
+from synthgen.privacy_filters.power import BlockRate
 from synthgen.progress import Progress
 from synthgen.records import C, Real, Synthetic
 
@@ -23,6 +27,7 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
 OUTSIDER_LEVEL = 0.002  # probability at which an honest generator is refused by either count
+PSEUDO_PERSONS = 99
 _BATCH = 16
 
 Slotted = tuple[int, Synthetic[T, C]]
@@ -33,6 +38,7 @@ def last_pass(
     gate: Gate[T],
     audit: Sequence[Real[T, C]],
     generated: Generated[T, C],
+    seed: int,
     progress: Progress,
 ) -> Generated[T, C]:
     """Withholds samples that lie too close to an audit patient, and persons whose samples together do to anybody.
@@ -51,10 +57,11 @@ def last_pass(
     left = replace(generated, withheld=frozenset(known))
     persons, dealt = 0, set[int]()
     withheld_persons = 0
+    threshold = cache(lambda sessions: person_threshold(gate, modality.joined, audit, sessions, seed))
     for group in _persons(modality, kept_samples(modality, left)):
         persons += 1
         whole = modality.joined([sample.payload for _, sample in group])
-        if everybody.rejects([whole])[0]:
+        if not gate.calibration.common(everybody.scores([whole]))[0] > threshold(len(group)):
             withheld_persons += 1
             dealt |= {slot for slot, _ in group}
     facts = replace(
@@ -63,14 +70,32 @@ def last_pass(
         withheld_persons=withheld_persons,
         withheld_in_persons=len(dealt),
         persons=persons,
-        outsider_limit=_limit(gate, generated.facts.slots - generated.facts.exhausted),
-        person_limit=_limit(gate, persons),
+        outsider_limit=_limit(gate.block_rate, generated.facts.slots - generated.facts.exhausted),
+        person_limit=_limit(BlockRate(1, PSEUDO_PERSONS), persons),
     )
     return replace(generated, facts=facts, withheld=frozenset(known | dealt))
 
 
-def _limit(gate: Gate[T], count: int) -> int:
-    return gate.block_rate.limit(count, OUTSIDER_LEVEL) if count else 0
+def person_threshold(
+    gate: Gate[T], joined: Callable[[Sequence[T]], T], strangers: Sequence[Real[T, C]], sessions: int, seed: int
+) -> float:
+    """The common score at or below which a person of so many samples is too close to a patient.
+
+    A person says more than a record does, and may resemble somebody by chance the more. So the threshold is that of
+    records, or where it lies lower the closest of ``PSEUDO_PERSONS``: as many records of different audit patients,
+    joined, who are nobody that the gate knows.
+    """
+    each = one_record_each(strangers, seed)
+    if len(each) < 2 * sessions:
+        return gate.calibration.threshold
+    rng = np.random.default_rng(seed)
+    people = [[each[i].payload for i in rng.permutation(len(each))[:sessions]] for _ in range(PSEUDO_PERSONS)]
+    scores = [gate.scores([joined(person)]) for person in people]
+    return min(gate.calibration.threshold, float(gate.calibration.common(np.concatenate(scores)).min()))
+
+
+def _limit(block: BlockRate, count: int) -> int:
+    return block.limit(count, OUTSIDER_LEVEL) if count else 0
 
 
 def _batches(samples: Iterable[Slotted[T, C]]) -> Iterator[list[Slotted[T, C]]]:

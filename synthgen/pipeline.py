@@ -27,6 +27,7 @@ from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.screen import Judgement, check_patients, open_screen
+from synthgen.slots import stage_seed
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import RISK, Findings, claim, decide
 from synthgen.workfolder import Workfolder
@@ -126,7 +127,8 @@ def run(
 
     # 5. Attack and evaluate what would be released, then protect those who were the yardstick too.
     evaluation = evaluate_release(modality, cohort, model, config, generated, progress)
-    generated = last_pass(modality, screen.gate, cohort.audit, generated, progress)
+    seed = stage_seed(config.seed, "last pass")
+    generated = last_pass(modality, screen.gate, cohort.audit, generated, seed, progress)
 
     # 6. The verdict, and the release that it seals.
     findings = Findings(

@@ -162,7 +162,7 @@ def test_a_copier_is_stopped_by_its_probes_too(gate: Gate[Point], tmp_path: Path
 def test_audit_patients_are_protected_in_the_last_pass(gate: Gate[Point], tmp_path: Path) -> None:
     modality, made = run(copier(AUDIT, 0.4), gate, tmp_path)
     apart = replace(modality, draw=honest)
-    last = last_pass(apart, gate, AUDIT, made, Silent())  # type: ignore[arg-type]
+    last = last_pass(apart, gate, AUDIT, made, 0, Silent())  # type: ignore[arg-type]
     assert last.facts.withheld_for_audit > last.facts.outsider_limit
     known = {r.payload for r in AUDIT}
     before = [s.payload for _, s in kept_samples(modality, made)]  # type: ignore[arg-type]
@@ -174,7 +174,7 @@ def test_audit_patients_are_protected_in_the_last_pass(gate: Gate[Point], tmp_pa
 
 def test_honest_samples_pass_the_last_pass(gate: Gate[Point], tmp_path: Path) -> None:
     modality, made = run(honest, gate, tmp_path)
-    last = last_pass(modality, gate, AUDIT, made, Silent())  # type: ignore[arg-type]
+    last = last_pass(modality, gate, AUDIT, made, 0, Silent())  # type: ignore[arg-type]
     assert last.facts.withheld_for_audit <= last.facts.outsider_limit
     assert last.facts.persons >= 15
 
@@ -191,7 +191,7 @@ def test_what_is_dealt_over_a_persons_samples_is_seen_together(gate: Gate[Point]
 
     modality, made = run(dealt, gate, tmp_path)
     assert made.facts.exhausted == 0
-    last = last_pass(modality, gate, AUDIT, made, Silent())  # type: ignore[arg-type]
+    last = last_pass(modality, gate, AUDIT, made, 0, Silent())  # type: ignore[arg-type]
     assert last.facts.persons == 20
     assert last.facts.withheld_persons > last.facts.person_limit
     assert last.facts.released == 60 - last.facts.withheld_in_persons

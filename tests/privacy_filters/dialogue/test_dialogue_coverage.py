@@ -1,5 +1,6 @@
 """A transcript that is dealt over many sessions is seen when they are judged as one; honest cases are not blocked."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from dialogue_people import people, visit
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthgen.last_pass import person_threshold
 from synthgen.modalities.dialogue.types import Dialogue, Turn
 from synthgen.privacy_filters.dialogue.coverage import Coverage, _lengths, _runs
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
@@ -24,7 +26,7 @@ def gate() -> Gate[Dialogue]:
     return calibrate_gate(filters, TRAIN, people(120, first=1_000), alpha=0.01, seed=0)
 
 
-def joined(dialogues: list[Dialogue]) -> Dialogue:
+def joined(dialogues: Sequence[Dialogue]) -> Dialogue:
     return Dialogue(tuple(turn for dialogue in dialogues for turn in dialogue.turns))
 
 
@@ -42,13 +44,15 @@ def dealt(dialogue: Dialogue, sessions: int, first: int) -> Dialogue:
 
 def test_a_dealt_transcript_is_caught_as_a_case(gate: Gate[Dialogue]) -> None:
     cases = [dealt(dialogue, 8, 10_000 + 8 * i) for i, dialogue in enumerate(DIALOGUES[:12])]
-    assert gate.calibration.rejects(gate.filters.scores(cases)).all()
+    threshold = person_threshold(gate, joined, people(60, first=5_000), 8, seed=0)
+    assert (gate.calibration.common(gate.scores(cases)) <= threshold).all()
 
 
 @pytest.mark.parametrize("sessions", [2, 8, 20])
 def test_a_case_of_strangers_is_not(gate: Gate[Dialogue], sessions: int) -> None:
     cases = [joined([visit(20_000 + sessions * i + j) for j in range(sessions)]) for i in range(20)]
-    assert gate.calibration.rejects(gate.filters.scores(cases)).mean() <= 0.1
+    threshold = person_threshold(gate, joined, people(60, first=5_000), sessions, seed=0)
+    assert (gate.calibration.common(gate.scores(cases)) <= threshold).mean() <= 0.1
 
 
 def test_coverage_is_of_the_protected_record_and_not_of_the_candidate() -> None:
