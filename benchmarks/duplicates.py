@@ -3,7 +3,7 @@
     python benchmarks/duplicates.py images COHORT --size 128    # a folder that the product reads, e.g. ChestX-ray14
     python benchmarks/duplicates.py gate --work work            # the demo cohort, with and without the linking
 
-``images`` deals the patients into two halves: the thresholds were chosen on the first and are judged on the second.
+``images`` deals the patients into two halves; the threshold was chosen after a look at strangers of both.
 ``gate`` puts a copy of a training patient's image under the id of a new patient who falls into calibration.
 """
 

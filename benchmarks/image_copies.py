@@ -5,8 +5,9 @@
 
 Filters are fitted on T; the gate is calibrated on C at the smallest level that C allows (k = 1) and at --alpha;
 strangers are E. Copies are pasted onto images of E, never of T: a host of T would be caught in its own right. The
-kinds of ``beyond`` stand on no list, and no threshold or constant was chosen by them. The identity networks have their
-own benchmark and are left out: with them the gate has further columns, which share its level.
+kinds of ``beyond`` stand on no list; of them, squeezing and a lung elsewhere were never looked at in development. The
+identity networks have their own benchmark and are left out: with them the gate has a further column, which shares its
+level.
 """
 
 from __future__ import annotations

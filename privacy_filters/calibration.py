@@ -41,7 +41,7 @@ _HEAVIEST = 1.0
 
 
 class CopiesAmongStrangersError(ValueError):
-    """A calibration patient lies at distance zero: the same record under two patients."""
+    """A calibration patient lies at copy distance: the same record under two patients."""
 
 
 @dataclass(frozen=True)

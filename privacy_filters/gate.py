@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthgen.privacy_filters.calibration import Calibration, attainable_alpha, calibrate, only, useful_columns
+from synthgen.privacy_filters.calibration import (
+    Calibration,
+    CopiesAmongStrangersError,
+    attainable_alpha,
+    calibrate,
+    only,
+    useful_columns,
+)
 from synthgen.privacy_filters.power import BlockRate, detectable_share, miss_upper, weighted
 from synthgen.records import C, Condition, Estimate, Planted, Real, Verdict
 from synthgen.report import CalibrationFacts, GeneratorTest, PlantedResult
@@ -191,18 +198,28 @@ def calibrate_gate(
     Args:
         trial: copies of training records by which filters are dropped that cost level and catch nothing more; not
             those whose rate is reported.
+
+    Raises:
+        CopiesAmongStrangersError: if a calibration patient lies at copy distance from another patient.
     """
     strangers = one_record_each(calibration or train, seed)
     known = filters.enrolled(*_payloads(calibration)) if calibration else filters
     scores = known.scores(*_payloads(strangers))
     reference = known.scores(*_payloads(some_records(train, _REFERENCE, seed)))
     everything = calibrate(filters.names, scores, alpha, reference)
-    columns = useful_columns(everything, scores, [known.scores(copies.payloads) for copies in trial])
+    tried = [(copies.domain, known.scores(copies.payloads)) for copies in trial]
+    columns = useful_columns(everything, scores, [copies for _, copies in tried])
+    gate = only(everything, scores, columns)
+    for domain, copies in tried:
+        if domain == "exact" and not gate.rejects(copies[:, list(columns)]).all():
+            raise CopiesAmongStrangersError(
+                "the closest calibration patient lies as near to another patient as an exact copy does"
+            )
     owned = Counter(record.patient for record in calibration or train)
     return Gate(
         filters=known,
         outsiders=filters,
-        calibration=only(everything, scores, columns),
+        calibration=gate,
         columns=columns,
         strangers=tuple(strangers),
         records=tuple(owned[record.patient] for record in strangers),

@@ -119,7 +119,9 @@ def open_screen(
     try:
         gate = calibrate_gate(filters, cohort.train, cohort.calibration, config.gate.alpha, seed, claimed)
     except CopiesAmongStrangersError as error:
-        raise UserError(f"{error}: remove the duplicates from the cohort, or give their patients one number") from None
+        raise UserError(
+            f"{error}: find the record that stands under two patients and give them one number, or remove it"
+        ) from None
     write_atomically(
         filters_folder / "calibration.json", json.dumps(gate.calibration.as_dict(), allow_nan=False).encode()
     )

@@ -1,11 +1,12 @@
 """The gate over a small but real modality: points of the plane, filtered by their distance to training points."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
+from synthgen.privacy_filters.calibration import CopiesAmongStrangersError
 from synthgen.privacy_filters.gate import (
     FirstAttempts,
     Gate,
@@ -254,3 +255,15 @@ def test_copies_are_planted_of_random_patients(world) -> None:  # type: ignore[n
     assert some != sorted(some)
     assert some == [r.patient for r in some_records(train, 50, seed=2)]
     assert set(some) != {r.patient for r in some_records(train, 50, seed=3)}
+
+
+def test_a_threshold_at_copy_distance_is_refused() -> None:
+    """A calibration patient who is a training patient, a little changed, and was not linked."""
+    rng = np.random.default_rng(11)
+    train, calibration = cohort(rng, 100, "t", visits=1), cohort(rng, 60, "c", visits=1)
+    x, y = train[7].payload
+    calibration[3] = replace(calibration[3], payload=(x + 1e-9, y))
+    filters = Distance(np.array([r.payload for r in train]), tuple(r.patient for r in train))
+    noise = [tuple(np.array(r.payload) + 1e-7) for r in train[20:36]]
+    with pytest.raises(CopiesAmongStrangersError, match="as near to another patient as an exact copy"):
+        calibrate_gate(filters, train, calibration, 0.02, seed=0, trial=[Planted("exact", "exact", tuple(noise))])
