@@ -47,16 +47,16 @@ def test_the_cohort_does_hold_what_was_planted(finished_dialogue: Path) -> None:
 
 def test_the_report_states_filters_rules_and_misses(finished_dialogue: Path) -> None:
     privacy = json.loads((result_of(finished_dialogue) / "privacy_report.json").read_text())["privacy"]
-    assert privacy["filters"] == [
+    assert {*privacy["filters"], *privacy["calibration"]["dropped_filters"]} == {
         *("shared_run", "shared_words", "near_duplicate", "passage", "coverage", "rare_facts", "told_events"),
-    ]
+    }
     assert privacy["rules"] == ["unfinished", "identifiers"]
     planted = {p["perturbation"]: p for p in privacy["planted"]}
     assert planted["exact"]["caught"] == planted["exact"]["planted"] == 12
     assert {"half_of_turns_replaced", "synonyms", "within_a_generated_session"} <= set(planted)
     entries, _ = read_ledger(finished_dialogue / "work" / "ledger.jsonl")
     assert len(entries) == privacy["screening"]["attempts"]
-    assert all(len(entry["verdicts"]) == 9 for entry in entries)
+    assert all(len(entry["verdicts"]) == len(privacy["filters"]) + 2 for entry in entries)
 
 
 def test_a_released_session_that_is_a_patients_own_is_found(
