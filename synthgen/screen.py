@@ -30,7 +30,7 @@ from synthgen.slots import stage_seed
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
-_TRIAL = 16  # training patients whose copies tell which filters are worth their level; they are planted no more
+_TRIAL = 8  # training patients whose copies tell which filters are worth their level; they are planted no more
 
 
 @dataclass(frozen=True)
