@@ -213,12 +213,13 @@ def claim(
     """The sentences that every release carries: what is caught at which rate, and what is not."""
     listed = [r for r in planted if r.domain != "beyond"]
     worst = max((r.miss_upper95 for r in listed), default=1.0)
-    names = ", ".join(r.perturbation for r in listed)
+    names = ", ".join(r.perturbation.replace("_", " ") for r in listed)
+    told = ", ".join(filters).replace("_", " ")
     tries = screening.close_rejections
     held_out = facts.patients_calibration or facts.patients_train
     known = facts.patients_train + facts.patients_calibration
     return (
-        f"Under filters {', '.join(filters)}, every released record scores farther from all {known} training and "
+        f"Under filters {told}, every released record scores farther from all {known} training and "
         f"calibration patients than the {_ordinal(facts.k)} of {held_out} held-out patients, and no released record is "
         f"that close to one of {facts.patients_audit} audit patients. Planted copies of the listed kinds ({names}) are "
         f"missed at a rate ≤ {worst:.1%} (95%) an attempt, ≤ {released_share(worst, tries):.1%} in the up to {tries} "

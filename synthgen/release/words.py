@@ -202,7 +202,7 @@ def calibration(facts: CalibrationFacts, *, reads_cohort: bool = True) -> list[s
     lines = [
         f"{fitted} {facts.patients_calibration:,} others set the thresholds; {facts.patients_audit:,} more were kept "
         "for the audit. No patient is in two groups.",
-        f"A sample is rejected when it is as near to a training patient as the {_ordinal(facts.k)}closest of the "
+        f"A sample is rejected when it is as near to a protected patient as the {_ordinal(facts.k)}closest of the "
         f"{facts.patients_calibration:,} calibration patients. A stranger would be rejected at "
         f"{percent(facts.expected_block_rate)} in expectation (95%: {percent(low)} to {percent(high)}); "
         f"{percent(facts.alpha)} was asked for.",
