@@ -37,6 +37,7 @@ LEAST_IN_FACET = 10
 _MATTERS = 0.05
 _WHOLE = 0.8  # share of the level for all first attempts; the rest is for conditions
 _REFERENCE = 200  # training patients who tell the shape of the filters' tails
+_LEAST_REFERENCE = 40  # and who choose among the filters
 _PLANNED_CATCH = 0.95
 
 
@@ -208,7 +209,7 @@ def calibrate_gate(
     reference = known.scores(*_payloads(some_records(train, _REFERENCE, seed)))
     everything = calibrate(filters.names, scores, alpha, reference)
     tried = [(copies.domain, known.scores(copies.payloads)) for copies in trial]
-    columns = useful_columns(everything, scores, [copies for _, copies in tried])
+    columns = _columns(filters.names, reference, [copies for _, copies in tried], alpha)
     gate = only(everything, scores, columns)
     for domain, copies in tried:
         if domain == "exact" and not gate.rejects(copies[:, list(columns)]).all():
@@ -224,6 +225,20 @@ def calibrate_gate(
         strangers=tuple(strangers),
         records=tuple(owned[record.patient] for record in strangers),
     )
+
+
+def _columns(
+    names: Sequence[str], reference: NDArray[np.float64], copies: Sequence[NDArray[np.float64]], alpha: float
+) -> tuple[int, ...]:
+    """The filters that are worth their share of the level, chosen before the calibration patients are looked at.
+
+    Chosen on them, the choice would fall where their closest one lies far out, and strangers would be blocked more
+    often than the calibration says. The training patients, each left out, stand in for strangers.
+    """
+    known = reference[(reference > 0).all(axis=1)]
+    if len(known) < _LEAST_REFERENCE:
+        return tuple(range(len(names)))
+    return useful_columns(calibrate(names, known, alpha, known), known, copies)
 
 
 def calibration_facts(
