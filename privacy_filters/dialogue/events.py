@@ -246,7 +246,7 @@ class ToldEvents:
         """The weight of what the event shares with the protected one that it agrees with most."""
         weight: defaultdict[tuple[str, int], float] = defaultdict(float)
         kinds: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
-        for detail in event & self._tellers.keys():
+        for detail in sorted(event & self._tellers.keys()):  # a sum of floats depends on its order
             for place in self._tellers[detail]:
                 weight[place] += self._weight(detail)
                 kinds[place].add(detail.partition(":")[0])
