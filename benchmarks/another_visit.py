@@ -47,9 +47,9 @@ def scored(train: list[CxrReal], held: list[CxrReal], folder: Path, seed: int) -
     enrolled = [*train, *(held[order[0]] for order in orders)]
     new = [held[order[-1]] for order in orders]
     people = People.over(open_identity(folder), [r.payload for r in enrolled], [r.patient for r in enrolled])
-    (strangers,) = people.scores([r.payload for r in new], [r.patient for r in new])
+    strangers = people.scores([r.payload for r in new], [r.patient for r in new])[:, 0]
     again = [record.payload for record, order in zip(new, orders, strict=True) if len(order) > 1]
-    return strangers, people.scores(again, None)[0]
+    return strangers, people.scores(again)[:, 0]
 
 
 def caught_at(level: float, strangers: Scores, returning: Scores) -> Estimate:

@@ -172,9 +172,10 @@ class Calibration:
         """The gate's score g of each record, shape [N], from ``scores`` [N, F]. NaN in any filter gives NaN."""
         return np.asarray(common_scale(scores, self.scales).min(axis=1))
 
-    def rejects(self, scores: Scores) -> NDArray[np.bool_]:
-        """Shape [N]: True where any filter is at or below its threshold, or NaN."""
-        return ~(self.common(scores) > self.threshold)
+    def rejects(self, scores: Scores, names: Sequence[str] | None = None) -> NDArray[np.bool_]:
+        """Shape [N]: True where one of ``names`` is at or below its threshold, or NaN, from their ``scores`` [N, F]."""
+        scales = [self.scales[self.names.index(name)] for name in names or self.names]
+        return np.asarray(~(common_scale(scores, scales).min(axis=1) > self.threshold))
 
     def verdicts(self, scores: Scores) -> list[tuple[Verdict, ...]]:
         """One verdict per record and filter, on the common scale, from ``scores`` [N, F]."""

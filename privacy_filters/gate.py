@@ -41,8 +41,8 @@ _LEAST_REFERENCE = 40  # and who choose among the filters
 _PLANNED_CATCH = 0.95
 
 
-class Filters(Protocol[T_contra]):
-    """Filters that were fitted on T alone and know its records, not yet calibrated."""
+class Columns(Protocol[T_contra]):
+    """Filters that are computed together."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -53,6 +53,15 @@ class Filters(Protocol[T_contra]):
         Args:
             exclude: for each payload a patient to leave out: its own, when a training record is scored.
         """
+        ...
+
+
+class Filters(Columns[T_contra], Protocol[T_contra]):
+    """Filters that were fitted on T alone and know its records, not yet calibrated."""
+
+    @property
+    def parts(self) -> Sequence[Columns[T_contra]]:
+        """The same filters in the same order, part by part, the cheapest first."""
         ...
 
     def enrolled(self, payloads: Sequence[T_contra], patients: Sequence[str]) -> Self:
@@ -96,8 +105,18 @@ class Gate(Generic[T]):
         return self.calibration.verdicts(self.scores(payloads))
 
     def rejects(self, payloads: Sequence[T], exclude: Sequence[str] | None = None) -> NDArray[np.bool_]:
-        """Shape [N]: True for what lies too close to a protected patient."""
-        return self.calibration.rejects(self.scores(payloads, exclude))
+        """Shape [N]: True for what lies too close to a protected patient. Each part sees what those before it kept."""
+        rejected, first = np.zeros(len(payloads), dtype=np.bool_), 0
+        for part in self.filters.parts:
+            columns = [f - first for f in self.columns if first <= f < first + len(part.names)]
+            names = tuple(part.names[f] for f in columns)
+            first += len(part.names)
+            left = np.flatnonzero(~rejected).tolist()
+            if columns and left:
+                own = None if exclude is None else [exclude[i] for i in left]
+                scores = part.scores([payloads[i] for i in left], own)[:, columns]
+                rejected[left] = self.calibration.rejects(scores, names)
+        return rejected
 
     def protecting(self, records: Sequence[Real[T, C]]) -> Gate[T]:
         """The same gate, protecting these records too."""

@@ -38,6 +38,11 @@ class Remembering(Generic[T]):
         return getattr(self.filters, name)
 
     @property
+    def parts(self) -> tuple[Remembering[T]]:
+        """They share their work, so that there is one."""
+        return (self,)
+
+    @property
     def names(self) -> tuple[str, ...]:
         return self.filters.names
 

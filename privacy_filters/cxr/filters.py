@@ -1,4 +1,4 @@
-"""The chest X-ray filters: retrieval, verification and near-copy, each a density-normalised distance to a patient of T.
+"""The chest X-ray filters: whose anatomy it is, and copies, each a density-normalised distance to a patient of T.
 
 Retrieval and verification follow privacy-enhancing sampling (Packhäuser et al. 2023, Generation of anonymous chest
 radiographs using latent diffusion models), with three differences: the networks never see a patient outside T, a
@@ -21,7 +21,6 @@ from synthgen.modalities.cxr.encoder import Embed
 from synthgen.modalities.cxr.types import CxrImage
 from synthgen.privacy_filters.cxr import anatomy
 from synthgen.privacy_filters.cxr.identity import Identity
-from synthgen.privacy_filters.cxr.local_copies import NAMES as LOCAL_NAMES
 from synthgen.privacy_filters.cxr.local_copies import LocalCopies
 from synthgen.privacy_filters.cxr.near_copy import (
     POSES,
@@ -54,8 +53,13 @@ class CxrFilters:
     encoded: Encoded | None = None
 
     @property
+    def parts(self) -> tuple[NearCopies | LocalCopies | People | Encoded, ...]:
+        """Cheapest first; see :class:`synthgen.privacy_filters.gate.Filters`."""
+        return (self.near_copies, self.local_copies, self.people, *((self.encoded,) if self.encoded else ()))
+
+    @property
     def names(self) -> tuple[str, ...]:
-        return (*self.people.names, "near_copy", *LOCAL_NAMES, *(("encoder",) if self.encoded else ()))
+        return tuple(name for part in self.parts for name in part.names)
 
     @classmethod
     def over(
@@ -92,14 +96,7 @@ class CxrFilters:
         """Shape [N, F], in the order of ``names``; see :class:`synthgen.privacy_filters.gate.Filters`."""
         if not payloads:
             return np.empty((0, len(self.names)))
-        columns = [
-            *self.people.scores(payloads, exclude),
-            self.near_copies.scores(payloads, exclude),
-            *self.local_copies.scores(payloads, exclude).T,
-        ]
-        if self.encoded is not None:
-            columns.append(self.encoded.scores(payloads, exclude))
-        return np.stack(columns, axis=1)
+        return np.concatenate([part.scores(payloads, exclude) for part in self.parts], axis=1)
 
     def nearest_patients(self, payloads: Sequence[CxrImage]) -> list[str]:
         """By the identity embedding."""
@@ -131,9 +128,7 @@ class People:
     pictures: Floats
     scale: LocalScale
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return ("person",)
+    names = ("person",)
 
     @classmethod
     def over(cls, identity: Identity, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
@@ -155,15 +150,15 @@ class People:
         ordered = pictures[np.argsort(np.asarray(patients), kind="stable")]
         return cls(identity, index, ordered, _embedded_scale(index))
 
-    def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> tuple[Scores]:
-        """Shape [N]; next to 0 for a copy."""
+    def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None = None) -> Scores:
+        """Shape [N, 1]; next to 0 for a copy."""
         vectors, images = _embed(self.identity, payloads), anatomy.pictures(np.stack(list(payloads)))
         numbers, cosines = self.index.nearest(vectors, NEIGHBOURS, exclude)
         distances = chord(cosines) / self.scale.of(numbers, _column(self.index.numbers(exclude)))
         agreements = np.stack([self._agreements(*row) for row in zip(vectors, images, numbers, strict=True)])
         others = np.isfinite(cosines)
         scores = np.where(others, distances * np.exp(-standing_out(agreements, others)), np.inf)
-        return (_known(scores.min(axis=1), vectors),)
+        return _known(scores.min(axis=1), vectors)[:, None]
 
     def _agreements(self, vector: Floats, image: Floats, numbers: NDArray[np.intp]) -> Floats:
         """Of one candidate with the record of each of these patients that is nearest in the embedding, shape [k]."""
@@ -195,6 +190,8 @@ class Encoded:
     index: PatientIndex
     scale: LocalScale
 
+    names = ("encoder",)
+
     @classmethod
     def over(cls, encoder: Embed, vectors: Floats, patients: Sequence[str]) -> Self:
         index = PatientIndex.build(vectors, patients)
@@ -204,15 +201,15 @@ class Encoded:
         vectors = np.concatenate([self.index.vectors, _encode(self.encoder, np.stack(list(payloads)))])
         return self.over(self.encoder, vectors, [*self.index.owners, *patients])
 
-    def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> Scores:
-        """Shape [N]: the smallest over the views."""
+    def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None = None) -> Scores:
+        """Shape [N, 1]: the smallest over the views."""
         scores = []
         for view in _views(payloads):
             vectors = _encode(self.encoder, view)
             numbers, cosines = self.index.nearest(vectors, exclude=exclude)
             scale = self.scale.of(numbers[:, 0], self.index.numbers(exclude))
             scores.append(_known(chord(cosines[:, 0]) / scale, vectors))
-        return np.asarray(np.min(scores, axis=0))
+        return np.asarray(np.min(scores, axis=0))[:, None]
 
 
 @dataclass(frozen=True)
@@ -228,6 +225,8 @@ class NearCopies:
     pictures: Floats
     scale: LocalScale
 
+    names = ("near_copy",)
+
     @classmethod
     def over(cls, vectors: Floats, images: Floats, patients: Sequence[str]) -> Self:
         index = PatientIndex.build(vectors, patients)
@@ -237,8 +236,8 @@ class NearCopies:
         distances, others = _registered(index, ordered, ordered, views, unposed, _REGISTERED_FOR_SCALE, index.owners)
         return cls(index, ordered, LocalScale.over(distances, others, index.owner))
 
-    def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None) -> Scores:
-        """Registered distance over the patient's scale, shape [N]."""
+    def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None = None) -> Scores:
+        """Registered distance over the patient's scale, shape [N, 1]."""
         scores = np.empty(len(payloads))
         for low in range(0, len(payloads), _BATCH):
             rows = slice(low, low + _BATCH)
@@ -251,7 +250,7 @@ class NearCopies:
             )
             scaled = distances / self.scale.of(patients, _column(self.index.numbers(own)))
             scores[rows] = np.where(known, scaled.min(axis=1), np.nan)
-        return scores
+        return scores[:, None]
 
 
 def _registered(

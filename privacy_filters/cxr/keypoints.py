@@ -154,8 +154,9 @@ def votes(candidate: Keypoints, row: int, training: Keypoints, hidden: NDArray[n
     for low in range(0, images, _IMAGES):
         chunk = everything[:, low : low + _IMAGES]
         same = torch.bmm(queries, chunk.flatten(1, 2).transpose(1, 2))
-        for v, signs in enumerate(_SIGNS):
-            variant = same[0] + signs[1] * same[1] + signs[2] * same[2] + signs[3] * same[3]
+        even, odd = same[:2] + same[2:], same[:2] - same[2:]  # the fast Hadamard transform: sums that variants share
+        variants = (even[0] + even[1], even[0] - even[1], odd[0] + odd[1], odd[0] - odd[1])
+        for v, variant in enumerate(variants):
             best[v, :, low : low + _IMAGES] = variant.view(count, -1, everything.shape[2]).amax(2)
     if hidden is not None:
         best[:, :, torch.from_numpy(hidden)] = 0.0

@@ -60,6 +60,8 @@ class LocalCopies:
     cells: Cells
     side: int
 
+    names = NAMES
+
     @classmethod
     @one_thread()
     def over(cls, payloads: Sequence[CxrImage], patients: Sequence[str]) -> Self:
@@ -95,7 +97,7 @@ class LocalCopies:
         # A thread for each candidate: its products are too small to be shared out.
         workers = min(torch.get_num_threads(), max(len(payloads), 1))
         with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return np.array(list(pool.map(self._scores, payloads, own)))
+            return np.array(list(pool.map(self._scores, payloads, own))).reshape(len(payloads), len(NAMES))
 
     @torch.no_grad()
     def _scores(self, payload: CxrImage, own: str | None) -> tuple[float, ...]:

@@ -222,6 +222,11 @@ class DialogueFilters:
         return cls(SharedWords.over(dialogues, patients), near, tuple(local), whole, Stretches.of(dialogues))
 
     @property
+    def parts(self) -> tuple[Self]:
+        """They share their work, so that there is one."""
+        return (self,)
+
+    @property
     def names(self) -> tuple[str, ...]:
         return (*self.shared.names, *(part.name for part in (self.near, *self.local, *self.whole)))
 

@@ -77,6 +77,11 @@ class SpeechFilters:
     transcripts: Transcripts | None
 
     @property
+    def parts(self) -> tuple[Self]:
+        """They share their work, so that there is one."""
+        return (self,)
+
+    @property
     def names(self) -> tuple[str, ...]:
         return (*self.voices, _COPIES, *(self.transcripts.names if self.transcripts else ()))
 

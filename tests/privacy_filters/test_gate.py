@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from synthgen.privacy_filters.calibration import CopiesAmongStrangersError
+from synthgen.privacy_filters.calibration import CopiesAmongStrangersError, only
 from synthgen.privacy_filters.gate import (
     FirstAttempts,
     Gate,
@@ -44,6 +44,10 @@ class Distance:
     patients: tuple[str, ...]
     names: tuple[str, ...] = ("distance",)
 
+    @property
+    def parts(self) -> tuple["Distance"]:
+        return (self,)
+
     def scores(self, payloads: Sequence[Point], exclude: Sequence[str] | None = None) -> np.ndarray:
         names, owner = np.unique(self.patients, return_inverse=True)
         between = self.distances([tuple(p) for p in self.points], [tuple(p) for p in self.points])
@@ -59,7 +63,8 @@ class Distance:
         return (d[np.arange(len(d)), nearest] / scale.of(owner[nearest], left_out))[:, None]
 
     def enrolled(self, payloads: Sequence[Point], patients: Sequence[str]) -> "Distance":
-        return Distance(np.concatenate([self.points, np.array(payloads)]), (*self.patients, *patients))
+        points = np.concatenate([self.points, np.array(payloads)])
+        return replace(self, points=points, patients=(*self.patients, *patients))
 
     def nearest_patients(self, payloads: Sequence[Point]) -> list[str]:
         return [self.patients[i] for i in self.distances(payloads, [tuple(p) for p in self.points]).argmin(axis=1)]
@@ -87,6 +92,58 @@ def world() -> tuple[Gate[Point], list[Real[Point, Label]], list[Real[Point, Lab
     train, calibration, audit = (cohort(rng, n, p) for n, p in ((200, "t"), (120, "c"), (80, "e")))
     filters = Distance(np.array([r.payload for r in train]), tuple(r.patient for r in train))
     return calibrate_gate(filters, train, calibration, 0.05, seed=1), train, calibration, audit
+
+
+@dataclass(frozen=True)
+class Two:
+    """Two filters of two parts: by place, and by the first coordinate alone."""
+
+    parts: tuple[Distance, Distance]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("place", "line")
+
+    def scores(self, payloads: Sequence[Point], exclude: Sequence[str] | None = None) -> np.ndarray:
+        return np.concatenate([part.scores(payloads, exclude) for part in self.parts], axis=1)
+
+    def enrolled(self, payloads: Sequence[Point], patients: Sequence[str]) -> "Two":
+        return Two(tuple(part.enrolled(payloads, patients) for part in self.parts))  # type: ignore[arg-type]
+
+    def nearest_patients(self, payloads: Sequence[Point]) -> list[str]:
+        return self.parts[0].nearest_patients(payloads)
+
+    def distances(self, payloads: Sequence[Point], references: Sequence[Point]) -> np.ndarray:
+        return self.parts[0].distances(payloads, references)
+
+
+@dataclass(frozen=True)
+class Line(Distance):
+    """By the first coordinate alone."""
+
+    def distances(self, payloads: Sequence[Point], references: Sequence[Point]) -> np.ndarray:
+        return np.abs(np.array(payloads)[:, None, 0] - np.array(references)[None, :, 0])
+
+
+@pytest.mark.parametrize("columns", [(0,), (1,), (0, 1)])
+def test_part_by_part_the_same_is_rejected(columns: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(3)
+    train, calibration = cohort(rng, 60, "t"), cohort(rng, 60, "c")
+    points, patients = np.array([r.payload for r in train]), tuple(r.patient for r in train)
+    gate = calibrate_gate(
+        Two((Distance(points, patients, ("place",)), Line(points, patients, ("line",)))),
+        train,
+        calibration,
+        0.05,
+        seed=1,
+    )
+    scores = gate.filters.scores([r.payload for r in gate.strangers], [r.patient for r in gate.strangers])
+    voting = only(gate.calibration, scores, columns)
+    gate = replace(gate, calibration=voting, columns=columns)
+    near = [tuple(p) for p in points[:40] + rng.normal(size=(40, 2)) * np.logspace(-6, 0, 40)[:, None]]
+    payloads = [*near, (float("nan"), 0.0)]
+    assert gate.rejects(payloads).tolist() == gate.calibration.rejects(gate.scores(payloads)).tolist()
+    assert 0 < gate.rejects(near).sum() < len(near)
 
 
 def attempts(judged: int, close: int, **told: tuple[int, int]) -> FirstAttempts:

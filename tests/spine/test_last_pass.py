@@ -41,6 +41,10 @@ class Nearest:
     patients: tuple[str, ...]
     names: tuple[str, ...] = ("distance",)
 
+    @property
+    def parts(self) -> tuple["Nearest"]:
+        return (self,)
+
     def scores(self, payloads: Sequence[Point], exclude: Sequence[str] | None = None) -> np.ndarray:
         d = cdist(np.array(payloads), self.points)
         if exclude is not None:
