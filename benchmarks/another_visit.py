@@ -23,13 +23,13 @@ from rich.console import Console
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
 from synthgen.errors import SynthgenError
+from synthgen.estimates import proportion
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
-from synthgen.modalities.cxr.types import CxrReal
+from synthgen.payloads.cxr import CxrReal
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.filters import People
 from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
-from synthgen.privacy_filters.gate import rate
 from synthgen.progress import Progress, bars
 from synthgen.records import Estimate
 
@@ -57,7 +57,7 @@ def caught_at(level: float, strangers: Scores, returning: Scores) -> Estimate:
     k = max(1, int(level * len(strangers) + 1e-9))
     caught = int((returning <= np.sort(strangers)[k - 1]).sum())
     note = f"{k} of {len(strangers)} strangers blocked"
-    return rate(f"another_visit_caught_at_{level:g}", caught, len(returning), better="higher", note=note)
+    return proportion(f"another_visit_caught_at_{level:g}", caught, len(returning), better="higher", note=note)
 
 
 def run(arguments: argparse.Namespace, progress: Progress) -> list[Estimate]:

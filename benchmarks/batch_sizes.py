@@ -18,7 +18,8 @@ from synthgen.config import load_config
 from synthgen.modalities.cxr.binding import CXR, CxrConfig
 from synthgen.privacy_filters.gate import calibrate_gate
 from synthgen.progress import Silent
-from synthgen.slots import Attempt, fill, shards, stage_seed
+from synthgen.seeds import stage_seed
+from synthgen.slots import Attempt, fill, shards
 
 
 def main() -> None:

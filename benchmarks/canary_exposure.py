@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from small_language import patients, pretrain
 
+from synthgen.estimates import Floats, mean
 from synthgen.eval.dialogue.exposure import chance_exposure, exposures, extrapolated_exposures, rank_correlation
-from synthgen.eval.estimates import Floats, mean
 from synthgen.generators.dialogue.fit.canaries import read_canaries
 from synthgen.generators.dialogue.fit.config import CanaryConfig, FitConfig, LoraSection
 from synthgen.generators.dialogue.fit.scoring import open_model

@@ -28,7 +28,7 @@ from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
 from synthgen.generators.dialogue.read import read_release
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, DialogueSynthetic
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, DialogueSynthetic
 from synthgen.progress import Silent
 from synthgen.records import Estimate, Loaded, Synthetic
 from synthgen.report import Limits

@@ -33,16 +33,16 @@ from dialogue_filters import ALPHA, SOURCES, read
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
 from synthgen.errors import SynthgenError
-from synthgen.eval.estimates import mean
+from synthgen.estimates import mean, one_record_each
 from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.model_folder import write_model_folder
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.sampler import open_generator
 from synthgen.modalities.dialogue.binding import DIALOGUE, DialogueConfig
-from synthgen.modalities.dialogue.types import Dialogue, DialogueReal
+from synthgen.payloads.dialogue import Dialogue, DialogueReal
 from synthgen.privacy_filters.dialogue.same_case import same_case
-from synthgen.privacy_filters.gate import Gate, calibrate_gate, one_record_each
+from synthgen.privacy_filters.gate import Gate, calibrate_gate
 from synthgen.records import Estimate, Loaded, Request
 
 SESSIONS = 12  # of a case of the grammar, the most it makes; longer cases are several of them in a row

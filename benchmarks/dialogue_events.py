@@ -31,13 +31,13 @@ from numpy.typing import NDArray
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
 from synthgen.errors import SynthgenError
-from synthgen.eval.estimates import mean
+from synthgen.estimates import mean, one_record_each
 from synthgen.modalities.dialogue.binding import DIALOGUE, DialogueConfig
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.same_case import same_case
-from synthgen.privacy_filters.gate import calibrate_gate, one_record_each
+from synthgen.privacy_filters.gate import calibrate_gate
 from synthgen.records import Estimate, Loaded
 
 RETELLINGS = Path(__file__).parent.parent / "tests" / "privacy_filters" / "dialogue" / "retellings.yaml"

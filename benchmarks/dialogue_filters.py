@@ -46,8 +46,8 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
 from synthgen.errors import SynthgenError, UserError
-from synthgen.eval.estimates import auc, mean
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, Speaker, Turn
+from synthgen.estimates import auc, mean, one_record_each
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Speaker, Turn
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.events import ToldEvents
@@ -57,7 +57,6 @@ from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.privacy_filters.dialogue.same_case import same_case
 from synthgen.privacy_filters.dialogue.words import dialogue_words, grams
-from synthgen.privacy_filters.gate import one_record_each
 from synthgen.records import Estimate, Loaded, Real
 
 SOURCES = ("aci_bench", "osce_interviews", "mts_dialog")

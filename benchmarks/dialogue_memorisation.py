@@ -24,7 +24,7 @@ from synthgen.eval.dialogue.membership import model_membership
 from synthgen.generators.dialogue.fit.config import FitConfig, LoraSection
 from synthgen.generators.dialogue.fit.scoring import open_model
 from synthgen.generators.dialogue.fit.training import fit_adapters
-from synthgen.modalities.dialogue.types import Dialogue, DialogueReal
+from synthgen.payloads.dialogue import Dialogue, DialogueReal
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
 from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, Gate, calibrate_gate, judge_generator
 from synthgen.progress import Silent

@@ -27,7 +27,7 @@ from synthgen.cohort import split_by_patient
 from synthgen.config import load_config
 from synthgen.errors import SynthgenError
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
-from synthgen.modalities.cxr.types import CxrImage, CxrReal
+from synthgen.payloads.cxr import CxrImage, CxrReal
 from synthgen.people import find_people
 from synthgen.privacy_filters.cxr.same_image import compared, enough_for, same_images
 from synthgen.progress import Silent

@@ -26,7 +26,7 @@ from scipy import ndimage
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
-from synthgen.modalities.cxr.types import CxrImage, CxrReal
+from synthgen.payloads.cxr import CxrImage, CxrReal
 from synthgen.privacy_filters.calibration import calibrate, k_for
 from synthgen.privacy_filters.cxr.filters import NearCopies
 from synthgen.privacy_filters.cxr.local_copies import NAMES, LocalCopies

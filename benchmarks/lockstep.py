@@ -33,7 +33,7 @@ from synthgen.generators.dialogue.realisers.protocol import Request, Response, S
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.realisers.transformers import TransformersRealiser, open_transformers
 from synthgen.generators.dialogue.sampler import DialogueGenerator, planner
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts

@@ -19,19 +19,13 @@ import numpy as np
 
 from synthgen.cohort import split_by_patient
 from synthgen.config import RunConfig, load_config
+from synthgen.estimates import one_record_each
 from synthgen.modalities.cxr.binding import CXR, CxrConfig
-from synthgen.modalities.cxr.types import CxrReal
-from synthgen.privacy_filters.gate import (
-    EVERYBODY,
-    FirstAttempts,
-    Gate,
-    calibrate_gate,
-    judge_generator,
-    one_record_each,
-)
+from synthgen.payloads.cxr import CxrReal
+from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, Gate, calibrate_gate, judge_generator
 from synthgen.progress import Silent
 from synthgen.records import Request
-from synthgen.slots import attempt_seed
+from synthgen.seeds import attempt_seed
 
 HERE = Path(__file__).parent
 FIRST_ATTEMPTS = 64

@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from synthgen.generators.cxr.phantom import FINDINGS, render, sample_patient, sample_visit
-from synthgen.modalities.cxr.types import CxrImage, View
+from synthgen.payloads.cxr import CxrImage, View
 
 SIZE, COLUMNS, LINE = 160, 6, 15
 OUT = Path(__file__).parent.parent / "docs" / "images" / "phantom_sheet.png"

@@ -22,7 +22,7 @@ from synthgen.generators.dialogue.fit.examples import SIDES, ChatLayout, chat, s
 from synthgen.generators.dialogue.fit.lora import padded
 from synthgen.generators.dialogue.realisers.protocol import Message, Request, Sampling
 from synthgen.generators.dialogue.realisers.transformers import open_transformers
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.progress import Progress
 from synthgen.records import Real
 

@@ -32,8 +32,8 @@ from synthgen.generators.speech.plan import plan_session
 from synthgen.generators.speech.render import Speaker
 from synthgen.generators.speech.voices import VoiceCard, draw_voice
 from synthgen.generators.speech.world import pitch
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech.types import EMOTIONS, Emotion
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import EMOTIONS, Emotion
 
 Floats = NDArray[np.float64]
 

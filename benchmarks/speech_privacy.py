@@ -44,19 +44,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import SynthgenError, UserError
-from synthgen.eval.estimates import mean
+from synthgen.estimates import mean, one_record_each
 from synthgen.files import private_folder
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
 from synthgen.modalities.speech.round_trips import in_manner, round_trips
-from synthgen.modalities.speech.types import EMOTIONS, Audio, Emotion, Recording, Segment, Speech, SpeechReal, Track
+from synthgen.payloads.sound import RATE, Floats, read, spoken
+from synthgen.payloads.speech import EMOTIONS, Audio, Emotion, Recording, Segment, Speech, SpeechReal, Track
 from synthgen.privacy_filters.calibration import Calibration, calibrate
-from synthgen.privacy_filters.gate import one_record_each
 from synthgen.privacy_filters.speech.config import VoiceConfig
 from synthgen.privacy_filters.speech.filters import SpeechFilters
 from synthgen.privacy_filters.speech.listening import Heard, Listener
 from synthgen.privacy_filters.speech.planted import RoundTrip, keep, planted_copies
-from synthgen.privacy_filters.speech.sound import RATE, Floats, read, spoken
 from synthgen.progress import Silent
 from synthgen.records import JsonValue
 

@@ -41,8 +41,8 @@ from synthgen.generators.speech.sampler import cards
 from synthgen.generators.speech.tracks import soundfile
 from synthgen.generators.speech.voices import draw_voice
 from synthgen.generators.speech.write import write_release
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech.types import EMOTIONS, Speech, SpeechCondition
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import EMOTIONS, Speech, SpeechCondition
 from synthgen.records import Request, Synthetic
 
 _WORDS_A_MINUTE = 155  # more than a session has, pauses counted

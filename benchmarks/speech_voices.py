@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from synthgen.errors import SynthgenError, UserError
-from synthgen.eval.estimates import mean
+from synthgen.estimates import mean
 from synthgen.generators.speech.backends.espeak import Espeak
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.demo_cohort import sentence
@@ -39,11 +39,11 @@ from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.plan import stream
 from synthgen.generators.speech.render import Speaker
 from synthgen.generators.speech.voices import VoiceCard, draw_voice
-from synthgen.modalities.speech.types import EMOTIONS, Audio, Emotion
+from synthgen.payloads.sound import read, voiced, windows
+from synthgen.payloads.speech import EMOTIONS, Audio, Emotion
+from synthgen.pretrained.speaker import Resemblyzer, unit
 from synthgen.privacy_filters.nearest import chord
 from synthgen.privacy_filters.speech.config import VoiceConfig
-from synthgen.privacy_filters.speech.encoders import Resemblyzer, unit
-from synthgen.privacy_filters.speech.sound import read, voiced, windows
 from synthgen.records import Estimate
 
 Floats = NDArray[np.float32]

@@ -30,16 +30,15 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from synthgen.errors import SynthgenError, UserError
-from synthgen.eval.estimates import RESAMPLES, bounded_interval, patient_counts, tpr_draws
+from synthgen.estimates import RESAMPLES, bounded_interval, patient_counts, proportion, tpr_draws
 from synthgen.eval.reidentification import Pairs, retrieval, verification, verification_pairs
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
-from synthgen.modalities.cxr.types import CxrCondition, CxrReal
+from synthgen.payloads.cxr import CxrCondition, CxrReal
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.filters import People
 from synthgen.privacy_filters.cxr.identity import normalised, open_identity, resized
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
-from synthgen.privacy_filters.gate import rate
 from synthgen.progress import Progress, bars
 from synthgen.records import Estimate
 
@@ -155,7 +154,7 @@ def caught(folds: Sequence[Returned]) -> Estimate:
     k, n = sum(fold.blocked for fold in folds), sum(fold.strangers for fold in folds)
     note = f"strangers blocked in calibration: {k} of {n}"
     total = sum(fold.again for fold in folds)
-    return rate("another_visit_caught", sum(fold.caught for fold in folds), total, better="higher", note=note)
+    return proportion("another_visit_caught", sum(fold.caught for fold in folds), total, better="higher", note=note)
 
 
 def tpr_at(

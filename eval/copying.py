@@ -17,7 +17,7 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from synthgen.eval.estimates import (
+from synthgen.estimates import (
     Floats,
     NotMeasurableError,
     finite,

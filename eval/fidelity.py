@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 from scipy.spatial.distance import cdist
 
-from synthgen.eval.estimates import (
+from synthgen.estimates import (
     Floats,
     NotMeasurableError,
     finite,

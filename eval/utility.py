@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthgen.eval.estimates import (
+from synthgen.estimates import (
     Floats,
     NotMeasurableError,
     finite,

@@ -10,12 +10,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from synthgen.estimates import one_record_each, proportion, some_records
 from synthgen.privacy_filters.calibration import (
     Calibration,
     CopiesAmongStrangersError,
@@ -25,11 +26,10 @@ from synthgen.privacy_filters.calibration import (
     useful_columns,
 )
 from synthgen.privacy_filters.power import BlockRate, detectable_share, miss_upper, weighted
-from synthgen.records import C, Condition, Estimate, Planted, Real, Verdict
+from synthgen.records import C, Condition, Estimate, Filters, Planted, Real, Verdict
 from synthgen.report import CalibrationFacts, GeneratorTest, PlantedResult
 
 T = TypeVar("T")
-T_contra = TypeVar("T_contra", contravariant=True)
 
 GENERATOR_LEVEL = 0.01  # probability at which an honest generator is refused
 AUDIT_LEVEL = 0.005  # and at which audit patients contradict an honest calibration
@@ -39,42 +39,6 @@ _WHOLE = 0.8  # share of the level for all first attempts; the rest is for condi
 _REFERENCE = 200  # training patients who tell the shape of the filters' tails
 _LEAST_REFERENCE = 40  # and who choose among the filters
 _PLANNED_CATCH = 0.95
-
-
-class Columns(Protocol[T_contra]):
-    """Filters that are computed together."""
-
-    @property
-    def names(self) -> tuple[str, ...]: ...
-
-    def scores(self, payloads: Sequence[T_contra], exclude: Sequence[str] | None = None) -> NDArray[np.float64]:
-        """Density-normalised distance to the nearest training patient, shape [N, F], >= 0, larger is safer.
-
-        Args:
-            exclude: for each payload a patient to leave out: its own, when a training record is scored.
-        """
-        ...
-
-
-class Filters(Columns[T_contra], Protocol[T_contra]):
-    """Filters that were fitted on T alone and know its records, not yet calibrated."""
-
-    @property
-    def parts(self) -> Sequence[Columns[T_contra]]:
-        """The same filters in the same order, part by part, the cheapest first."""
-        ...
-
-    def enrolled(self, payloads: Sequence[T_contra], patients: Sequence[str]) -> Self:
-        """The same filters, protecting these records too; nothing is fitted on them."""
-        ...
-
-    def nearest_patients(self, payloads: Sequence[T_contra]) -> list[str]:
-        """The training patient whom each payload resembles most in the retrieval embedding."""
-        ...
-
-    def distances(self, payloads: Sequence[T_contra], references: Sequence[T_contra]) -> NDArray[np.float64]:
-        """Plain distance in the retrieval embedding, shape [N, R]."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -186,21 +150,6 @@ def _that_matter(g: NDArray[np.float64], records: Sequence[int]) -> NDArray[np.f
     return count
 
 
-def one_record_each(records: Sequence[Real[T, C]], seed: int) -> list[Real[T, C]]:
-    """One random record of each patient, in the order of the patients' names: patients are the unit, not images."""
-    by_patient: dict[str, list[Real[T, C]]] = {}
-    for record in sorted(records, key=lambda r: (r.patient, r.record)):
-        by_patient.setdefault(record.patient, []).append(record)
-    rng = np.random.default_rng(seed)
-    return [group[rng.integers(len(group))] for group in by_patient.values()]
-
-
-def some_records(records: Sequence[Real[T, C]], most: int, seed: int) -> list[Real[T, C]]:
-    """One random record each of up to ``most`` random patients, in random order."""
-    each = one_record_each(records, seed)
-    return [each[i] for i in np.random.default_rng(seed + 1).permutation(len(each))[:most]]
-
-
 def calibrate_gate(
     filters: Filters[T],
     train: Sequence[Real[T, C]],
@@ -275,7 +224,7 @@ def calibration_facts(
     measured, limit = None, None
     if witnesses:
         rejected = int(gate.rejects([r.payload for r in witnesses]).sum())
-        measured = rate("audit_block_rate", rejected, len(witnesses), better="lower")
+        measured = proportion("audit_block_rate", rejected, len(witnesses), better="lower")
         limit = block.limit(len(witnesses), AUDIT_LEVEL)
     return CalibrationFacts(
         patients_train=len({r.patient for r in train}),
@@ -291,13 +240,6 @@ def calibration_facts(
         audit_block_rate=measured,
         audit_limit=limit,
     )
-
-
-def rate(metric: str, successes: int, n: int, *, better: str, note: str = "") -> Estimate:
-    """A proportion with its Clopper-Pearson 95% interval."""
-    low = float(stats.beta.ppf(0.025, successes, n - successes + 1)) if successes else 0.0
-    high = float(stats.beta.ppf(0.975, successes + 1, n - successes)) if successes < n else 1.0
-    return Estimate(metric, successes / n, (low, high), n, better, note)
 
 
 def plant(gate: Gate[T], planted: Iterable[Planted[T]]) -> Iterator[PlantedResult]:

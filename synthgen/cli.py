@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from synthgen import __version__, modality, parts
+from synthgen import __version__, commands, modality
 from synthgen.config import RunConfig, load_config
 from synthgen.digests import keyed
 from synthgen.engines.local import LocalEngine
@@ -24,7 +24,7 @@ from synthgen.pipeline import CONFIG, Plan, run
 from synthgen.progress import bars
 from synthgen.release import check_output
 from synthgen.report import Outcome
-from synthgen.slots import stage_seed
+from synthgen.seeds import stage_seed
 from synthgen.workfolder import Workfolder, key_of, opened, recorded_seed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -106,7 +106,7 @@ def fit(
     settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        parts.fit(kind, settled, data, out, folder, progress)
+        commands.fit(kind, settled, data, out, folder, progress)
     print(f"fitted {out}: synthgen generate --modality {kind.name} --data … --model {out}")  # noqa: T201
 
 
@@ -128,7 +128,7 @@ def screen(
         raise UserError(f"--out {out} exists: choose another name")
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        outcome = parts.screen(kind, settled, data, candidates, out, folder, progress)
+        outcome = commands.screen(kind, settled, data, candidates, out, folder, progress)
     if outcome is Outcome.REFUSE:
         raise ReleaseRefusedError(f"Privacy: {outcome}: the reasons are in {out}")
     print(f"Privacy: {outcome}: the report is {out}")  # noqa: T201
@@ -149,7 +149,7 @@ def evaluate(
     settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        found = parts.evaluate(kind, settled, release, data, folder, progress)
+        found = commands.evaluate(kind, settled, release, data, folder, progress)
     table = Table("metric", "value", "95% interval", "n", "better")
     for estimate in (*found.attacks, *found.quality):
         low, high = estimate.ci95

@@ -16,7 +16,7 @@ from synthgen.privacy_filters.gate import FirstAttempts, Gate, judge_generator, 
 from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Synthetic
 from synthgen.report import Evaluation, GeneratorTest, PlantedResult
-from synthgen.slots import stage_seed
+from synthgen.seeds import stage_seed
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)

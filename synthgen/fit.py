@@ -10,7 +10,7 @@ from synthgen.modality import Modality
 from synthgen.origin import write_origin
 from synthgen.progress import Progress
 from synthgen.records import C, Cohort
-from synthgen.slots import stage_seed
+from synthgen.seeds import stage_seed
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)

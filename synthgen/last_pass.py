@@ -16,9 +16,10 @@ from typing import TypeVar
 import numpy as np
 
 from synthgen.config import Section
+from synthgen.estimates import one_record_each
 from synthgen.generate import Generated, kept_samples
 from synthgen.modality import Modality
-from synthgen.privacy_filters.gate import Gate, one_record_each
+from synthgen.privacy_filters.gate import Gate
 from synthgen.privacy_filters.power import BlockRate
 from synthgen.progress import Progress
 from synthgen.records import C, Real, Synthetic

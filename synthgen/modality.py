@@ -15,9 +15,8 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from synthgen.config import RunConfig, Section
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.files import private_folder, write_atomically
-from synthgen.privacy_filters.gate import Filters
 from synthgen.progress import Progress
-from synthgen.records import C, Cohort, Generator, JsonValue, Link, Loaded, Planted, Real, Rule, Synthetic
+from synthgen.records import C, Cohort, Filters, Generator, JsonValue, Link, Loaded, Planted, Real, Rule, Synthetic
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 

@@ -27,7 +27,7 @@ from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.screen import Judgement, check_patients, open_screen
-from synthgen.slots import stage_seed
+from synthgen.seeds import stage_seed
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import RISK, Findings, claim, decide
 from synthgen.workfolder import Workfolder

@@ -8,7 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -220,3 +223,39 @@ class Planted(Generic[T]):
     def __post_init__(self) -> None:
         if self.domain not in {"exact", "generator", "perturbed", "beyond"}:
             raise ValueError(f"domain must be exact, generator, perturbed or beyond, got {self.domain!r}")
+
+
+class Columns(Protocol[T_contra]):
+    """Filters that are computed together."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def scores(self, payloads: Sequence[T_contra], exclude: Sequence[str] | None = None) -> NDArray[np.float64]:
+        """Density-normalised distance to the nearest training patient, shape [N, F], >= 0, larger is safer.
+
+        Args:
+            exclude: for each payload a patient to leave out: its own, when a training record is scored.
+        """
+        ...
+
+
+class Filters(Columns[T_contra], Protocol[T_contra]):
+    """Filters that were fitted on T alone and know its records, not yet calibrated."""
+
+    @property
+    def parts(self) -> Sequence[Columns[T_contra]]:
+        """The same filters in the same order, part by part, the cheapest first."""
+        ...
+
+    def enrolled(self, payloads: Sequence[T_contra], patients: Sequence[str]) -> Self:
+        """The same filters, protecting these records too; nothing is fitted on them."""
+        ...
+
+    def nearest_patients(self, payloads: Sequence[T_contra]) -> list[str]:
+        """The training patient whom each payload resembles most in the retrieval embedding."""
+        ...
+
+    def distances(self, payloads: Sequence[T_contra], references: Sequence[T_contra]) -> NDArray[np.float64]:
+        """Plain distance in the retrieval embedding, shape [N, R]."""
+        ...

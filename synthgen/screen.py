@@ -11,21 +11,15 @@ from typing import Generic, TypeVar
 
 from synthgen.config import LARGEST_ALPHA, RunConfig, Section
 from synthgen.errors import UserError
+from synthgen.estimates import some_records
 from synthgen.files import write_atomically
 from synthgen.modality import Modality
 from synthgen.privacy_filters.calibration import CopiesAmongStrangersError, attainable_alpha, patients_needed
-from synthgen.privacy_filters.gate import (
-    Gate,
-    calibrate_gate,
-    calibration_facts,
-    plant,
-    plant_returning,
-    some_records,
-)
+from synthgen.privacy_filters.gate import Gate, calibrate_gate, calibration_facts, plant, plant_returning
 from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Rule, Verdict
 from synthgen.report import CalibrationFacts, Outcome, PlantedResult
-from synthgen.slots import stage_seed
+from synthgen.seeds import stage_seed
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)

@@ -5,29 +5,19 @@ So a release does not depend on how many workers made it, in what order, or how 
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from synthgen.records import C, Generator, Request, Synthetic, Verdict
+from synthgen.seeds import attempt_seed, condition_seed
 
 T = TypeVar("T")
 
 Judge = Callable[[Sequence[T]], list[tuple[Verdict, ...]]]
 Conditions = Callable[[int, int], C]
 """The condition of a slot, from its number and the run's seed; a retry keeps it."""
-
-
-def attempt_seed(run_seed: int, slot: int, attempt: int) -> int:
-    """blake2b(run_seed, slot, attempt) as an integer in [0, 2^63)."""
-    return _hash("attempt", run_seed, slot, attempt)
-
-
-def condition_seed(run_seed: int, slot: int) -> int:
-    """The seed by which a slot's condition is drawn; a retry keeps the condition."""
-    return _hash("condition", run_seed, slot)
 
 
 @dataclass(frozen=True)
@@ -38,16 +28,6 @@ class BySeed(Generic[C]):
 
     def __call__(self, slot: int, run_seed: int) -> C:
         return self.draw(condition_seed(run_seed, slot))
-
-
-def stage_seed(run_seed: int, stage: str) -> int:
-    """The seed of one stage of the run, below 2^31 so that every library takes it."""
-    return _hash(stage, run_seed) % 2**31
-
-
-def _hash(*parts: int | str) -> int:
-    text = ",".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
 @dataclass(frozen=True, slots=True)

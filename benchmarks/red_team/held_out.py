@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from benchmarks.red_team.images import Copy, as_bytes, cropped, resized, smooth_field
 from benchmarks.red_team.kinds import Kind, Material
-from synthgen.modalities.cxr.types import CxrImage
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.cxr import CxrImage
+from synthgen.payloads.dialogue import Dialogue, Turn
 
 # Images
 

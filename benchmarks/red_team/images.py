@@ -8,7 +8,7 @@ from PIL import Image
 from scipy import ndimage
 
 from benchmarks.red_team.kinds import Kind, Material
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 
 Copy = Material[CxrImage]
 

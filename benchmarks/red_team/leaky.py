@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.red_team.kinds import Kind, Material, number, share_of
 from synthgen.records import C, Generator, Real, Request, Synthetic
-from synthgen.slots import attempt_seed
+from synthgen.seeds import attempt_seed
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.privacy_filters.gate import Filters
+from synthgen.records import Filters
 
 T = TypeVar("T")
 Scores = NDArray[np.float64]

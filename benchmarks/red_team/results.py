@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.privacy_filters.gate import rate
+from synthgen.estimates import proportion
 
 Line = dict[str, Any]
 
@@ -58,8 +58,10 @@ def _summary(group: Sequence[Line]) -> Line:
         "runs": len(group),
         "verdicts": {name: sum(line["outcome"] == name for line in group) for name in _verdicts(group)},
         "first_rejected": sum(line["first_rejected"] for line in group) / len(group),
-        "caught_per_attempt": rate("caught_per_attempt", rejected, tried, better="higher").as_dict() if tried else None,
-        "kept_of_copying_slots": rate("released_copies", min(kept, slots), slots, better="lower").as_dict()
+        "caught_per_attempt": proportion("caught_per_attempt", rejected, tried, better="higher").as_dict()
+        if tried
+        else None,
+        "kept_of_copying_slots": proportion("released_copies", min(kept, slots), slots, better="lower").as_dict()
         if slots
         else None,
         "passed_with_a_copy": sum(line["copies_kept"] > 0 for line in passed),
@@ -173,7 +175,7 @@ def honest_table(lines: Iterable[Line]) -> str:
 
 
 def _share(count: int, n: int) -> str:
-    estimate = rate("share", count, n, better="lower")
+    estimate = proportion("share", count, n, better="lower")
     return f"{estimate.value:.1%} ({estimate.ci95[0]:.1%} to {estimate.ci95[1]:.1%})"
 
 

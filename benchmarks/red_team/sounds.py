@@ -18,9 +18,9 @@ from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.encode import audio_name
 from synthgen.generators.speech.voices import COLOURS, WARPS, VoiceCard
 from synthgen.generators.speech.world import Reference, pitch, shape
-from synthgen.modalities.speech.types import Emotion, Recording, Segment, Speech, Track
+from synthgen.payloads.sound import RATE, read, spoken
+from synthgen.payloads.speech import Emotion, Recording, Segment, Speech, Track
 from synthgen.privacy_filters.speech.planted import keep
-from synthgen.privacy_filters.speech.sound import RATE, read, spoken
 
 Floats = NDArray[np.float32]
 Copy = Material[Speech]

@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from benchmarks.red_team.kinds import Kind, Material, number
-from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
 
 Copy = Material[Dialogue]
 

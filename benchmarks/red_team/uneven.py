@@ -12,9 +12,9 @@ from scipy import ndimage
 
 from benchmarks.red_team import images, sounds
 from benchmarks.red_team.kinds import number, share_of
-from synthgen.modalities.cxr.types import CxrImage
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech.types import Audio, Recording, Segment, Speech
+from synthgen.payloads.cxr import CxrImage
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import Audio, Recording, Segment, Speech
 from synthgen.privacy_filters.speech.planted import keep
 from synthgen.records import Real
 from synthgen.slots import Conditions

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from synthgen.estimates import Indices, measured, one_per_patient
 from synthgen.eval import attacks, copying
 from synthgen.eval.cxr.classifier import LabelledImages
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Embed, Floats, fit_identity, pixels
-from synthgen.eval.estimates import Indices, measured, one_per_patient
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 from synthgen.records import Estimate
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Floats, Images, random_views, standardised
-from synthgen.eval.estimates import NotMeasurableError
 from synthgen.eval.utility import utility
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 from synthgen.records import Estimate
 

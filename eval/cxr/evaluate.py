@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from synthgen.estimates import measured, one_per_patient
 from synthgen.eval import fidelity
 from synthgen.eval.cxr.attacks import Attacked, attack_release, take
 from synthgen.eval.cxr.classifier import Classifier, LabelledImages, tstr
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Embed, stack
-from synthgen.eval.estimates import measured, one_per_patient
-from synthgen.modalities.cxr.encoder import hub_encoder
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrReal, CxrSynthetic
+from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
+from synthgen.pretrained.image import hub_encoder
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation

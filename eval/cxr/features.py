@@ -13,7 +13,7 @@ from PIL import Image
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 
 Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synthgen.estimates import Floats, NotMeasurableError, auc, measured, tpr_at_fpr
 from synthgen.eval import attacks, copying
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.records import Dialogues, one_each, size_matched
 from synthgen.eval.dialogue.runs import reproduction_rate, run_scores
 from synthgen.eval.dialogue.space import Embed, TextEncoder, fit_style, fit_tfidf
-from synthgen.eval.estimates import Floats, NotMeasurableError, auc, measured, tpr_at_fpr
 from synthgen.progress import Progress
 from synthgen.records import Estimate
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.estimates import Floats, NotMeasurableError
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.records import Dialogues
-from synthgen.eval.estimates import Floats, NotMeasurableError
 from synthgen.eval.utility import LEAST, utility
 from synthgen.records import Estimate
 

@@ -13,9 +13,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
+from synthgen.estimates import NotMeasurableError, proportion
 from synthgen.eval.dialogue.records import Dialogues
-from synthgen.eval.estimates import NotMeasurableError, proportion
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.records import Estimate
 
 _TENS: Final = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,

@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from synthgen.errors import MissingExtraError
-from synthgen.eval.dialogue.records import Dialogues, words
-from synthgen.eval.estimates import (
+from synthgen.estimates import (
     Floats,
     NotMeasurableError,
     finite,
@@ -20,6 +19,7 @@ from synthgen.eval.estimates import (
     mean,
     patient_folds,
 )
+from synthgen.eval.dialogue.records import Dialogues, words
 from synthgen.records import Estimate
 
 _GROUPS = 20

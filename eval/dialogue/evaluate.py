@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from synthgen.estimates import measured
 from synthgen.eval.dialogue import diversity
 from synthgen.eval.dialogue.attacks import Attacked, attack_release
 from synthgen.eval.dialogue.classifier import tstr
@@ -12,8 +13,7 @@ from synthgen.eval.dialogue.consistency import persona_consistency
 from synthgen.eval.dialogue.judge import Judge, judged
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.eval.dialogue.space import TextEncoder
-from synthgen.eval.estimates import measured
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueSynthetic
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation

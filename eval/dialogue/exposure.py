@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthgen.eval.estimates import (
+from synthgen.estimates import (
     RESAMPLES,
     Floats,
     NotMeasurableError,

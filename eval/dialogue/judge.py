@@ -16,10 +16,10 @@ from typing import Final
 
 import numpy as np
 
+from synthgen.estimates import NotMeasurableError, mean, proportion
 from synthgen.eval.dialogue.diversity import beside
 from synthgen.eval.dialogue.records import Dialogues
-from synthgen.eval.estimates import NotMeasurableError, mean, proportion
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.progress import Progress
 from synthgen.records import Estimate
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.eval.estimates import Floats, NotMeasurableError, auc, tpr_at_fpr
-from synthgen.modalities.dialogue.types import DialogueReal
+from synthgen.estimates import Floats, NotMeasurableError, auc, tpr_at_fpr
+from synthgen.payloads.dialogue import DialogueReal
 from synthgen.records import Estimate
 
 TokenLogProbabilities = Callable[[Sequence[DialogueReal]], list[tuple[Floats, Floats]]]

@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from synthgen.eval.estimates import Indices, one_per_patient
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, DialogueSynthetic
+from synthgen.estimates import Indices, one_per_patient
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, DialogueSynthetic
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 

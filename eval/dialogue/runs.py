@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.estimates import Floats, NotMeasurableError, patient_weights, percentile_interval
 from synthgen.eval.dialogue.records import Dialogues
-from synthgen.eval.estimates import Floats, NotMeasurableError, patient_weights, percentile_interval
 from synthgen.records import Estimate
 
 _Hashes = NDArray[np.uint64]

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.estimates import Floats, NotMeasurableError
 from synthgen.eval.dialogue.records import Dialogues, words
-from synthgen.eval.estimates import Floats, NotMeasurableError
 
 Embed = Callable[[Dialogues], Floats]
 """Dialogues to rows, [n, D]."""

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synthgen.estimates import Floats, NotMeasurableError, auc, measured, one_per_patient, tpr_at_fpr
 from synthgen.eval import attacks, copying
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.eval.dialogue.runs import run_scores
-from synthgen.eval.estimates import Floats, NotMeasurableError, auc, measured, one_per_patient, tpr_at_fpr
 from synthgen.eval.speech.config import EvaluationConfig
 from synthgen.eval.speech.features import timbre
 from synthgen.eval.speech.pairs import Prints
 from synthgen.eval.speech.records import Part
 from synthgen.eval.speech.verification import linkability
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
 from synthgen.progress import Progress
 from synthgen.records import Estimate
 

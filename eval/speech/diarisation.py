@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from synthgen.eval.estimates import NotMeasurableError, patient_weights, percentile_interval, ratio
+from synthgen.estimates import NotMeasurableError, patient_weights, percentile_interval, ratio
 from synthgen.eval.speech.records import Sound, Voices, drawn, read
-from synthgen.modalities.speech.types import Recording
+from synthgen.payloads.speech import Recording
 from synthgen.progress import Progress
 from synthgen.records import Estimate
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from synthgen.eval.estimates import Floats, NotMeasurableError, patient_counts, percentile_interval
+from synthgen.estimates import Floats, NotMeasurableError, patient_counts, percentile_interval
 from synthgen.eval.speech.pairs import LEAST, Prints, Scores
 from synthgen.records import Estimate
 

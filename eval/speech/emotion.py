@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.eval.estimates import (
+from synthgen.estimates import (
     Floats,
     Indices,
     NotMeasurableError,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synthgen.eval.estimates import NotMeasurableError, measured
+from synthgen.estimates import NotMeasurableError, measured
 from synthgen.eval.speech import emotion, timing
 from synthgen.eval.speech.attacks import Attacked, attack_release
 from synthgen.eval.speech.config import EvaluationConfig
@@ -27,7 +27,7 @@ from synthgen.eval.speech.verification import (
     registered_missed,
     threshold_at_equal_error,
 )
-from synthgen.modalities.speech.types import Speech, SpeechCondition, SpeechSynthetic
+from synthgen.payloads.speech import Speech, SpeechCondition, SpeechSynthetic
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation

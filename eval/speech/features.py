@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from synthgen.errors import MissingExtraError
-from synthgen.eval.estimates import Floats, Indices
+from synthgen.estimates import Floats, Indices
 from synthgen.eval.speech.records import RATE, Part, Sound, Turn, read, sound_of
 
 _HOP = RATE // 100

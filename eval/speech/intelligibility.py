@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from synthgen.eval.estimates import Floats, NotMeasurableError, patient_weights, percentile_interval, ratio
+from synthgen.estimates import Floats, NotMeasurableError, patient_weights, percentile_interval, ratio
 from synthgen.eval.speech.records import Sound, Turn, Voices, some_turns, sound_of
 from synthgen.progress import Progress
 from synthgen.records import Estimate

@@ -14,9 +14,9 @@ from itertools import combinations
 
 import numpy as np
 
-from synthgen.eval.estimates import Floats, Indices, NotMeasurableError, patient_counts
+from synthgen.estimates import Floats, Indices, NotMeasurableError, patient_counts
 from synthgen.eval.speech.records import Part, Voices
-from synthgen.modalities.speech.types import Track
+from synthgen.payloads.speech import Track
 from synthgen.progress import Progress
 
 VoiceVectors = Callable[[Track], Floats | None]

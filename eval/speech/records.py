@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError
-from synthgen.eval.estimates import one_per_patient
-from synthgen.modalities.speech.types import Recording, Role, Segment, SpeechReal, SpeechSynthetic, Track
+from synthgen.estimates import one_per_patient
+from synthgen.payloads.speech import Recording, Role, Segment, SpeechReal, SpeechSynthetic, Track
 
 RATE = 16_000
 """Samples a second at which everything is measured."""

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthgen.eval.estimates import Floats, NotMeasurableError, mean, patient_counts, percentile_interval
+from synthgen.estimates import Floats, NotMeasurableError, mean, patient_counts, percentile_interval
 from synthgen.eval.speech.features import Measured
 from synthgen.eval.speech.records import Voices
-from synthgen.modalities.speech.types import Recording
+from synthgen.payloads.speech import Recording
 from synthgen.records import Estimate
 
 _LEAST = 4

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from synthgen.eval.estimates import (
+from synthgen.estimates import (
     Floats,
     NotMeasurableError,
     bounded_interval,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.config import AutoencoderConfig
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 
 _BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort.pixels import decode
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 from synthgen.progress import Progress
 
 _SUFFIXES = {".png", ".jpg", ".jpeg"}

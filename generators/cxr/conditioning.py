@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.types import NO_FINDING, CxrCondition
+from synthgen.payloads.cxr import NO_FINDING, CxrCondition
 
 AGE_CENTRE, AGE_SCALE = 50.0, 25.0
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from synthgen.config import Section
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.types import NO_FINDING, OLDEST, CxrCondition, CxrReal, Sex, View
+from synthgen.payloads.cxr import NO_FINDING, OLDEST, CxrCondition, CxrReal, Sex, View
 
 K = TypeVar("K", bound=Hashable)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from synthgen.modalities.cxr.types import OLDEST, CxrSynthetic
+from synthgen.payloads.cxr import OLDEST, CxrSynthetic
 
 _MOST = 64
 _GAP, _LINE, _FONT = 10, 17, 13

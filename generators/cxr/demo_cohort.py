@@ -13,7 +13,7 @@ from pydantic import Field
 from synthgen.config import Section
 from synthgen.files import demo_folder
 from synthgen.generators.cxr.phantom import FINDINGS, Patient, render, sample_patient, sample_visit
-from synthgen.modalities.cxr.types import CxrCondition, View
+from synthgen.payloads.cxr import CxrCondition, View
 from synthgen.progress import Progress
 
 _README = """Simulated chest radiographs: a digital phantom drawn from random numbers. Free of any patient.

@@ -10,7 +10,7 @@ from PIL import Image
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.write import METADATA_FILE
-from synthgen.modalities.cxr.types import CxrCondition, CxrSynthetic
+from synthgen.payloads.cxr import CxrCondition, CxrSynthetic
 from synthgen.records import Synthetic
 
 

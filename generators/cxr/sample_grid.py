@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from synthgen.files import write_atomically
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 
 
 def write_grid(path: Path, images: Sequence[CxrImage], columns: int) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from synthgen.generators.cxr.autoencoder import decode, encode, latent_shape, to_images, to_tensor
 from synthgen.generators.cxr.conditioning import Encoding
 from synthgen.generators.cxr.config import SamplerConfig
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrSynthetic
+from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrSynthetic
 from synthgen.records import Request, Synthetic
 
 

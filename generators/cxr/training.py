@@ -36,7 +36,7 @@ from synthgen.generators.cxr.sample_grid import write_grid
 from synthgen.generators.cxr.sampler import denoise, noise_of, solver_of
 from synthgen.generators.cxr.training_images import latents_of, pixels_of
 from synthgen.generators.cxr.transform_coding import start_as_transform_code
-from synthgen.modalities.cxr.types import CxrReal
+from synthgen.payloads.cxr import CxrReal
 from synthgen.progress import Progress
 
 _AUTOENCODER, _COPIES, _DENOISER, _CODE = 1, 2, 3, 4  # streams of random numbers, beside the seed

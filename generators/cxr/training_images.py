@@ -14,7 +14,7 @@ from torch import Tensor
 from synthgen.generators.cxr.augmentation import DRAWS, augment
 from synthgen.generators.cxr.autoencoder import encode, to_tensor
 from synthgen.generators.cxr.config import AugmentationConfig
-from synthgen.modalities.cxr.types import CxrImage, CxrReal
+from synthgen.payloads.cxr import CxrImage, CxrReal
 
 _ENCODE_BATCH = 16
 

@@ -16,7 +16,7 @@ from typing import Any
 from PIL import Image
 
 from synthgen.errors import MissingExtraError
-from synthgen.modalities.cxr.types import OLDEST, CxrCondition, CxrImage, CxrSynthetic
+from synthgen.payloads.cxr import OLDEST, CxrCondition, CxrImage, CxrSynthetic
 from synthgen.records import JsonValue
 from synthgen.report import Column, DatasetFacts
 

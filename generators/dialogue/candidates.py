@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from synthgen.generators.dialogue.cohort import CohortConfig, find_dialogues
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.progress import Progress
 
 

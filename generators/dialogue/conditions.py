@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from synthgen.generators.dialogue.plan.config import PlanConfig, severities
 from synthgen.generators.dialogue.plan.course import draw
-from synthgen.modalities.dialogue.types import DialogueCondition
+from synthgen.payloads.dialogue import DialogueCondition
 
 
 def condition_sampler(config: PlanConfig) -> Callable[[int, int], DialogueCondition]:

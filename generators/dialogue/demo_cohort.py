@@ -17,7 +17,7 @@ from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.sampler import DialogueGenerator, planner
-from synthgen.modalities.dialogue.types import DialogueSynthetic, Turn
+from synthgen.payloads.dialogue import DialogueSynthetic, Turn
 from synthgen.progress import Progress
 from synthgen.records import Request
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import cast, get_args
 
-from synthgen.modalities.dialogue.types import Dialogue, Emotion, Label, Speaker, Turn
+from synthgen.payloads.dialogue import Dialogue, Emotion, Label, Speaker, Turn
 
 
 def encode(dialogue: Dialogue) -> bytes:

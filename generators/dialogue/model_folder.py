@@ -18,7 +18,7 @@ from typing import Any, cast, get_args
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
 from synthgen.generators.dialogue.config import GeneratorConfig, RealiserName
-from synthgen.modalities.dialogue.types import Speaker, Turn
+from synthgen.payloads.dialogue import Speaker, Turn
 from synthgen.records import JsonValue
 
 MODALITY, FORMAT = "dialogue", 1

@@ -11,7 +11,7 @@ from pyarrow import parquet as pq
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.write import DATA, SPLITS
-from synthgen.modalities.dialogue.types import (
+from synthgen.payloads.dialogue import (
     Dialogue,
     DialogueCondition,
     DialogueSynthetic,

@@ -23,7 +23,7 @@ from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.journal import Forgetful, Journaled
 from synthgen.generators.dialogue.realisers.protocol import Realiser, Sampling
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueSynthetic, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic, Turn
 from synthgen.records import Request, Synthetic
 
 FAILED = ("failed", True)

@@ -14,7 +14,7 @@ from synthgen.generators.dialogue.plan.types import (
     Stage,
     Style,
 )
-from synthgen.modalities.dialogue.types import Emotion, Setting, Severity, Turn
+from synthgen.payloads.dialogue import Emotion, Setting, Severity, Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-from synthgen.modalities.dialogue.types import Dialogue, DialogueSynthetic, Label, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueSynthetic, Label, Turn
 from synthgen.report import Column, DatasetFacts
 
 Samples = Callable[[], Iterable[tuple[int, DialogueSynthetic]]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from synthgen.modalities.speech.types import Recording, Segment, Track
+from synthgen.payloads.speech import Recording, Segment, Track
 
 
 def seconds(sample: int, rate: int) -> str:

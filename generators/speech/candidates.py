@@ -10,7 +10,7 @@ from synthgen.generators.speech.cohort import CohortConfig, speech_of
 from synthgen.generators.speech.cohort.conversion import Store, UnreadableError
 from synthgen.generators.speech.cohort.listing import Entry, sounds_below
 from synthgen.generators.speech.cohort.recognise import LAYOUTS
-from synthgen.modalities.speech.types import Speech
+from synthgen.payloads.speech import Speech
 from synthgen.progress import Progress
 
 

@@ -16,7 +16,7 @@ from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.render import Speaker
 from synthgen.generators.speech.tracks import write_flac
 from synthgen.generators.speech.voices import VoiceCard, draw_voice
-from synthgen.modalities.speech.types import EMOTIONS, Emotion
+from synthgen.payloads.speech import EMOTIONS, Emotion
 from synthgen.progress import Progress
 
 _README = """Simulated recordings: sentences of random parts, spoken by espeak-ng in voices drawn from random numbers.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from synthgen.modalities.speech.types import Emotion
+from synthgen.payloads.speech import Emotion
 
 
 @dataclass(frozen=True, slots=True)

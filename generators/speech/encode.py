@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from synthgen.modalities.speech.types import Audio, Emotion, Recording, Role, Segment, Speech, Track, Word
+from synthgen.payloads.speech import Audio, Emotion, Recording, Role, Segment, Speech, Track, Word
 
 
 def audio_name(digest: str) -> str:

@@ -13,8 +13,8 @@ from synthgen.generators.speech.config import GeneratorConfig, TimingConfig
 from synthgen.generators.speech.emotions import MANNERS, Manner, infer_emotion
 from synthgen.generators.speech.text import Unit, check_script, clean, divide, is_speakable
 from synthgen.generators.speech.timing import Tempo, hesitation, latency, pause_after, severity_level, tempo_of
-from synthgen.modalities.dialogue.types import Dialogue
-from synthgen.modalities.speech.types import EMOTIONS, Emotion, Role
+from synthgen.payloads.dialogue import Dialogue
+from synthgen.payloads.speech import EMOTIONS, Emotion, Role
 
 _BACKCHANNELS = ("Mm-hm.", "Right.", "Okay.", "I see.", "Yeah.")
 _LONG_TURN = 25  # words: shorter ones get no backchannel

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synthgen.generators.speech.annotations import in_order
 from synthgen.generators.speech.tracks import excerpt, soundfile
 from synthgen.generators.speech.world import FRAME, pitch
-from synthgen.modalities.speech.types import Audio, Recording, Speech, SpeechSynthetic
+from synthgen.payloads.speech import Audio, Recording, Speech, SpeechSynthetic
 
 _SECONDS = 8.0
 _WIDTH, _HEIGHT, _SPLIT = 640, 120, 70  # of the picture, and where F0 begins

@@ -11,7 +11,7 @@ from typing import Any
 from synthgen.errors import UserError
 from synthgen.generators.speech.tracks import digest_of
 from synthgen.generators.speech.write import SESSIONS, SESSIONS_TABLE, TURNS_TABLE
-from synthgen.modalities.speech.types import (
+from synthgen.payloads.speech import (
     Audio,
     Recording,
     Segment,

@@ -23,8 +23,8 @@ from synthgen.generators.speech.plan import PlannedTurn, SessionPlan, plan_sessi
 from synthgen.generators.speech.tracks import TrackWriter
 from synthgen.generators.speech.voices import VoiceCard
 from synthgen.generators.speech.world import Reference, reference, shape
-from synthgen.modalities.dialogue.types import Dialogue, Label
-from synthgen.modalities.speech.types import Emotion, Recording, Role, Segment, Track, Word
+from synthgen.payloads.dialogue import Dialogue, Label
+from synthgen.payloads.speech import Emotion, Recording, Role, Segment, Track, Word
 
 VERSION = 2
 """Of the planning, the emotion layer and the rendering: part of what a finished session is found again by."""

@@ -14,8 +14,8 @@ from synthgen.generators.speech.guard import Recogniser
 from synthgen.generators.speech.plan import stream
 from synthgen.generators.speech.render import Speaker, render_session
 from synthgen.generators.speech.voices import VoiceCard, draw_voice
-from synthgen.modalities.dialogue.types import Dialogue
-from synthgen.modalities.speech.types import Role, Speech, SpeechCondition, SpeechSynthetic
+from synthgen.payloads.dialogue import Dialogue
+from synthgen.payloads.speech import Role, Speech, SpeechCondition, SpeechSynthetic
 from synthgen.records import Request, Synthetic
 
 Dialogues = Callable[[SpeechCondition], Sequence[Dialogue]]

@@ -16,7 +16,7 @@ from synthgen.errors import MissingExtraError
 from synthgen.files import disk_errors
 from synthgen.generators.speech.config import RATE
 from synthgen.generators.speech.encode import audio_name
-from synthgen.modalities.speech.types import Audio
+from synthgen.payloads.speech import Audio
 
 BLOCK = 1 << 16
 """Samples that are in memory at a time, in reading and in padding."""

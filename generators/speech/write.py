@@ -16,7 +16,7 @@ from typing import Any
 
 from synthgen.generators.speech.annotations import in_order, rttm, seconds, textgrid, webvtt
 from synthgen.generators.speech.tracks import blocks, mixed, write_flac
-from synthgen.modalities.speech.types import Recording, Segment, SpeechSynthetic, Track
+from synthgen.payloads.speech import Recording, Segment, SpeechSynthetic, Track
 from synthgen.report import Column, DatasetFacts
 
 TURNS = "data/train"

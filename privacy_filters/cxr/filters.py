@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from synthgen.modalities.cxr.encoder import Embed
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
+from synthgen.pretrained.image import Embed
 from synthgen.privacy_filters.cxr import anatomy
 from synthgen.privacy_filters.cxr.identity import Identity
 from synthgen.privacy_filters.cxr.local_copies import LocalCopies

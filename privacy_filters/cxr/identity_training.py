@@ -24,7 +24,7 @@ from torch import Tensor
 
 from synthgen.errors import UserError
 from synthgen.files import write_atomically
-from synthgen.modalities.cxr.types import CxrImage, CxrReal
+from synthgen.payloads.cxr import CxrImage, CxrReal
 from synthgen.privacy_filters.cxr.augment import augment
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.identity import CARD, COHORT, FORMAT, WEIGHTS, Identity, Networks, resized

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 
 _SMALL = 64  # pixels a side up to which an image has fewer places to tell
 _WINDOW = 1 / 16  # of the side: slower changes are exposure

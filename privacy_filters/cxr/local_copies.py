@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 from synthgen.privacy_filters.cxr.keypoints import MIRRORED, Agreement, Keypoints, Votes, agreement, votes
 from synthgen.privacy_filters.cxr.near_copy import one_thread
 from synthgen.privacy_filters.cxr.regions import (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from synthgen.modalities.cxr.types import CxrImage, CxrReal
+from synthgen.payloads.cxr import CxrImage, CxrReal
 from synthgen.records import Planted
 
 RoundTrip = Callable[[Sequence[CxrReal]], list[CxrImage]]

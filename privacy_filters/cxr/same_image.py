@@ -23,8 +23,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.modalities.cxr.types import CxrImage
 from synthgen.patient_ids import linked_groups
+from synthgen.payloads.cxr import CxrImage
 from synthgen.progress import Progress
 from synthgen.records import Link
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.near_duplicate import PLACES, odds, runs
 from synthgen.privacy_filters.dialogue.words import turn_words
 from synthgen.privacy_filters.nearest import local_scale

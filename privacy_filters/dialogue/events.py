@@ -31,7 +31,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.rare_facts import ORDINAL_WORDS
 from synthgen.privacy_filters.dialogue.words import words
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from synthgen.errors import MissingExtraError, UserError
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.words import dialogue_words, grams, words
 from synthgen.privacy_filters.nearest import chord, local_scale

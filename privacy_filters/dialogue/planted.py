@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
 from synthgen.privacy_filters.dialogue.events import reworded
 from synthgen.privacy_filters.dialogue.synonyms import SYNONYMS
 from synthgen.records import Planted

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.near_duplicate import Lexicon
 from synthgen.privacy_filters.dialogue.words import dialogue_words
 from synthgen.records import Link

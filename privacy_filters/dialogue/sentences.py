@@ -22,7 +22,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.events import tells_event
 from synthgen.privacy_filters.dialogue.near_duplicate import Encode
 from synthgen.privacy_filters.dialogue.words import words

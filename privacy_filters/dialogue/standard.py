@@ -23,7 +23,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.words import turn_words
 
 _TAIL = 0.1  # share of the sample that tells the tail

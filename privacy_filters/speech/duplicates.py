@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.payloads.sound import Floats
 from synthgen.privacy_filters.speech.listening import spread
 from synthgen.privacy_filters.speech.recordings import FRAMES_A_SECOND, Levels, vectors
-from synthgen.privacy_filters.speech.sound import Floats
 
 _PROBES = 8
 _STARTS = 64  # places at which a stretch is looked for that says something

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import UserError
-from synthgen.modalities.speech.types import Speech
+from synthgen.payloads.sound import Floats
+from synthgen.payloads.speech import Speech
+from synthgen.pretrained.speaker import unit
 from synthgen.privacy_filters.nearest import chord
-from synthgen.privacy_filters.speech.encoders import unit
 from synthgen.privacy_filters.speech.listening import Heard, Listener, spread
 from synthgen.privacy_filters.speech.recordings import Recordings
-from synthgen.privacy_filters.speech.sound import Floats
 from synthgen.privacy_filters.speech.strangers import Strangers
 from synthgen.privacy_filters.speech.transcripts import Transcripts
 from synthgen.privacy_filters.speech.voices import Voices, Whitening

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from synthgen.files import private_folder, write_atomically
-from synthgen.modalities.speech.types import Speech, Track
-from synthgen.privacy_filters.speech import sound
+from synthgen.payloads import sound
+from synthgen.payloads.sound import Floats
+from synthgen.payloads.speech import Speech, Track
+from synthgen.pretrained.speaker import Resemblyzer, SpeakerEncoder, SpectralStatistics, XVector
 from synthgen.privacy_filters.speech.config import VoiceConfig
-from synthgen.privacy_filters.speech.encoders import Resemblyzer, SpeakerEncoder, SpectralStatistics, XVector
 from synthgen.privacy_filters.speech.recordings import Levels, band_levels
-from synthgen.privacy_filters.speech.sound import Floats
 from synthgen.privacy_filters.speech.views import narrow
 
 VERSION = 6

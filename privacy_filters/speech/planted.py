@@ -18,8 +18,8 @@ from scipy import signal
 
 from synthgen.errors import MissingExtraError
 from synthgen.files import disk_errors, private_folder
-from synthgen.modalities.speech.types import Audio, Recording, Segment, Speech, SpeechReal, Track
-from synthgen.privacy_filters.speech.sound import RATE, Floats, read, spoken
+from synthgen.payloads.sound import RATE, Floats, read, spoken
+from synthgen.payloads.speech import Audio, Recording, Segment, Speech, SpeechReal, Track
 from synthgen.records import Planted
 
 RoundTrip = Callable[[Sequence[SpeechReal]], list[Speech]]

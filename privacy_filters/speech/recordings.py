@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from synthgen.modalities.speech.types import Track
+from synthgen.payloads.sound import RATE, Floats, read, spoken
+from synthgen.payloads.speech import Track
+from synthgen.pretrained.speaker import unit
 from synthgen.privacy_filters.nearest import PatientIndex, chord
 from synthgen.privacy_filters.speech.density import Density, joined
-from synthgen.privacy_filters.speech.encoders import unit
-from synthgen.privacy_filters.speech.sound import RATE, Floats, read, spoken
 
 Scores = NDArray[np.float64]
 Levels = NDArray[np.float16]

@@ -13,8 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech.types import Speech
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import Speech
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
 
 Scores = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from synthgen.privacy_filters.speech.sound import RATE, Floats
+from synthgen.payloads.sound import RATE, Floats
 
 _TOP = 3400.0  # Hz: what a telephone, or a file at 8 kHz, still carries
 

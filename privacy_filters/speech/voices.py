@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from synthgen.payloads.sound import Floats
+from synthgen.pretrained.speaker import unit
 from synthgen.privacy_filters.nearest import PatientIndex, chord
 from synthgen.privacy_filters.speech.density import Density, joined
-from synthgen.privacy_filters.speech.encoders import unit
-from synthgen.privacy_filters.speech.sound import Floats
 
 Scores = NDArray[np.float64]
 

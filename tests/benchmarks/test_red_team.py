@@ -12,10 +12,10 @@ from benchmarks.red_team.bench import Cell, Ground, prepare, run_cell
 from benchmarks.red_team.honest import Case, run_case
 from benchmarks.red_team.kinds import Kind, Material
 from benchmarks.red_team.leaky import Strangers
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.cxr import CxrCondition, CxrImage
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.records import Real
-from synthgen.slots import attempt_seed
+from synthgen.seeds import attempt_seed
 
 TINY = Path(__file__).parents[1] / "flow" / "tiny.yaml"
 IMAGES = (*images.KINDS, *held_out.IMAGES)

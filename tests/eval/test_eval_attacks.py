@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval import attacks
-from synthgen.eval.estimates import NotMeasurableError
 from synthgen.report import Limits
 from synthgen.verdict import attack_succeeds
 

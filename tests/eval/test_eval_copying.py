@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval import copying
-from synthgen.eval.estimates import NotMeasurableError
 
 D = 6
 

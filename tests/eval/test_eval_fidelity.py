@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import linalg, ndimage
 from scipy.spatial.distance import cdist
 
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval import fidelity
-from synthgen.eval.estimates import NotMeasurableError
 
 shapes = st.tuples(st.integers(4, 30), st.integers(4, 30), st.integers(1, 20), st.integers(0, 1000))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from synthgen.eval.estimates import NotMeasurableError
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval.reidentification import retrieval, verification, verification_pairs
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from synthgen.eval.estimates import NotMeasurableError
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval.utility import measurable_labels, utility
 
 PATIENTS = [str(i // 2) for i in range(120)]

@@ -10,7 +10,7 @@ from flow_command import TINY, TINY_DIALOGUE, Run, contents, result_of
 
 from synthgen.config import load_config
 from synthgen.digests import keyed_seed
-from synthgen.slots import stage_seed
+from synthgen.seeds import stage_seed
 
 DIALOGUE = ("generate", "--modality", "dialogue", "-n", "4")
 

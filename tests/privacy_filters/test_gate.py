@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from synthgen.estimates import one_record_each, some_records
 from synthgen.privacy_filters.calibration import CopiesAmongStrangersError, only
 from synthgen.privacy_filters.gate import (
     FirstAttempts,
@@ -16,11 +17,9 @@ from synthgen.privacy_filters.gate import (
     facets,
     judge_generator,
     mix_weights,
-    one_record_each,
     plant,
     plant_returning,
     share_nearer_to_train,
-    some_records,
 )
 from synthgen.privacy_filters.nearest import LocalScale
 from synthgen.records import Planted, Real

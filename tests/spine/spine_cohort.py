@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.records import Real
 
 Record = Real[NDArray[np.uint8], CxrCondition]

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.records import Request, Synthetic, Verdict
-from synthgen.slots import Attempt, Shard, attempt_seed, condition_seed, fill, shards
+from synthgen.seeds import attempt_seed, condition_seed
+from synthgen.slots import Attempt, Shard, fill, shards
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 from synthgen.config import load_config
 from synthgen.errors import UserError
 from synthgen.modalities.cxr.binding import CXR
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrReal, CxrSynthetic
 from synthgen.modality import Modality, Ready, with_generator
+from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
 from synthgen.progress import Silent
 from synthgen.records import Real, Request, Synthetic
 

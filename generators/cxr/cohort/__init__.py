@@ -12,8 +12,8 @@ from synthgen.generators.cxr.cohort import store
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted
 from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.cohort.settings import CohortConfig
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage
 from synthgen.patient_ids import SAME_NUMBER, linked_groups
+from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Progress
 from synthgen.records import Link, Loaded, Real
 

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.types import NO_FINDING, Sex, View
+from synthgen.payloads.cxr import NO_FINDING, Sex, View
 
 OLDEST: Final = 120
 _AGE: Final = re.compile(r"(\d{1,3})(?:\.\d+)?([YMWD]?)")

@@ -11,7 +11,7 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import cells, labeler, pixels, tables
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, in_order
 from synthgen.generators.cxr.cohort.settings import CohortConfig
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 
 LOOKED_FOR: Final = "train.csv or valid.csv with a column Path"

@@ -26,8 +26,8 @@ from synthgen.generators.cxr.cohort import cells, dicom_header, dicom_pixels, pl
 from synthgen.generators.cxr.cohort.dicom_header import Header
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, in_order
 from synthgen.generators.cxr.cohort.settings import CohortConfig
-from synthgen.modalities.cxr.types import CxrCondition
 from synthgen.patient_ids import check_not_rounded, number_key, patient_key
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 
 LOOKED_FOR: Final = "DICOM files (*.dcm, or files with the DICM mark) at any depth"

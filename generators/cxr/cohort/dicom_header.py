@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from synthgen.generators.cxr.cohort import cells
-from synthgen.modalities.cxr.types import Sex, View
+from synthgen.payloads.cxr import Sex, View
 
 RADIOGRAPHS: Final = frozenset({"CR", "DX"})
 """Modality (0008,0060) of radiographs."""

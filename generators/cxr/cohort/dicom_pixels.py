@@ -20,7 +20,7 @@ from pydicom.pixels import apply_modality_lut, apply_voi, pixel_array
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import dicom_header, pixels
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 
 _CLIPPED: Final = 0.98
 """A window that drives more of the image than this to black or white was not made for it."""

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort.cells import blank
 from synthgen.generators.cxr.cohort.tables import Row
-from synthgen.modalities.cxr.types import NO_FINDING
+from synthgen.payloads.cxr import NO_FINDING
 
 FINDINGS: Final = (
     "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Enlarged Cardiomediastinum", "Fracture", "Lung Lesion",

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage
+from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.records import Skipped
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})

@@ -14,7 +14,7 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import cells, labeler, pixels, tables
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, in_order
 from synthgen.generators.cxr.cohort.settings import CohortConfig
-from synthgen.modalities.cxr.types import CxrCondition, View
+from synthgen.payloads.cxr import CxrCondition, View
 from synthgen.progress import Progress
 
 LOOKED_FOR: Final = "mimic-cxr-*-metadata.csv[.gz] and mimic-cxr-*-chexpert.csv[.gz]"

@@ -14,7 +14,7 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import cells, pixels, tables
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, images_by_name, in_order
 from synthgen.generators.cxr.cohort.settings import CohortConfig
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 
 LOOKED_FOR: Final = "Data_Entry_2017*.csv"

@@ -15,7 +15,7 @@ from synthgen.generators.cxr.cohort import cells, pixels, tables
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, images_by_name, in_order
 from synthgen.generators.cxr.cohort.settings import CohortConfig
 from synthgen.generators.cxr.cohort.tables import Row
-from synthgen.modalities.cxr.types import NO_FINDING, CxrCondition
+from synthgen.payloads.cxr import NO_FINDING, CxrCondition
 from synthgen.progress import Progress
 
 LOOKED_FOR: Final = "PADCHEST*.csv[.gz], or a CSV with the columns ImageID, Projection, Labels"

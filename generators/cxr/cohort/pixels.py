@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 
 SMALLEST: Final = 32
 """Pixels on the shorter side, at least."""

@@ -15,7 +15,7 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import cells, pixels, tables
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing, counted, in_order
 from synthgen.generators.cxr.cohort.settings import CohortConfig
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 
 TABLE: Final = "metadata.csv"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthgen.modalities.cxr.types import Sex
+from synthgen.payloads.cxr import Sex
 
 RIBS = 12
 """Pairs of ribs for which a patient has parameters; the last may be too short to be seen."""

@@ -14,7 +14,7 @@ from synthgen.generators.cxr.phantom.body import body_depth, mediastinum, stomac
 from synthgen.generators.cxr.phantom.findings import Lesions, Lung, sample_lesions
 from synthgen.generators.cxr.phantom.geometry import BLOCK, Array, Beam, smooth
 from synthgen.generators.cxr.phantom.thorax import Thorax, shape_thorax
-from synthgen.modalities.cxr.types import CxrImage, View
+from synthgen.payloads.cxr import CxrImage, View
 
 SOFT = 0.19
 """Attenuation of soft tissue at the beam's effective energy of about 65 keV, per cm."""

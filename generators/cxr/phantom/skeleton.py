@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from synthgen.generators.cxr.phantom.anatomy import RIBS, Patient, Visit
 from synthgen.generators.cxr.phantom.geometry import Array, Beam, Cloud, cloud, rod, tube
 from synthgen.generators.cxr.phantom.thorax import Thorax
-from synthgen.modalities.cxr.types import View
+from synthgen.payloads.cxr import View
 
 _SIDES = (-1.0, 1.0)
 

@@ -14,8 +14,8 @@ from synthgen.generators.dialogue.cohort.build import Labels, Tally, labels_of, 
 from synthgen.generators.dialogue.cohort.recognise import Sources, read, recognise
 from synthgen.generators.dialogue.cohort.roles import guess
 from synthgen.generators.dialogue.cohort.settings import CohortConfig
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal
 from synthgen.patient_ids import check_not_rounded, one_spelling
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal
 from synthgen.progress import Progress
 from synthgen.records import Loaded, Real, Skipped
 

@@ -13,7 +13,7 @@ from synthgen.generators.dialogue.cohort.raw import Raw
 from synthgen.generators.dialogue.cohort.roles import speaker_of
 from synthgen.generators.dialogue.cohort.settings import CohortConfig
 from synthgen.generators.dialogue.cohort.text import clean, has_control, one_line
-from synthgen.modalities.dialogue.types import Emotion, Label, Setting, Severity, Speaker, Turn
+from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity, Speaker, Turn
 
 _BANDS: Final[Mapping[str, Severity]] = {
     "none": "minimal", "noneminimal": "minimal", "minimal": "minimal", "mild": "mild", "moderate": "moderate",

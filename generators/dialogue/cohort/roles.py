@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from synthgen.generators.dialogue.cohort.text import one_line
-from synthgen.modalities.dialogue.types import Speaker
+from synthgen.payloads.dialogue import Speaker
 
 _NAMES: Final[Mapping[Speaker, str]] = {
     "clinician": (

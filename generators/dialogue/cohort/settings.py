@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from synthgen.config import Section
-from synthgen.modalities.dialogue.types import Setting, Speaker
+from synthgen.payloads.dialogue import Setting, Speaker
 
 
 class CohortConfig(Section):

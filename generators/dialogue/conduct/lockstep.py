@@ -13,7 +13,7 @@ from synthgen.generators.dialogue.conduct.validate import complaint, session_fau
 from synthgen.generators.dialogue.conduct.views import view
 from synthgen.generators.dialogue.config import ConductConfig
 from synthgen.generators.dialogue.realisers.protocol import Realiser, Request, Sampling
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.progress import Task
 
 

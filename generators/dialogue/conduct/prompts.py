@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from synthgen.generators.dialogue.plan.types import Fact, Homework, Style
 from synthgen.generators.dialogue.realisers.protocol import Message
 from synthgen.generators.dialogue.views import ClinicianView, PatientView, SessionSummary, View
-from synthgen.modalities.dialogue.types import Speaker, Turn
+from synthgen.payloads.dialogue import Speaker, Turn
 
 RULES = (
     "Answer with your next utterance alone, in plain spoken English: one to four sentences, no more.",

@@ -10,7 +10,7 @@ import numpy as np
 
 from synthgen.generators.dialogue.plan.types import CaseArc, Fact, Patient, SessionPlan, Stage
 from synthgen.generators.dialogue.views import Position
-from synthgen.modalities.dialogue.types import Dialogue, Label, Speaker, Turn
+from synthgen.payloads.dialogue import Dialogue, Label, Speaker, Turn
 
 
 @dataclass(frozen=True, slots=True)

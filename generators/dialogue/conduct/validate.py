@@ -14,7 +14,7 @@ from synthgen.generators.dialogue.conduct.prompts import RULES
 from synthgen.generators.dialogue.conduct.session import Session, speaker_of
 from synthgen.generators.dialogue.plan.types import Fact
 from synthgen.generators.dialogue.realisers.protocol import Response
-from synthgen.modalities.dialogue.types import Turn
+from synthgen.payloads.dialogue import Turn
 
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")

@@ -16,7 +16,7 @@ import numpy as np
 from synthgen.errors import UserError
 from synthgen.files import write_atomically
 from synthgen.generators.dialogue.fit.config import CanaryConfig
-from synthgen.modalities.dialogue.types import DialogueReal, Turn
+from synthgen.payloads.dialogue import DialogueReal, Turn
 
 FILE = "canaries.json"
 

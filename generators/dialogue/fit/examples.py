@@ -16,7 +16,7 @@ import numpy as np
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.conduct.prompts import RULES
 from synthgen.generators.dialogue.realisers.protocol import Message
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, Setting, Speaker
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Setting, Speaker
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

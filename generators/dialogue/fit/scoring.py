@@ -25,7 +25,7 @@ from synthgen.generators.dialogue.fit.examples import (
 from synthgen.generators.dialogue.fit.lora import open_adapted, padded
 from synthgen.generators.dialogue.model_folder import ADAPTER
 from synthgen.generators.dialogue.realisers.protocol import Message
-from synthgen.modalities.dialogue.types import DialogueCondition, DialogueReal
+from synthgen.payloads.dialogue import DialogueCondition, DialogueReal
 
 Floats = NDArray[np.float64]
 

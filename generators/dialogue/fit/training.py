@@ -28,7 +28,7 @@ from synthgen.generators.dialogue.model_folder import (
     is_finished,
     write_model_folder,
 )
-from synthgen.modalities.dialogue.types import DialogueReal
+from synthgen.payloads.dialogue import DialogueReal
 from synthgen.progress import Progress
 from synthgen.records import JsonValue
 

@@ -10,7 +10,7 @@ from synthgen.generators.dialogue.plan.types import (
     CaseArc,
 )
 from synthgen.generators.dialogue.plan.visits import plan_visits
-from synthgen.modalities.dialogue.types import Setting, Severity
+from synthgen.payloads.dialogue import Setting, Severity
 
 
 def plan_case(

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from synthgen.config import Section
 from synthgen.generators.dialogue.plan.types import Attitude, Style
-from synthgen.modalities.dialogue.types import Setting, Severity
+from synthgen.payloads.dialogue import Setting, Severity
 
 THERAPY: Final = (
     "depression",

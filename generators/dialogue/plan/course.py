@@ -16,7 +16,7 @@ from synthgen.generators.dialogue.plan.types import (
     Patient,
     Scores,
 )
-from synthgen.modalities.dialogue.types import Severity
+from synthgen.payloads.dialogue import Severity
 
 Done = Literal["done", "partly", "not done", ""]
 Alliance = Literal["", "rupture", "repair", "rupture and repair"]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final, Literal
 
 from synthgen.generators.dialogue.plan.types import Scores
-from synthgen.modalities.dialogue.types import Severity
+from synthgen.payloads.dialogue import Severity
 
 Instrument = Literal["PHQ-9", "GAD-7"]
 

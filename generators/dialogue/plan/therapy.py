@@ -29,7 +29,7 @@ from synthgen.generators.dialogue.plan.types import (
     Homework,
     SessionPlan,
 )
-from synthgen.modalities.dialogue.types import Emotion, Label, Setting, Severity
+from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity
 
 _GENERAL: Final = ("thought record", "Socratic questioning", "problem solving", "cognitive restructuring",
                    "behavioural activation")  # fmt: skip

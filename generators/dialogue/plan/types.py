@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from synthgen.modalities.dialogue.types import Emotion, Label, Setting, Severity
+from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity
 
 Style = Literal["plain", "verbose", "terse", "tangential", "guarded", "pleasing"]
 Attitude = Literal["open", "hopeful", "sceptical", "ambivalent", "resigned"]

@@ -24,7 +24,7 @@ from synthgen.generators.dialogue.plan.types import (
     SessionPlan,
     Stage,
 )
-from synthgen.modalities.dialogue.types import Emotion, Label, Severity
+from synthgen.payloads.dialogue import Emotion, Label, Severity
 
 _NUMBERS: Final = ("nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

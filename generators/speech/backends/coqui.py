@@ -20,7 +20,7 @@ from synthgen.errors import MissingExtraError, UserError
 from synthgen.generators.speech.backends.neural import folder_digest, in_alphabet, seeded, text_digest
 from synthgen.generators.speech.backends.protocol import Capabilities, Utterance
 from synthgen.generators.speech.voices import VoiceCard
-from synthgen.modalities.speech.types import Emotion
+from synthgen.payloads.speech import Emotion
 
 _CHECKPOINTS = ("model.pth", "best_model.pth", "model_file.pth", "model_file.pth.tar", "checkpoint.pth")
 _PICKLED = ("bark", "wavegrad")

@@ -28,7 +28,7 @@ from synthgen.errors import MissingExtraError, SynthgenError, UserError
 from synthgen.generators.speech.backends import espeak_worker
 from synthgen.generators.speech.backends.protocol import Capabilities, Samples, Utterance
 from synthgen.generators.speech.voices import VoiceCard
-from synthgen.modalities.speech.types import Emotion, Word
+from synthgen.payloads.speech import Emotion, Word
 
 _WPM = 165
 """Words a minute of a card with rate 1: conversational."""

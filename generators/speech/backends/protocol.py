@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.generators.speech.voices import VoiceCard
-from synthgen.modalities.speech.types import Emotion, Word
+from synthgen.payloads.speech import Emotion, Word
 
 Samples = NDArray[np.float32]
 """A waveform, shape [n], full scale at ±1."""

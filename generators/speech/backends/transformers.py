@@ -17,7 +17,7 @@ from synthgen.errors import MissingExtraError, UserError
 from synthgen.generators.speech.backends.neural import folder_digest, in_alphabet, seeded, text_digest
 from synthgen.generators.speech.backends.protocol import Capabilities, Utterance
 from synthgen.generators.speech.voices import VoiceCard
-from synthgen.modalities.speech.types import Emotion
+from synthgen.payloads.speech import Emotion
 
 _SENTENCES = Capabilities(rate=False, words=False, unit="sentence")
 _SENTENCES_AT_A_RATE = Capabilities(rate=True, words=False, unit="sentence")

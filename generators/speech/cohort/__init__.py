@@ -12,7 +12,7 @@ from synthgen.generators.speech.cohort.conversion import Converted, Store, Unrea
 from synthgen.generators.speech.cohort.listing import Entry, Listing, counted
 from synthgen.generators.speech.cohort.recognise import recognise
 from synthgen.generators.speech.cohort.settings import CohortConfig
-from synthgen.modalities.speech.types import Audio, Recording, Segment, Speech, SpeechCondition, SpeechReal, Track
+from synthgen.payloads.speech import Audio, Recording, Segment, Speech, SpeechCondition, SpeechReal, Track
 from synthgen.progress import Progress
 from synthgen.records import Loaded, Real
 

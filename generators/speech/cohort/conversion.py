@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.files import disk_errors, write_atomically
-from synthgen.modalities.speech.types import Audio
+from synthgen.payloads.speech import Audio
 
 RATE: Final = 16_000
 VERSION: Final = 1

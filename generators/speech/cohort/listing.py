@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, cast, get_args
 
 from synthgen.errors import UserError
-from synthgen.modalities.speech.types import Emotion, Role
+from synthgen.payloads.speech import Emotion, Role
 from synthgen.records import Skipped
 
 SUFFIXES: Final = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64"})

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from synthgen.config import Section
-from synthgen.modalities.speech.types import Emotion
+from synthgen.payloads.speech import Emotion
 
 
 class CohortConfig(Section):

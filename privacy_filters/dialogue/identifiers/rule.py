@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
 from synthgen.privacy_filters.dialogue.identifiers.config import IdentifierConfig
 from synthgen.records import Verdict

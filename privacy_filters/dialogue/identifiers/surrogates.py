@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from synthgen.errors import MissingExtraError
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
 from synthgen.privacy_filters.dialogue.identifiers.config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.patterns import luhn

@@ -25,8 +25,8 @@ from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
-from synthgen.modalities.cxr.encoder import hub_encoder
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrReal, CxrSynthetic
+from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
+from synthgen.pretrained.image import hub_encoder
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.filters import CxrFilters
 from synthgen.privacy_filters.cxr.identity import open_identity

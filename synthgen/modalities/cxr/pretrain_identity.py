@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from synthgen.errors import SynthgenError
 from synthgen.generators.cxr.demo_cohort import DemoCohortConfig, draw_findings
 from synthgen.generators.cxr.phantom import render, sample_patient, sample_visit
-from synthgen.modalities.cxr.types import CxrCondition, CxrReal, View
+from synthgen.payloads.cxr import CxrCondition, CxrReal, View
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.identity import WEIGHTS
 from synthgen.privacy_filters.cxr.identity_base import FOLDER, write_base

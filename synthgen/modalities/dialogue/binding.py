@@ -21,20 +21,20 @@ from synthgen.generators.dialogue.fit.training import fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, is_bare_grammar, model_digest
 from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.sampler import open_generator
+from synthgen.generators.dialogue.show import excerpts, transcript
 from synthgen.generators.dialogue.write import write_release
-from synthgen.modalities.dialogue.encoder import sentence_encoder
 from synthgen.modalities.dialogue.judge import judge_of
 from synthgen.modalities.dialogue.model_attacks import model_attacks
 from synthgen.modalities.dialogue.round_trips import round_trips
 from synthgen.modalities.dialogue.rules import Unfinished
-from synthgen.modalities.dialogue.show import excerpts, transcript
 from synthgen.modalities.dialogue.surrogates import Surrogated
-from synthgen.modalities.dialogue.types import (
+from synthgen.payloads.dialogue import (
     Dialogue,
     DialogueCondition,
     DialogueReal,
     DialogueSynthetic,
 )
+from synthgen.pretrained.sentence import sentence_encoder
 from synthgen.privacy_filters.dialogue.canaries import CanaryRule
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.events import ToldEvents

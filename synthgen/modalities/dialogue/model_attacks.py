@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
+from synthgen.estimates import NotMeasurableError, one_record_each
 from synthgen.eval.dialogue.exposure import exposure_by_repetitions
 from synthgen.eval.dialogue.membership import model_membership
-from synthgen.eval.estimates import NotMeasurableError
 from synthgen.generators.dialogue.fit.canaries import read_canaries
 from synthgen.generators.dialogue.fit.config import FitConfig
 from synthgen.generators.dialogue.model_folder import check_folder
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition
-from synthgen.privacy_filters.gate import one_record_each
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 

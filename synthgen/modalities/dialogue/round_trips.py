@@ -13,7 +13,7 @@ from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.model_folder import check_folder
 from synthgen.generators.dialogue.realisers.protocol import Message, Realiser, Request, Sampling
 from synthgen.generators.dialogue.sampler import open_generator, open_realiser, realiser_of
-from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
 from synthgen.privacy_filters.dialogue.planted import RoundTrip, spliced
 from synthgen.records import Request as Session
 

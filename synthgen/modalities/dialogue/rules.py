@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synthgen.generators.dialogue.sampler import is_failed
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 from synthgen.records import Verdict
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueSynthetic
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, surrogate
 from synthgen.records import Generator, Request
 

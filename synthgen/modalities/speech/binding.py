@@ -14,23 +14,17 @@ from numpy.typing import NDArray
 
 from synthgen.config import RunConfig, Section
 from synthgen.eval.speech.config import EvaluationConfig
+from synthgen.eval.speech.diariser import WindowClustering
 from synthgen.eval.speech.evaluate import evaluate
 from synthgen.generators.speech.candidates import load_candidates
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
 from synthgen.generators.speech.encode import decode, encode
+from synthgen.generators.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues, reads_cohort
 from synthgen.generators.speech.preview import preview_html, show
 from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
-from synthgen.generators.speech.write import write_release
-from synthgen.modalities.speech.diariser import WindowClustering
-from synthgen.modalities.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues, reads_cohort
-from synthgen.modalities.speech.recogniser import installed_recogniser
-from synthgen.modalities.speech.register import register
-from synthgen.modalities.speech.round_trips import round_trips
-from synthgen.modalities.speech.rules import OnTranscript
-from synthgen.modalities.speech.types import Speech, SpeechCondition, SpeechReal, SpeechSynthetic, Track
-from synthgen.modalities.speech.words import (
+from synthgen.generators.speech.words import (
     Given,
     Planned,
     SpeakingConfig,
@@ -38,6 +32,12 @@ from synthgen.modalities.speech.words import (
     planned_conditions,
     told_in,
 )
+from synthgen.generators.speech.write import write_release
+from synthgen.modalities.speech.register import register
+from synthgen.modalities.speech.round_trips import round_trips
+from synthgen.modalities.speech.rules import OnTranscript
+from synthgen.payloads.speech import Speech, SpeechCondition, SpeechReal, SpeechSynthetic, Track
+from synthgen.pretrained.recogniser import installed_recogniser
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
 from synthgen.privacy_filters.speech.config import VoiceConfig
 from synthgen.privacy_filters.speech.duplicates import same_sound

@@ -19,7 +19,7 @@ from synthgen.generators.speech.backends.protocol import Backend
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.tracks import TrackWriter
 from synthgen.generators.speech.voices import VoiceCard, draw_voice
-from synthgen.modalities.speech.types import Recording, Segment, Speech, Track
+from synthgen.payloads.speech import Recording, Segment, Speech, Track
 from synthgen.privacy_filters.speech.filters import Preset
 from synthgen.privacy_filters.speech.listening import Listener
 from synthgen.progress import Progress

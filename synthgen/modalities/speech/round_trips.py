@@ -20,9 +20,9 @@ from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.voices import COLOURS, WARPS, VoiceCard, draw_voice
 from synthgen.generators.speech.world import Reference, measured, shape
 from synthgen.modalities.speech.register import SENTENCES, spoken_sentences
-from synthgen.modalities.speech.types import EMOTIONS, Emotion, Speech, SpeechReal
+from synthgen.payloads.sound import Floats, read, spoken
+from synthgen.payloads.speech import EMOTIONS, Emotion, Speech, SpeechReal
 from synthgen.privacy_filters.speech.planted import RoundTrip, changed, world
-from synthgen.privacy_filters.speech.sound import Floats, read, spoken
 
 _SPOKEN = EMOTIONS[1:]  # all but neutral, which is a round trip through WORLD
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synthgen.modalities.dialogue.types import Dialogue
-from synthgen.modalities.speech.types import Speech
+from synthgen.payloads.dialogue import Dialogue
+from synthgen.payloads.speech import Speech
 from synthgen.privacy_filters.speech.transcripts import dialogue_of
 from synthgen.records import Rule, Verdict
 

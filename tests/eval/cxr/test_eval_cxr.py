@@ -13,8 +13,8 @@ from synthgen.eval.cxr import features
 from synthgen.eval.cxr.classifier import LabelledImages, label_matrix, train_classifier, tstr
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.evaluate import Evaluation, evaluate
-from synthgen.modalities.cxr.encoder import hub_encoder
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
+from synthgen.pretrained.image import hub_encoder
 from synthgen.progress import Silent
 from synthgen.records import Cohort, Real, Synthetic
 from synthgen.report import Limits

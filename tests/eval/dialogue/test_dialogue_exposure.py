@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval.dialogue.exposure import (
     chance_exposure,
     exposure,
@@ -14,7 +15,6 @@ from synthgen.eval.dialogue.exposure import (
     extrapolated_exposures,
     rank_correlation,
 )
-from synthgen.eval.estimates import NotMeasurableError
 
 
 def test_the_extremes_are_zero_and_the_log_of_the_space() -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval.dialogue.membership import ATTACKS, TokenLogProbabilities, model_membership, score_patients
-from synthgen.eval.estimates import NotMeasurableError
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.records import Real
 
 _WORDS = ("rain", "bread", "river", "stone", "candle", "letter", "window", "table", "garden", "winter")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval.dialogue import diversity
 from synthgen.eval.dialogue.classifier import tstr
 from synthgen.eval.dialogue.config import EvaluationConfig
@@ -19,8 +20,7 @@ from synthgen.eval.dialogue.judge import ALLIANCE, QUALITIES, judged, parse, pro
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.eval.dialogue.runs import longest_shared_runs, reproduction_rate
 from synthgen.eval.dialogue.space import fit_style
-from synthgen.eval.estimates import NotMeasurableError
-from synthgen.modalities.dialogue.types import (
+from synthgen.payloads.dialogue import (
     Dialogue,
     DialogueCondition,
     DialogueReal,

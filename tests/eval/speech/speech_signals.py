@@ -13,7 +13,7 @@ from scipy import signal
 
 from synthgen.eval.speech.pairs import Prints, unit
 from synthgen.eval.speech.records import RATE, Part
-from synthgen.modalities.speech.types import (
+from synthgen.payloads.speech import (
     Audio,
     Emotion,
     Recording,

@@ -19,7 +19,7 @@ from synthgen.eval.speech.emotion import recognised_across_voices, tstr
 from synthgen.eval.speech.evaluate import evaluate
 from synthgen.eval.speech.features import Measured, measure
 from synthgen.eval.speech.records import RATE, Sound, Voices, read
-from synthgen.modalities.speech.types import Emotion, Role, Speech, SpeechCondition, SpeechReal, SpeechSynthetic, Track
+from synthgen.payloads.speech import Emotion, Role, Speech, SpeechCondition, SpeechReal, SpeechSynthetic, Track
 from synthgen.progress import Silent
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation

@@ -9,13 +9,13 @@ import pytest
 from scipy import signal
 from speech_signals import keep, session, track, vowel
 
-from synthgen.eval.estimates import NotMeasurableError
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval.speech.diarisation import Span, diarisation_errors
 from synthgen.eval.speech.features import NAMES, Acoustics, Measured, acoustics, timbre
 from synthgen.eval.speech.intelligibility import word_errors, words
 from synthgen.eval.speech.records import RATE, Part, Turn, Voices, read, some_turns, sound_of
 from synthgen.eval.speech.timing import latencies, pitch_correlation, severity_in_pauses
-from synthgen.modalities.speech.types import Audio, Segment, Track
+from synthgen.payloads.speech import Audio, Segment, Track
 
 
 def measured(samples: np.ndarray) -> Acoustics:

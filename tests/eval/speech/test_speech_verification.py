@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from speech_signals import gaussian_voices
 
-from synthgen.eval.estimates import NotMeasurableError
+from synthgen.estimates import NotMeasurableError
 from synthgen.eval.speech.distinctiveness import (
     Likelihood,
     diagonal_dominance,

@@ -12,7 +12,7 @@ from tiny_model import TINY, cohort
 from synthgen.generators.cxr.model_folder import open_generator
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
-from synthgen.modalities.cxr.types import CxrReal
+from synthgen.payloads.cxr import CxrReal
 from synthgen.progress import Silent
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.conditioning import Encoding
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 
 KNOWN = ("Edema", "Effusion", "Nodule")
 ENCODING = Encoding(KNOWN)

@@ -12,7 +12,7 @@ from synthgen.generators.cxr.config import memorising_config
 from synthgen.generators.cxr.model_folder import open_generator
 from synthgen.generators.cxr.phantom import render, sample_patient, sample_visit
 from synthgen.generators.cxr.training import fit_generator
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage
+from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Silent
 from synthgen.records import Real, Request
 

@@ -16,7 +16,7 @@ from synthgen.generators.cxr.phantom.findings import sample_lesions
 from synthgen.generators.cxr.phantom.geometry import Beam, chord, rod, tube, union
 from synthgen.generators.cxr.phantom.render import aim, develop
 from synthgen.generators.cxr.phantom.thorax import shape_thorax
-from synthgen.modalities.cxr.types import CxrImage
+from synthgen.payloads.cxr import CxrImage
 
 N = 64
 

@@ -15,7 +15,7 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.config import SamplerConfig
 from synthgen.generators.cxr.model_folder import open_generator
 from synthgen.generators.cxr.sampler import CxrGenerator, noise_of
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.records import Request
 
 PNEUMONIA_FREE = CxrCondition((), "PA", "F", 40)

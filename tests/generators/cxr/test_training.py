@@ -22,7 +22,7 @@ from synthgen.generators.cxr.config import AugmentationConfig
 from synthgen.generators.cxr.model_folder import model_digest
 from synthgen.generators.cxr.optimise import batch_indices
 from synthgen.generators.cxr.training import fit_generator
-from synthgen.modalities.cxr.types import CxrReal
+from synthgen.payloads.cxr import CxrReal
 from synthgen.progress import Progress, Silent, Task
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from synthgen.generators.cxr.conditions import ConditionConfig, condition_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
-from synthgen.modalities.cxr.types import CxrCondition, CxrSynthetic
+from synthgen.payloads.cxr import CxrCondition, CxrSynthetic
 from synthgen.records import Real, Synthetic
 
 CONDITIONS = (

@@ -11,7 +11,7 @@ from synthgen.generators.cxr.config import (
     GeneratorConfig,
     SamplerConfig,
 )
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage, CxrReal, Sex, View
+from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, Sex, View
 from synthgen.records import Real
 
 SIZE = 32

@@ -13,7 +13,7 @@ from pyarrow import parquet as pq
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.candidates import load_candidates
 from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
-from synthgen.modalities.dialogue.types import DialogueReal, Turn
+from synthgen.payloads.dialogue import DialogueReal, Turn
 from synthgen.progress import Silent
 from synthgen.records import Skipped
 

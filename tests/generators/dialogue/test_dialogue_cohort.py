@@ -20,7 +20,7 @@ from synthgen.generators.dialogue.cohort.build import session_of
 from synthgen.generators.dialogue.cohort.roles import speaker_of
 from synthgen.generators.dialogue.cohort.text import clean
 from synthgen.generators.dialogue.encode import decode, encode
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
 from synthgen.progress import Silent
 from synthgen.records import Loaded
 

@@ -13,7 +13,7 @@ from synthgen.generators.dialogue.conduct.session import Brief, begin, restart_s
 from synthgen.generators.dialogue.config import ConductConfig
 from synthgen.generators.dialogue.plan.types import CaseArc, Stage
 from synthgen.generators.dialogue.realisers.protocol import Request, Response
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 
 
 def conducted(result: Dialogue | Failure) -> Dialogue:

@@ -36,7 +36,7 @@ from synthgen.generators.dialogue.fit.training import fit_adapters, fit_generato
 from synthgen.generators.dialogue.model_folder import check_folder, model_digest, read_excerpts
 from synthgen.generators.dialogue.realisers.protocol import Request, Sampling
 from synthgen.generators.dialogue.realisers.transformers import open_transformers
-from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
 from synthgen.progress import Silent, Task
 
 TINY = FitConfig(

@@ -23,7 +23,7 @@ from synthgen.generators.dialogue.fit.canaries import (
 from synthgen.generators.dialogue.fit.config import CanaryConfig, FitConfig, LoraSection
 from synthgen.generators.dialogue.fit.scoring import open_model
 from synthgen.generators.dialogue.fit.training import fit_adapters
-from synthgen.modalities.dialogue.types import DialogueReal
+from synthgen.payloads.dialogue import DialogueReal
 from synthgen.progress import Silent
 
 

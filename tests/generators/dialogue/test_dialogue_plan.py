@@ -17,7 +17,7 @@ from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.config import THERAPY, VISIT, WITH_GAD7, PlanConfig, severities
 from synthgen.generators.dialogue.plan.scores import BANDS, Instrument, band, items, total_within
 from synthgen.generators.dialogue.plan.types import CaseArc, Scores, SessionPlan
-from synthgen.modalities.dialogue.types import Setting, Severity
+from synthgen.payloads.dialogue import Setting, Severity
 
 CONFIG = PlanConfig()
 CASES: list[tuple[Setting, str, Severity]] = [

@@ -22,7 +22,7 @@ from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.protocol import Request as Asked
 from synthgen.generators.dialogue.realisers.protocol import Response
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed, open_generator, realiser_of
-from synthgen.modalities.dialogue.types import DialogueCondition, Turn
+from synthgen.payloads.dialogue import DialogueCondition, Turn
 from synthgen.records import Generator, Request
 
 CONDITION = DialogueCondition("therapy", "depression", "moderate", session=1, sessions=2, case=7, case_seed=99)

@@ -34,7 +34,7 @@ from synthgen.generators.dialogue.realisers.template.scripts import (
 )
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed
 from synthgen.generators.dialogue.views import ClinicianView
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueSynthetic
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic
 from synthgen.records import Request as SampleRequest
 
 CONFIG = GeneratorConfig()

@@ -19,7 +19,7 @@ from synthgen.generators.dialogue.realisers.journal import Journaled
 from synthgen.generators.dialogue.realisers.messages import fit_to_context, structured, without_front
 from synthgen.generators.dialogue.realisers.protocol import Message, Request, Response, Sampling
 from synthgen.generators.dialogue.realisers.transformers import RowSampler, TransformersRealiser, open_transformers
-from synthgen.modalities.dialogue.types import Dialogue
+from synthgen.payloads.dialogue import Dialogue
 
 SAY = ("thanks", "tractor", "cellar")
 

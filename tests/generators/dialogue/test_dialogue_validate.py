@@ -11,7 +11,7 @@ from synthgen.generators.dialogue.conduct.prompts import RULES
 from synthgen.generators.dialogue.conduct.session import Brief, Session, begin
 from synthgen.generators.dialogue.conduct.validate import complaint, is_told, session_fault, spoken, told_now, words
 from synthgen.generators.dialogue.realisers.protocol import Response
-from synthgen.modalities.dialogue.types import Turn
+from synthgen.payloads.dialogue import Turn
 
 PLENTY = 60
 

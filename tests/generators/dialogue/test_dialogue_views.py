@@ -19,7 +19,7 @@ from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc, SessionPlan
 from synthgen.generators.dialogue.realisers.protocol import Request
 from synthgen.generators.dialogue.views import ClinicianView, PatientView
-from synthgen.modalities.dialogue.types import Dialogue, Setting, Turn
+from synthgen.payloads.dialogue import Dialogue, Setting, Turn
 
 
 def strings(value: object) -> Iterator[str]:

@@ -20,7 +20,7 @@ from synthgen.errors import ReleaseRefusedError, UserError
 from synthgen.generators.dialogue import write as writer
 from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.write import OPENING, held_out_patients, messages, write_release
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueSynthetic, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic, Turn
 from synthgen.records import Synthetic
 from synthgen.release.card import dataset_card
 from synthgen.release.checks import assert_public

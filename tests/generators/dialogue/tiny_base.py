@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from synthgen.generators.dialogue.conduct.prompts import RULES
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.records import Real
 
 TEMPLATE = (

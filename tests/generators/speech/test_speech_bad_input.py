@@ -17,8 +17,8 @@ from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.text import clean
 from synthgen.generators.speech.write import write_release
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech.types import Recording, SpeechCondition, SpeechSynthetic
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import Recording, SpeechCondition, SpeechSynthetic
 from synthgen.records import Request
 
 pytest.importorskip("pyworld")

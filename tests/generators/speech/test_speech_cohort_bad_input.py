@@ -18,7 +18,7 @@ from synthgen.config import SplitConfig
 from synthgen.errors import UserError
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.cohort.conversion import RATE
-from synthgen.modalities.speech.types import Speech, SpeechCondition
+from synthgen.payloads.speech import Speech, SpeechCondition
 from synthgen.progress import Silent
 from synthgen.records import Loaded
 

@@ -19,8 +19,8 @@ from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.voices import VoiceCard
 from synthgen.generators.speech.write import write_release
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech.types import SpeechCondition
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import SpeechCondition
 from synthgen.records import Request
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

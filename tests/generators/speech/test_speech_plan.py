@@ -10,8 +10,8 @@ from synthgen.generators.speech.config import GeneratorConfig, TimingConfig
 from synthgen.generators.speech.emotions import MANNERS, infer_emotion
 from synthgen.generators.speech.plan import SessionPlan, plan_session
 from synthgen.generators.speech.text import LONGEST_WORDS, check_script, clean, divide, is_speakable
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech.types import EMOTIONS
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import EMOTIONS
 
 LONG = "I wake up early, and then I lie there; nothing helps. My sister called, but I did not answer. " * 3
 

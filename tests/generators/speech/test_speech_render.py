@@ -16,8 +16,8 @@ from synthgen.generators.speech.encode import decode, encode
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.tracks import BLOCK, TrackWriter, blocks, mixed
 from synthgen.generators.speech.voices import VoiceCard
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech.types import Emotion, Speech, SpeechCondition
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import Emotion, Speech, SpeechCondition
 from synthgen.records import Request
 
 DIALOGUE = Dialogue(

@@ -10,7 +10,7 @@ from synthgen.generators.speech.backends.protocol import Utterance
 from synthgen.generators.speech.config import RATE
 from synthgen.generators.speech.emotions import Manner
 from synthgen.generators.speech.voices import COLOURS, WARPS, VoiceCard
-from synthgen.modalities.speech.types import Word
+from synthgen.payloads.speech import Word
 
 pytest.importorskip("pyworld")
 

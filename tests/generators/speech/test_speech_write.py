@@ -20,8 +20,8 @@ from synthgen.generators.speech.preview import preview_html
 from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.write import write_release
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech.types import SpeechCondition, SpeechSynthetic
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import SpeechCondition, SpeechSynthetic
 from synthgen.progress import Silent
 from synthgen.records import Request
 from synthgen.report import DatasetFacts

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from synthgen.modalities.cxr.pretrain_identity import phantom_visits
-from synthgen.modalities.cxr.types import CxrReal
+from synthgen.payloads.cxr import CxrReal
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.identity import CARD, WEIGHTS, Networks
 from synthgen.privacy_filters.cxr.identity_base import FOLDER, base_digest, start_from_base

@@ -7,7 +7,7 @@ import pytest
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.model_folder import write_model_folder
 from synthgen.modalities.dialogue.binding import DIALOGUE, DialogueConfig
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
 from synthgen.progress import Silent
 from synthgen.records import Link, Real
 

@@ -11,13 +11,9 @@ from numpy.typing import NDArray
 
 from synthgen.config import load_config
 from synthgen.errors import UserError
-from synthgen.modalities.dialogue.types import Dialogue, Turn
-from synthgen.modalities.speech import model_folder
-from synthgen.modalities.speech.binding import SPEECH, SpeechConfig
-from synthgen.modalities.speech.model_folder import CARD, DIALOGUES
-from synthgen.modalities.speech.rules import OnTranscript
-from synthgen.modalities.speech.types import Audio, Recording, Segment, Speech, SpeechCondition, Track
-from synthgen.modalities.speech.words import (
+from synthgen.generators.speech import model_folder
+from synthgen.generators.speech.model_folder import CARD, DIALOGUES
+from synthgen.generators.speech.words import (
     Given,
     Planned,
     SpeakingConfig,
@@ -28,6 +24,10 @@ from synthgen.modalities.speech.words import (
     told_from,
     told_in,
 )
+from synthgen.modalities.speech.binding import SPEECH, SpeechConfig
+from synthgen.modalities.speech.rules import OnTranscript
+from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.speech import Audio, Recording, Segment, Speech, SpeechCondition, Track
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierRule
 from synthgen.progress import Silent
 from synthgen.records import Link, Real
@@ -272,9 +272,9 @@ def test_two_voices_are_told_apart_and_silence_is_nobody() -> None:
     import soxr
 
     from synthgen.eval.speech.diarisation import diarisation_errors
+    from synthgen.eval.speech.diariser import WindowClustering
     from synthgen.generators.speech.backends.espeak import Espeak
     from synthgen.generators.speech.voices import draw_voice
-    from synthgen.modalities.speech.diariser import WindowClustering
 
     backend, diariser = Espeak.installed(), WindowClustering.by_resemblyzer()
     voices = [next(v for v in (draw_voice(s, "x") for s in range(50)) if v.sex == sex) for sex in ("f", "m")]
@@ -301,7 +301,7 @@ def test_a_recogniser_hears_words_and_nothing_in_silence() -> None:
 
     from synthgen.generators.speech.backends.espeak import Espeak
     from synthgen.generators.speech.voices import draw_voice
-    from synthgen.modalities.speech.recogniser import installed_recogniser
+    from synthgen.pretrained.recogniser import installed_recogniser
 
     recogniser = installed_recogniser("en")
     assert recogniser is not None
@@ -357,8 +357,8 @@ def test_copies_under_the_layer_keep_the_words_and_change_the_sound(tmp_path: Pa
         pytest.importorskip(package)
     from synthgen.generators.speech.world import pitch
     from synthgen.modalities.speech.round_trips import in_manner, round_trips
-    from synthgen.privacy_filters.speech.sound import read
-    from synthgen.privacy_filters.speech.sound import spoken as ranges
+    from synthgen.payloads.sound import read
+    from synthgen.payloads.sound import spoken as ranges
 
     times = np.arange(3 * 16_000) / 16_000
     hum = (0.1 * np.sign(np.sin(2 * np.pi * 120 * times)) * (1 + np.sin(2 * np.pi * 3 * times))).astype(np.float32)
@@ -385,7 +385,7 @@ def test_a_stretch_inside_a_session_is_the_only_real_part_of_it(tmp_path: Path) 
     for package in ("soundfile", "soxr", "espeakng_loader"):
         pytest.importorskip(package)
     from synthgen.modalities.speech.round_trips import inside_a_session
-    from synthgen.privacy_filters.speech.sound import read
+    from synthgen.payloads.sound import read
 
     records = [Real("p", "r", SpeechCondition(), spoken(voice(seed), tmp_path)) for seed in (0, 1)]
     first, second = (

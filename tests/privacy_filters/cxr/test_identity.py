@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter, shift
 
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.types import CxrCondition, CxrReal
+from synthgen.payloads.cxr import CxrCondition, CxrReal
 from synthgen.privacy_filters.cxr.augment import augment
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.filters import People

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.privacy_filters.cxr.keypoints import MIRRORED, NEGATIVE, Keypoints, agreement, votes
 from synthgen.privacy_filters.cxr.local_copies import NAMES, LocalCopies
 from synthgen.privacy_filters.cxr.planted import planted_copies

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.privacy_filters.cxr.filters import NearCopies
 from synthgen.privacy_filters.cxr.near_copy import (
     POSES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.records import Real
 
 _QUESTIONS = (

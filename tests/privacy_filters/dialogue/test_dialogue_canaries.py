@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.dialogue.canaries import CanaryRule
 
 CANARY = "4 8 1 3 9 0"

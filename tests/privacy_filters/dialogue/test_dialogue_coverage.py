@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.last_pass import person_threshold
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.dialogue.coverage import Coverage, _lengths, _runs
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
 from synthgen.privacy_filters.dialogue.standard import Strangers, Stretches, lowest
-from synthgen.privacy_filters.gate import Filters, Gate, calibrate_gate
+from synthgen.privacy_filters.gate import Gate, calibrate_gate
+from synthgen.records import Filters
 
 TRAIN = people(40)
 DIALOGUES, NAMES = [r.payload for r in TRAIN], [r.patient for r in TRAIN]

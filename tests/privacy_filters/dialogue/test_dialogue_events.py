@@ -9,7 +9,7 @@ import pytest
 import yaml
 from dialogue_people import people, visit
 
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.dialogue.events import ToldEvents, WordList, events
 
 TRAIN = people(60)

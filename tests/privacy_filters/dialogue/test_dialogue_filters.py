@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from dialogue_people import people, visit
 
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters, SharedWords
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.same_case import same_case
-from synthgen.privacy_filters.gate import Filters, Gate, calibrate_gate, plant
+from synthgen.privacy_filters.gate import Gate, calibrate_gate, plant
+from synthgen.records import Filters
 
 TRAIN = people(40)
 STRANGERS = people(120, first=1_000)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from dialogue_people import people
 
-from synthgen.modalities.dialogue.types import Dialogue, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.words import dialogue_words
 from synthgen.records import Planted

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from dialogue_people import people, visit
 
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.same_case import same_case, same_cases
 from synthgen.records import Link

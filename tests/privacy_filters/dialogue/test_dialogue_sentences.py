@@ -8,7 +8,7 @@ from dialogue_people import people, visit
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from synthgen.modalities.dialogue.types import Dialogue, Turn
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.dialogue.near_duplicate import remembered
 from synthgen.privacy_filters.dialogue.sentences import Sentences, told
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from synthgen.modalities.speech.types import (
+from synthgen.payloads.sound import RATE, Floats
+from synthgen.payloads.speech import (
     Audio,
     Recording,
     Segment,
@@ -15,7 +16,6 @@ from synthgen.modalities.speech.types import (
     Track,
 )
 from synthgen.privacy_filters.speech.planted import keep
-from synthgen.privacy_filters.speech.sound import RATE, Floats
 from synthgen.records import Real
 
 VOWELS = np.array([[730, 1090, 2440], [270, 2290, 3010], [300, 870, 2240], [530, 1840, 2480], [570, 840, 2410]])

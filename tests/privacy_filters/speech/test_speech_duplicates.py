@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from speech_people import says, track
 
+from synthgen.payloads.sound import RATE, Floats
 from synthgen.privacy_filters.speech import planted
 from synthgen.privacy_filters.speech.duplicates import same_sound
 from synthgen.privacy_filters.speech.recordings import Levels, band_levels
-from synthgen.privacy_filters.speech.sound import RATE, Floats
 
 pytest.importorskip("soundfile")
 pytest.importorskip("soxr")

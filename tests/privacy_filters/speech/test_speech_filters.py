@@ -7,12 +7,13 @@ import pytest
 from speech_people import clip, people, sample, says
 
 from synthgen.errors import UserError
-from synthgen.modalities.speech.types import Speech, SpeechReal
-from synthgen.privacy_filters.gate import Filters, Gate, calibrate_gate, plant, plant_returning
+from synthgen.payloads.sound import RATE
+from synthgen.payloads.speech import Speech, SpeechReal
+from synthgen.privacy_filters.gate import Gate, calibrate_gate, plant, plant_returning
 from synthgen.privacy_filters.speech.filters import Preset, SpeechFilters
 from synthgen.privacy_filters.speech.listening import Listener
 from synthgen.privacy_filters.speech.planted import planted_copies
-from synthgen.privacy_filters.speech.sound import RATE
+from synthgen.records import Filters
 
 for package in ("soundfile", "soxr", "pyworld"):
     pytest.importorskip(package)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from speech_people import audio_of, people, sample, says
 
-from synthgen.modalities.speech.types import Speech, SpeechCondition
+from synthgen.payloads.sound import RATE, Floats, read
+from synthgen.payloads.speech import Speech, SpeechCondition
 from synthgen.privacy_filters.speech import planted
 from synthgen.privacy_filters.speech.planted import changed, planted_copies, world
-from synthgen.privacy_filters.speech.sound import RATE, Floats, read
 from synthgen.records import Planted, Real
 
 soundfile = pytest.importorskip("soundfile")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthgen.modalities.speech.types import Audio, Recording, Segment, Speech, Track
+from synthgen.payloads.speech import Audio, Recording, Segment, Speech, Track
 from synthgen.privacy_filters.speech.transcripts import Transcripts, dialogue_of
 
 PLACES = ("garden", "station", "kitchen", "harbour", "library", "market", "chapel", "orchard", "cellar", "bridge")

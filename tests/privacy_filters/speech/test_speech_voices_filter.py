@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.privacy_filters.speech.encoders import unit
-from synthgen.privacy_filters.speech.sound import Floats
+from synthgen.payloads.sound import Floats
+from synthgen.pretrained.speaker import unit
 from synthgen.privacy_filters.speech.strangers import Strangers
 from synthgen.privacy_filters.speech.voices import Voices, Whitening, best_supported
 

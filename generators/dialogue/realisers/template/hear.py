@@ -12,7 +12,7 @@ from synthgen.generators.dialogue.plan.compose import MORE, content
 from synthgen.generators.dialogue.plan.config import THERAPY
 from synthgen.generators.dialogue.plan.grammar import Grammar, plain, read_rules
 from synthgen.generators.dialogue.realisers.template.scripts import QUESTIONS, every
-from synthgen.modalities.dialogue.types import Turn
+from synthgen.payloads.dialogue import Turn
 
 MOVES: Final = "synthgen.generators.dialogue.realisers.template.moves"
 SLOTS: Final = frozenset(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage
+from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Silent
 from synthgen.records import Loaded
 

@@ -9,7 +9,7 @@ import pytest
 from cohort_files import PLAIN_HEADER, Listener, Load, write_csv, write_png
 
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage
+from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.records import Loaded
 
 

@@ -24,7 +24,7 @@ from pydicom.uid import (
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort.dicom import pseudonym
-from synthgen.modalities.cxr.types import CxrCondition, CxrImage
+from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.records import Loaded, Skipped
 
 NAME = "Doe^Jane"

@@ -13,7 +13,7 @@ import pytest
 from cohort_files import PLAIN_HEADER, Listener, Load, chest, write_csv, write_png
 
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.types import CxrCondition
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.records import Skipped
 
 NIH_HEADER = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,W[a,b],S[x,y]"

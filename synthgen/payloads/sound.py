@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from synthgen.errors import MissingExtraError, UserError
-from synthgen.modalities.speech.types import Audio, Track
+from synthgen.payloads.speech import Audio, Track
 
 RATE = 16_000
 """Samples a second of everything that is compared."""

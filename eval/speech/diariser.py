@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from synthgen.privacy_filters.speech.encoders import Resemblyzer, SpeakerEncoder
+from synthgen.pretrained.speaker import Resemblyzer, SpeakerEncoder
 
 _RATE = 16_000
 _FRAME = _RATE // 100

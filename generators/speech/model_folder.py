@@ -17,7 +17,7 @@ from synthgen.files import private_folder, write_atomically
 from synthgen.generators.speech.backends.opening import open_backend
 from synthgen.generators.speech.backends.protocol import Backend
 from synthgen.generators.speech.config import BackendName
-from synthgen.modalities.speech.words import SpeakingConfig, Told, told_bytes, told_from, told_in
+from synthgen.generators.speech.words import SpeakingConfig, Told, told_bytes, told_from, told_in
 from synthgen.progress import Progress
 
 CARD, DIALOGUES = "synthgen_speech.json", "dialogues.jsonl"

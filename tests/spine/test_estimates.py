@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from synthgen.eval import estimates
+from synthgen import estimates
 
 scores = st.lists(st.integers(-5, 5), min_size=2, max_size=30).map(lambda x: np.array(x, dtype=float))
 

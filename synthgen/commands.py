@@ -20,7 +20,7 @@ from synthgen.progress import Progress
 from synthgen.records import C
 from synthgen.report import Evaluation, Outcome, PrivacyReport, ScreeningFacts, to_json
 from synthgen.screen import check_patients, open_screen
-from synthgen.slots import stage_seed
+from synthgen.seeds import stage_seed
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import RISK, Findings, claim, decide
 from synthgen.workfolder import Workfolder

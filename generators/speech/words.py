@@ -24,11 +24,11 @@ from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed
 from synthgen.generators.speech.config import GeneratorConfig
-from synthgen.modalities.dialogue.types import Dialogue, DialogueCondition
-from synthgen.modalities.speech.types import SpeechCondition
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition
+from synthgen.payloads.speech import SpeechCondition
 from synthgen.progress import Progress
 from synthgen.records import Request
-from synthgen.slots import condition_seed
+from synthgen.seeds import condition_seed
 
 
 class SpeakingConfig(GeneratorConfig):

@@ -10,10 +10,10 @@ import pytest
 from speech_people import says
 
 from synthgen.errors import MissingExtraError, UserError
-from synthgen.privacy_filters.speech import encoders
-from synthgen.privacy_filters.speech.encoders import Resemblyzer, SpectralStatistics, XVector, mel_power
+from synthgen.payloads.sound import RATE, Floats, voiced, windows
+from synthgen.pretrained import speaker as encoders
+from synthgen.pretrained.speaker import Resemblyzer, SpectralStatistics, XVector, mel_power
 from synthgen.privacy_filters.speech.listening import Listener
-from synthgen.privacy_filters.speech.sound import RATE, Floats, voiced, windows
 from synthgen.privacy_filters.speech.voices import Whitening
 
 PEOPLE = range(12)
@@ -39,7 +39,7 @@ def test_the_package_is_not_imported() -> None:
     """Importing it takes librosa and numba along, and reads its weights as pickled code."""
     program = (
         "import sys\n"
-        "from synthgen.privacy_filters.speech.encoders import Resemblyzer\n"
+        "from synthgen.pretrained.speaker import Resemblyzer\n"
         "Resemblyzer.load()\n"
         "sys.exit('resemblyzer' in sys.modules)"
     )

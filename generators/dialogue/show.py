@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from synthgen.modalities.dialogue.types import Dialogue, DialogueSynthetic, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueSynthetic, Turn
 
 _SHOWN, _TURNS = 3, 16
 

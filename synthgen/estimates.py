@@ -9,18 +9,19 @@ of no width; there the exact binomial interval stands in its place.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from synthgen.progress import Progress
-from synthgen.records import Estimate
+from synthgen.records import C, Estimate, Real
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 P = ParamSpec("P")
+T = TypeVar("T")
 
 RESAMPLES = 1000
 _BLOCK = 4_000_000  # weights held at once: 32 MB
@@ -299,6 +300,21 @@ def one_per_patient(patients: Sequence[str], seed: int, limit: int | None = None
     _, first = np.unique(owners[shuffled], return_index=True)
     chosen = shuffled[np.sort(first)[:limit]]
     return np.asarray(np.sort(chosen), dtype=np.intp)
+
+
+def one_record_each(records: Sequence[Real[T, C]], seed: int) -> list[Real[T, C]]:
+    """One random record of each patient, in the order of the patients' names: patients are the unit, not images."""
+    by_patient: dict[str, list[Real[T, C]]] = {}
+    for record in sorted(records, key=lambda r: (r.patient, r.record)):
+        by_patient.setdefault(record.patient, []).append(record)
+    rng = np.random.default_rng(seed)
+    return [group[rng.integers(len(group))] for group in by_patient.values()]
+
+
+def some_records(records: Sequence[Real[T, C]], most: int, seed: int) -> list[Real[T, C]]:
+    """One random record each of up to ``most`` random patients, in random order."""
+    each = one_record_each(records, seed)
+    return [each[i] for i in np.random.default_rng(seed + 1).permutation(len(each))[:most]]
 
 
 def best_cut(positive: Floats, negative: Floats) -> float:

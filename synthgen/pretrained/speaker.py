@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from synthgen.errors import MissingExtraError, UserError
-from synthgen.privacy_filters.speech.sound import RATE, Floats
+from synthgen.payloads.sound import RATE, Floats
 
 _BATCH = 64
 
