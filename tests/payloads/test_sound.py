@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from speech_people import says, track
 
 from synthgen.errors import UserError
+from synthgen.payloads import sound
 from synthgen.payloads.sound import RATE
 from synthgen.payloads.speech import Audio, Segment, Track
-from synthgen.privacy_filters.speech import sound, views
+from synthgen.privacy_filters.speech import views
 
 soundfile = pytest.importorskip("soundfile")
 pytest.importorskip("soxr")
