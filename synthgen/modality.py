@@ -2,6 +2,7 @@
 
 A modality is a bundle of four parts, each a small Protocol: where real records come from (:class:`Cohorts`), what makes
 samples (:class:`GeneratorKind`), what screens them (:class:`FilterKind`), and what becomes of them (:class:`Releases`).
+Members with a body are what most need; who names the Protocol as a base inherits them.
 To put a generator of your own into the whole, replace one part and keep the rest:
 
 >>> kind = replace(load("cxr"), generator=Ready(lambda scratch: mine, "My diffusion model"))  # doctest: +SKIP
@@ -65,7 +66,7 @@ class Cohorts(Protocol[T, C, M_contra]):
 
     def links(self, records: Sequence[Real[T, C]], config: M_contra, progress: Progress) -> Sequence[Link]:
         """Pairs of records of different patients that are the same or nearly so: one person under two numbers."""
-        ...
+        return ()
 
     def conditions(self, train: Sequence[Real[T, C]], config: M_contra) -> Conditions[C]:
         """Draws the condition of a slot.
@@ -84,11 +85,12 @@ class Cohorts(Protocol[T, C, M_contra]):
 
         The samples of one person are neighbours in the order of the slots.
         """
-        ...
+        return None
 
     def joined(self, payloads: Sequence[T]) -> T:
         """All records of one person as one record, so that what is dealt over many of them is seen together."""
-        ...
+        (only,) = payloads
+        return only
 
     def encode(self, payload: T) -> bytes:
         """A payload as it lies in a shard, byte for byte the same for the same payload."""
@@ -135,15 +137,15 @@ class GeneratorKind(Protocol[T, C, M]):
 
     def free_conditions(self, model: Path, config: M) -> Conditions[C]:
         """Draws conditions from what the model can make, where there is no cohort to draw them from."""
-        ...
+        raise UserError("this generator takes its conditions from a cohort: give --data")
 
     def round_trips(self, model: Path, config: RunConfig[M], seed: int, scratch: Path) -> Sequence[RoundTrip[T, C]]:
         """What the model makes of real records when it is asked to say them again: copies in its own domain."""
-        ...
+        return ()
 
     def rules(self, model: Path, config: M) -> tuple[Rule[T], ...]:
         """What rejects a sample of this model whatever it resembles: an unfinished session, a canary."""
-        ...
+        return ()
 
     def evaluate(
         self,
@@ -155,7 +157,7 @@ class GeneratorKind(Protocol[T, C, M]):
         progress: Progress,
     ) -> tuple[Estimate, ...]:
         """Figures that need the model itself: attacks on it, its judgement of what it made."""
-        ...
+        return ()
 
     def describe(self, model: Path, config: M) -> str:
         """One public line on what made the data, read off the model, for the card."""
@@ -167,7 +169,6 @@ class FilterKind(Protocol[T, C, M_contra]):
 
     def fit(self, train: Sequence[Real[T, C]], config: M_contra, folder: Path, seed: int, progress: Progress) -> None:
         """Fits what the filters learn, on T alone; resumes."""
-        ...
 
     def open(self, train: Sequence[Real[T, C]], config: M_contra, folder: Path) -> Filters[T]:
         """Opens the fitted filters over the records that they protect."""
@@ -175,7 +176,7 @@ class FilterKind(Protocol[T, C, M_contra]):
 
     def cleaned(self, generator: Generator[T, C], config: M_contra) -> Generator[T, C]:
         """The generator, with what is done to every sample before it is judged: identifiers replaced, say."""
-        ...
+        return generator
 
     def rules(self, config: M_contra, *, cleaned: bool) -> tuple[Rule[T], ...]:
         """What rejects a record besides the calibrated filters.
@@ -183,7 +184,7 @@ class FilterKind(Protocol[T, C, M_contra]):
         Args:
             cleaned: False for records that were made elsewhere, to which ``cleaned`` did nothing.
         """
-        ...
+        return ()
 
     def planted(
         self,
@@ -229,7 +230,7 @@ class Releases(Protocol[T, C, M_contra]):
 
     def preview(self, samples: Sequence[Synthetic[T, C]]) -> Preview:
         """Some samples, for the card and the report page."""
-        ...
+        return Preview()
 
     def evaluate(
         self,
@@ -293,7 +294,7 @@ def load(name: str) -> Modality[Any, Any, Any]:
 
 
 @dataclass(frozen=True)
-class Ready(Generic[T, C]):
+class Ready(GeneratorKind[T, C, Any]):
     """A :class:`GeneratorKind` that needs no fitting: a function from requests to samples, and how to open it.
 
     Attributes:
@@ -312,7 +313,7 @@ class Ready(Generic[T, C]):
     saw_cohort: bool = True
     round_trip: Callable[[Sequence[Real[T, C]]], list[T]] | None = None
 
-    def fit(self, train: Sequence[Real[T, C]], config: Section, folder: Path, seed: int, progress: Progress) -> None:
+    def fit(self, train: Sequence[Real[T, C]], config: Any, folder: Path, seed: int, progress: Progress) -> None:
         write_atomically(private_folder(folder) / _READY, self.version.encode())
 
     def digest(self, model: Path) -> str:
@@ -321,28 +322,11 @@ class Ready(Generic[T, C]):
     def reads_cohort(self, model: Path) -> bool:
         return self.saw_cohort
 
-    def open(self, model: Path, config: Section, rows: int, scratch: Path) -> Generator[T, C]:
+    def open(self, model: Path, config: Any, rows: int, scratch: Path) -> Generator[T, C]:
         return self.make(scratch)
 
-    def free_conditions(self, model: Path, config: Section) -> Conditions[C]:
-        raise UserError("a generator from outside takes its conditions from a cohort: give --data")
-
-    def round_trips(self, model: Path, config: RunConfig[M], seed: int, scratch: Path) -> Sequence[RoundTrip[T, C]]:
+    def round_trips(self, model: Path, config: RunConfig[Any], seed: int, scratch: Path) -> Sequence[RoundTrip[T, C]]:
         return () if self.round_trip is None else (RoundTrip("round_trip", "generator", self.round_trip),)
 
-    def rules(self, model: Path, config: Section) -> tuple[Rule[T], ...]:
-        return ()
-
-    def evaluate(
-        self,
-        model: Path,
-        samples: Sequence[Synthetic[T, C]],
-        cohort: Cohort[T, C],
-        config: Section,
-        seed: int,
-        progress: Progress,
-    ) -> tuple[Estimate, ...]:
-        return ()
-
-    def describe(self, model: Path, config: Section) -> str:
+    def describe(self, model: Path, config: Any) -> str:
         return self.description

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +28,7 @@ from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, Rel
 from synthgen.run import Run
 from synthgen.screen import Judgement, check_patients, open_screen, rules_of
 from synthgen.tries import begin_try, end_try, level_for_try
-from synthgen.verdict import RISK, Findings, claim, decide
+from synthgen.verdict import RISK, Findings, privacy_report
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -134,23 +134,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         reads_cohort=reads,
         risk=risk,
     )
-    outcome, reasons = decide(findings)
-    names = screen.gate.calibration.names
-    privacy = PrivacyReport(
-        outcome=outcome,
-        reasons=reasons,
-        claim=claim(names, screen.facts, screen.planted, generated.facts),
-        filters=names,
-        calibration=screen.facts,
-        generator_test=findings.generator_test,
-        planted=screen.planted,
-        screening=generated.facts,
-        attacks=evaluation.attacks,
-        limits=config.gate.limits,
-        rules=screen.judge.rule_names,
-        linked=linked,
-        tries=tries,
-    )
+    privacy = privacy_report(findings, rules=screen.judge.rule_names, linked=linked, tries=tries)
     sealed = release(
         run,
         plan,
@@ -164,7 +148,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         reads_cohort=reads,
         model_note=str(origin) if origin is Origin.VOUCHED else "",
     )
-    end_try(work, outcome)
+    end_try(work, privacy.outcome)
     return sealed
 
 
@@ -200,20 +184,9 @@ def release_without_cohort(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sea
     )
     doubles = duplicates(generated)
     found = Findings(None, False, None, None, False, (), generated.facts, (), run.config.gate.limits, False)
-    outcome, reasons = decide(found)
-    privacy = PrivacyReport(
-        outcome=outcome,
-        reasons=(*reasons, f"{doubles} of {generated.facts.slots} samples are doubles of another"),
-        claim="Nothing is claimed: no real cohort was given, so no sample was compared with a patient.",
-        filters=(),
-        calibration=None,
-        generator_test=None,
-        planted=(),
-        screening=generated.facts,
-        attacks=(),
-        limits=run.config.gate.limits,
-        rules=judge.rule_names,
-    )
+    told = privacy_report(found, rules=judge.rule_names)
+    doubled = f"{doubles} of {generated.facts.slots} samples are doubles of another"
+    privacy = replace(told, reasons=(*told.reasons, doubled))
     return release(
         run,
         plan,

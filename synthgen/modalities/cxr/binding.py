@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
-from synthgen.modality import Modality
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrRoundTrip, CxrSynthetic
 from synthgen.pretrained.image import hub_encoder
 from synthgen.privacy_filters.cxr.config import IdentityConfig
@@ -35,7 +35,7 @@ from synthgen.privacy_filters.cxr.identity_training import fit_identity
 from synthgen.privacy_filters.cxr.planted import planted_copies
 from synthgen.privacy_filters.cxr.same_image import same_images
 from synthgen.progress import Progress
-from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, RoundTrip, Rule
+from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, RoundTrip
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import BySeed
 
@@ -54,7 +54,7 @@ class CxrConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-class CxrCohorts:
+class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
     """See :class:`synthgen.modality.Cohorts`; every method hands on to the function that does the work."""
 
     def write_demo(self, folder: Path, config: CxrConfig, seed: int, progress: Progress) -> None:
@@ -75,13 +75,6 @@ class CxrCohorts:
     def condition_from(self, values: dict[str, JsonValue]) -> CxrCondition:
         return CxrCondition.from_dict(values)
 
-    def person(self, condition: CxrCondition) -> Hashable | None:
-        return None
-
-    def joined(self, payloads: Sequence[CxrImage]) -> CxrImage:
-        (only,) = payloads
-        return only
-
     def encode(self, payload: CxrImage) -> bytes:
         buffer = io.BytesIO()
         Image.fromarray(payload).save(buffer, format="PNG", compress_level=6)
@@ -94,7 +87,7 @@ class CxrCohorts:
         return f'<img src="data:image/png;base64,{base64.b64encode(self.encode(payload)).decode()}" alt="radiograph">'
 
 
-class CxrDiffusion:
+class CxrDiffusion(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
     """See :class:`synthgen.modality.GeneratorKind`."""
 
     def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
@@ -133,20 +126,6 @@ class CxrDiffusion:
             RoundTrip(f"noised_{heavy:.0%}_and_denoised", "beyond", lambda records: denoised(records, heavy)),
         )
 
-    def rules(self, model: Path, config: CxrConfig) -> tuple[Rule[CxrImage], ...]:
-        return ()
-
-    def evaluate(
-        self,
-        model: Path,
-        samples: Sequence[CxrSynthetic],
-        cohort: Cohort[CxrImage, CxrCondition],
-        config: CxrConfig,
-        seed: int,
-        progress: Progress,
-    ) -> tuple[Estimate, ...]:
-        return ()
-
     def describe(self, model: Path, config: CxrConfig) -> str:
         sampler = config.generator.sampler
         return (
@@ -155,7 +134,7 @@ class CxrDiffusion:
         )
 
 
-class CxrFilterKind:
+class CxrFilterKind(FilterKind[CxrImage, CxrCondition, CxrConfig]):
     """See :class:`synthgen.modality.FilterKind`."""
 
     def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
@@ -165,12 +144,6 @@ class CxrFilterKind:
         identity = open_identity(folder / "identity")
         encoder = hub_encoder(config.encoder) if config.encoder else None
         return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train], encoder)
-
-    def cleaned(self, generator: CxrMaker, config: CxrConfig) -> CxrMaker:
-        return generator
-
-    def rules(self, config: CxrConfig, *, cleaned: bool) -> tuple[Rule[CxrImage], ...]:
-        return ()
 
     def planted(
         self,
@@ -183,7 +156,7 @@ class CxrFilterKind:
         return planted_copies(records, round_trips, seed)
 
 
-class CxrReleases:
+class CxrReleases(Releases[CxrImage, CxrCondition, CxrConfig]):
     """See :class:`synthgen.modality.Releases`."""
 
     formats = ("imagefolder", "dicom")

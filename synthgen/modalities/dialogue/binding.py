@@ -28,7 +28,7 @@ from synthgen.modalities.dialogue.model_attacks import model_attacks
 from synthgen.modalities.dialogue.round_trips import round_trips
 from synthgen.modalities.dialogue.rules import Unfinished
 from synthgen.modalities.dialogue.surrogates import Surrogated
-from synthgen.modality import Modality
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.dialogue import (
     Dialogue,
     DialogueCondition,
@@ -70,7 +70,7 @@ class DialogueConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-class DialogueCohorts:
+class DialogueCohorts(Cohorts[Dialogue, DialogueCondition, DialogueConfig]):
     """See :class:`synthgen.modality.Cohorts`; every method hands on to the function that does the work."""
 
     def write_demo(self, folder: Path, config: DialogueConfig, seed: int, progress: Progress) -> None:
@@ -109,7 +109,7 @@ class DialogueCohorts:
         return transcript(payload)
 
 
-class DialogueGeneratorKind:
+class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueConfig]):
     """See :class:`synthgen.modality.GeneratorKind`."""
 
     def fit(
@@ -170,7 +170,7 @@ class DialogueGeneratorKind:
         return f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}"
 
 
-class DialogueFilterKind:
+class DialogueFilterKind(FilterKind[Dialogue, DialogueCondition, DialogueConfig]):
     """See :class:`synthgen.modality.FilterKind`."""
 
     def fit(
@@ -202,7 +202,7 @@ class DialogueFilterKind:
         return planted_copies(records, round_trips, seed)
 
 
-class DialogueReleases:
+class DialogueReleases(Releases[Dialogue, DialogueCondition, DialogueConfig]):
     """See :class:`synthgen.modality.Releases`."""
 
     formats = ("parquet",)

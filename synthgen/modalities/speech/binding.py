@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,7 +43,7 @@ from synthgen.generators.speech.write import write_release
 from synthgen.modalities.speech.register import register
 from synthgen.modalities.speech.round_trips import inside_sessions, through_the_layer
 from synthgen.modalities.speech.rules import OnTranscript
-from synthgen.modality import Modality
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.speech import Speech, SpeechCondition, SpeechReal, SpeechRoundTrip, SpeechSynthetic, Track
 from synthgen.pretrained.recogniser import installed_recogniser
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
@@ -54,7 +54,7 @@ from synthgen.privacy_filters.speech.listening import Heard, Listener
 from synthgen.privacy_filters.speech.planted import planted_copies
 from synthgen.privacy_filters.speech.recordings import Levels
 from synthgen.progress import Progress, Silent
-from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, Rule
+from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 
@@ -81,7 +81,7 @@ class SpeechConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-class SpeechCohorts:
+class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
     """See :class:`synthgen.modality.Cohorts`; every method hands on to the function that does the work."""
 
     def write_demo(self, folder: Path, config: SpeechConfig, seed: int, progress: Progress) -> None:
@@ -118,9 +118,6 @@ class SpeechCohorts:
     def condition_from(self, values: dict[str, JsonValue]) -> SpeechCondition:
         return SpeechCondition.from_dict(values)
 
-    def person(self, condition: SpeechCondition) -> Hashable | None:
-        return None
-
     def joined(self, payloads: Sequence[Speech]) -> Speech:
         return Speech(tuple(recording for payload in payloads for recording in payload.recordings))
 
@@ -134,7 +131,7 @@ class SpeechCohorts:
         return show(payload)
 
 
-class SpeechGeneratorKind:
+class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
     """See :class:`synthgen.modality.GeneratorKind`."""
 
     def fit(
@@ -164,20 +161,6 @@ class SpeechGeneratorKind:
     ) -> tuple[SpeechRoundTrip, ...]:
         return through_the_layer(seed, scratch)
 
-    def rules(self, model: Path, config: SpeechConfig) -> tuple[Rule[Speech], ...]:
-        return ()
-
-    def evaluate(
-        self,
-        model: Path,
-        samples: Sequence[SpeechSynthetic],
-        cohort: Cohort[Speech, SpeechCondition],
-        config: SpeechConfig,
-        seed: int,
-        progress: Progress,
-    ) -> tuple[Estimate, ...]:
-        return ()
-
     def describe(self, model: Path, config: SpeechConfig) -> str:
         card = read_card(model)
         words = "Dialogues that were given" if card.dialogues else "Planned dialogues in the words of a grammar"
@@ -187,7 +170,7 @@ class SpeechGeneratorKind:
         return f"{words}, spoken by {spoken} in voices drawn from a prior, emotion shaped by WORLD"
 
 
-class SpeechFilterKind:
+class SpeechFilterKind(FilterKind[Speech, SpeechCondition, SpeechConfig]):
     """See :class:`synthgen.modality.FilterKind`."""
 
     def fit(
@@ -207,9 +190,6 @@ class SpeechFilterKind:
         presets = register(speaking, listener, folder / "presets", Silent()) if speaking.protect_presets else ()
         return SpeechFilters.over(listener, [r.payload for r in train], [r.patient for r in train], presets)
 
-    def cleaned(self, generator: SpeechMaker, config: SpeechConfig) -> SpeechMaker:
-        return generator
-
     def rules(self, config: SpeechConfig, *, cleaned: bool) -> tuple[Rule[Speech], ...]:
         return (OnTranscript(IdentifierRule(config.identifiers)),)
 
@@ -224,7 +204,7 @@ class SpeechFilterKind:
         return planted_copies(records, (*round_trips, *inside_sessions(seed, scratch)), seed, scratch)
 
 
-class SpeechReleases:
+class SpeechReleases(Releases[Speech, SpeechCondition, SpeechConfig]):
     """See :class:`synthgen.modality.Releases`."""
 
     formats = ("audiofolder",)
