@@ -175,7 +175,7 @@ class Recordings:
     def over(cls, tracks: Sequence[Levels], patients: Sequence[str], seconds: float) -> Self:
         """Protects these recordings: the band levels ``tracks[i]`` are of ``patients[i]``."""
         index = PatientIndex.build(*_stretches(tracks, patients, seconds))
-        alone = Density(np.ones(len(index.patients)), np.ones(len(index.patients), dtype=np.bool_))
+        alone = Density.alone(len(index.patients))
         built = cls(index, seconds, alone, np.inf)
         resembling = np.stack([built._resembling(levels, (1.0,), _TO_SCALE) for levels in tracks])
         others = np.asarray(patients)[:, None] != np.asarray(index.patients)
@@ -192,8 +192,8 @@ class Recordings:
 
     def score(self, levels: Levels, exclude: str | None = None) -> float:
         """Normalised distance of a track to the nearest speaker's recordings; infinite where there is nobody else."""
-        distances = self._distances(levels, _TEMPI) / self.density.scale
         own = None if exclude is None else self.index.number(exclude)
+        distances = self._distances(levels, _TEMPI) / self.density.of(own)
         if own is not None:
             distances[own] = np.inf
         return float(distances.min())
