@@ -43,7 +43,7 @@ def round_trips(seed: int, scratch: Path) -> tuple[tuple[str, str, RoundTrip], .
     layer = (("emotion_layer", "generator", as_it_is), ("voice_and_emotion_layer", "beyond", in_another_voice))
     if find_spec("espeakng_loader") is None:  # nobody to put it beside
         return layer
-    return (*layer, ("3s_within_20s", "perturbed", within(3.0, 20.0)), ("half_of_7s", "perturbed", within(3.5, 7.0)))
+    return (*layer, ("3s_within_20s", "beyond", within(3.0, 20.0)), ("half_of_7s", "beyond", within(3.5, 7.0)))
 
 
 def inside_a_session(
