@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
+from synthgen.choices import chosen, suggestion
 from synthgen.errors import UserError
 from synthgen.report import Limits
 
@@ -164,8 +165,22 @@ def load_config(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "configuration"
-        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = (
+                f"unknown key{suggestion(where, (*section.short, *(key for key, _ in fields_of(RunConfig[section]))))}"  # type: ignore[valid-type]
+            )
         raise UserError(f"configuration {name_or_file}: {where}: {reason[:1].lower()}{reason[1:]}") from None
+
+
+def fields_of(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every key of a configuration, dotted, with its field; sections by their keys."""
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from fields_of(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", field
 
 
 def _read(modality: str, name_or_file: str) -> dict[str, Any]:
@@ -176,10 +191,8 @@ def _read(modality: str, name_or_file: str) -> dict[str, Any]:
         except (OSError, UnicodeDecodeError):
             raise UserError(f"cannot read the configuration file {path}") from None
     else:
-        if name_or_file not in presets(modality):
-            known = ", ".join(presets(modality))
-            raise UserError(f"no preset {name_or_file!r} for {modality}: give one of {known}, or a .yaml file")
-        text = resources.files("synthgen.configs").joinpath(modality, f"{name_or_file}.yaml").read_text("utf-8")
+        name = chosen(name_or_file, presets(modality), f"no preset {name_or_file!r} for {modality}, and no .yaml file")
+        text = resources.files("synthgen.configs").joinpath(modality, f"{name}.yaml").read_text("utf-8")
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -197,8 +210,3 @@ def _put(values: dict[str, Any], keys: list[str], value: object, whole: str) -> 
             raise UserError(f"--set {whole}: {key} is a value, not a section")
         values = inner
     values[keys[-1]] = value
-
-
-def as_json(config: BaseModel) -> str:
-    """Stable JSON text of a configuration."""
-    return json.dumps(config.model_dump(mode="json"), sort_keys=True, indent=1)

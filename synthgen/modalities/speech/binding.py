@@ -5,20 +5,18 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.config import RunConfig, Section
-from synthgen.eval.speech.config import EvaluationConfig
+from synthgen.config import RunConfig
 from synthgen.eval.speech.diariser import WindowClustering
 from synthgen.eval.speech.evaluate import evaluate
 from synthgen.generators.speech.candidates import load_candidates
-from synthgen.generators.speech.cohort import CohortConfig, load_cohort
-from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
+from synthgen.generators.speech.cohort import load_cohort
+from synthgen.generators.speech.demo_cohort import write_demo_cohort
 from synthgen.generators.speech.encode import decode, encode
 from synthgen.generators.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues, reads_cohort
 from synthgen.generators.speech.preview import preview_html, show
@@ -27,7 +25,6 @@ from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.words import (
     Given,
     Planned,
-    SpeakingConfig,
     given_conditions,
     planned_conditions,
     told_in,
@@ -36,10 +33,10 @@ from synthgen.generators.speech.write import write_release
 from synthgen.modalities.speech.register import register
 from synthgen.modalities.speech.round_trips import round_trips
 from synthgen.modalities.speech.rules import OnTranscript
+from synthgen.modalities.speech.settings import OFFER, SpeechConfig
 from synthgen.payloads.speech import Speech, SpeechCondition, SpeechReal, SpeechSynthetic, Track
 from synthgen.pretrained.recogniser import installed_recogniser
-from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
-from synthgen.privacy_filters.speech.config import VoiceConfig
+from synthgen.privacy_filters.dialogue.identifiers import IdentifierRule
 from synthgen.privacy_filters.speech.duplicates import same_sound
 from synthgen.privacy_filters.speech.filters import SpeechFilters
 from synthgen.privacy_filters.speech.listening import Heard, Listener
@@ -53,30 +50,13 @@ from synthgen.slots import Conditions
 _EAR = "speaker"
 
 
-class SpeechConfig(Section):
-    """The configuration's ``modality`` section for speech."""
-
-    short: ClassVar[Mapping[str, str]] = {
-        "backend": "modality.generator.backend",
-        "model": "modality.generator.model",
-        "dialogues": "modality.generator.dialogues",
-    }
-
-    demo: DemoCohortConfig = DemoCohortConfig()
-    cohort: CohortConfig = CohortConfig()
-    generator: SpeakingConfig = SpeakingConfig()
-    voice: VoiceConfig = VoiceConfig()
-    identifiers: IdentifierConfig = IdentifierConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
-
-
 class Speeches:
     """See :class:`synthgen.modality.Modality`; every method hands on to the function that does the work."""
 
-    name = "speech"
+    name = OFFER.name
     section = SpeechConfig
-    presets = ("demo", "cpu")
-    formats = ("audiofolder",)
+    presets = OFFER.presets
+    formats = OFFER.formats
 
     def write_demo_cohort(self, folder: Path, config: SpeechConfig, seed: int, progress: Progress) -> None:
         write_demo_cohort(folder, config.demo, seed, progress)
