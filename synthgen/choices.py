@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 from synthgen.errors import UserError
 
 
-def chosen(word: str, known: Iterable[str], refusal: str) -> str:
+def chosen(word: str, known: Iterable[str], refusal: str, more: str = "") -> str:
     """The one of ``known`` that ``word`` is, letters' case apart.
 
     Args:
         refusal: what is wrong with a word that is none of them, e.g. ``"no modality 'ct'"``.
+        more: what else would do, e.g. ``", or a .yaml file"``.
 
     Raises:
         UserError: the refusal, the words that there are, and the one that is meant where it can be guessed.
@@ -21,16 +22,16 @@ def chosen(word: str, known: Iterable[str], refusal: str) -> str:
     for one in words:
         if one.casefold() == word.casefold():
             return one
-    raise UserError(f"{refusal}: give one of {', '.join(words)}{suggestion(word, words)}")
+    raise UserError(f"{refusal}: give one of {', '.join(words)}{more}{suggestion(word, words)}")
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """``" (did you mean gate.alpha?)"``, or nothing where no word resembles it. Dotted keys match by their end too."""
+    """``" (did you mean gate.alpha?)"``, or nothing where no word resembles it. Of a dotted key its end must."""
     by_case = {one.casefold(): one for one in known}
-    near = get_close_matches(word.casefold(), by_case, n=1, cutoff=0.7)
-    if not near:
-        ends: dict[str, str] = {}
-        for one in by_case:
-            ends.setdefault(one.rpartition(".")[2], one)
-        near = [ends[end] for end in get_close_matches(word.casefold().rpartition(".")[2], ends, n=1, cutoff=0.75)]
-    return f" (did you mean {by_case[near[0]]}?)" if near else ""
+    meant = word.casefold()
+    ends = {one.rpartition(".")[2] for one in by_case}
+    near = get_close_matches(meant.rpartition(".")[2], ends, n=5, cutoff=0.6)
+    found = [one for one in by_case if one.rpartition(".")[2] in near]
+    if not found:
+        return ""
+    return f" (did you mean {by_case[max(found, key=lambda one: SequenceMatcher(None, meant, one).ratio())]}?)"

@@ -33,8 +33,11 @@ def fit(
     modality: Modality[T, C, M], config: RunConfig[M], data: Path, out: Path, work: Workfolder, progress: Progress
 ) -> None:
     """Fits a generator on the training part of a cohort into ``out``; resumes."""
+    progress.stage(1, 2, "cohort")
     _, cohort, _ = split_cohort(modality, config, data, work, progress)
-    fit_model(modality, cohort, config, out, work.key, progress)
+    progress.stage(2, 2, "fit")
+    with work.made_elsewhere(out):
+        fit_model(modality, cohort, config, out, work.key, progress)
 
 
 def screen(
@@ -51,15 +54,20 @@ def screen(
     The coarse report goes to ``out``. Which records are kept stays in the work folder (``screen/kept.txt``): that a
     record was rejected says that it is close to a patient. No attack is run, so the verdict is never PASS.
     """
+    progress.stage(1, 4, "records and cohort")
     named = modality.load_candidates(candidates, config.modality, progress)
     loaded, cohort, linked = split_cohort(modality, config, data, work, progress)
     check_patients(cohort, config.gate.alpha, (Outcome.CALIBRATED_NOT_AUDITED,))
     judged = keyed(work.key, *(content_digest(payload) for _, payload in named))
     tries = begin_try(loaded.records, (config.digest(), cohort.digest, judged), work, progress)
+    progress.stage(2, 4, "fit filters")
+    work.begin()
     folder = fit_filters(modality, cohort, config, work.screen, progress)
     # Whoever made the candidates may have seen everybody: no patient is an outsider, all are protected.
     everybody = replace(cohort, calibration=(*cohort.calibration, *cohort.audit), audit=())
+    progress.stage(3, 4, "calibrate")
     opened = open_screen(modality, everybody, config, filters_folder=folder, model=None, progress=progress)
+    progress.stage(4, 4, "screen")
     task = progress.task("screen", len(named), "record")
     kept: list[str] = []
     close = 0
@@ -122,10 +130,13 @@ def evaluate(
     Raises:
         UserError: if the folder is no release of this modality.
     """
+    progress.stage(1, 2, "release and cohort")
     samples = modality.read_release(release)
     if not samples:
         raise UserError(f"the release {release} holds no sample")
     _, cohort, _ = split_cohort(modality, config, data, work, progress)
+    progress.stage(2, 2, "evaluate")
+    work.begin()
     found = modality.evaluate(samples, cohort, None, config.modality, stage_seed(config.seed, "evaluation"), progress)
     write_atomically(work.folder / "evaluation.json", (json.dumps(to_json(found), indent=2) + "\n").encode())
     return found

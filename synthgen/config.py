@@ -135,6 +135,17 @@ def presets(modality: str) -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
+def preset_of(modality: str, word: str) -> str:
+    """The preset that a word names, in any case of letters; a path of a YAML file as it is.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if Path(word).suffix in {".yaml", ".yml"}:
+        return word
+    return chosen(word, presets(modality), f"no preset {word!r} for {modality}", ", or a .yaml file")
+
+
 def load_config(
     section: type[M], modality: str, name_or_file: str, settings: Sequence[str] = (), **overrides: int | None
 ) -> RunConfig[M]:
@@ -167,9 +178,7 @@ def load_config(
         where = ".".join(str(part) for part in first["loc"]) or "configuration"
         reason = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            reason = (
-                f"unknown key{suggestion(where, (*section.short, *(key for key, _ in fields_of(RunConfig[section]))))}"  # type: ignore[valid-type]
-            )
+            reason = f"unknown key{suggestion(where, (*section.short, *_keys_and_sections(section)))}"
         raise UserError(f"configuration {name_or_file}: {where}: {reason[:1].lower()}{reason[1:]}") from None
 
 
@@ -183,6 +192,11 @@ def fields_of(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, Fi
             yield f"{above}{name}", field
 
 
+def _keys_and_sections(section: type[M]) -> set[str]:
+    keys = [name.split(".") for name, _ in fields_of(RunConfig[section])]  # type: ignore[valid-type]
+    return {".".join(key[:depth]) for key in keys for depth in range(1, len(key) + 1)}
+
+
 def _read(modality: str, name_or_file: str) -> dict[str, Any]:
     path = Path(name_or_file)
     if path.suffix in {".yaml", ".yml"}:
@@ -191,7 +205,7 @@ def _read(modality: str, name_or_file: str) -> dict[str, Any]:
         except (OSError, UnicodeDecodeError):
             raise UserError(f"cannot read the configuration file {path}") from None
     else:
-        name = chosen(name_or_file, presets(modality), f"no preset {name_or_file!r} for {modality}, and no .yaml file")
+        name = preset_of(modality, name_or_file)
         text = resources.files("synthgen.configs").joinpath(modality, f"{name}.yaml").read_text("utf-8")
     try:
         values = yaml.safe_load(text)

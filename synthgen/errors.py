@@ -15,6 +15,10 @@ class UserError(SynthgenError):
     """Wrong input: a file, an option, a setting. Exit status 2."""
 
 
+class SeeWorkFolderError(UserError):
+    """Points at a private list in the work folder, which therefore stays where it is. Exit status 2."""
+
+
 class MissingExtraError(UserError):
     """A feature was asked for whose optional packages are not installed. Exit status 2."""
 

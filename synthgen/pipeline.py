@@ -28,6 +28,8 @@ from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.screen import Judgement, check_patients, open_screen
 from synthgen.seeds import stage_seed
+from synthgen.settings import CONFIG as SETTINGS
+from synthgen.settings import public_yaml
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import RISK, Findings, claim, decide
 from synthgen.workfolder import Workfolder
@@ -35,6 +37,7 @@ from synthgen.workfolder import Workfolder
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
+STAGES = 6
 _FIRST_ATTEMPTS = 256
 _PREVIEW = 64
 
@@ -84,12 +87,15 @@ def run(
         return run_without_cohort(modality, config, plan, work, engine, progress)
 
     # 1. The cohort, split by patient before anything is fitted.
+    progress.stage(1, STAGES, "cohort")
     loaded, cohort, linked = split_cohort(modality, config, plan.data, work, progress)
     check_patients(cohort, config.gate.alpha, plan.accept)
     origin = Origin.SAME if plan.model is None else origin_of(modality, plan.model, cohort, vouched=plan.vouched)
     condition = modality.conditions(cohort.train, config.modality)
 
     # 2. Fit the generator and what the filters learn, on the training patients alone.
+    progress.stage(2, STAGES, "fit")
+    work.begin()
     filters = fit_filters(modality, cohort, config, work.screen, progress)
     model = plan.model or fit_model(modality, cohort, config, work.model, work.key, progress)
     model_digest = modality.model_digest(model)
@@ -97,9 +103,11 @@ def run(
     tries = begin_try(loaded.records, (config.digest(), cohort.digest, model_digest), work, progress)
 
     # 3. Calibrate the gate on strangers, and measure what it blocks and what it misses.
+    progress.stage(3, STAGES, "calibrate")
     screen = open_screen(modality, cohort, config, filters_folder=filters, model=model, progress=progress)
 
     # 4. Generate and screen, slot by slot; test the generator by as many first attempts as show what must be seen.
+    progress.stage(4, STAGES, "generate and screen")
     risk = level_for_try(RISK, tries or 1)
     reads = modality.reads_cohort(model)
     mix = Counter(("stratum", condition(slot, config.seed).stratum) for slot in range(config.samples))
@@ -126,11 +134,13 @@ def run(
     write_audit(modality, screen.gate, (*cohort.train, *cohort.calibration), generated, work.audit)
 
     # 5. Attack and evaluate what would be released, then protect those who were the yardstick too.
+    progress.stage(5, STAGES, "evaluate")
     evaluation = evaluate_release(modality, cohort, model, config, generated, progress)
     seed = stage_seed(config.seed, "last pass")
     generated = last_pass(modality, screen.gate, cohort.audit, generated, seed, progress)
 
     # 6. The verdict, and the release that it seals.
+    progress.stage(6, STAGES, "verdict and release")
     findings = Findings(
         calibration=screen.gate.calibration,
         calibrated_on_strangers=bool(cohort.calibration),
@@ -201,9 +211,12 @@ def run_without_cohort(
     """
     if plan.model is None:
         raise ValueError("a run without a cohort needs a model")
+    progress.stage(1, 2, "generate")
     model_digest = modality.model_digest(plan.model)
     work.claim_model(model_digest)
     judge = Judgement(None, modality.rules(config.modality, plan.model))
+    condition = modality.free_conditions(plan.model, config.modality)
+    work.begin()
     generated = generate(
         modality,
         config,
@@ -211,11 +224,12 @@ def run_without_cohort(
         judge=judge,
         limit=None,
         probes=0,
-        condition=modality.free_conditions(plan.model, config.modality),
+        condition=condition,
         engine=engine,
         work=work.folder,
         progress=progress,
     )
+    progress.stage(2, 2, "release")
     doubles = duplicates(generated)
     found = Findings(None, False, None, None, False, (), generated.facts, (), config.gate.limits, False)
     outcome, reasons = decide(found)
@@ -290,6 +304,7 @@ def release(
     paths = {str(work.folder), *([] if plan.data is None else [str(plan.data.resolve())])}
     seed = keyed_seed(work.key, "release", model_digest, config.digest())  # DICOM's UIDs show what depends on it
     with staged(plan.out) as staging:
+        (staging.folder / SETTINGS).write_text(public_yaml(config, modality.name), "utf-8")
         dataset = modality.write(staging.folder, lambda: kept_samples(modality, generated), plan.formats, seed)
         shown = [sample for _, sample in islice(kept_samples(modality, generated), _PREVIEW)]
         return seal(
