@@ -24,11 +24,19 @@ def estimates(found: Iterable[Estimate]) -> None:
 
 
 def settings(keys: Iterable[Key]) -> None:
-    """Each key with its value here, what it may be, and what it means."""
-    table = Table("key", "value", "type, bounds", "meaning", show_lines=False)
-    for column in table.columns:
-        column.overflow = "fold"
+    """Each key with its value here, what it may be, and what it means: a table, or a list where it has no room."""
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    if console.is_terminal and console.width < _WIDE:
+        for key in keys:
+            console.print(f"{key.name} = {key.value}   ({_may_be(key)})\n    {key.description}")
+        return
+    table = Table("key", "value", "type, bounds", "meaning")
+    for column, least in zip(table.columns, (None, 12, 24, 50), strict=True):
+        column.overflow, column.no_wrap, column.min_width = "fold", least is None, least
     for key in keys:
-        table.add_row(key.name, key.value, "; ".join(filter(None, (key.kind, key.bounds))), key.description)
-    console = Console(markup=False, highlight=False)
-    console.print(table, width=None if console.is_terminal else max(_WIDE, console.width))
+        table.add_row(key.name, key.value, _may_be(key), key.description)
+    Console(width=max(_WIDE, console.width), markup=False, highlight=False).print(table)
+
+
+def _may_be(key: Key) -> str:
+    return "; ".join(filter(None, (key.kind, key.bounds)))
