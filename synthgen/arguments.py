@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from synthgen.choices import chosen
 from synthgen.config import RunConfig, load_config, preset_of
 from synthgen.errors import UserError
 from synthgen.offer import Offer, names, offer_of
-from synthgen.report import Outcome
 from synthgen.settings import CONFIG, left_out_of
-from synthgen.workfolder import recorded_modality, recorded_seed
+
+if TYPE_CHECKING:
+    from synthgen.report import Outcome
 
 _REPORT: Final = "privacy_report.json"
 _OF_THE_SPLIT: Final = ("split.", "people.")
@@ -51,6 +52,8 @@ def asked(
     offer = offer_of(modality)
     name = preset_of(offer.name, preset) if preset else offer.presets[0 if demo else 1]
     config = load_config(offer.section, offer.name, name, tuple(settings or ()), samples=samples, seed=seed)
+    from synthgen.workfolder import recorded_seed  # which a wrong key does not wait for
+
     recorded = None if work is None or "seed" in config.model_fields_set else recorded_seed(work)
     return Asked(offer, name, config if recorded is None else config.model_copy(update={"seed": recorded}))
 
@@ -68,6 +71,8 @@ def engine(name: str) -> None:
 
 def accepted(words: Iterable[str] | None) -> tuple[Outcome, ...]:
     """The verdicts that are sealed too."""
+    from synthgen.report import Outcome
+
     choices = [outcome.value for outcome in Outcome if outcome not in {Outcome.PASS, Outcome.REFUSE}]
     for word in words or ():
         if word.upper() == Outcome.REFUSE:
@@ -89,6 +94,8 @@ def modality_of(given: str | None, release: Path | None, work: Path) -> str:
     Raises:
         UserError: none was given, and neither says one.
     """
+    from synthgen.workfolder import recorded_modality
+
     told = given or (_told_by(release) if release else "") or recorded_modality(work)
     if not told:
         raise UserError(f"--modality is needed, since {work} holds no run to read it from: {', '.join(names())}")
@@ -101,6 +108,8 @@ def settings_of(release: Path | None, work: Path, modality: str, settings: Itera
     Raises:
         UserError: the release does not tell how its cohort was split, and ``settings`` do not either.
     """
+    from synthgen.workfolder import recorded_modality
+
     if recorded_modality(work) == modality and (work / CONFIG).is_file():
         return str(work / CONFIG)
     if release is None or not (release / CONFIG).is_file():

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -15,7 +15,9 @@ from pydantic.fields import FieldInfo
 
 from synthgen.choices import chosen, suggestion
 from synthgen.errors import UserError
-from synthgen.report import Limits
+
+if TYPE_CHECKING:
+    from synthgen.report import Limits
 
 
 class Section(BaseModel):
@@ -90,6 +92,8 @@ class GateConfig(Section):
 
     @property
     def limits(self) -> Limits:
+        from synthgen.report import Limits  # a wrong key does not wait for it
+
         return Limits(self.miss, self.detectable, self.attack_auc, self.attack_upper, self.attack_tpr)
 
 
