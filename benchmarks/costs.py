@@ -21,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from synthgen.arguments import asked
-from synthgen.forecast import people_of, size_of
+from synthgen.forecast import Stages, people_of, size_of
 
 _STAGE = re.compile(r"^stage (\d) of \d, ([\w ]+)$")
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -73,16 +73,19 @@ def main() -> None:
     ends = [at for _, at in marks[1:]] + [whole]
     starts = [0.0, *(at for _, at in marks[1:])]  # what comes before the first stage is loading and the demo cohort
     cohort = given.data or given.work / "work" / "demo-cohort"
+    cache = disk(given.work / "work" / "cohort")
     entry = {
-        "people": people_of(config),
-        "cohort": size_of(given.modality, cohort),
+        "people": 0 if given.data else people_of(config),
+        "size": size_of(given.modality, cohort),
         "samples": config.samples,
         "planted": config.gate.planted,
-        "seconds": {name: round(e - s) for (name, _), s, e in zip(marks, starts, ends, strict=True)},
+        "seconds": {
+            name: round(end - start) for name, start, end in zip(Stages.model_fields, starts, ends, strict=True)
+        },
         "memory_mib": round(usage.ru_maxrss / 1024),
-        "disk_mib": {"cohort": disk(given.work / "work" / "cohort"), "rest": 0},
+        "cohort_mib": cache,
+        "rest_mib": disk(given.work) - cache,
     }
-    entry["disk_mib"]["rest"] = disk(given.work) - entry["disk_mib"]["cohort"]  # type: ignore[index]
     print(yaml.safe_dump({given.modality: {given.preset: entry}}, sort_keys=False))
     print(f"# exit status {os.waitstatus_to_exitcode(status)}, {time.monotonic() - began:.0f} s by the clock")
 

@@ -5,6 +5,8 @@ The measured runs stand in ``configs/costs.yaml``, with the command that measure
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -12,38 +14,108 @@ from typing import Any, Final
 import yaml
 
 from synthgen.arguments import Asked
-from synthgen.config import RunConfig, load_config
+from synthgen.config import RunConfig, Section, load_config
 from synthgen.errors import UserError
 from synthgen.pipeline import Plan
 from synthgen.progress import duration
 from synthgen.settings import as_yaml, changes
 
 _TABLES: Final = {".csv", ".json", ".txt", ".md"}
-_AS_MEASURED, _SCALED = 1.5, 3.0
-"""By which factor the time may be off, either way: on another machine, and where sizes were scaled too."""
+AS_MEASURED, SCALED = 1.5, 3.0
+"""By which factor the time may be off, either way: on another machine, and where it was scaled to other sizes too."""
 
 
-def forecast(asked: Asked, plan: Plan) -> str:
-    """One line on time, memory and disk; where nothing like it was measured, it says so."""
+class Stages(Section):
+    """CPU seconds of one thread, stage by stage; loading and a demo cohort are counted to the cohort."""
+
+    cohort: float
+    fit: float
+    calibrate: float
+    generate: float
+    evaluate: float
+    release: float
+
+
+class Cost(Section):
+    """One measured run: its sizes and what it cost.
+
+    Attributes:
+        people: of the demo cohort; 0 where data was given.
+        size: of the cohort, as :func:`size_of` counts.
+        cohort_mib, rest_mib: disk, of the cohort's cache and of everything else.
+    """
+
+    people: int
+    size: int
+    samples: int
+    planted: int
+    seconds: Stages
+    memory_mib: int
+    cohort_mib: int
+    rest_mib: int
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes of a run over those of a measured one."""
+
+    size: float
+    samples: float
+    planted: float
+
+    @property
+    def near(self) -> bool:
+        """True when the run is as large as the measured one."""
+        return all(0.8 < ratio < 1.25 for ratio in (self.size, self.samples, self.planted))
+
+
+def forecast(asked: Asked, plan: Plan, known: Mapping[tuple[str, str], Cost]) -> str:
+    """One line on time, memory and disk; where nothing like it was measured, it says so.
+
+    Args:
+        known: the measured runs, see :func:`costs`.
+    """
     name = Path(asked.preset).stem
-    measured = _costs().get(asked.offer.name, {}).get(name)
-    if measured is None or plan.model is not None:
-        why = "a model is given" if plan.model is not None else f"no run with the settings of {name} was measured"
-        return f"time, memory and disk are not estimated: {why}"
-    config = asked.config
-    people = 1.0 if plan.data else _ratio(people_of(config), measured["people"])
-    size = _ratio(size_of(asked.offer.name, plan.data), measured["cohort"]) if plan.data else people
-    samples, planted = config.samples / measured["samples"], config.gate.planted / measured["planted"]
-    scales = {"cohort": size, "calibrate": planted, "generate and screen": samples, "verdict and release": samples}
-    seconds = sum(cost * scales.get(stage, 1.0) for stage, cost in measured["seconds"].items())
-    disk = measured["disk_mib"]["cohort"] * size + measured["disk_mib"]["rest"] * samples
-    same = all(0.8 < ratio < 1.25 for ratio in (size, samples, planted)) and not _changed(asked)
-    factor = _AS_MEASURED if same else _SCALED
+    measured = known.get((asked.offer.name, name))
+    if plan.model is not None:
+        return "time, memory and disk are not estimated: no run with a given model was measured"
+    if measured is None:
+        return f"time, memory and disk are not estimated: no run with the settings of {name} was measured"
+    scale = scale_of(measured, asked, plan.data)
+    factor = AS_MEASURED if scale.near and not _changed(asked) else SCALED
+    return f"{told(measured, scale, factor)}; scaled from a measured run of the preset {name}"
+
+
+def told(measured: Cost, scale: Scale, factor: float) -> str:
+    """``"estimate: 0:02:10 of computing on one core (0:01:27 to 0:03:15), 0.9 GiB of memory, 0.1 GiB of disk"``."""
+    time, disk = seconds(measured, scale), measured.cohort_mib * scale.size + measured.rest_mib * scale.samples
     return (
-        f"estimate: {duration(seconds)} of computing on one core ({duration(seconds / factor)} to "
-        f"{duration(seconds * factor)}), {_gib(measured['memory_mib'])} of memory, {_gib(disk)} of disk; scaled from a "
-        f"measured run of the preset {name}"
+        f"estimate: {duration(time)} of computing on one core "
+        f"({duration(time / factor)} to {duration(time * factor)}), "
+        f"{measured.memory_mib / 1024:.1f} GiB of memory, {disk / 1024:.1f} GiB of disk"
     )
+
+
+def seconds(measured: Cost, scale: Scale) -> float:
+    """CPU seconds: reading grows with the cohort, planting with the copies, making and writing with the samples."""
+    s = measured.seconds
+    return (
+        s.cohort * scale.size
+        + s.fit
+        + s.calibrate * scale.planted
+        + (s.generate + s.release) * scale.samples
+        + s.evaluate
+    )
+
+
+def scale_of(measured: Cost, asked: Asked, data: Path | None) -> Scale:
+    """How a run compares with a measured one; a demo cohort by its people, since it is not yet written."""
+    config = asked.config
+    if data is None:
+        size = people_of(config) / measured.people if measured.people else 1.0
+    else:
+        size = size_of(asked.offer.name, data) / max(1, measured.size)
+    return Scale(size, config.samples / measured.samples, config.gate.planted / measured.planted)
 
 
 def people_of(config: RunConfig[Any]) -> int:
@@ -60,8 +132,14 @@ def size_of(modality: str, data: Path) -> int:
     return sum(path.suffix.lower() not in _TABLES for path in files)
 
 
-def _ratio(now: int, then: int) -> float:
-    return now / then if now and then else 1.0
+def costs() -> dict[tuple[str, str], Cost]:
+    """The measured runs, by modality and preset."""
+    text = resources.files("synthgen.configs").joinpath("costs.yaml").read_text("utf-8")
+    return {
+        (modality, preset): Cost.model_validate(values)
+        for modality, runs in (yaml.safe_load(text) or {}).items()
+        for preset, values in runs.items()
+    }
 
 
 def _changed(asked: Asked) -> bool:
@@ -71,13 +149,3 @@ def _changed(asked: Asked) -> bool:
     except UserError:
         return True
     return any(change.startswith("modality.") for change in changes(as_yaml(preset), asked.config))
-
-
-def _costs() -> dict[str, Any]:
-    text = resources.files("synthgen.configs").joinpath("costs.yaml").read_text("utf-8")
-    costs = yaml.safe_load(text)
-    return costs if isinstance(costs, dict) else {}
-
-
-def _gib(mib: float) -> str:
-    return f"{mib / 1024:.1f} GiB"

@@ -133,11 +133,11 @@ class _Told:
     """What both ways of showing progress keep: the stage, and the tasks under way."""
 
     def __init__(self) -> None:
-        self.stage_line = ""
+        self.stage_line, self.since = "", time.monotonic()
         self.tasks: list[Count] = []
 
     def begin(self, number: int, of: int, name: str) -> str:
-        self.stage_line = f"stage {number} of {of}, {name}"
+        self.stage_line, self.since = f"stage {number} of {of}, {name}", time.monotonic()
         self.tasks.clear()
         return self.stage_line
 
@@ -147,9 +147,10 @@ class _Told:
         return self.tasks[-1]
 
     def lines(self) -> list[str]:
-        """What is under way, a line for each task."""
+        """What is under way, a line for each task; without one, how long the stage has been."""
         before = f"{self.stage_line}: " if self.stage_line else ""
-        return [before + task.line() for task in self.tasks if not task.over] or [self.stage_line]
+        whole = f"under way for {duration(time.monotonic() - self.since)}"
+        return [before + task.line() for task in self.tasks if not task.over] or [before + whole]
 
 
 class _Counted:
@@ -180,7 +181,7 @@ class _Lines:
     def repeat(self, every: float, ended: threading.Event) -> None:
         """Says every ``every`` seconds what is under way, whether or not anything advances."""
         while not ended.wait(every):
-            for line in filter(None, self.told.lines()):
+            for line in self.told.lines():
                 self.say(line)
 
 

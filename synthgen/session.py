@@ -17,7 +17,7 @@ from synthgen.config import RunConfig
 from synthgen.digests import keyed
 from synthgen.engines.local import LocalEngine
 from synthgen.files import disk_errors
-from synthgen.forecast import forecast
+from synthgen.forecast import costs, forecast
 from synthgen.modality import Modality
 from synthgen.pipeline import CONFIG, Plan, run
 from synthgen.progress import Progress, bars
@@ -68,7 +68,7 @@ def generate(asked: Asked, plan: Plan, work: Path) -> Sealed:
     key = key_of(work, modality=asked.offer.name, config_digest=asked.config.digest())
     check_output(plan.out, config_digest=keyed(key or b"", CONFIG, asked.config.digest()))
     with session(asked, work) as at:
-        at.progress.say(forecast(asked, plan))
+        at.progress.say(forecast(asked, plan, costs()))
         if plan.demo:
             plan = replace(plan, data=_demo(at))
         return run(at.modality, at.config, plan, at.work, LocalEngine(), at.progress)
