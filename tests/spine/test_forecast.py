@@ -12,7 +12,7 @@ from synthgen.pipeline import Plan
 
 COST = Cost.model_validate(
     {
-        "people": 100,
+        "people": 500,
         "size": 50,
         "samples": 40,
         "planted": 60,
