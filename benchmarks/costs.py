@@ -28,9 +28,9 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time, user and system, of a process that runs."""
+    """CPU time, user and system, of a process that runs, and of those that it has started and that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return sum(map(int, fields[11:15])) / _TICKS
 
 
 def stages(process: subprocess.Popen[str]) -> Iterator[tuple[str, float]]:
