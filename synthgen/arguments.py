@@ -50,8 +50,10 @@ def asked(
         UserError: one line that names what is wrong, and what may be meant.
     """
     offer = offer_of(modality)
-    name = preset_of(offer.name, preset) if preset else offer.presets[0 if demo else 1]
-    config = load_config(offer.section, offer.name, name, tuple(settings or ()), samples=samples, seed=seed)
+    name = preset_of(offer.name, preset, offer.configs) if preset else offer.presets[0 if demo else 1]
+    config = load_config(
+        offer.section, offer.name, name, tuple(settings or ()), package=offer.configs, samples=samples, seed=seed
+    )
     from synthgen.workfolder import recorded_seed  # which a wrong key does not wait for
 
     recorded = None if work is None or "seed" in config.model_fields_set else recorded_seed(work)

@@ -155,7 +155,7 @@ def fit(
     from synthgen.session import session
 
     with session(asked, work) as run:
-        commands.fit(run.modality, run.config, data, out, run.work, run.progress)
+        commands.fit(run, data, out)
     name = asked.offer.name
     print(f"fitted {out}: synthgen generate --modality {name} --data … --model {out}")  # noqa: T201
 
@@ -187,7 +187,7 @@ def screen(
     from synthgen.session import session
 
     with session(asked, work) as run:
-        outcome = commands.screen(run.modality, run.config, data, candidates, out, run.work, run.progress)
+        outcome = commands.screen(run, data, candidates, out)
     if outcome is Outcome.REFUSE:
         raise ReleaseRefusedError(f"Privacy: {outcome}: the reasons are in {out}")
     print(f"Privacy: {outcome}: the report is {out}")  # noqa: T201
@@ -215,7 +215,7 @@ def evaluate(
     from synthgen.session import session
 
     with session(asked, work) as run:
-        found = commands.evaluate(run.modality, run.config, release, data, run.work, run.progress)
+        found = commands.evaluate(run, release, data)
     tables.estimates((*found.attacks, *found.quality))
 
 

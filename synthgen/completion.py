@@ -15,10 +15,14 @@ def modalities(incomplete: str) -> list[str]:
 def presets_of(context: typer.Context, incomplete: str) -> list[str]:
     """The presets of the modality that the line names, or of all."""
     from synthgen.config import presets
-    from synthgen.offer import names
+    from synthgen.offer import names, offer_of
 
     given = context.params.get("modality_name")
-    found = {preset for name in ([given] if given in names() else names()) for preset in presets(name)}
+    found = {
+        preset
+        for name in ([given] if given in names() else names())
+        for preset in presets(name, offer_of(name).configs)
+    }
     return sorted(preset for preset in found if preset.startswith(incomplete.casefold()))
 
 

@@ -133,13 +133,17 @@ class RunConfig(Section, Generic[M]):
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
 
 
-def presets(modality: str) -> tuple[str, ...]:
-    """Names of the presets that ship for ``modality``."""
-    folder = resources.files("synthgen.configs").joinpath(modality)
+PRESETS = "synthgen.configs"
+"""The package that holds the presets of the built-in modalities, a folder for each."""
+
+
+def presets(modality: str, package: str = PRESETS) -> tuple[str, ...]:
+    """Names of the presets that ``package`` holds for ``modality``."""
+    folder = resources.files(package).joinpath(modality)
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
-def preset_of(modality: str, word: str) -> str:
+def preset_of(modality: str, word: str, package: str = PRESETS) -> str:
     """The preset that a word names, in any case of letters; a path of a YAML file as it is.
 
     Raises:
@@ -147,23 +151,30 @@ def preset_of(modality: str, word: str) -> str:
     """
     if Path(word).suffix in {".yaml", ".yml"}:
         return word
-    return chosen(word, presets(modality), f"no preset {word!r} for {modality}", ", or a .yaml file")
+    return chosen(word, presets(modality, package), f"no preset {word!r} for {modality}", ", or a .yaml file")
 
 
 def load_config(
-    section: type[M], modality: str, name_or_file: str, settings: Sequence[str] = (), **overrides: int | None
+    section: type[M],
+    modality: str,
+    name_or_file: str,
+    settings: Sequence[str] = (),
+    *,
+    package: str = PRESETS,
+    **overrides: int | None,
 ) -> RunConfig[M]:
     """Reads a preset by name or a YAML file, applies ``key=value`` settings, and checks the whole.
 
     Args:
         section: the modality's own section, under the key ``modality``.
         settings: dotted keys, e.g. ``"gate.alpha=0.02"``; values are read as YAML.
+        package: where the modality's presets lie.
         overrides: top-level keys set by options of the command line; None leaves them.
 
     Raises:
         UserError: one line, naming the key that is wrong and what it must be.
     """
-    values = _read(modality, name_or_file)
+    values = _read(modality, name_or_file, package)
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or not key.strip():
@@ -201,7 +212,7 @@ def _keys_and_sections(section: type[M]) -> set[str]:
     return {".".join(key[:depth]) for key in keys for depth in range(1, len(key) + 1)}
 
 
-def _read(modality: str, name_or_file: str) -> dict[str, Any]:
+def _read(modality: str, name_or_file: str, package: str) -> dict[str, Any]:
     path = Path(name_or_file)
     if path.suffix in {".yaml", ".yml"}:
         try:
@@ -209,8 +220,8 @@ def _read(modality: str, name_or_file: str) -> dict[str, Any]:
         except (OSError, UnicodeDecodeError):
             raise UserError(f"cannot read the configuration file {path}") from None
     else:
-        name = preset_of(modality, name_or_file)
-        text = resources.files("synthgen.configs").joinpath(modality, f"{name}.yaml").read_text("utf-8")
+        name = preset_of(modality, name_or_file, package)
+        text = resources.files(package).joinpath(modality, f"{name}.yaml").read_text("utf-8")
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:

@@ -145,7 +145,9 @@ def costs() -> dict[tuple[str, str], Cost]:
 def _changed(asked: Asked) -> bool:
     """True where settings were changed that the scaling does not know."""
     try:
-        preset = load_config(asked.offer.section, asked.offer.name, Path(asked.preset).stem)
+        preset = load_config(
+            asked.offer.section, asked.offer.name, Path(asked.preset).stem, package=asked.offer.configs
+        )
     except UserError:
         return True
     return any(change.startswith("modality.") for change in changes(as_yaml(preset), asked.config))

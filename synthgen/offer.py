@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from synthgen.choices import chosen
-from synthgen.config import Section
+from synthgen.config import PRESETS, Section
 
 GROUP = "synthgen.offers"
 MODALITIES = "synthgen.modalities"
@@ -24,12 +24,14 @@ class Offer:
         section: the pydantic model of the configuration's ``modality`` section.
         presets: the preset for the demo cohort, and the one for real data.
         formats: the release formats, the default first.
+        configs: the package whose folder ``name`` holds the presets as YAML files.
     """
 
     name: str
     section: type[Section]
     presets: tuple[str, str]
     formats: tuple[str, ...]
+    configs: str = PRESETS
 
 
 def names() -> tuple[str, ...]:
@@ -52,4 +54,4 @@ def offer_of(word: str) -> Offer:
     from synthgen import modality
 
     loaded = modality.load(name)
-    return Offer(loaded.name, loaded.section, loaded.presets, loaded.formats)
+    return Offer(loaded.name, loaded.section, loaded.presets, loaded.releases.formats, loaded.configs)

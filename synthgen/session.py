@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,31 +13,20 @@ from rich.console import Console
 
 from synthgen import modality
 from synthgen.arguments import Asked
-from synthgen.config import RunConfig
 from synthgen.digests import keyed
 from synthgen.engines.local import LocalEngine
 from synthgen.files import disk_errors
 from synthgen.forecast import costs, forecast
-from synthgen.modality import Modality
-from synthgen.pipeline import CONFIG, Plan, run
+from synthgen.pipeline import CONFIG, Plan, release_from
 from synthgen.progress import Progress, bars
 from synthgen.release import Sealed, check_output
+from synthgen.run import Run
 from synthgen.seeds import stage_seed
-from synthgen.workfolder import Workfolder, key_of, opened
-
-
-@dataclass(frozen=True)
-class Session:
-    """What every stage of a command needs."""
-
-    modality: Modality[Any, Any, Any]
-    config: RunConfig[Any]
-    work: Workfolder
-    progress: Progress
+from synthgen.workfolder import key_of, opened
 
 
 @contextmanager
-def session(asked: Asked, work: Path) -> Iterator[Session]:
+def session(asked: Asked, work: Path) -> Iterator[Run[Any, Any, Any]]:
     """Loads the modality, then makes or reopens the work folder; a full disk anywhere becomes one line.
 
     Raises:
@@ -53,7 +42,7 @@ def session(asked: Asked, work: Path) -> Iterator[Session]:
         opened(work, modality=kind.name, config_digest=config.digest(), seed=config.seed, config=config) as folder,
         shown() as progress,
     ):
-        yield Session(kind, config, folder, progress)
+        yield Run(kind, config, folder, progress)
 
 
 @contextmanager
@@ -71,7 +60,7 @@ def generate(asked: Asked, plan: Plan, work: Path) -> Sealed:
         at.progress.say(forecast(asked, plan, costs()))
         if plan.demo:
             plan = replace(plan, data=_demo(at))
-        return run(at.modality, at.config, plan, at.work, LocalEngine(), at.progress)
+        return release_from(at, plan, LocalEngine())
 
 
 def write_demo_cohort(asked: Asked, out: Path) -> None:
@@ -79,12 +68,12 @@ def write_demo_cohort(asked: Asked, out: Path) -> None:
     seed = asked.config.seed if "seed" in asked.config.model_fields_set else 0
     kind = modality.load(asked.offer.name)
     with shown() as progress:
-        kind.write_demo_cohort(out, asked.config.modality, stage_seed(seed, "demo"), progress)
+        kind.cohorts.write_demo(out, asked.config.modality, stage_seed(seed, "demo"), progress)
 
 
-def _demo(at: Session) -> Path:
+def _demo(at: Run[Any, Any, Any]) -> Path:
     data = at.work.demo
     if not data.exists():
-        at.modality.write_demo_cohort(data, at.config.modality, stage_seed(at.config.seed, "demo"), at.progress)
+        at.modality.cohorts.write_demo(data, at.settings, at.seed("demo"), at.progress)
     at.progress.say(f"no --data: using the demo cohort, simulated and free of any patient ({data})")
     return data

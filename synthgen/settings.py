@@ -12,8 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from synthgen.config import RunConfig, fields_of, load_config, presets
-from synthgen.errors import UserError
+from synthgen.config import PRESETS, RunConfig, fields_of, load_config, presets
 
 CONFIG: Final = "config.yaml"
 """The effective configuration in a work folder and in a release."""
@@ -63,13 +62,13 @@ def as_yaml(config: RunConfig[Any]) -> str:
     return _text({k: v for k, v in _flat(config.model_dump(mode="json"), config) if k != "seed"})
 
 
-def public_yaml(config: RunConfig[Any], modality: str) -> str:
+def public_yaml(config: RunConfig[Any], modality: str, package: str = PRESETS) -> str:
     """The effective configuration as a release shows it.
 
     Left out, and named as left out, are the run's seed, a split's seed of one's own, paths, and every text that
     somebody wrote who is not the author of a preset: a folder, a host, words of a cohort.
     """
-    shipped = [dict(_flat(c.model_dump(mode="json"), c)) for c in _shipped(config, modality)]
+    shipped = [dict(_flat(c.model_dump(mode="json"), c)) for c in _shipped(config, modality, package)]
     fields = dict(fields_of(type(config)))
     kept, left_out = {}, ["seed"]
     for name, value in _flat(config.model_dump(mode="json"), config):
@@ -112,13 +111,10 @@ def _mapping(text: str) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _shipped(config: RunConfig[Any], modality: str) -> list[RunConfig[Any]]:
+def _shipped(config: RunConfig[Any], modality: str, package: str) -> list[RunConfig[Any]]:
     section = type(config.modality)
     found = [RunConfig[section].model_validate({"modality": {}})]  # type: ignore[valid-type]
-    try:
-        return found + [load_config(section, modality, name) for name in presets(modality)]
-    except (OSError, UserError):  # a third party's, whose presets lie elsewhere
-        return found
+    return found + [load_config(section, modality, name, package=package) for name in presets(modality, package)]
 
 
 def _flat(values: Mapping[str, Any], model: BaseModel | None, above: str = "") -> Iterator[tuple[str, Any]]:
