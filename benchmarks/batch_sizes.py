@@ -15,7 +15,8 @@ import numpy as np
 
 from synthgen.cohort import split_by_patient
 from synthgen.config import load_config
-from synthgen.modalities.cxr.binding import CXR, CxrConfig
+from synthgen.modalities.cxr.binding import CXR
+from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.privacy_filters.gate import calibrate_gate
 from synthgen.progress import Silent
 from synthgen.seeds import stage_seed

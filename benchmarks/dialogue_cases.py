@@ -39,7 +39,8 @@ from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.model_folder import write_model_folder
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.sampler import open_generator
-from synthgen.modalities.dialogue.binding import DIALOGUE, DialogueConfig
+from synthgen.modalities.dialogue.binding import DIALOGUE
+from synthgen.modalities.dialogue.settings import DialogueConfig
 from synthgen.payloads.dialogue import Dialogue, DialogueReal
 from synthgen.privacy_filters.dialogue.same_case import same_case
 from synthgen.privacy_filters.gate import Gate, calibrate_gate

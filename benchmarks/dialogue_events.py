@@ -32,7 +32,8 @@ from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
 from synthgen.errors import SynthgenError
 from synthgen.estimates import mean, one_record_each
-from synthgen.modalities.dialogue.binding import DIALOGUE, DialogueConfig
+from synthgen.modalities.dialogue.binding import DIALOGUE
+from synthgen.modalities.dialogue.settings import DialogueConfig
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig

@@ -20,7 +20,8 @@ import numpy as np
 from synthgen.cohort import split_by_patient
 from synthgen.config import RunConfig, load_config
 from synthgen.estimates import one_record_each
-from synthgen.modalities.cxr.binding import CXR, CxrConfig
+from synthgen.modalities.cxr.binding import CXR
+from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.payloads.cxr import CxrReal
 from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, Gate, calibrate_gate, judge_generator
 from synthgen.progress import Silent

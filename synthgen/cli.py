@@ -1,41 +1,86 @@
-"""The command line. Each command is a few lines; the work is in the pipeline."""
+"""The command line. Each command is a few lines: it checks its arguments, and only then loads what does the work."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from typer.core import TyperGroup
 
-from synthgen import __version__, commands, modality
-from synthgen.config import RunConfig
-from synthgen.digests import keyed
-from synthgen.engines.local import LocalEngine
+from synthgen import __version__, completion
 from synthgen.errors import ReleaseRefusedError, SynthgenError, UserError
-from synthgen.files import disk_errors
-from synthgen.modality import Modality
-from synthgen.pipeline import CONFIG, Plan, release_from
-from synthgen.progress import bars
-from synthgen.release import check_output
-from synthgen.report import Outcome
-from synthgen.run import Run
-from synthgen.seeds import stage_seed
-from synthgen.workfolder import Workfolder, key_of, opened, recorded_seed
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+INTERRUPTED: Final = 130
+"""Exit status of a command that was stopped by Ctrl-C: 128 and the signal's number."""
+_RESUMES: Final = {"generate", "fit", "screen", "evaluate"}
 
-ModalityName = Annotated[str, typer.Option("--modality", help="Kind of data: cxr, dialogue or speech.")]
+
+class _Commands(TyperGroup):
+    """Ends a command with one line instead of a traceback, whatever it was that ended it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with _one_line_errors(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_line_errors(context: Any) -> Iterator[None]:
+    try:
+        yield
+    except SynthgenError as error:
+        print(f"synthgen: {error}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        resumes = "; the same command resumes" if context.invoked_subcommand in _RESUMES else ""
+        print(f"synthgen: interrupted{resumes}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ModalityName = Annotated[
+    str,
+    typer.Option("--modality", help="Kind of data: cxr, dialogue or speech.", autocompletion=completion.modalities),
+]
+ReadModality = Annotated[
+    str | None,
+    typer.Option(
+        "--modality",
+        help="Kind of data; read from the release or the work folder if left out.",
+        autocompletion=completion.modalities,
+    ),
+]
 Data = Annotated[Path | None, typer.Option(help="Folder of the real cohort; without it a demo cohort is written.")]
 RealData = Annotated[Path, typer.Option("--data", help="Folder of the real cohort.")]
 Work = Annotated[Path, typer.Option(help="Private work folder (mode 0700); the same one resumes.")]
-Config = Annotated[str | None, typer.Option(help="Preset by name, or a YAML file.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. gate.alpha=0.02; repeatable.")]
+Config = Annotated[
+    str | None, typer.Option(help="Preset by name, or a YAML file.", autocompletion=completion.presets_of)
+]
+ReadConfig = Annotated[
+    str | None,
+    typer.Option(
+        help="Preset by name, or a YAML file; that of the work folder or the release if left out.",
+        autocompletion=completion.presets_of,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="key=value, e.g. gate.alpha=0.02; repeatable; synthgen config lists the keys.",
+        autocompletion=completion.keys,
+    ),
+]
 Seed = Annotated[
     int | None,
     typer.Option(help="Seed of everything but the split. Random if left out, as it should be for what is released."),
@@ -56,34 +101,33 @@ def generate(
     settings: Settings = None,
     engine: Annotated[str, typer.Option(help="Where shards are computed: local.")] = "local",
     seed: Seed = None,
-    formats: Annotated[list[str] | None, typer.Option("--format", help="Further release format, e.g. dicom.")] = None,
-    accept: Annotated[list[str] | None, typer.Option(help="Seal this verdict too (never REFUSE); repeatable.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="Further release format, e.g. dicom.", autocompletion=completion.formats),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="Seal this verdict too (never REFUSE); repeatable.", autocompletion=completion.verdicts),
+    ] = None,
     vouch_for_model: Annotated[
         bool,
         typer.Option("--vouch-for-model", help="State that a --model that does not say so saw no held-out patient."),
     ] = False,
 ) -> None:
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals."""
-    kind = modality.load(modality_name)
+    from synthgen import arguments
+
     demo = data is None and model is None
-    preset = config or kind.presets[0 if demo else 1]
-    settled = _settled(kind, preset, settings, work, samples=samples, seed=seed)
-    verdicts = _accepted(accept or ())
-    wanted = _formats(kind, formats or ())
-    if engine != "local":
-        raise UserError(f"no engine {engine!r}: give local")
-    key = key_of(work, modality=kind.name, config_digest=settled.digest())
-    check_output(out, config_digest=keyed(key or b"", CONFIG, settled.digest()))
-    _threads(settled)
-    with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        if demo:
-            data = folder.demo
-            if not data.exists():
-                kind.cohorts.write_demo(data, settled.modality, stage_seed(settled.seed, "demo"), progress)
-            progress.say(f"no --data: using the demo cohort, simulated and free of any patient ({data})")
-        name = Path(preset).stem
-        plan = Plan(data, model, out, name, wanted, verdicts, demo, vouched=vouch_for_model)
-        sealed = release_from(Run(kind, settled, folder, progress), plan, LocalEngine())
+    asked = arguments.asked(modality_name, config, settings, work=work, seed=seed, samples=samples, demo=demo)
+    wanted, verdicts = arguments.formats(asked.offer, formats), arguments.accepted(accept)
+    arguments.engine(engine)
+    arguments.present(data, "--data")
+    arguments.present(model, "--model")
+    from synthgen import session
+    from synthgen.pipeline import Plan
+
+    plan = Plan(data, model, out, Path(asked.preset).stem, wanted, verdicts, demo, vouched=vouch_for_model)
+    sealed = session.generate(asked, plan, work)
     if sealed.quarantined:
         raise ReleaseRefusedError(
             f"Privacy: {sealed.outcome}: nothing was released; the reasons are in {sealed.folder}/README.md"
@@ -103,33 +147,47 @@ def fit(
     seed: Seed = None,
 ) -> None:
     """Fits a generator on the training part of a cohort; run again, it resumes."""
-    kind = modality.load(modality_name)
-    settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
-    _threads(settled)
-    with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        commands.fit(Run(kind, settled, folder, progress), data, out)
-    print(f"fitted {out}: synthgen generate --modality {kind.name} --data … --model {out}")  # noqa: T201
+    from synthgen import arguments
+
+    asked = arguments.asked(modality_name, config, settings, work=work, seed=seed)
+    arguments.present(data, "--data")
+    from synthgen import commands
+    from synthgen.session import session
+
+    with session(asked, work) as run:
+        commands.fit(run, data, out)
+    name = asked.offer.name
+    print(f"fitted {out}: synthgen generate --modality {name} --data … --model {out}")  # noqa: T201
 
 
 @app.command()
 def screen(
     candidates: Annotated[Path, typer.Argument(help="Folder of somebody else's synthetic records.")],
-    modality_name: ModalityName,
     data: RealData,
+    modality_name: ReadModality = None,
     work: Work = Path("work"),
     out: Annotated[Path, typer.Option(help="Report to write (JSON).")] = Path("screening.json"),
-    config: Config = None,
+    config: ReadConfig = None,
     settings: Settings = None,
     seed: Seed = None,
 ) -> None:
     """Judges synthetic records that were made elsewhere, with the same gate."""
-    kind = modality.load(modality_name)
-    settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
+    from synthgen import arguments
+
+    name = arguments.modality_of(modality_name, candidates, work)
+    # Not the settings of the candidates: who made them must not set the gate.
+    config = config or arguments.settings_of(None, work, name, settings)
+    asked = arguments.asked(name, config, settings, work=work, seed=seed)
+    arguments.present(candidates, "CANDIDATES")
+    arguments.present(data, "--data")
     if out.exists():
         raise UserError(f"--out {out} exists: choose another name")
-    _threads(settled)
-    with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        outcome = commands.screen(Run(kind, settled, folder, progress), data, candidates, out)
+    from synthgen import commands
+    from synthgen.report import Outcome
+    from synthgen.session import session
+
+    with session(asked, work) as run:
+        outcome = commands.screen(run, data, candidates, out)
     if outcome is Outcome.REFUSE:
         raise ReleaseRefusedError(f"Privacy: {outcome}: the reasons are in {out}")
     print(f"Privacy: {outcome}: the report is {out}")  # noqa: T201
@@ -139,25 +197,26 @@ def screen(
 def evaluate(
     release: Annotated[Path, typer.Argument(help="A release folder.")],
     data: RealData,
-    modality_name: ModalityName = "cxr",
+    modality_name: ReadModality = None,
     work: Work = Path("work"),
-    config: Config = None,
+    config: ReadConfig = None,
     settings: Settings = None,
     seed: Seed = None,
 ) -> None:
     """Attacks and evaluates a release against the cohort behind it."""
-    kind = modality.load(modality_name)
-    settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
-    _threads(settled)
-    with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        found = commands.evaluate(Run(kind, settled, folder, progress), release, data)
-    table = Table("metric", "value", "95% interval", "n", "better")
-    for estimate in (*found.attacks, *found.quality):
-        low, high = estimate.ci95
-        table.add_row(
-            estimate.metric, f"{estimate.value:.3f}", f"{low:.3f} to {high:.3f}", str(estimate.n), estimate.better
-        )
-    Console().print(table)
+    from synthgen import arguments
+
+    arguments.present(release, "RELEASE")
+    arguments.present(data, "--data")
+    name = arguments.modality_of(modality_name, release, work)
+    config = config or arguments.settings_of(release, work, name, settings)
+    asked = arguments.asked(name, config, settings, work=work, seed=seed)
+    from synthgen import commands, tables
+    from synthgen.session import session
+
+    with session(asked, work) as run:
+        found = commands.evaluate(run, release, data)
+    tables.estimates((*found.attacks, *found.quality))
 
 
 @app.command(name="demo-cohort")
@@ -169,83 +228,51 @@ def demo_cohort(
     seed: Seed = None,
 ) -> None:
     """Writes a simulated cohort like the one that `generate` uses when no --data is given."""
-    kind = modality.load(modality_name)
-    settled = kind.config(config or kind.presets[0], settings or (), seed=seed)
-    drawn = settled.seed if "seed" in settled.model_fields_set else 0  # nobody's secret: the same cohort every time
-    with bars(_console()) as progress:
-        kind.cohorts.write_demo(out, settled.modality, stage_seed(drawn, "demo"), progress)
+    from synthgen import arguments
+
+    asked = arguments.asked(modality_name, config, settings, seed=seed, demo=True)
+    from synthgen import session
+
+    session.write_demo_cohort(asked, out)
     print(f"wrote {out}")  # noqa: T201
 
 
+@app.command(name="config")
+def show_config(
+    modality_name: ModalityName,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset", "--config", help="Preset by name, or a YAML file.", autocompletion=completion.presets_of
+        ),
+    ] = None,
+    settings: Settings = None,
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="As YAML, for --config.")] = False,
+) -> None:
+    """Prints every setting with its value, what it may be, and what it means."""
+    from synthgen import arguments
+    from synthgen.settings import as_yaml as text_of
+    from synthgen.settings import keys_of
+
+    asked = arguments.asked(modality_name, preset, settings)
+    if as_yaml:
+        print(text_of(asked.config), end="")  # noqa: T201
+        return
+    from synthgen import tables
+
+    tables.settings(keys_of(asked.config))
+
+
 @app.callback(invoke_without_command=True)
-def _top(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+def _top(
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version and exit.")] = False,
+) -> None:
     """Synthetic medical data that can leave the building: generated, screened against the real patients, sealed."""
     if version:
         print(__version__)  # noqa: T201
         raise typer.Exit
 
 
-@contextmanager
-def _opened(work: Path, kind: Modality[Any, Any, Any], config: RunConfig[Any]) -> Iterator[Workfolder]:
-    """The work folder, with a full disk anywhere in the run turned into one line."""
-    with disk_errors(work), opened(work, modality=kind.name, config_digest=config.digest(), seed=config.seed) as folder:
-        yield folder
-
-
-def _settled(
-    kind: Modality[Any, Any, Any],
-    preset: str,
-    settings: list[str] | None,
-    work: Path,
-    *,
-    seed: int | None,
-    samples: int | None = None,
-) -> RunConfig[Any]:
-    """The configuration; where it gives no seed, with that of the run that the work folder holds, or a random one."""
-    config = kind.config(preset, settings or (), samples=samples, seed=seed)
-    recorded = None if "seed" in config.model_fields_set else recorded_seed(work)
-    return config if recorded is None else config.model_copy(update={"seed": recorded})
-
-
-def _console() -> Console:
-    return Console(stderr=True)
-
-
-def _threads(config: RunConfig[Any]) -> None:
-    if config.threads:
-        os.environ["OMP_NUM_THREADS"] = str(config.threads)
-
-
-def _accepted(names: list[str] | tuple[str, ...]) -> tuple[Outcome, ...]:
-    choices = [outcome for outcome in Outcome if outcome not in {Outcome.PASS, Outcome.REFUSE}]
-    for name in names:
-        if name == Outcome.REFUSE:
-            raise UserError("--accept REFUSE: a refused generator cannot be released")
-        if name not in choices:
-            raise UserError(f"--accept {name}: give one of {', '.join(choices)}")
-    return tuple(Outcome(name) for name in names)
-
-
-def _formats(kind: Modality[Any, Any, Any], names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if name not in kind.releases.formats:
-            raise UserError(f"--format {name}: {kind.name} has {', '.join(kind.releases.formats)}")
-    return tuple(dict.fromkeys((kind.releases.formats[0], *names)))
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    try:
-        yield
-    except SynthgenError as error:
-        print(f"synthgen: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("synthgen: interrupted; the same command resumes", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
-
-
 def main() -> None:
     """Entry point of the command ``synthgen``."""
-    with _one_line_errors():
-        app()
+    app(prog_name="synthgen")

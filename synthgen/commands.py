@@ -27,8 +27,11 @@ M = TypeVar("M", bound=Section)
 
 def fit(run: Run[T, C, M], data: Path, out: Path) -> None:
     """Fits a generator on the training part of a cohort into ``out``; resumes."""
+    run.progress.stage(1, 2, "cohort")
     _, cohort, _ = split_cohort(run, data)
-    fit_model(run, cohort, out)
+    run.progress.stage(2, 2, "fit")
+    with run.work.made_elsewhere(out):
+        fit_model(run, cohort, out)
 
 
 def screen(run: Run[T, C, M], data: Path, candidates: Path, out: Path) -> Outcome:
@@ -38,14 +41,19 @@ def screen(run: Run[T, C, M], data: Path, candidates: Path, out: Path) -> Outcom
     record was rejected says that it is close to a patient. No attack is run, so the verdict is never PASS.
     """
     config, work, progress = run.config, run.work, run.progress
+    progress.stage(1, 4, "records and cohort")
     named = run.modality.cohorts.load_candidates(candidates, run.settings, progress)
     loaded, cohort, linked = split_cohort(run, data)
     check_patients(cohort, config.gate.alpha, (Outcome.CALIBRATED_NOT_AUDITED,))
     judged = keyed(work.key, *(content_digest(payload) for _, payload in named))
     tries = begin_try(loaded.records, (config.digest(), cohort.digest, judged), work, progress)
+    progress.stage(2, 4, "fit filters")
+    work.begin()
     fit_filters(run, cohort)
+    progress.stage(3, 4, "calibrate")
     # Whoever made the candidates may have seen everybody: no patient is an outsider, all are protected.
     opened = open_gate(run, replace(cohort, calibration=(*cohort.calibration, *cohort.audit), audit=()))
+    progress.stage(4, 4, "screen")
     found = opened.judge([payload for _, payload in named])
     kept = [name for (name, _), keeps in zip(named, found.kept, strict=True) if keeps]
     write_atomically(work.screen / "kept.txt", "".join(f"{name}\n" for name in kept).encode())
@@ -63,10 +71,13 @@ def evaluate(run: Run[T, C, M], release: Path, data: Path) -> Evaluation:
     Raises:
         UserError: if the folder is no release of this modality.
     """
+    run.progress.stage(1, 2, "release and cohort")
     samples = run.modality.releases.read(release)
     if not samples:
         raise UserError(f"the release {release} holds no sample")
     _, cohort, _ = split_cohort(run, data)
+    run.progress.stage(2, 2, "evaluate")
+    run.work.begin()
     found = run.modality.releases.evaluate(samples, cohort, run.settings, run.seed("evaluation"), run.progress)
     write_atomically(run.work.folder / "evaluation.json", (json.dumps(to_json(found), indent=2) + "\n").encode())
     return found

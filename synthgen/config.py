@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
+from synthgen.choices import chosen, suggestion
 from synthgen.errors import UserError
-from synthgen.report import Limits
+
+if TYPE_CHECKING:
+    from synthgen.report import Limits
 
 
 class Section(BaseModel):
@@ -89,6 +92,8 @@ class GateConfig(Section):
 
     @property
     def limits(self) -> Limits:
+        from synthgen.report import Limits  # a wrong key does not wait for it
+
         return Limits(self.miss, self.detectable, self.attack_auc, self.attack_upper, self.attack_tpr)
 
 
@@ -138,6 +143,17 @@ def presets(modality: str, package: str = PRESETS) -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
+def preset_of(modality: str, word: str, package: str = PRESETS) -> str:
+    """The preset that a word names, in any case of letters; a path of a YAML file as it is.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if Path(word).suffix in {".yaml", ".yml"}:
+        return word
+    return chosen(word, presets(modality, package), f"no preset {word!r} for {modality}", ", or a .yaml file")
+
+
 def load_config(
     section: type[M],
     modality: str,
@@ -175,8 +191,25 @@ def load_config(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "configuration"
-        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        reason = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            reason = f"unknown key{suggestion(where, (*section.short, *_keys_and_sections(section)))}"
         raise UserError(f"configuration {name_or_file}: {where}: {reason[:1].lower()}{reason[1:]}") from None
+
+
+def fields_of(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every key of a configuration, dotted, with its field; sections by their keys."""
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from fields_of(inner, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", field
+
+
+def _keys_and_sections(section: type[M]) -> set[str]:
+    keys = [name.split(".") for name, _ in fields_of(RunConfig[section])]  # type: ignore[valid-type]
+    return {".".join(key[:depth]) for key in keys for depth in range(1, len(key) + 1)}
 
 
 def _read(modality: str, name_or_file: str, package: str) -> dict[str, Any]:
@@ -187,10 +220,8 @@ def _read(modality: str, name_or_file: str, package: str) -> dict[str, Any]:
         except (OSError, UnicodeDecodeError):
             raise UserError(f"cannot read the configuration file {path}") from None
     else:
-        if name_or_file not in presets(modality, package):
-            known = ", ".join(presets(modality, package))
-            raise UserError(f"no preset {name_or_file!r} for {modality}: give one of {known}, or a .yaml file")
-        text = resources.files(package).joinpath(modality, f"{name_or_file}.yaml").read_text("utf-8")
+        name = preset_of(modality, name_or_file, package)
+        text = resources.files(package).joinpath(modality, f"{name}.yaml").read_text("utf-8")
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -208,8 +239,3 @@ def _put(values: dict[str, Any], keys: list[str], value: object, whole: str) -> 
             raise UserError(f"--set {whole}: {key} is a value, not a section")
         values = inner
     values[keys[-1]] = value
-
-
-def as_json(config: BaseModel) -> str:
-    """Stable JSON text of a configuration."""
-    return json.dumps(config.model_dump(mode="json"), sort_keys=True, indent=1)

@@ -12,8 +12,6 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
 from synthgen.files import write_atomically
 
 KEY_BYTES = 32
@@ -49,6 +47,8 @@ def content_digest(payload: object) -> bytes:
 
 def form(payload: object) -> str:
     """What kind of value a payload is: an array with its shape, or its type. Contents of two forms never agree."""
+    import numpy as np  # where a digest is of text alone, it does not cost an array library
+
     array = f"{payload.dtype}{payload.shape}" if isinstance(payload, np.ndarray) else ""
     return f"{type(payload).__name__} {array}".strip()
 
@@ -69,6 +69,8 @@ def write_mark(mark: Path, private: str) -> None:
 
 
 def _pieces(value: object) -> Iterator[bytes]:
+    import numpy as np
+
     if isinstance(value, np.ndarray):
         yield form(value).encode()
         yield np.ascontiguousarray(value).tobytes()

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from importlib import metadata
-from pathlib import Path
-from urllib.parse import unquote, urlparse
-
 DISTRIBUTION = "synthgen-medical"
 """The name to install by; ``synthgen`` in the package index is another project's."""
 
@@ -25,6 +20,10 @@ class UserError(SynthgenError):
     """Wrong input: a file, an option, a setting. Exit status 2."""
 
 
+class SeeWorkFolderError(UserError):
+    """Points at a private list in the work folder, which therefore stays where it is. Exit status 2."""
+
+
 class MissingExtraError(UserError):
     """A feature was asked for whose optional packages are not installed. Exit status 2."""
 
@@ -34,6 +33,11 @@ class MissingExtraError(UserError):
 
 def install_command(extra: str) -> str:
     """What installs an extra here: from the folder or the wheel that this installation came from, or by name."""
+    import json  # what is missing is seldom told: --help does not wait for it
+    from importlib import metadata
+    from pathlib import Path
+    from urllib.parse import unquote, urlparse
+
     try:
         told = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
     except metadata.PackageNotFoundError:

@@ -22,6 +22,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from synthgen.config import RunConfig, Section, load_config
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.files import private_folder, write_atomically
+from synthgen.offer import MODALITIES, names
 from synthgen.progress import Progress
 from synthgen.records import (
     C,
@@ -45,7 +46,6 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 M_contra = TypeVar("M_contra", bound=Section, contravariant=True)
 
-GROUP = "synthgen.modalities"
 _READY = "generator.txt"
 
 
@@ -269,11 +269,6 @@ class Modality(Generic[T, C, M]):
         return load_config(self.section, self.name, name_or_file, settings, package=self.configs, **overrides)
 
 
-def names() -> tuple[str, ...]:
-    """The installed modalities."""
-    return tuple(sorted({entry.name for entry in metadata.entry_points(group=GROUP)}))
-
-
 def load(name: str) -> Modality[Any, Any, Any]:
     """Loads a modality by name.
 
@@ -281,7 +276,7 @@ def load(name: str) -> Modality[Any, Any, Any]:
         UserError: if there is none of that name.
         MissingExtraError: if its optional packages are not installed.
     """
-    found = [entry for entry in metadata.entry_points(group=GROUP) if entry.name == name]
+    found = [entry for entry in metadata.entry_points(group=MODALITIES) if entry.name == name]
     if not found:
         raise UserError(f"no modality {name!r}: give one of {', '.join(names())}")
     try:

@@ -20,7 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from synthgen.config import PeopleConfig, RunConfig, Section
-from synthgen.errors import UserError
+from synthgen.errors import SeeWorkFolderError, UserError
 from synthgen.files import write_atomically
 from synthgen.modality import Cohorts
 from synthgen.patient_ids import SAME_NUMBER, check_not_rounded, linked_groups, number_key, one_spelling, patient_key
@@ -174,15 +174,17 @@ def _check(
     )
     if config.link == "stop":
         alike = len(patients) - len(groups)
-        raise UserError(f"{alike} patients are linked to another ({_kinds(links)}), and people.link is stop: {remedy}")
+        raise SeeWorkFolderError(
+            f"{alike} patients are linked to another ({_kinds(links)}), and people.link is stop: {remedy}"
+        )
     for group in groups:
         if len(group) > max(_MOST, _MOST_SHARE * len(patients)) and not _holds_together(group, pairs):
-            raise UserError(
+            raise SeeWorkFolderError(
                 f"{len(group)} of {len(patients)} patients are linked into one chain ({_kinds(links)}): that is a "
                 f"template or a broken export rather than one person; {remedy}"
             )
     if len(groups) == 1:
-        raise UserError(
+        raise SeeWorkFolderError(
             f"the cohort is one person after linking: its {len(patients)} patients are all linked to one another "
             f"({_kinds(links)}), so nobody can be held out; {remedy}"
         )

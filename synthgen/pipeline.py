@@ -27,12 +27,15 @@ from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.run import Run
 from synthgen.screen import Judgement, check_patients, open_screen, rules_of
+from synthgen.settings import CONFIG as SETTINGS
+from synthgen.settings import public_yaml
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import RISK, Findings, privacy_report
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
+STAGES = 6
 _FIRST_ATTEMPTS = 256
 _PREVIEW = 64
 
@@ -75,12 +78,15 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     kind, config, work = run.modality, run.config, run.work
 
     # 1. The cohort, split by patient before anything is fitted.
+    run.progress.stage(1, STAGES, "cohort")
     loaded, cohort, linked = split_cohort(run, plan.data)
     check_patients(cohort, config.gate.alpha, plan.accept)
     origin = Origin.SAME if plan.model is None else origin_of(kind.generator, plan.model, cohort, vouched=plan.vouched)
     condition = kind.cohorts.conditions(cohort.train, run.settings)
 
     # 2. Fit the generator and what the filters learn, on the training patients alone.
+    run.progress.stage(2, STAGES, "fit")
+    work.begin()
     filters = fit_filters(run, cohort)
     model = plan.model or fit_model(run, cohort, work.model)
     model_digest = kind.generator.digest(model)
@@ -88,9 +94,11 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     tries = begin_try(loaded.records, (config.digest(), cohort.digest, model_digest), work, run.progress)
 
     # 3. Calibrate the gate on strangers, and measure what it blocks and what it misses.
+    run.progress.stage(3, STAGES, "calibrate")
     screen = open_screen(run, cohort, folder=filters, model=model)
 
     # 4. Generate and screen, slot by slot; test the generator by as many first attempts as show what must be seen.
+    run.progress.stage(4, STAGES, "generate and screen")
     risk = level_for_try(RISK, tries or 1)
     reads = kind.generator.reads_cohort(model)
     mix = Counter(("stratum", condition(slot, config.seed).stratum) for slot in range(config.samples))
@@ -114,10 +122,12 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     write_audit(run, screen.gate, (*cohort.train, *cohort.calibration), generated)
 
     # 5. Attack and evaluate what would be released, then protect those who were the yardstick too.
+    run.progress.stage(5, STAGES, "evaluate")
     evaluation = evaluate_release(run, cohort, model, generated)
     generated = last_pass(run, screen.gate, cohort.audit, generated)
 
     # 6. The verdict, and the release that it seals.
+    run.progress.stage(6, STAGES, "verdict and release")
     findings = Findings(
         calibration=screen.gate.calibration,
         calibrated_on_strangers=bool(cohort.calibration),
@@ -169,19 +179,23 @@ def release_without_cohort(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sea
     """
     if plan.model is None:
         raise ValueError("a run without a cohort needs a model")
+    run.progress.stage(1, 2, "generate")
     generator = run.modality.generator
     model_digest = generator.digest(plan.model)
     run.work.claim_model(model_digest)
     judge = Judgement(None, rules_of(run, plan.model))
+    condition = generator.free_conditions(plan.model, run.settings)
+    run.work.begin()
     generated = generate(
         run,
         model=plan.model,
         judge=judge,
         limit=None,
         probes=0,
-        condition=generator.free_conditions(plan.model, run.settings),
+        condition=condition,
         engine=engine,
     )
+    run.progress.stage(2, 2, "release")
     doubles = duplicates(generated)
     found = Findings(None, False, None, None, False, (), generated.facts, (), run.config.gate.limits, False)
     told = privacy_report(found, rules=judge.rule_names)
@@ -245,6 +259,7 @@ def release(
     paths = {str(work.folder), *([] if plan.data is None else [str(plan.data.resolve())])}
     seed = keyed_seed(work.key, "release", model_digest, config.digest())  # DICOM's UIDs show what depends on it
     with staged(plan.out) as staging:
+        (staging.folder / SETTINGS).write_text(public_yaml(config, kind.name, kind.configs), "utf-8")
         dataset = kind.releases.write(staging.folder, lambda: kept_samples(kind.cohorts, generated), plan.formats, seed)
         shown = [sample for _, sample in islice(kept_samples(kind.cohorts, generated), _PREVIEW)]
         return seal(

@@ -6,19 +6,26 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
+from synthgen.config import RunConfig
 from synthgen.digests import KEY_BYTES, keyed
-from synthgen.errors import UserError
+from synthgen.errors import SeeWorkFolderError, UserError
 from synthgen.files import disk_errors, private_folder, write_atomically
+from synthgen.settings import CONFIG, as_yaml, changes
 from synthgen.state import open_state
 
 _RUN = "run.json"
 _LOCK = ".lock"
 _KEY = "key"
+_BEFORE = ".cohort-before"
+_MADE: Final = ("model", "screen", "shards", "scratch", "audit", "quarantine")
+"""Parts of a work folder that hold work; a cohort's cache is none."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,29 @@ class Workfolder:
     @property
     def key(self) -> bytes:
         """The run's random key (mode 0600), under which every digest stands that leaves this folder."""
+        if not (self.folder / _KEY).exists():
+            write_atomically(self.folder / _KEY, _new_key(self.noted("modality"), self.noted("config")))
         return (self.folder / _KEY).read_bytes()
+
+    def begin(self) -> None:
+        """Work begins: from now on a refusal leaves everything where it is, and the same command resumes."""
+        shutil.rmtree(self.folder / _BEFORE, ignore_errors=True)
+
+    @contextmanager
+    def made_elsewhere(self, out: Path) -> Iterator[None]:
+        """Work that is written to ``out`` has begun as soon as something lies there, however the block ends."""
+        before = _has_files(out)
+        try:
+            yield
+        finally:
+            if _has_files(out):
+                self.begin()
+                self.note("begun", "yes" if not before else self.noted("begun"))
+
+    @property
+    def empty(self) -> bool:
+        """True while nothing was fitted, generated or judged. A cohort's cache is no work."""
+        return not self.noted("begun") and not any(_has_files(self.folder / part) for part in _MADE)
 
     def note(self, key: str, value: str) -> None:
         """Writes a fact of the run down, in place of an earlier one of that name."""
@@ -72,12 +101,25 @@ class Workfolder:
         """Likewise for the model that fills the shards."""
         self._claim("model", digest, "another model")
 
-    def unclaim_settings(self) -> None:
-        """Lets other settings follow a refusal: where no cohort and no model was claimed, nothing depends on them."""
+    def claim_settings(self, digest: str, config: RunConfig[Any] | None) -> None:
+        """Likewise for the settings, which are kept in readable form too, but for the seed.
+
+        Raises:
+            UserError: if the work folder was begun with other settings; the line says which, and never a seed.
+        """
+        kept = self.folder / CONFIG
+        told = "configuration, --set, -n or --seed"
+        if config is not None and kept.exists():
+            told = "; ".join(changes(kept.read_text("utf-8"), config)) or "another --seed"
+        self._claim("config", digest, f"other settings ({told})")
+        if config is not None and not kept.exists():
+            write_atomically(kept, as_yaml(config).encode())
+
+    def unclaim(self) -> None:
+        """Lets other settings follow a refusal that came before any work."""
         run = _read(self.folder / _RUN)
-        if not {"cohort", "model"} & set(run) and not self.demo.exists():
-            run.pop("config", "")
-            self._write(run)
+        self._write({key: run[key] for key in ("modality", "seed") if key in run})
+        (self.folder / CONFIG).unlink(missing_ok=True)
 
     def _claim(self, key: str, value: str, what: str) -> None:
         run = _read(self.folder / _RUN)
@@ -90,12 +132,23 @@ class Workfolder:
 
 
 @contextmanager
-def opened(folder: Path, *, modality: str, config_digest: str, seed: int | None = None) -> Iterator[Workfolder]:
+def opened(
+    folder: Path,
+    *,
+    modality: str,
+    config_digest: str,
+    seed: int | None = None,
+    config: RunConfig[Any] | None = None,
+) -> Iterator[Workfolder]:
     """Makes or reopens a work folder, and holds its lock while the block runs.
+
+    A refusal (:class:`UserError`) that comes before anything was fitted leaves no trace: a folder that was made is
+    gone, and one that was there is as it was.
 
     Args:
         config_digest: of all settings, the seed among them; private, like whatever lies in the folder.
         seed: of the run; written down, so that the same command finds it again (:func:`recorded_seed`).
+        config: the settings themselves, to be kept, and to say what differs from those of an earlier run.
 
     Raises:
         UserError: if the folder is not a work folder, belongs to a run with other settings, or is in use.
@@ -104,6 +157,7 @@ def opened(folder: Path, *, modality: str, config_digest: str, seed: int | None 
         others = [p.name for p in folder.iterdir() if p.name not in {_LOCK, _KEY} and not p.name.startswith(f".{_RUN}")]
         if others:
             raise UserError(f"{folder} exists and is not a work folder of synthgen: choose another --work")
+    before = _Before.of(folder)
     private_folder(folder)
     descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -112,21 +166,95 @@ def opened(folder: Path, *, modality: str, config_digest: str, seed: int | None 
         except BlockingIOError:
             raise UserError(f"another process is using the work folder {folder}: wait for it, or use another") from None
         work = Workfolder(folder.resolve())
-        work._claim("modality", modality, "another modality")
-        work._claim("config", config_digest, "other settings (configuration, --set, -n or --seed)")
-        if seed is not None:
-            work.note("seed", str(seed))
-        if not (work.folder / _KEY).exists():
-            write_atomically(work.folder / _KEY, _new_key(modality, config_digest))
-        for part in (work.cohort, work.screen):
-            private_folder(part)
+        before.keep()
         try:
+            work._claim("modality", modality, "another modality")
+            work.claim_settings(config_digest, config)
+            if seed is not None:
+                work.note("seed", str(seed))
+            for part in (work.cohort, work.screen):
+                private_folder(part)
             yield work
-        except UserError:
-            work.unclaim_settings()
+        except SeeWorkFolderError:
+            if work.empty:
+                work.unclaim()
             raise
+        except UserError:
+            if before.kept or (before.run is None and work.empty):
+                before.restore()
+            raise
+        finally:
+            shutil.rmtree(folder / _BEFORE, ignore_errors=True)
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True)
+class _Before:
+    """A work folder as it was before a call, to which a refused call goes back.
+
+    The cohort's cache is kept by links to its files, which writers replace and never change.
+
+    Attributes:
+        mode: of the folder; None where there was none.
+        above: the nearest folder that was there.
+        run: the record of the run; None where there was none.
+    """
+
+    folder: Path
+    mode: int | None
+    above: Path
+    names: frozenset[str]
+    run: bytes | None
+
+    @staticmethod
+    def of(folder: Path) -> _Before:
+        with disk_errors(folder):
+            folder = folder.absolute()
+            run = (folder / _RUN).read_bytes() if (folder / _RUN).is_file() else None
+            names = frozenset(p.name for p in folder.iterdir()) if folder.is_dir() else frozenset[str]()
+            above = next(one for one in (folder, *folder.parents) if one.exists())
+            return _Before(folder, folder.stat().st_mode & 0o777 if folder.is_dir() else None, above, names, run)
+
+    @property
+    def kept(self) -> bool:
+        """True until work begins, see :meth:`Workfolder.begin`."""
+        return (self.folder / _BEFORE).is_dir()
+
+    def keep(self) -> None:
+        shutil.rmtree(self.folder / _BEFORE, ignore_errors=True)
+        (self.folder / _BEFORE).mkdir(mode=0o700)
+        if self.run is not None and (self.folder / "cohort").is_dir():
+            with suppress(OSError):  # a file system without links: a cache is made again
+                shutil.copytree(self.folder / "cohort", self.folder / _BEFORE / "cohort", copy_function=os.link)
+
+    def restore(self) -> None:
+        kept = self.folder / _BEFORE / "cohort"
+        if kept.is_dir():
+            shutil.rmtree(self.folder / "cohort", ignore_errors=True)
+            kept.rename(self.folder / "cohort")
+        for path in self.folder.iterdir():
+            if path.name not in self.names:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if self.run is not None:
+            write_atomically(self.folder / _RUN, self.run)
+        elif self.mode is None:
+            for folder in (self.folder, *self.folder.parents):
+                if folder == self.above:
+                    return
+                folder.rmdir()
+        if self.mode is not None:
+            self.folder.chmod(self.mode)
+
+
+def recorded_modality(folder: Path) -> str:
+    """The kind of data of the run that a work folder holds; empty where it holds none.
+
+    Raises:
+        UserError: as :func:`recorded_seed`.
+    """
+    with disk_errors(folder):
+        return _read(folder / _RUN).get("modality", "")
 
 
 def recorded_seed(folder: Path) -> int | None:
@@ -159,6 +287,10 @@ def _derived_key(modality: str, config_digest: str, *, create: bool) -> bytes | 
         return None
     halves = (keyed(state.key, f"work folder {half}", modality, config_digest) for half in (1, 2))
     return bytes.fromhex("".join(halves))
+
+
+def _has_files(folder: Path) -> bool:
+    return any(path.is_file() for path in folder.rglob("*"))
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -13,25 +13,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from pydantic import Field
 
-from synthgen.config import Section
 from synthgen.errors import UserError
+from synthgen.generators.cxr.config import ConditionConfig
 from synthgen.payloads.cxr import NO_FINDING, OLDEST, CxrCondition, CxrReal, Sex, View
 
 K = TypeVar("K", bound=Hashable)
 
 _BAND = 10  # years
-
-
-class ConditionConfig(Section):
-    """The conditions of a release."""
-
-    least_patients: int = Field(5, ge=1, description="a label set is used when so many training patients have it")
-    labels: dict[str, float] = Field(
-        default_factory=dict,
-        description="weight of each label set, e.g. {'No Finding': 1, 'Edema|Effusion': 1}; empty takes the cohort's",
-    )
 
 
 @dataclass(frozen=True)

@@ -151,3 +151,26 @@ def memorising_config() -> GeneratorConfig:
         sampler=SamplerConfig(guidance=1.0),
         warmup=20,
     )
+
+
+class ConditionConfig(Section):
+    """The conditions of a release."""
+
+    least_patients: int = Field(5, ge=1, description="a label set is used when so many training patients have it")
+    labels: dict[str, float] = Field(
+        default_factory=dict,
+        description="weight of each label set, e.g. {'No Finding': 1, 'Edema|Effusion': 1}; empty takes the cohort's",
+    )
+
+
+class DemoCohortConfig(Section):
+    """The simulated cohort."""
+
+    patients: int = Field(400, ge=1, le=1_000_000, description="Simulated patients.")
+    size: int = Field(128, ge=32, le=1024, description="Pixels on a side.")
+    share_second_visit: float = Field(0.4, ge=0, le=1, description="Share of patients with more than one image.")
+    share_third_visit: float = Field(0.15, ge=0, le=1, description="Of those, share with a third.")
+    share_no_finding: float = Field(0.35, ge=0, le=1, description="Share of patients without any finding at first.")
+    mean_findings: float = Field(1.5, ge=1, le=4, description="Mean number of findings of the others.")
+    share_ap: float = Field(0.35, ge=0, le=1, description="Share of AP views.")
+    persistence: float = Field(0.9, ge=0, le=1, description="Chance that a chronic finding is still there.")

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from pydantic import Field
 
-from synthgen.config import Section
 from synthgen.files import demo_folder
+from synthgen.generators.cxr.config import DemoCohortConfig
 from synthgen.generators.cxr.phantom import FINDINGS, Patient, render, sample_patient, sample_visit
 from synthgen.payloads.cxr import CxrCondition, View
 from synthgen.progress import Progress
@@ -24,19 +23,6 @@ show the same simulated anatomy. Not for diagnosis, nor for training anything th
 
 _CHRONIC = frozenset({"Cardiomegaly", "Emphysema", "Nodule"})
 """Findings that a patient who has them mostly still has at the next visit."""
-
-
-class DemoCohortConfig(Section):
-    """The simulated cohort."""
-
-    patients: int = Field(400, ge=1, le=1_000_000, description="Simulated patients.")
-    size: int = Field(128, ge=32, le=1024, description="Pixels on a side.")
-    share_second_visit: float = Field(0.4, ge=0, le=1, description="Share of patients with more than one image.")
-    share_third_visit: float = Field(0.15, ge=0, le=1, description="Of those, share with a third.")
-    share_no_finding: float = Field(0.35, ge=0, le=1, description="Share of patients without any finding at first.")
-    mean_findings: float = Field(1.5, ge=1, le=4, description="Mean number of findings of the others.")
-    share_ap: float = Field(0.35, ge=0, le=1, description="Share of AP views.")
-    persistence: float = Field(0.9, ge=0, le=1, description="Chance that a chronic finding is still there.")
 
 
 @dataclass(frozen=True, slots=True)

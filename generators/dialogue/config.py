@@ -83,3 +83,11 @@ class GeneratorConfig(Section):
         if self.realiser != "template" and not self.base:
             raise ValueError(f"base must name a chat model for the realiser {self.realiser}")
         return self
+
+
+class DemoCohortConfig(Section):
+    """The simulated cohort."""
+
+    patients: int = Field(400, ge=1, le=1_000_000, description="Simulated patients.")
+    sessions: int = Field(1, ge=1, le=12, description="Sessions of each patient.")
+    utterances: tuple[int, int] = Field((62, 86), description="Least and most utterances planned for a session.")

@@ -8,12 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
-
-from synthgen.config import Section
 from synthgen.files import demo_folder
 from synthgen.generators.dialogue.conditions import condition_sampler
-from synthgen.generators.dialogue.config import GeneratorConfig
+from synthgen.generators.dialogue.config import DemoCohortConfig, GeneratorConfig
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.sampler import DialogueGenerator, planner
@@ -29,14 +26,6 @@ dialogues.jsonl has one session a line. identifiers.json names what was planted 
 name, a date of birth, an address, a telephone number and a fact that nobody else tells. All of it is invented.
 """
 _BATCH: Final = 32
-
-
-class DemoCohortConfig(Section):
-    """The simulated cohort."""
-
-    patients: int = Field(400, ge=1, le=1_000_000, description="Simulated patients.")
-    sessions: int = Field(1, ge=1, le=12, description="Sessions of each patient.")
-    utterances: tuple[int, int] = Field((62, 86), description="Least and most utterances planned for a session.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synthgen.config import Section
+from synthgen.generators.dialogue.plan.config import PlanConfig
 
 BackendName = Literal["espeak", "coqui", "transformers"]
 
@@ -47,3 +48,33 @@ class GeneratorConfig(Section):
     intensity_spread: float = Field(0.15, ge=0, le=1, description="Standard deviation of a turn's intensity")
     timing: TimingConfig = TimingConfig()
     guard: GuardConfig = GuardConfig()
+
+
+class DemoCohortConfig(Section):
+    """The simulated cohort."""
+
+    speakers: int = Field(120, ge=1, le=100_000, description="Simulated speakers.")
+    clips: int = Field(2, ge=1, le=100, description="Clips of each speaker, in emotions of their own.")
+    sentences: int = Field(1, ge=1, le=20, description="Sentences in a clip, some five seconds each.")
+
+
+class SpeakingConfig(GeneratorConfig):
+    """The speech generator, and where its words come from."""
+
+    dialogues: str = Field(
+        "",
+        description="dialogues to be spoken, a file or folder as the dialogue modality reads it (JSON lines, CSV, "
+        "Parquet, …); empty: they are planned, and put into words by a grammar",
+    )
+    protect_presets: bool = Field(
+        True,
+        description="reject voices near one of a neural model's own speakers, who are recorded people as a rule; "
+        "switched off, the card says so",
+    )
+    plan: PlanConfig = Field(PlanConfig(sessions=2), description="of the planned dialogues")
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.backend != "espeak" and not self.model:
+            raise ValueError(f"model must name the model of the {self.backend} back-end, or its folder")
+        return self

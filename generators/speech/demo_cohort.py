@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from pydantic import Field
 
-from synthgen.config import Section
 from synthgen.files import demo_folder
 from synthgen.generators.speech.backends.espeak import Espeak
-from synthgen.generators.speech.config import RATE, GeneratorConfig
+from synthgen.generators.speech.config import RATE, DemoCohortConfig, GeneratorConfig
 from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.render import Speaker
 from synthgen.generators.speech.tracks import write_flac
@@ -27,14 +25,6 @@ Free of any person.
 
 metadata.csv has a row per clip. Clips of one speaker_id are in the same simulated voice; emotions are rendered by rule.
 """
-
-
-class DemoCohortConfig(Section):
-    """The simulated cohort."""
-
-    speakers: int = Field(120, ge=1, le=100_000, description="Simulated speakers.")
-    clips: int = Field(2, ge=1, le=100, description="Clips of each speaker, in emotions of their own.")
-    sentences: int = Field(1, ge=1, le=20, description="Sentences in a clip, some five seconds each.")
 
 
 def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:

@@ -16,8 +16,8 @@ from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
 from synthgen.generators.speech.backends.opening import open_backend
 from synthgen.generators.speech.backends.protocol import Backend
-from synthgen.generators.speech.config import BackendName
-from synthgen.generators.speech.words import SpeakingConfig, Told, told_bytes, told_from, told_in
+from synthgen.generators.speech.config import BackendName, SpeakingConfig
+from synthgen.generators.speech.words import Told, told_bytes, told_from, told_in
 from synthgen.progress import Progress
 
 CARD, DIALOGUES = "synthgen_speech.json", "dialogues.jsonl"

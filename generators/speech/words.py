@@ -8,9 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
-
-from pydantic import Field, model_validator
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort import CohortConfig as TranscriptConfig
@@ -23,34 +20,11 @@ from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed
-from synthgen.generators.speech.config import GeneratorConfig
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition
 from synthgen.payloads.speech import SpeechCondition
 from synthgen.progress import Progress
 from synthgen.records import Request
 from synthgen.seeds import condition_seed
-
-
-class SpeakingConfig(GeneratorConfig):
-    """The speech generator, and where its words come from."""
-
-    dialogues: str = Field(
-        "",
-        description="dialogues to be spoken, a file or folder as the dialogue modality reads it (JSON lines, CSV, "
-        "Parquet, …); empty: they are planned, and put into words by a grammar",
-    )
-    protect_presets: bool = Field(
-        True,
-        description="reject voices near one of a neural model's own speakers, who are recorded people as a rule; "
-        "switched off, the card says so",
-    )
-    plan: PlanConfig = Field(PlanConfig(sessions=2), description="of the planned dialogues")
-
-    @model_validator(mode="after")
-    def _named(self) -> Self:
-        if self.backend != "espeak" and not self.model:
-            raise ValueError(f"model must name the model of the {self.backend} back-end, or its folder")
-        return self
 
 
 @dataclass(frozen=True)

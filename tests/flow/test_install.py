@@ -33,6 +33,7 @@ def test_the_wheel_installs_and_runs_elsewhere(tmp_path: Path) -> None:
     message = run(command, "generate", "--modality", "cxr", status=2)
     assert f"pip install '{wheel}[cxr]'" in message
     assert "Traceback" not in message
+    assert not {"work", "release"} & {path.name for path in tmp_path.iterdir()}, "nothing is left by the refusal"
     places = run(python, "-c", "import synthgen.generators.cxr, synthgen.configs; print(synthgen.__file__)")
     assert str(tmp_path / "clean") in places
     listed = run(python, "-c", "from synthgen.config import presets; print(presets('cxr'))")

@@ -102,4 +102,4 @@ def test_a_model_of_other_patients_is_told(synthgen: Run, finished: Path, tmp_pa
         done = synthgen(*common, "--model", model, *settings, "--work", f"w-{model.name}", cwd=tmp_path)
         last = [line for line in done.stderr.splitlines() if line.startswith("synthgen: ")]
         assert done.returncode == 2 and len(last) == 1 and word in last[0], done.stderr
-        assert not list((tmp_path / f"w-{model.name}" / "screen").iterdir()), "nothing was fitted"
+        assert not (tmp_path / f"w-{model.name}").exists(), "nothing was fitted"

@@ -6,7 +6,7 @@ import pytest
 
 from synthgen.config import RunConfig, load_config, presets
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.binding import CxrConfig
+from synthgen.modalities.cxr.settings import CxrConfig
 
 
 def load(name: str = "demo", *settings: str, **overrides: int | None) -> RunConfig[CxrConfig]:

@@ -15,17 +15,17 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 def test_every_command_and_preset_is_in_the_readme() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    assert set(commands) == {"generate", "fit", "screen", "evaluate", "demo-cohort"}
+    assert set(commands) == {"generate", "fit", "screen", "evaluate", "demo-cohort", "config"}
     for name in commands:
         assert f"`synthgen {name}`" in README
     for name in presets("cxr"):
         assert f"`{name}`" in README
 
 
-def test_every_option_of_generate_has_help() -> None:
-    generate = typer.main.get_command(app).commands["generate"]  # type: ignore[attr-defined]
-    for option in generate.params:
-        assert getattr(option, "help", ""), option.name
+def test_every_option_of_every_command_has_help() -> None:
+    for command in typer.main.get_command(app).commands.values():  # type: ignore[attr-defined]
+        for option in command.params:
+            assert getattr(option, "help", ""), option.name
 
 
 @pytest.mark.parametrize("document", sorted(p.name for p in (ROOT / "docs").glob("*.md")))

@@ -9,8 +9,8 @@ ROOT = Path(synthgen.__file__).parent.parent
 SIDES = ("generators", "privacy_filters", "eval")
 GATE = tuple(f"synthgen.privacy_filters.{name}" for name in ("calibration", "gate", "nearest", "power"))
 GROUND = (
-    *(f"synthgen.{name}" for name in ("config", "digests", "errors", "estimates", "files", "patient_ids", "progress")),
-    *(f"synthgen.{name}" for name in ("payloads", "pretrained", "records", "report", "seeds")),
+    *(f"synthgen.{name}" for name in ("choices", "config", "digests", "errors", "estimates", "files", "patient_ids")),
+    *(f"synthgen.{name}" for name in ("payloads", "pretrained", "progress", "records", "report", "seeds", "settings")),
 )
 LAYERS: tuple[tuple[str, ...], ...] = (
     GROUND,
@@ -18,7 +18,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     tuple(f"synthgen.{side}" for side in SIDES),
     (),  # the spine: what stands in no other layer
     ("synthgen.modalities",),
-    ("synthgen.cli", "synthgen.__main__"),
+    tuple(
+        f"synthgen.{name}" for name in ("__main__", "arguments", "cli", "completion", "forecast", "session", "tables")
+    ),
 )
 SPINE = 3
 """From the ground up; docs/architecture.md draws them. A module imports from its own layer and from those below."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from synthgen.errors import UserError
-from synthgen.modalities.cxr.binding import CXR, CxrConfig
+from synthgen.modalities.cxr.binding import CXR
+from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.modality import Modality, Ready
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
 from synthgen.progress import Silent

@@ -11,7 +11,7 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import store
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted
 from synthgen.generators.cxr.cohort.recognise import recognise
-from synthgen.generators.cxr.cohort.settings import CohortConfig
+from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.patient_ids import SAME_NUMBER, linked_groups
 from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Progress

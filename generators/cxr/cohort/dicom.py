@@ -25,7 +25,7 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import cells, dicom_header, dicom_pixels, plain, tables
 from synthgen.generators.cxr.cohort.dicom_header import Header
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, in_order
-from synthgen.generators.cxr.cohort.settings import CohortConfig
+from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.patient_ids import check_not_rounded, number_key, patient_key
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress

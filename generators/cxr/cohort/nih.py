@@ -13,7 +13,7 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import cells, pixels, tables
 from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, images_by_name, in_order
-from synthgen.generators.cxr.cohort.settings import CohortConfig
+from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 

@@ -10,7 +10,7 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import chexpert, dicom, mimic, nih, padchest, plain
 from synthgen.generators.cxr.cohort.listing import Listing
-from synthgen.generators.cxr.cohort.settings import CohortConfig
+from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.progress import Progress
 
 

@@ -13,7 +13,7 @@ from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.build import Labels, Tally, labels_of, session_of, turns_of
 from synthgen.generators.dialogue.cohort.recognise import Sources, read, recognise
 from synthgen.generators.dialogue.cohort.roles import guess
-from synthgen.generators.dialogue.cohort.settings import CohortConfig
+from synthgen.generators.dialogue.cohort_config import CohortConfig
 from synthgen.patient_ids import check_not_rounded, one_spelling
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal
 from synthgen.progress import Progress

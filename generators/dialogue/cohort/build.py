@@ -11,8 +11,8 @@ from typing import Any, Final, cast, get_args
 
 from synthgen.generators.dialogue.cohort.raw import Raw
 from synthgen.generators.dialogue.cohort.roles import speaker_of
-from synthgen.generators.dialogue.cohort.settings import CohortConfig
 from synthgen.generators.dialogue.cohort.text import clean, has_control, one_line
+from synthgen.generators.dialogue.cohort_config import CohortConfig
 from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity, Speaker, Turn
 
 _BANDS: Final[Mapping[str, Severity]] = {

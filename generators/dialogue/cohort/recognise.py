@@ -12,7 +12,7 @@ from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort import rows, transcripts
 from synthgen.generators.dialogue.cohort.raw import Raw, Row, dialogues
 from synthgen.generators.dialogue.cohort.roles import KNOWN, normalised
-from synthgen.generators.dialogue.cohort.settings import CohortConfig
+from synthgen.generators.dialogue.cohort_config import CohortConfig
 from synthgen.progress import Progress
 
 METADATA: Final = "metadata.csv"

@@ -11,7 +11,7 @@ from synthgen.files import private_folder
 from synthgen.generators.speech.cohort.conversion import Converted, Store, UnreadableError, header
 from synthgen.generators.speech.cohort.listing import Entry, Listing, counted
 from synthgen.generators.speech.cohort.recognise import recognise
-from synthgen.generators.speech.cohort.settings import CohortConfig
+from synthgen.generators.speech.cohort_config import CohortConfig
 from synthgen.payloads.speech import Audio, Recording, Segment, Speech, SpeechCondition, SpeechReal, Track
 from synthgen.progress import Progress
 from synthgen.records import Loaded, Real

@@ -12,7 +12,7 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.listing import Entry, Listing
-from synthgen.generators.speech.cohort.settings import CohortConfig
+from synthgen.generators.speech.cohort_config import CohortConfig
 
 LOOKED_FOR: Final = "a folder for each speaker with sound files in it"
 

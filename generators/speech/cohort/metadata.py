@@ -14,8 +14,8 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.listing import Entry, Listing
-from synthgen.generators.speech.cohort.settings import CohortConfig
 from synthgen.generators.speech.cohort.tables import read_rows
+from synthgen.generators.speech.cohort_config import CohortConfig
 
 LOOKED_FOR: Final = "metadata.csv, metadata.tsv or metadata.jsonl that names sound files and their speakers"
 REQUIRED: Final = ("file_name", "speaker_id")

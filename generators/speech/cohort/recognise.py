@@ -10,7 +10,7 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.speech.cohort import folders, metadata, rttm
 from synthgen.generators.speech.cohort.listing import Listing
-from synthgen.generators.speech.cohort.settings import CohortConfig
+from synthgen.generators.speech.cohort_config import CohortConfig
 
 
 @dataclass(frozen=True, slots=True)

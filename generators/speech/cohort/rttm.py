@@ -16,7 +16,7 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.listing import Entry, Listing
-from synthgen.generators.speech.cohort.settings import CohortConfig
+from synthgen.generators.speech.cohort_config import CohortConfig
 
 LOOKED_FOR: Final = "RTTM files beside the recordings that they describe"
 _LOCAL: Final = re.compile(r"(speaker|spk|spkr|s)?[_-]?\d+|[a-z]", re.IGNORECASE)

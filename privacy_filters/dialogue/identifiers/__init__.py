@@ -1,7 +1,7 @@
 """Identifiers of people in dialogues: found, rejected, or replaced by invented ones."""
 
+from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
-from synthgen.privacy_filters.dialogue.identifiers.config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.rule import IdentifierRule
 from synthgen.privacy_filters.dialogue.identifiers.surrogates import surrogate
 from synthgen.privacy_filters.dialogue.identifiers.types import SAFE_HARBOR, Entity, Identifier

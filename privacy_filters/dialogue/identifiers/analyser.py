@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from synthgen.errors import MissingExtraError, UserError
-from synthgen.privacy_filters.dialogue.identifiers.config import IdentifierConfig
+from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.patterns import patterns
 from synthgen.privacy_filters.dialogue.identifiers.people import people
 from synthgen.privacy_filters.dialogue.identifiers.places import places

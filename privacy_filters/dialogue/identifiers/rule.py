@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from synthgen.payloads.dialogue import Dialogue
+from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
-from synthgen.privacy_filters.dialogue.identifiers.config import IdentifierConfig
 from synthgen.records import Verdict
 
 _THRESHOLD = -0.5

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 from synthgen.errors import MissingExtraError
 from synthgen.payloads.dialogue import Dialogue
+from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
-from synthgen.privacy_filters.dialogue.identifiers.config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.patterns import luhn
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import PARTICLES, folded, given_names, lexicon

@@ -9,26 +9,23 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from pydantic import Field
 
-from synthgen.config import RunConfig, Section
-from synthgen.eval.cxr.config import EvaluationConfig
+from synthgen.config import RunConfig
 from synthgen.eval.cxr.evaluate import evaluate
 from synthgen.generators.cxr.candidates import load_images
-from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
-from synthgen.generators.cxr.conditions import ConditionConfig, condition_sampler, uniform_sampler
-from synthgen.generators.cxr.config import GeneratorConfig
+from synthgen.generators.cxr.cohort import load_cohort
+from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
-from synthgen.generators.cxr.demo_cohort import DemoCohortConfig, write_demo_cohort
+from synthgen.generators.cxr.demo_cohort import write_demo_cohort
 from synthgen.generators.cxr.model_folder import check_folder, model_digest, open_generator, size_of
 from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
+from synthgen.modalities.cxr.settings import OFFER, CxrConfig
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrRoundTrip, CxrSynthetic
 from synthgen.pretrained.image import hub_encoder
-from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.filters import CxrFilters
 from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
@@ -40,18 +37,6 @@ from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import BySeed
 
 CxrMaker = Generator[CxrImage, CxrCondition]
-
-
-class CxrConfig(Section):
-    """The configuration's ``modality`` section for chest X-rays."""
-
-    demo: DemoCohortConfig = DemoCohortConfig()
-    cohort: CohortConfig = CohortConfig()
-    conditions: ConditionConfig = ConditionConfig()
-    generator: GeneratorConfig = GeneratorConfig()
-    identity: IdentityConfig = IdentityConfig()
-    encoder: str = Field("", description="hub name or folder of an image encoder, for a fourth filter; empty: none")
-    evaluation: EvaluationConfig = EvaluationConfig()
 
 
 class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
@@ -159,7 +144,7 @@ class CxrFilterKind(FilterKind[CxrImage, CxrCondition, CxrConfig]):
 class CxrReleases(Releases[CxrImage, CxrCondition, CxrConfig]):
     """See :class:`synthgen.modality.Releases`."""
 
-    formats = ("imagefolder", "dicom")
+    formats = OFFER.formats
 
     def write(
         self,
@@ -191,9 +176,9 @@ class CxrReleases(Releases[CxrImage, CxrCondition, CxrConfig]):
 
 
 CXR: Modality[CxrImage, CxrCondition, CxrConfig] = Modality(
-    name="cxr",
+    name=OFFER.name,
     section=CxrConfig,
-    presets=("demo", "cpu"),
+    presets=OFFER.presets,
     cohorts=CxrCohorts(),
     generator=CxrDiffusion(),
     filters=CxrFilterKind(),

@@ -18,7 +18,8 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from synthgen.errors import SynthgenError
-from synthgen.generators.cxr.demo_cohort import DemoCohortConfig, draw_findings
+from synthgen.generators.cxr.config import DemoCohortConfig
+from synthgen.generators.cxr.demo_cohort import draw_findings
 from synthgen.generators.cxr.phantom import render, sample_patient, sample_visit
 from synthgen.payloads.cxr import CxrCondition, CxrReal, View
 from synthgen.privacy_filters.cxr.config import IdentityConfig

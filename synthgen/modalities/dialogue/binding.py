@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
 
-from synthgen.config import RunConfig, Section
-from synthgen.eval.dialogue.config import EvaluationConfig
+from synthgen.config import RunConfig
 from synthgen.eval.dialogue.evaluate import evaluate, judge_release
 from synthgen.generators.dialogue.candidates import load_candidates
-from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
+from synthgen.generators.dialogue.cohort import load_cohort
 from synthgen.generators.dialogue.conditions import condition_sampler
-from synthgen.generators.dialogue.config import GeneratorConfig
-from synthgen.generators.dialogue.demo_cohort import DemoCohortConfig, write_demo_cohort
+from synthgen.generators.dialogue.demo_cohort import write_demo_cohort
 from synthgen.generators.dialogue.encode import decode, encode
 from synthgen.generators.dialogue.fit.canaries import read_canaries
-from synthgen.generators.dialogue.fit.config import FitConfig
 from synthgen.generators.dialogue.fit.training import fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, is_bare_grammar, model_digest
 from synthgen.generators.dialogue.read import read_release
@@ -27,6 +23,7 @@ from synthgen.modalities.dialogue.judge import judge_of
 from synthgen.modalities.dialogue.model_attacks import model_attacks
 from synthgen.modalities.dialogue.round_trips import round_trips
 from synthgen.modalities.dialogue.rules import Unfinished
+from synthgen.modalities.dialogue.settings import OFFER, DialogueConfig
 from synthgen.modalities.dialogue.surrogates import Surrogated
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.dialogue import (
@@ -38,10 +35,9 @@ from synthgen.payloads.dialogue import (
 )
 from synthgen.pretrained.sentence import sentence_encoder
 from synthgen.privacy_filters.dialogue.canaries import CanaryRule
-from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.events import ToldEvents
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
-from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
+from synthgen.privacy_filters.dialogue.identifiers import IdentifierRule
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.privacy_filters.dialogue.same_case import same_cases
@@ -51,23 +47,6 @@ from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 
 DialogueMaker = Generator[Dialogue, DialogueCondition]
-
-
-class DialogueConfig(Section):
-    """The configuration's ``modality`` section for dialogues."""
-
-    short: ClassVar[Mapping[str, str]] = {
-        "base": "modality.generator.base",
-        "realiser": "modality.generator.realiser",
-    }
-
-    demo: DemoCohortConfig = DemoCohortConfig()
-    cohort: CohortConfig = CohortConfig()
-    generator: GeneratorConfig = GeneratorConfig()
-    fit: FitConfig = FitConfig()
-    near_duplicate: NearDuplicateConfig = NearDuplicateConfig()
-    identifiers: IdentifierConfig = IdentifierConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
 
 
 class DialogueCohorts(Cohorts[Dialogue, DialogueCondition, DialogueConfig]):
@@ -205,7 +184,7 @@ class DialogueFilterKind(FilterKind[Dialogue, DialogueCondition, DialogueConfig]
 class DialogueReleases(Releases[Dialogue, DialogueCondition, DialogueConfig]):
     """See :class:`synthgen.modality.Releases`."""
 
-    formats = ("parquet",)
+    formats = OFFER.formats
 
     def write(
         self,
@@ -235,9 +214,9 @@ class DialogueReleases(Releases[Dialogue, DialogueCondition, DialogueConfig]):
 
 
 DIALOGUE: Modality[Dialogue, DialogueCondition, DialogueConfig] = Modality(
-    name="dialogue",
+    name=OFFER.name,
     section=DialogueConfig,
-    presets=("demo", "cpu"),
+    presets=OFFER.presets,
     cohorts=DialogueCohorts(),
     generator=DialogueGeneratorKind(),
     filters=DialogueFilterKind(),

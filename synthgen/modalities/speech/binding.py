@@ -5,20 +5,18 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.config import RunConfig, Section
-from synthgen.eval.speech.config import EvaluationConfig
+from synthgen.config import RunConfig
 from synthgen.eval.speech.diariser import WindowClustering
 from synthgen.eval.speech.evaluate import evaluate
 from synthgen.generators.speech.candidates import load_candidates
-from synthgen.generators.speech.cohort import CohortConfig, load_cohort
-from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
+from synthgen.generators.speech.cohort import load_cohort
+from synthgen.generators.speech.demo_cohort import write_demo_cohort
 from synthgen.generators.speech.encode import decode, encode
 from synthgen.generators.speech.model_folder import (
     fit,
@@ -34,7 +32,6 @@ from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.words import (
     Given,
     Planned,
-    SpeakingConfig,
     given_conditions,
     planned_conditions,
     told_in,
@@ -43,11 +40,11 @@ from synthgen.generators.speech.write import write_release
 from synthgen.modalities.speech.register import register
 from synthgen.modalities.speech.round_trips import inside_sessions, through_the_layer
 from synthgen.modalities.speech.rules import OnTranscript
+from synthgen.modalities.speech.settings import OFFER, SpeechConfig
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.speech import Speech, SpeechCondition, SpeechReal, SpeechRoundTrip, SpeechSynthetic, Track
 from synthgen.pretrained.recogniser import installed_recogniser
-from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
-from synthgen.privacy_filters.speech.config import VoiceConfig
+from synthgen.privacy_filters.dialogue.identifiers import IdentifierRule
 from synthgen.privacy_filters.speech.duplicates import same_sound
 from synthgen.privacy_filters.speech.filters import SpeechFilters
 from synthgen.privacy_filters.speech.listening import Heard, Listener
@@ -62,23 +59,6 @@ _EAR = "speaker"
 
 
 SpeechMaker = Generator[Speech, SpeechCondition]
-
-
-class SpeechConfig(Section):
-    """The configuration's ``modality`` section for speech."""
-
-    short: ClassVar[Mapping[str, str]] = {
-        "backend": "modality.generator.backend",
-        "model": "modality.generator.model",
-        "dialogues": "modality.generator.dialogues",
-    }
-
-    demo: DemoCohortConfig = DemoCohortConfig()
-    cohort: CohortConfig = CohortConfig()
-    generator: SpeakingConfig = SpeakingConfig()
-    voice: VoiceConfig = VoiceConfig()
-    identifiers: IdentifierConfig = IdentifierConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
 
 
 class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
@@ -207,7 +187,7 @@ class SpeechFilterKind(FilterKind[Speech, SpeechCondition, SpeechConfig]):
 class SpeechReleases(Releases[Speech, SpeechCondition, SpeechConfig]):
     """See :class:`synthgen.modality.Releases`."""
 
-    formats = ("audiofolder",)
+    formats = OFFER.formats
 
     def write(
         self,
@@ -278,9 +258,9 @@ def _until_exit() -> Path:
 
 
 SPEECH: Modality[Speech, SpeechCondition, SpeechConfig] = Modality(
-    name="speech",
+    name=OFFER.name,
     section=SpeechConfig,
-    presets=("demo", "cpu"),
+    presets=OFFER.presets,
     cohorts=SpeechCohorts(),
     generator=SpeechGeneratorKind(),
     filters=SpeechFilterKind(),

@@ -6,7 +6,8 @@ import pytest
 
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.model_folder import write_model_folder
-from synthgen.modalities.dialogue.binding import DIALOGUE, DialogueConfig
+from synthgen.modalities.dialogue.binding import DIALOGUE
+from synthgen.modalities.dialogue.settings import DialogueConfig
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
 from synthgen.progress import Silent
 from synthgen.records import Link, Real

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from synthgen.config import load_config
 from synthgen.errors import UserError
 from synthgen.generators.speech import model_folder
+from synthgen.generators.speech.config import SpeakingConfig
 from synthgen.generators.speech.model_folder import CARD, DIALOGUES
 from synthgen.generators.speech.words import (
     Given,
     Planned,
-    SpeakingConfig,
     Told,
     given_conditions,
     planned_conditions,
@@ -24,8 +24,9 @@ from synthgen.generators.speech.words import (
     told_from,
     told_in,
 )
-from synthgen.modalities.speech.binding import SPEECH, SpeechConfig
+from synthgen.modalities.speech.binding import SPEECH
 from synthgen.modalities.speech.rules import OnTranscript
+from synthgen.modalities.speech.settings import SpeechConfig
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.payloads.speech import Audio, Recording, Segment, Speech, SpeechCondition, Track
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierRule

@@ -16,7 +16,7 @@ from test_cohort_dicom import write_dicom
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort import dicom, dicom_pixels, pixels, plain
-from synthgen.generators.cxr.cohort.settings import CohortConfig
+from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.progress import Silent
 
 damages = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=20)

@@ -1,0 +1,135 @@
+"""What a command was asked, checked before anything heavy is loaded: no array library is imported for a wrong word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from synthgen.choices import chosen
+from synthgen.config import RunConfig, load_config, preset_of
+from synthgen.errors import UserError
+from synthgen.offer import Offer, names, offer_of
+from synthgen.settings import CONFIG, left_out_of
+
+if TYPE_CHECKING:
+    from synthgen.report import Outcome
+
+_REPORT: Final = "privacy_report.json"
+_OF_THE_SPLIT: Final = ("split.", "people.")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A modality and the settings of a run.
+
+    Attributes:
+        preset: the name of a preset, or the path of a YAML file.
+    """
+
+    offer: Offer
+    preset: str
+    config: RunConfig[Any]
+
+
+def asked(
+    modality: str,
+    preset: str | None,
+    settings: Iterable[str] | None,
+    *,
+    work: Path | None = None,
+    seed: int | None = None,
+    samples: int | None = None,
+    demo: bool = False,
+) -> Asked:
+    """The settings; where they give no seed, with that of the run that ``work`` holds, or a random one.
+
+    Raises:
+        UserError: one line that names what is wrong, and what may be meant.
+    """
+    offer = offer_of(modality)
+    name = preset_of(offer.name, preset, offer.configs) if preset else offer.presets[0 if demo else 1]
+    config = load_config(
+        offer.section, offer.name, name, tuple(settings or ()), package=offer.configs, samples=samples, seed=seed
+    )
+    from synthgen.workfolder import recorded_seed  # which a wrong key does not wait for
+
+    recorded = None if work is None or "seed" in config.model_fields_set else recorded_seed(work)
+    return Asked(offer, name, config if recorded is None else config.model_copy(update={"seed": recorded}))
+
+
+def present(path: Path | None, option: str) -> None:
+    """Refuses a path that leads nowhere."""
+    if path is not None and not path.exists():
+        raise UserError(f"{option} {path}: there is no such file or folder")
+
+
+def engine(name: str) -> None:
+    """Refuses an engine that there is not."""
+    chosen(name, ["local"], f"no engine {name!r}")
+
+
+def accepted(words: Iterable[str] | None) -> tuple[Outcome, ...]:
+    """The verdicts that are sealed too."""
+    from synthgen.report import Outcome
+
+    choices = [outcome.value for outcome in Outcome if outcome not in {Outcome.PASS, Outcome.REFUSE}]
+    for word in words or ():
+        if word.upper() == Outcome.REFUSE:
+            raise UserError("--accept REFUSE: a refused generator cannot be released")
+    return tuple(Outcome(chosen(word, choices, f"--accept {word}")) for word in words or ())
+
+
+def formats(offer: Offer, words: Iterable[str] | None) -> tuple[str, ...]:
+    """The release formats, the modality's own first."""
+    further = (
+        chosen(word, offer.formats, f"--format {word}: {offer.name} has none of that name") for word in words or ()
+    )
+    return tuple(dict.fromkeys((offer.formats[0], *further)))
+
+
+def modality_of(given: str | None, release: Path | None, work: Path) -> str:
+    """The modality that was given, or that of the release or the work folder.
+
+    Raises:
+        UserError: none was given, and neither says one.
+    """
+    from synthgen.workfolder import recorded_modality
+
+    told = given or (_told_by(release) if release else "") or recorded_modality(work)
+    if not told:
+        raise UserError(f"--modality is needed, since {work} holds no run to read it from: {', '.join(names())}")
+    return told
+
+
+def settings_of(release: Path | None, work: Path, modality: str, settings: Iterable[str] | None) -> str | None:
+    """The file with the settings of the run that ``work`` holds, or of a release; None where neither has them.
+
+    Raises:
+        UserError: the release does not tell how its cohort was split, and ``settings`` do not either.
+    """
+    from synthgen.workfolder import recorded_modality
+
+    if recorded_modality(work) == modality and (work / CONFIG).is_file():
+        return str(work / CONFIG)
+    if release is None or not (release / CONFIG).is_file():
+        return None
+    given = {setting.partition("=")[0].strip() for setting in settings or ()}
+    missing = [key for key in left_out_of(release / CONFIG) if key.startswith(_OF_THE_SPLIT) and key not in given]
+    if missing:
+        raise UserError(
+            f"the release does not tell {', '.join(missing)}, on which it depends who was audited: give the run's "
+            f"--work, or --set {missing[0]}=…"
+        )
+    return str(release / CONFIG)
+
+
+def _told_by(release: Path) -> str:
+    """The modality that a release says it is of; empty for any other folder."""
+    try:
+        told = json.loads((release / _REPORT).read_bytes())["dataset"]["modality"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return told if told in names() else ""

@@ -1,0 +1,27 @@
+"""What can be chosen about chest X-rays, and what of it the command line knows before their code is loaded."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from synthgen.config import Section
+from synthgen.eval.cxr.config import EvaluationConfig
+from synthgen.generators.cxr.cohort_config import CohortConfig
+from synthgen.generators.cxr.config import ConditionConfig, DemoCohortConfig, GeneratorConfig
+from synthgen.offer import Offer
+from synthgen.privacy_filters.cxr.config import IdentityConfig
+
+
+class CxrConfig(Section):
+    """The configuration's ``modality`` section for chest X-rays."""
+
+    demo: DemoCohortConfig = DemoCohortConfig()
+    cohort: CohortConfig = CohortConfig()
+    conditions: ConditionConfig = ConditionConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    identity: IdentityConfig = IdentityConfig()
+    encoder: str = Field("", description="hub name or folder of an image encoder, for a fourth filter; empty: none")
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+OFFER = Offer("cxr", CxrConfig, presets=("demo", "cpu"), formats=("imagefolder", "dicom"))

@@ -1,0 +1,34 @@
+"""What can be chosen about speech, and what of it the command line knows before its code is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from synthgen.config import Section
+from synthgen.eval.speech.config import EvaluationConfig
+from synthgen.generators.speech.cohort_config import CohortConfig
+from synthgen.generators.speech.config import DemoCohortConfig, SpeakingConfig
+from synthgen.offer import Offer
+from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
+from synthgen.privacy_filters.speech.config import VoiceConfig
+
+
+class SpeechConfig(Section):
+    """The configuration's ``modality`` section for speech."""
+
+    short: ClassVar[Mapping[str, str]] = {
+        "backend": "modality.generator.backend",
+        "model": "modality.generator.model",
+        "dialogues": "modality.generator.dialogues",
+    }
+
+    demo: DemoCohortConfig = DemoCohortConfig()
+    cohort: CohortConfig = CohortConfig()
+    generator: SpeakingConfig = SpeakingConfig()
+    voice: VoiceConfig = VoiceConfig()
+    identifiers: IdentifierConfig = IdentifierConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+
+OFFER = Offer("speech", SpeechConfig, presets=("demo", "cpu"), formats=("audiofolder",))

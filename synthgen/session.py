@@ -1,0 +1,79 @@
+"""A command at work: its modality is loaded, its work folder is held, and its progress is shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from synthgen import modality
+from synthgen.arguments import Asked
+from synthgen.digests import keyed
+from synthgen.engines.local import LocalEngine
+from synthgen.files import disk_errors
+from synthgen.forecast import costs, forecast
+from synthgen.pipeline import CONFIG, Plan, release_from
+from synthgen.progress import Progress, bars
+from synthgen.release import Sealed, check_output
+from synthgen.run import Run
+from synthgen.seeds import stage_seed
+from synthgen.workfolder import key_of, opened
+
+
+@contextmanager
+def session(asked: Asked, work: Path) -> Iterator[Run[Any, Any, Any]]:
+    """Loads the modality, then makes or reopens the work folder; a full disk anywhere becomes one line.
+
+    Raises:
+        MissingExtraError: before any folder is made.
+        UserError: see :func:`synthgen.workfolder.opened`.
+    """
+    config = asked.config
+    if config.threads:
+        os.environ["OMP_NUM_THREADS"] = str(config.threads)  # before torch is loaded, which reads it once
+    kind = modality.load(asked.offer.name)
+    with (
+        disk_errors(work),
+        opened(work, modality=kind.name, config_digest=config.digest(), seed=config.seed, config=config) as folder,
+        shown() as progress,
+    ):
+        yield Run(kind, config, folder, progress)
+
+
+@contextmanager
+def shown() -> Iterator[Progress]:
+    """Progress on standard error."""
+    with bars(Console(stderr=True)) as progress:
+        yield progress
+
+
+def generate(asked: Asked, plan: Plan, work: Path) -> Sealed:
+    """From what was asked to a sealed release, or to quarantine; without data, of a simulated cohort."""
+    key = key_of(work, modality=asked.offer.name, config_digest=asked.config.digest())
+    check_output(plan.out, config_digest=keyed(key or b"", CONFIG, asked.config.digest()))
+    with session(asked, work) as at:
+        at.progress.say(forecast(asked, plan, costs()))
+        if plan.demo:
+            plan = replace(plan, data=_demo(at))
+        return release_from(at, plan, LocalEngine())
+
+
+def write_demo_cohort(asked: Asked, out: Path) -> None:
+    """Writes the simulated cohort; the same one every time, unless a seed is given: it is nobody's secret."""
+    seed = asked.config.seed if "seed" in asked.config.model_fields_set else 0
+    kind = modality.load(asked.offer.name)
+    with shown() as progress:
+        kind.cohorts.write_demo(out, asked.config.modality, stage_seed(seed, "demo"), progress)
+
+
+def _demo(at: Run[Any, Any, Any]) -> Path:
+    data = at.work.demo
+    if not data.exists():
+        at.modality.cohorts.write_demo(data, at.settings, at.seed("demo"), at.progress)
+    at.progress.say(f"no --data: using the demo cohort, simulated and free of any patient ({data})")
+    return data

@@ -1,0 +1,42 @@
+"""What commands print as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from synthgen.records import Estimate
+from synthgen.settings import Key
+
+_WIDE: Final = 160
+
+
+def estimates(found: Iterable[Estimate]) -> None:
+    """Each figure with its interval and its n."""
+    table = Table("metric", "value", "95% interval", "n", "better")
+    for one in found:
+        low, high = one.ci95
+        table.add_row(one.metric, f"{one.value:.3f}", f"{low:.3f} to {high:.3f}", str(one.n), one.better)
+    Console().print(table)
+
+
+def settings(keys: Iterable[Key]) -> None:
+    """Each key with its value here, what it may be, and what it means: a table, or a list where it has no room."""
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    if console.is_terminal and console.width < _WIDE:
+        for key in keys:
+            console.print(f"{key.name} = {key.value}   ({_may_be(key)})\n    {key.description}")
+        return
+    table = Table("key", "value", "type, bounds", "meaning")
+    for column, least in zip(table.columns, (None, 12, 24, 50), strict=True):
+        column.overflow, column.no_wrap, column.min_width = "fold", least is None, least
+    for key in keys:
+        table.add_row(key.name, key.value, _may_be(key), key.description)
+    Console(width=max(_WIDE, console.width), markup=False, highlight=False).print(table)
+
+
+def _may_be(key: Key) -> str:
+    return "; ".join(filter(None, (key.kind, key.bounds)))
