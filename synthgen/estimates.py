@@ -293,6 +293,13 @@ def jackknife_interval(value: float, *left_out: Floats) -> tuple[float, float]:
     return (value - half, value + half)
 
 
+def drawn(count: int, most: int, seed: int) -> list[int]:
+    """Sorted indices of at most ``most`` of ``count`` records, drawn without replacement."""
+    if count <= most:
+        return list(range(count))
+    return sorted(int(i) for i in np.random.default_rng(seed).choice(count, most, replace=False))
+
+
 def one_per_patient(patients: Sequence[str], seed: int, limit: int | None = None) -> Indices:
     """Indices of one random record of each patient, of at most ``limit`` random patients, in order of the records."""
     owners = np.asarray(patients, dtype=np.str_)

@@ -40,6 +40,9 @@ class Prints:
     rows: Floats
     windows: tuple[Floats, ...]
 
+    def __len__(self) -> int:
+        return len(self.parts)
+
     @property
     def voices(self) -> list[str]:
         return [part.voice for part in self.parts]
