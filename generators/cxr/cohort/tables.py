@@ -5,27 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from synthgen.errors import UserError
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row. ``row["Path"]`` is the stripped cell, or ``""`` where the column is absent.
-
-    Attributes:
-        where: for messages, ``"metadata.csv, row 12"``; the header is row 1, as in a spreadsheet.
-    """
-
-    where: str
-    cells: Mapping[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        return self.cells.get(column, "")
+from synthgen.generators.cohort.listing import Row
 
 
 def _open(path: Path) -> TextIO:

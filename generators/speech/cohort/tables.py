@@ -6,11 +6,11 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import Row
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "file_name": ("file_name", "filename", "file", "path", "audio", "audio_path", "wav"),
@@ -24,17 +24,6 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 """For each column the names under which it is recognised, in any case, the first preferred."""
 
 _FIELD_LIMIT = 10 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row. ``row["speaker_id"]`` is the stripped cell, or ``""`` where the column is absent."""
-
-    where: str
-    cells: Mapping[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        return self.cells.get(column, "")
 
 
 def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
