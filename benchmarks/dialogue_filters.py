@@ -48,11 +48,12 @@ from synthgen.config import SplitConfig
 from synthgen.errors import SynthgenError, UserError
 from synthgen.estimates import auc, mean, one_record_each
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Speaker, Turn
+from synthgen.pretrained.sentence import Encode, sentence_encoder
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.events import ToldEvents
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
-from synthgen.privacy_filters.dialogue.near_duplicate import Encode, Meanings, sentence_encoder
+from synthgen.privacy_filters.dialogue.near_duplicate import Meanings
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.privacy_filters.dialogue.same_case import same_case
@@ -360,7 +361,7 @@ def figure(table: Table, kind: str, title: str) -> str:
 
 
 def run(options: argparse.Namespace) -> dict[str, dict[str, list[Estimate]]]:
-    encode = cached(sentence_encoder(NearDuplicateConfig(encoder=options.encoder))) if options.encoder else None
+    encode = cached(sentence_encoder(options.encoder)) if options.encoder else None
     results = {}
     for source in options.only or SOURCES:
         started = time.process_time()
