@@ -102,30 +102,19 @@ def _voices(heard: Sets[Prints], config: EvaluationConfig, seed: int, progress: 
     # A threshold of recordings would not hold for halves of one: E and C are compared in the same way.
     halves = not (compares_recordings(e) and compares_recordings(c))
     theirs, setting = (_pairs(x, seed, name, progress, halves=halves) for x, name in ((e, "E"), (c, "C")))
-    if ours is not None:
-        found.append(equal_error_rate("voice_eer", ours, seed=seed, note="the release's voices"))
-        found.append(
-            linkability_of_pairs(
-                "voice_persistence_dsys",
-                ours,
-                permutations=config.permutations,
-                seed=seed,
-                better="higher",
-                note="D_sys of one voice's recordings against others': does a voice stay itself",
-            )
-        )
-    if theirs is not None:
-        found.append(equal_error_rate("voice_eer_real", theirs, seed=seed, note="real speakers of E"))
-        found.append(
-            linkability_of_pairs(
-                "voice_persistence_dsys_real",
-                theirs,
-                permutations=config.permutations,
-                seed=seed,
-                better="higher",
-                note="the same of real speakers of E",
-            )
-        )
+    does = "D_sys of one voice's recordings against others': does a voice stay itself"
+    for pairs, ending, whose, persists in (
+        (ours, "", "the release's voices", does),
+        (theirs, "_real", "real speakers of E", "the same of real speakers of E"),
+    ):
+        if pairs is not None:
+            found.append(equal_error_rate(f"voice_eer{ending}", pairs, seed=seed, note=whose))
+            found.append(
+                linkability_of_pairs(
+                    f"voice_persistence_dsys{ending}", pairs,
+                    permutations=config.permutations, seed=seed, better="higher", note=persists,
+                )
+            )  # fmt: skip
     if setting is not None:
         tau = threshold_at_equal_error(setting)
         if theirs is not None:

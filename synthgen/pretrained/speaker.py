@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -23,6 +22,7 @@ from scipy import fft
 
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.payloads.sound import RATE, Floats
+from synthgen.pretrained.threads import one_thread
 
 _BATCH = 64
 
@@ -261,16 +261,3 @@ def unit(vectors: NDArray[np.floating]) -> Floats:
     """Rows at norm one."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Small recurrent steps: threads take longer than the work itself, and rounding must not depend on their number."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
