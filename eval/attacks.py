@@ -59,6 +59,12 @@ class Groups:
         return by_score(name, members, others, self.member_patients, self.nonmember_patients, seed=seed, note=note)
 
 
+def unit(rows: Floats) -> Floats:
+    """Rows at norm one, shape [..., D]; zero stays zero."""
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.maximum(norms, 1e-12), dtype=np.float64)
+
+
 def nearest_distance(queries: NDArray[np.generic], base: NDArray[np.generic]) -> Floats:
     """Distance of each query [n, D] to its nearest row of ``base`` [m, D]. Exact; an exact copy has distance 0."""
     q, b = finite("queries", queries), finite("base", base)
@@ -159,12 +165,8 @@ def identity_attack(
 ) -> tuple[Estimate, ...]:
     """Who is in the release? Score: largest cosine similarity to S, in an embedding of identity that no filter used."""
 
-    def unit(x: NDArray[np.generic]) -> Floats:
-        array = finite("embeddings", x)
-        return np.asarray(array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12), dtype=np.float64)
-
-    s = unit(synthetic)
-    t, e = (unit(x) @ s.T for x in (groups.members, groups.nonmembers))
+    s = unit(finite("embeddings", synthetic))
+    t, e = (unit(finite("embeddings", x)) @ s.T for x in (groups.members, groups.nonmembers))
     return groups.attacked(name, t.max(axis=1), e.max(axis=1), seed, note)
 
 

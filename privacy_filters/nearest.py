@@ -68,10 +68,6 @@ class PatientIndex:
             return None
         return np.array([self._places.get(patient, -1) for patient in patients], dtype=np.intp)
 
-    def least_per_patient(self, distances: NDArray[np.floating]) -> NDArray[np.float64]:
-        """The smallest over each patient's rows: [N] to [P]."""
-        return np.asarray(np.minimum.reduceat(distances, self.starts), dtype=np.float64)
-
     def similarities(self, queries: Any, exclude: Sequence[str] | None = None) -> Floats:
         """Largest cosine of each query to any record of each patient, shape [Q, P].
 

@@ -48,6 +48,15 @@ class Row:
         return self.cells.get(column, "")
 
 
+def wide_enough(where: str, cells: Sequence[str], least: int, columns: int) -> None:
+    """Raises UserError for a row of fewer than ``least`` cells, or of one that stands under no column."""
+    if len(cells) < least or any(cell.strip() for cell in cells[columns:]):
+        raise UserError(
+            f"{where}: {len(cells)} cells under {columns} columns; "
+            "a value with a comma in it must stand in double quotes"
+        )
+
+
 def counted(reasons: Counter[str]) -> tuple[Skipped, ...]:
     """The reasons with their counts, the most frequent first."""
     return tuple(Skipped(reason, count) for reason, count in sorted(reasons.items(), key=lambda rc: (-rc[1], rc[0])))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import Row
+from synthgen.generators.cohort.listing import Row, wide_enough
 
 
 def _open(path: Path) -> TextIO:
@@ -60,11 +60,7 @@ def read_rows(path: Path, required: Sequence[str], optional: Sequence[str] = ())
             for number, cells in enumerate(reader, start=2):
                 if not any(cell.strip() for cell in cells):
                     continue
-                if len(cells) < shortest or any(cell.strip() for cell in cells[len(names) :]):
-                    raise UserError(
-                        f"{path.name}, row {number}: {len(cells)} cells under {len(names)} columns; "
-                        "a value with a comma in it must stand in double quotes"
-                    )
+                wide_enough(f"{path.name}, row {number}", cells, shortest, len(names))
                 rows += 1
                 yield Row(f"{path.name}, row {number}", {name: cells[i].strip() for name, i in wanted.items()})
             if not rows:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import Row
+from synthgen.generators.cohort.listing import Row, wide_enough
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "file_name": ("file_name", "filename", "file", "path", "audio", "audio_path", "wav"),
@@ -81,11 +81,7 @@ def _csv_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
         for number, cells in enumerate(reader, start=2):
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(cells) <= max(columns.values()) or any(cell.strip() for cell in cells[len(names) :]):
-                raise UserError(
-                    f"{path.name}, row {number}: {len(cells)} cells under {len(names)} columns; "
-                    "a value with a comma in it must stand in double quotes"
-                )
+            wide_enough(f"{path.name}, row {number}", cells, max(columns.values()) + 1, len(names))
             yield Row(f"{path.name}, row {number}", {column: cells[i].strip() for column, i in columns.items()})
 
 
