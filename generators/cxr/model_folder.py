@@ -102,7 +102,7 @@ def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> Cx
 
 def size_of(folder: Path) -> int:
     """Side of the images that a model makes, in pixels."""
-    size = _read_json(folder / "condition.json").get("size")
+    size = read_json(folder / "condition.json").get("size")
     if not isinstance(size, int):
         raise UserError(f"{folder}/condition.json lacks its size; fit the model again")
     return size
