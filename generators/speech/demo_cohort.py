@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+from functools import cache
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import yaml
 from pydantic import Field
 
 from synthgen.config import Section
@@ -24,28 +27,6 @@ Free of any person.
 
 metadata.csv has a row per clip. Clips of one speaker_id are in the same simulated voice; emotions are rendered by rule.
 """
-
-_OPENINGS = (
-    "On Monday",
-    "After the holidays",
-    "When I came home",
-    "Last week",
-    "Before dinner",
-    "At the station",
-    "In the evening",
-    "During the break",
-)
-_SUBJECTS = ("my brother", "the neighbour", "our teacher", "the old driver", "a friend from work", "my cousin")
-_VERBS = ("brought", "forgot", "painted", "repaired", "borrowed", "noticed", "carried", "sold")
-_OBJECTS = ("a blue chair", "the garden gate", "three heavy boxes", "the kitchen clock", "my bicycle", "a wooden boat")
-_ENDS = (
-    "and nobody said a word about it",
-    "because the weather had changed",
-    "and then we walked to the river",
-    "so I stayed until the lights went out",
-    "but I could not tell you why",
-    "and it took the whole afternoon",
-)
 
 
 class DemoCohortConfig(Section):
@@ -76,9 +57,15 @@ def demo_voice(index: int, seed: int) -> VoiceCard:
 
 def sentence(rng: np.random.Generator) -> str:
     """A plain sentence of random parts, of no emotion in itself."""
-    parts = (_OPENINGS, _SUBJECTS, _VERBS, _OBJECTS, _ENDS)
-    opening, subject, verb, thing, end = (options[int(rng.integers(len(options)))] for options in parts)
+    opening, subject, verb, thing, end = (options[int(rng.integers(len(options)))] for options in _parts())
     return f"{opening}, {subject} {verb} {thing}, {end}."
+
+
+@cache
+def _parts() -> tuple[tuple[str, ...], ...]:
+    """Openings, subjects, verbs, objects and ends."""
+    text = resources.files(__package__).joinpath("sentences.yaml").read_text("utf-8")
+    return tuple(tuple(options) for options in yaml.safe_load(text).values())
 
 
 def _write(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:
