@@ -6,10 +6,9 @@ end of the last message: so the prompts of a session share a long beginning, who
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from synthgen.generators.dialogue.plan.types import Fact, Homework, Style
+from synthgen.generators.dialogue.plan.types import Homework, Style
 from synthgen.generators.dialogue.realisers.protocol import Message
 from synthgen.generators.dialogue.views import ClinicianView, PatientView, SessionSummary, View
 from synthgen.payloads.dialogue import Speaker, Turn
@@ -177,12 +176,6 @@ def _patient_direction(view: PatientView) -> str:
     else:
         parts += ["Answer the other person.", "Do not say goodbye yet."]
     return " ".join(part for part in parts if part)
-
-
-def _expressions(fact: Fact) -> list[str]:
-    """The cues as the statement has them: a cue may be the beginning of a word alone."""
-    found = (re.search(rf"(?<!\w){re.escape(cue)}\w*", fact.statement, re.IGNORECASE) for cue in fact.cues)
-    return [cue if match is None else match.group().lower() for cue, match in zip(fact.cues, found, strict=True)]
 
 
 def _remembered(summary: SessionSummary) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final, cast, get_args
 
 from synthgen.errors import UserError
@@ -57,26 +55,6 @@ class Listing:
     skipped: tuple[Skipped, ...]
 
 
-def counted(reasons: Counter[str]) -> tuple[Skipped, ...]:
-    """The reasons with their counts, the most frequent first."""
-    return tuple(Skipped(reason, count) for reason, count in sorted(reasons.items(), key=lambda rc: (-rc[1], rc[0])))
-
-
-def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """The entries by record id, whatever the order of the table or of the file system.
-
-    Raises:
-        UserError: two entries have the same record id.
-    """
-    ordered = sorted(entries, key=lambda entry: entry.record)
-    for before, after in pairwise(ordered):
-        if before.record == after.record:
-            raise UserError(
-                f"{before.file.name} is named twice, in {before.where} and in {after.where}: keep one of the two"
-            )
-    return tuple(ordered)
-
-
 def emotion(word: str, where: str, mapped: Mapping[str, Emotion]) -> Emotion:
     """Our name of an emotion.
 
@@ -110,34 +88,3 @@ def role(word: str) -> Role:
         "interviewer": "clinician", "client": "patient", "participant": "patient",
     }  # fmt: skip
     return cast(Role, key) if key in get_args(Role) else common.get(key, "speaker")
-
-
-def inside(folder: Path, name: str, where: str) -> Path:
-    """A file below the folder. Raises UserError for an empty name, an absolute path, or one that leads outside."""
-    relative = PurePosixPath(name.replace("\\", "/"))
-    if not name.strip():
-        raise UserError(f"{where}: the file name is empty")
-    if relative.is_absolute() or ".." in relative.parts:
-        raise UserError(f"{where}: the file name must be a path below the table's folder")
-    return folder / relative
-
-
-def sounds_below(folder: Path) -> list[Path]:
-    """Every sound file below the folder, sorted; hidden ones are left out."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
-
-
-def licence_of(data: Path, told: Counter[str] | None = None) -> str:
-    """The commonest licences that a table tells, the first line of a LICENSE file, or that only the holder knows."""
-    if known := [name[:60] for name, _ in (told or Counter()).most_common(3) if name]:
-        return "; ".join(known)
-    for name in ("LICENSE", "LICENSE.txt", "LICENCE", "LICENCE.txt"):
-        if (data / name).is_file():
-            for line in (data / name).read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.strip():
-                    return line.strip()[:200]
-    return "as stated by the data holder"

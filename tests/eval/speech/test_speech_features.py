@@ -12,10 +12,11 @@ from speech_signals import keep, session, track, vowel
 from synthgen.estimates import NotMeasurableError
 from synthgen.eval.speech.diarisation import Span, diarisation_errors
 from synthgen.eval.speech.features import NAMES, Acoustics, Measured, acoustics, timbre
-from synthgen.eval.speech.intelligibility import word_errors, words
+from synthgen.eval.speech.intelligibility import words
 from synthgen.eval.speech.records import RATE, Part, Turn, Voices, read, some_turns, sound_of
 from synthgen.eval.speech.timing import latencies, pitch_correlation, severity_in_pauses
 from synthgen.payloads.speech import Audio, Segment, Track
+from synthgen.pretrained.recogniser import word_errors
 
 
 def measured(samples: np.ndarray) -> Acoustics:
