@@ -36,8 +36,7 @@ class Density:
     @classmethod
     def alone(cls, speakers: int) -> Self:
         """Distances as they are."""
-        ones = np.ones(speakers)
-        return cls(LocalScale(ones, ones, np.full(speakers, -1)), np.ones(speakers, dtype=np.bool_))
+        return cls(LocalScale.even(speakers), np.ones(speakers, dtype=np.bool_))
 
     @classmethod
     def among(
@@ -73,7 +72,7 @@ class Density:
             scale.neighbour[at] = np.where(theirs.neighbour < 0, -1, moved[theirs.neighbour])
         return type(self)(scale, measures)
 
-    def of(self, left_out: np.intp | None) -> Scores:
+    def of(self, left_out: int | None) -> Scores:
         """The unit of each speaker, shape [P], where speaker number ``left_out`` is nobody."""
         return self.scale.of(np.arange(len(self.measures)), None if left_out is None else np.asarray(left_out))
 
