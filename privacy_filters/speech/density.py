@@ -36,8 +36,7 @@ class Density:
     @classmethod
     def alone(cls, speakers: int) -> Self:
         """Distances as they are."""
-        ones = np.ones(speakers)
-        return cls(LocalScale(ones, ones, np.full(speakers, -1)), np.ones(speakers, dtype=np.bool_))
+        return cls(LocalScale.even(speakers), np.ones(speakers, dtype=np.bool_))
 
     @classmethod
     def among(
