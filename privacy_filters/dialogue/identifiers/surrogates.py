@@ -20,7 +20,7 @@ from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifi
 from synthgen.privacy_filters.dialogue.identifiers.config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.patterns import luhn
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity
-from synthgen.privacy_filters.dialogue.identifiers.vocabulary import PARTICLES, folded, given_names, lexicon
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import folded, given_names, lexicon, names, place_words
 
 _MONTHS = [name.lower() for name in calendar.month_name][1:]
 _ATTEMPTS = 20
@@ -111,7 +111,7 @@ class _Draw:
         position = 0
         made = []
         for part in parts:
-            if not part or not part[0].isalpha() or folded(part) in PARTICLES:
+            if not part or not part[0].isalpha() or folded(part) in names().particles:
                 made.append(part)
                 continue
             made.append(self._name_part(part, first=position == 0, alone=len(words) == 1))
@@ -186,7 +186,7 @@ def _day(year: int, month: int, day: int) -> dt.date | None:
 
 def _kind(organisation: str) -> str:
     """The last word, when it says what sort of organisation it is."""
-    kinds = {"hospital", "clinic", "university", "school", "college", "bank", "pharmacy", "hospice", "institute"}
+    kinds = place_words().kept_kinds
     last: Sequence[str] = [word for word in organisation.split() if word.lower().strip(".") in kinds]
     return last[-1].strip(".") if last else "Company"
 
