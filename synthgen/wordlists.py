@@ -8,7 +8,7 @@ remarks. Lists of YAML will do as well. A file that is not of its form is refuse
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import resources
 from typing import Annotated, Any, TypeVar, cast
@@ -85,7 +85,7 @@ def parsed(text: str, where: str, form: type[T]) -> T:
         node = loader.get_single_node()
         _refuse_twice(node, where)
         value = loader.construct_document(node) if node is not None else {}
-        return cast(T, _checker(form).validate_python(value))
+        return TypeAdapter(form).validate_python(value)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise UserError(f"{where}, line {mark.line + 1 if mark else 1}: {error.problem or error.context}") from None
@@ -104,11 +104,6 @@ def alternatives(phrases: tuple[str, ...]) -> str:
     A question mark after a letter, an apostrophe or a full stop says that it may be left out, ``*`` stands for a word.
     """
     return "|".join(re.escape(one).replace(r"\?", "?").replace(r"\*", r"\w+").replace(r"\ ", " ") for one in phrases)
-
-
-@cache
-def _checker(form: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(form)
 
 
 @cache

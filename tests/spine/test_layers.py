@@ -9,8 +9,8 @@ ROOT = Path(synthgen.__file__).parent.parent
 SIDES = ("generators", "privacy_filters", "eval")
 GATE = tuple(f"synthgen.privacy_filters.{name}" for name in ("calibration", "gate", "nearest", "power"))
 GROUND = (
-    *(f"synthgen.{name}" for name in ("config", "digests", "errors", "estimates", "files", "patient_ids", "progress")),
-    *(f"synthgen.{name}" for name in ("payloads", "pretrained", "records", "report", "seeds")),
+    *(f"synthgen.{name}" for name in ("config", "digests", "english", "errors", "estimates", "files", "patient_ids")),
+    *(f"synthgen.{name}" for name in ("payloads", "pretrained", "progress", "records", "report", "seeds", "wordlists")),
 )
 LAYERS: tuple[tuple[str, ...], ...] = (
     GROUND,

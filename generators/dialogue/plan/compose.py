@@ -10,24 +10,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, cast
 
-from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, read_yaml, rule, tidy
+from synthgen.generators.dialogue.plan.empty_words import telling_words, words_of
+from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, rule, tidy
 from synthgen.generators.dialogue.plan.persons import they_form
 from synthgen.generators.dialogue.plan.types import Fact, Situation
+from synthgen.wordlists import word_lists
 
 CONTENT: Final = "synthgen.generators.dialogue.plan.content"
 MORE: Final = ("feel", "effect", "example", "cope", "others")
 _EMPTY: Final = Grammar({})
-_STOP: Final = frozenset(
-    """
-    a about after again all am an and any are as at be because been before but by can come could day days did do does
-    don't down even every for from get go going got had has have he her him his how i i'd i'll i'm i've if in into is it
-    it's its just last like me more most my myself no nobody none not nothing now of off on once one only or other our
-    out over own people same say see she so some somebody something still than that that's the their them then there
-    they thing things think this time to too two up us use very want was we week weeks well went were what when where
-    which while who why will with without would you your
-    """.split()  # noqa: SIM905 (a list would fill two hundred lines)
-)
-_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +85,13 @@ def content(name: str) -> Content:
 
     Raises:
         FileNotFoundError: there is none of this name.
+        UserError: it is no YAML.
         ValueError: it is malformed.
     """
     rules: dict[str, Rule] = {}
     entries: dict[str, tuple[Entry, ...]] = {}
     plain: dict[str, object] = {}
-    for key, value in read_yaml(CONTENT, name).items():
+    for key, value in word_lists(CONTENT, name, dict[str, object]).items():
         if isinstance(value, str) and "\n" in value:
             rules[key] = rule(value)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
@@ -137,11 +129,6 @@ def _as_block(text: str) -> str:
     return text if "\n" in text else text.replace("|", "\n")
 
 
-def words_of(text: str) -> frozenset[str]:
-    """The words of content, lower case."""
-    return frozenset(word for word in _WORD.findall(text.lower()) if word not in _STOP)
-
-
 @dataclass
 class Teller:
     """Draws the facts of one patient, none like another."""
@@ -154,7 +141,7 @@ class Teller:
     said: list[frozenset[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.said.append(_all_words(self.problem))
+        self.said.append(telling_words(self.problem))
 
     def draw(self, entries: Sequence[Entry], session: int, most: int, tags: Set[str] = frozenset()) -> list[str]:
         """Adds up to ``most`` facts, one of an entry at most, and returns their keys in the entries' own order."""
@@ -191,7 +178,7 @@ class Teller:
                 return None
             statement, _, gist = line.partition("//")
             statement, gist = tidy(statement), tidy(gist or statement).rstrip(".")
-            words = _all_words(statement)
+            words = telling_words(statement)
             if any(_alike(words, other) for other in self.said):
                 continue
             self.said.append(words)
@@ -218,21 +205,6 @@ class Teller:
                 more=tuple(more),
             )
         return None
-
-
-# Words that say nothing by themselves: fewer than in _STOP, so that what is alike here is alike for every reader.
-_EMPTY_WORDS: Final = frozenset(
-    """
-    a about all am an and any are as at be because been but by can could did do does for from had has have he her him
-    his how i i'm i've if in into is it it's its just like me my never no not of on once or our out over she so some
-    than that the their them then there they this to up was we were what when where which while who will with would you
-    your
-    """.split()  # noqa: SIM905 (a list would fill two hundred lines)
-)
-
-
-def _all_words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower())) - _EMPTY_WORDS
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

@@ -19,12 +19,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Final
 
-import yaml
-
 from synthgen.generators.dialogue.plan.persons import you_form
+from synthgen.wordlists import word_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,25 +318,16 @@ def read_rules(package: str, names: Iterable[str]) -> dict[str, Rule]:
     by a full stop.
 
     Raises:
-        ValueError: a rule stands twice, or is no block.
+        UserError: a file is no YAML, or says something twice.
+        ValueError: a rule stands in two files, or is no block.
     """
     rules: dict[str, Rule] = {}
     for name in names:
-        for key, block in _flat(read_yaml(package, name), ""):
+        for key, block in _flat(word_lists(package, name, dict[str, object]), ""):
             if key in rules:
                 raise ValueError(f"{name}: the rule {key} stands twice")
             rules[key] = rule(block)
     return rules
-
-
-def read_yaml(package: str, name: str) -> dict[str, object]:
-    """A YAML file that ships with ``package``."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = resources.files(package).joinpath(f"{name}.yaml").read_text("utf-8")
-    loaded = yaml.load(text, Loader=loader)  # noqa: S506 (both are safe loaders)
-    if not isinstance(loaded, dict):
-        raise ValueError(f"{name} must hold a mapping")
-    return loaded
 
 
 def _flat(values: Mapping[str, object], prefix: str) -> Iterable[tuple[str, str]]:
