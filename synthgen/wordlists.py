@@ -90,7 +90,8 @@ def parsed(text: str, where: str, form: type[T]) -> T:
         mark = error.problem_mark or error.context_mark
         raise UserError(f"{where}, line {mark.line + 1 if mark else 1}: {error.problem or error.context}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A heading that is misspelt is one too many and one that is missing: the first says where.
+        first = min(error.errors(include_url=False), key=lambda found: found["type"] == "missing")
         heading = "".join(f"{step}: " for step in first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         raise UserError(f"{where}, line {_line(node, first['loc'])}: {heading}{message}") from None

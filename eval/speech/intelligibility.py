@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 from synthgen.estimates import Floats, NotMeasurableError, patient_weights, percentile_interval, ratio
 from synthgen.eval.speech.records import Sound, Turn, Voices, some_turns, sound_of
@@ -36,12 +37,7 @@ def words(text: str) -> list[str]:
 
 def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
     """Fewest substitutions, deletions and insertions that make the hypothesis of the reference (Levenshtein)."""
-    row = list(range(len(hypothesis) + 1))
-    for i, word in enumerate(reference, start=1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(hypothesis, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-    return row[-1]
+    return Levenshtein.distance(reference, hypothesis)
 
 
 def word_error_rate(
