@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from synthgen.config import Section
 from synthgen.english import MONTHS, WEEKDAYS
@@ -42,6 +42,17 @@ class DemoCohortConfig(Section):
     utterances: tuple[int, int] = Field((62, 86), description="Least and most utterances planned for a session.")
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What would identify a simulated patient; nothing of it belongs to anybody."""
+
+    name: str
+    born: str
+    address: str
+    phone: str
+    rare_fact: str
+
+
 class CohortWords(WordLists):
     """``demo_cohort.yaml``."""
 
@@ -60,21 +71,21 @@ class CohortWords(WordLists):
     things: Lines
     places: Lines
 
+    @field_validator("told_first", "told_again", "asides")
+    @classmethod
+    def _filled(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        known = {**{field.name: "" for field in fields(Identity)}, "fact": ""}
+        for line in lines:
+            try:
+                line.format(**known)
+            except (KeyError, ValueError, IndexError):
+                raise ValueError(f"{line!r} may hold {', '.join(f'{{{name}}}' for name in known)}, no other") from None
+        return lines
+
 
 @cache
 def cohort_words() -> CohortWords:
     return word_lists(__package__, "demo_cohort", CohortWords)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What would identify a simulated patient; nothing of it belongs to anybody."""
-
-    name: str
-    born: str
-    address: str
-    phone: str
-    rare_fact: str
 
 
 def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, cast
 
+from synthgen.errors import UserError
 from synthgen.generators.dialogue.plan.empty_words import telling_words, words_of
-from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, rule, tidy
+from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, rule, rule_of, tidy
 from synthgen.generators.dialogue.plan.persons import they_form
 from synthgen.generators.dialogue.plan.types import Fact, Situation
 from synthgen.wordlists import word_lists
@@ -85,19 +86,20 @@ def content(name: str) -> Content:
 
     Raises:
         FileNotFoundError: there is none of this name.
-        UserError: it is no YAML.
-        ValueError: it is malformed.
+        UserError: it is malformed.
     """
     rules: dict[str, Rule] = {}
     entries: dict[str, tuple[Entry, ...]] = {}
     plain: dict[str, object] = {}
     for key, value in word_lists(CONTENT, name, dict[str, object]).items():
         if isinstance(value, str) and "\n" in value:
-            rules[key] = rule(value)
+            rules[key] = rule_of(value, f"{name}.yaml: {key}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            entries[key] = tuple(_entry(cast(dict[str, object], one), f"{name}: {key}") for one in value)
+            entries[key] = tuple(_entry(cast(dict[str, object], one), f"{name}.yaml: {key}") for one in value)
         elif isinstance(value, dict) and value and all(isinstance(inner, str) for inner in value.values()):
-            rules |= {f"{key}.{inner}": rule(str(block)) for inner, block in value.items()}
+            rules |= {
+                f"{key}.{inner}": rule_of(str(block), f"{name}.yaml: {key}: {inner}") for inner, block in value.items()
+            }
         else:
             plain[key] = value
     return Content(rules, entries, plain)
@@ -109,12 +111,12 @@ _FLAGS: Final = frozenset({"topic", "when", "not", "sensitive", "first", "last",
 def _entry(values: Mapping[str, object], where: str) -> Entry:
     fields = {key: value for key, value in values.items() if key not in _FLAGS}
     if not all(isinstance(value, str) for value in fields.values()):
-        raise ValueError(f"{where}: what is said must be blocks of lines")
+        raise UserError(f"{where}: what is said must be blocks of lines")
     when = str(values["when"]) if "when" in values else ""
     unless = frozenset(part.strip() for part in str(values.get("not", "")).split(",") if part.strip())
     return Entry(
         topic=str(values.get("topic", "")),
-        rules={key: rule(_as_block(str(value))) for key, value in fields.items()},
+        rules={key: rule_of(_as_block(str(value)), f"{where}: {key}") for key, value in fields.items()},
         when=rule(f"{when} :: x") if when else None,
         unless=unless,
         sensitive=bool(values.get("sensitive", False)),

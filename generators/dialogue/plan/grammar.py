@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from synthgen.errors import UserError
 from synthgen.generators.dialogue.plan.persons import you_form
 from synthgen.wordlists import word_lists
 
@@ -136,6 +137,14 @@ def rule(block: str) -> Rule:
     """Reads a block of lines; empty lines and those that begin with # are left out."""
     lines = (line.strip() for line in block.splitlines())
     return tuple(alternative(line) for line in lines if line and not line.startswith("#"))
+
+
+def rule_of(block: str, where: str) -> Rule:
+    """The same of a file's block, which messages call ``where``. Raises UserError."""
+    try:
+        return rule(block)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 class Grammar:
@@ -318,15 +327,14 @@ def read_rules(package: str, names: Iterable[str]) -> dict[str, Rule]:
     by a full stop.
 
     Raises:
-        UserError: a file is no YAML, or says something twice.
-        ValueError: a rule stands in two files, or is no block.
+        UserError: a file is no YAML, a rule stands twice, is no block, or has brackets that do not match.
     """
     rules: dict[str, Rule] = {}
     for name in names:
         for key, block in _flat(word_lists(package, name, dict[str, object]), ""):
             if key in rules:
-                raise ValueError(f"{name}: the rule {key} stands twice")
-            rules[key] = rule(block)
+                raise UserError(f"{name}.yaml: the rule {key} stands twice")
+            rules[key] = rule_of(block, f"{name}.yaml: {key}")
     return rules
 
 
@@ -338,7 +346,7 @@ def _flat(values: Mapping[str, object], prefix: str) -> Iterable[tuple[str, str]
         elif isinstance(value, dict):
             yield from _flat(value, f"{name}.")
         else:
-            raise ValueError(f"the rule {name} must be a block of lines")
+            raise UserError(f"the rule {name} must be a block of lines")
 
 
 def tidy(text: str) -> str:
