@@ -128,3 +128,11 @@ def test_every_list_says_what_it_is_for_and_how_to_add_to_it() -> None:
         remark = path.read_text("utf-8").partition("\n\n")[0].replace("\n# ", " ")
         assert remark.startswith("# "), path
         assert "To add" in remark or "To change" in remark, path
+
+
+def test_the_documents_name_every_list() -> None:
+    told = (ROOT / "docs" / "word_lists.md").read_text("utf-8")
+    for side in ("generators", "privacy_filters", "eval"):
+        for path in sorted((ROOT / side).rglob("*.yaml")):
+            if path.parent.name not in {"content", "moves"}:
+                assert f"`{path.relative_to(ROOT)}`" in told, path
