@@ -7,13 +7,13 @@ days, so that the order of events stays (Stubbs & Uzuner 2015). Drawn from the s
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from synthgen.english import MONTHS
 from synthgen.errors import MissingExtraError
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
@@ -22,7 +22,6 @@ from synthgen.privacy_filters.dialogue.identifiers.patterns import luhn
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import folded, given_names, lexicon, names, place_words
 
-_MONTHS = [name.lower() for name in calendar.month_name][1:]
 _ATTEMPTS = 20
 
 
@@ -169,9 +168,9 @@ class _Draw:
         shift = self._days % 11 + 1
 
         def month(match: re.Match[str]) -> str:
-            return _cased(calendar.month_name[(_MONTHS.index(match[0].lower()) + shift) % 12 + 1], match[0])
+            return _cased(MONTHS[(MONTHS.index(match[0].lower()) + shift) % 12].title(), match[0])
 
-        return re.sub("|".join(_MONTHS), month, re.sub(r"(?<!\d)\d{1,2}(?!\d)", self._small, original), flags=re.I)
+        return re.sub("|".join(MONTHS), month, re.sub(r"(?<!\d)\d{1,2}(?!\d)", self._small, original), flags=re.I)
 
     def _small(self, match: re.Match[str]) -> str:
         return str((int(match[0]) + abs(self._days)) % 28 + 1)
