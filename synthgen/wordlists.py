@@ -53,6 +53,17 @@ def _some(entries: Any) -> Any:
     return entries
 
 
+def with_keys(*keys: str) -> After:
+    """For a mapping that code looks these up in: one that lacks any of them is refused."""
+
+    def complete(mapping: Any) -> Any:
+        if missing := [key for key in keys if key not in mapping]:
+            raise ValueError(f"lacks {missing[0]}")
+        return mapping
+
+    return After(complete)
+
+
 Words = Annotated[tuple[str, ...], _divided(r"\s+"), After(_some)]
 """Words in order, separated by spaces."""
 Phrases = Annotated[tuple[str, ...], _divided(r"[,\n]"), After(_some)]

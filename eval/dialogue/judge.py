@@ -43,6 +43,7 @@ class Questions(WordLists):
 
 @cache
 def questions() -> Questions:
+    """``judge.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "judge", Questions)
 
 

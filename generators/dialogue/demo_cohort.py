@@ -85,6 +85,7 @@ class CohortWords(WordLists):
 
 @cache
 def cohort_words() -> CohortWords:
+    """``demo_cohort.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "demo_cohort", CohortWords)
 
 

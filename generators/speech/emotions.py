@@ -95,6 +95,7 @@ class EmotionWords(WordLists):
 
 @cache
 def emotion_words() -> EmotionWords:
+    """``emotions.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "emotions", EmotionWords)
 
 

@@ -84,6 +84,7 @@ class RareWords(WordLists):
 
 @cache
 def rare_words() -> RareWords:
+    """``rare_facts.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "rare_facts", RareWords)
 
 

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 import synthgen
 from synthgen.errors import UserError
-from synthgen.wordlists import Lines, Phrases, PhraseSet, WordLists, Words, WordSet, alternatives, parsed
+from synthgen.wordlists import Lines, Phrases, PhraseSet, WordLists, Words, WordSet, alternatives, parsed, with_keys
 
 ROOT = Path(synthgen.__file__).parent.parent
 FORMS = tuple(
@@ -84,6 +85,12 @@ def test_a_fault_within_a_mapping_is_found_by_its_own_line() -> None:
     text = "one:\n  first: a b\n  second: |\n    c\n\nother:\n  first: [d, [e]]\n"
     with pytest.raises(UserError, match=r"^f, line 7: other: first: 1: "):
         parsed(text, "f", dict[str, dict[str, Words]])
+
+
+def test_a_mapping_that_lacks_what_code_looks_up_is_refused() -> None:
+    text = "one:\n  first: a\n"
+    with pytest.raises(UserError, match=r"^f, line 1: one: lacks second$"):
+        parsed(text, "f", dict[str, Annotated[dict[str, Words], with_keys("first", "second")]])
 
 
 @given(st.lists(st.text("abc d'.", min_size=1).filter(lambda s: s.strip() and s == " ".join(s.split())), min_size=1))

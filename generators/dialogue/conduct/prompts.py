@@ -9,28 +9,32 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Annotated, get_args
 
 from synthgen.generators.dialogue.plan.types import Fact, Homework, Style
 from synthgen.generators.dialogue.realisers.protocol import Message
 from synthgen.generators.dialogue.views import ClinicianView, PatientView, SessionSummary, View
 from synthgen.payloads.dialogue import Speaker, Turn
-from synthgen.wordlists import Lines, WordLists, word_lists
+from synthgen.wordlists import Lines, WordLists, with_keys, word_lists
+
+_SETTINGS = ("therapy", "visit", "other")
 
 
 class PromptWords(WordLists):
     """``prompts.yaml``."""
 
     rules: Lines
-    clinician: Mapping[str, str]
+    clinician: Annotated[Mapping[str, str], with_keys(*_SETTINGS)]
     clinician_manner: str
-    patient: Mapping[str, str]
+    patient: Annotated[Mapping[str, str], with_keys(*_SETTINGS)]
     patient_manner: str
-    styles: Mapping[Style, str]
+    styles: Annotated[Mapping[Style, str], with_keys(*get_args(Style))]
     alliance: Mapping[str, str]
 
 
 @cache
 def prompt_words() -> PromptWords:
+    """``prompts.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "prompts", PromptWords)
 
 

@@ -30,6 +30,7 @@ class EmptyWords(WordLists):
 
 @cache
 def empty_words() -> EmptyWords:
+    """``empty_words.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "empty_words", EmptyWords)
 
 

@@ -47,6 +47,7 @@ class Parts(WordLists):
 
 @cache
 def parts() -> Parts:
+    """``content/stages.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(CONTENT, "stages", Parts)
 
 

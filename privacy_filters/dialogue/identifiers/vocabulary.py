@@ -92,26 +92,31 @@ class Dates(WordLists):
 
 @cache
 def names() -> Names:
+    """``names.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "names", Names)
 
 
 @cache
 def eponyms() -> Eponyms:
+    """``eponyms.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "eponyms", Eponyms)
 
 
 @cache
 def ordinary_words() -> Ordinary:
+    """``ordinary.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "ordinary", Ordinary)
 
 
 @cache
 def place_words() -> Places:
+    """``places.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "places", Places)
 
 
 @cache
 def cues() -> Cues:
+    """``cues.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "cues", Cues)
 
 
@@ -133,6 +138,7 @@ class Lexicon:
 
 @cache
 def dates() -> Dates:
+    """``dates.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "dates", Dates)
 
 

@@ -52,6 +52,7 @@ class Listening(WordLists):
 
 @cache
 def listening() -> Listening:
+    """``listening.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "listening", Listening)
 
 

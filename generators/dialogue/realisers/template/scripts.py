@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, cached_property
+from typing import Annotated
 
-from synthgen.wordlists import WordLists, Words, word_lists
+from synthgen.wordlists import WordLists, Words, with_keys, word_lists
 
 Script = tuple[str, ...]
 """Moves in order. A question mark stands before those that may be left out."""
+
+
+_ANY_TECHNIQUE = "Socratic questioning"
 
 
 class Scripts(WordLists):
@@ -16,7 +20,7 @@ class Scripts(WordLists):
 
     stages: Mapping[str, Words]
     visit: Mapping[str, Words]
-    techniques: Mapping[str, Words]
+    techniques: Annotated[Mapping[str, Words], with_keys(_ANY_TECHNIQUE)]
     follow: Words
     deepen: Words
     further: Mapping[str, Words]
@@ -35,6 +39,7 @@ class Scripts(WordLists):
 
 @cache
 def scripts() -> Scripts:
+    """``scripts.yaml``, read once. Raises UserError where it is malformed."""
     return word_lists(__package__, "scripts", Scripts)
 
 
@@ -45,7 +50,7 @@ def script(setting: str, stage: str, technique: str, number: int = 1) -> Script:
         number: of the session; the first visit opens otherwise than those that follow.
     """
     if stage == "work":
-        return scripts().techniques.get(technique, scripts().techniques["Socratic questioning"])
+        return scripts().techniques.get(technique, scripts().techniques[_ANY_TECHNIQUE])
     if setting == "visit":
         if stage == "assessment":
             return scripts().assess
