@@ -219,7 +219,8 @@ fit_adapters(cohort(4), sys.argv[2], TINY, Path(sys.argv[1]), seed=3, progress=S
 
 def test_sigkill_in_the_middle_changes_nothing(base: str, fitted: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    own = Path(__file__)
+    path = os.pathsep.join([str(own.parent), str(own.parents[2] / "helpers"), os.environ.get("PYTHONPATH", "")])
     child = subprocess.Popen([sys.executable, "-c", _CHILD, str(folder), base], env=os.environ | {"PYTHONPATH": path})
     deadline = time.monotonic() + 120
     while not (folder / "checkpoints" / "adapters.safetensors").exists():
