@@ -31,16 +31,16 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True)
     arguments = options.parse_args()
     config = load_config(CxrConfig, "cxr", arguments.config)
-    loaded = CXR.load_cohort(arguments.data, config.modality, arguments.work / "cohort", Silent())
+    loaded = CXR.cohorts.load(arguments.data, config.modality, arguments.work / "cohort", Silent())
     cohort = split_by_patient(loaded, config.split)
-    filters = CXR.open_filters(cohort.train, config.modality, arguments.work / "screen")
+    filters = CXR.filters.open(cohort.train, config.modality, arguments.work / "screen")
     gate = calibrate_gate(
         filters, cohort.train, cohort.calibration, config.gate.alpha, stage_seed(config.seed, "calibration")
     )
     draw = CXR.conditions(cohort.train, config.modality)
     runs = {}
     for rows in (1, 7, 64):
-        generator = CXR.open_generator(arguments.work / "model", config.modality, rows)
+        generator = CXR.generator.open(arguments.work / "model", config.modality, rows, arguments.work)
         made: list[Attempt] = []
         for shard in shards(arguments.samples, rows, -(-64 // rows)):
             made += fill(

@@ -121,12 +121,12 @@ class Trial:
                 chosen = self.some(records)
                 cases = [self.dealt(record.payload, count) for record in chosen]
                 names = [record.patient for record in chosen]
-                self.table.add(f"{who}dealt over {count}", self.rejects([*map(DIALOGUE.joined, cases)]), names)
+                self.table.add(f"{who}dealt over {count}", self.rejects([*map(DIALOGUE.cohorts.joined, cases)]), names)
                 alone = [any(self.rejects(case)) for case in cases]
                 self.table.add(f"{who}dealt over {count}, sessions alone", alone, names)
         for count in HONEST:
             names = [f"{seed} {i}" for i in range(self.cases)]
-            made = [DIALOGUE.joined(self.synthetic(count)) for _ in range(self.cases)]
+            made = [DIALOGUE.cohorts.joined(self.synthetic(count)) for _ in range(self.cases)]
             self.table.add(f"grammar {count}", self.rejects(made), names)
             self._honest(count, seed)
 
@@ -143,7 +143,9 @@ class Trial:
             for _ in range(self.cases if groups and len(kept) >= count else 0):
                 group = groups[self.rng.integers(len(groups))]
                 cases.append(
-                    DIALOGUE.joined([group[i].payload for i in self.rng.choice(len(group), count, replace=False)])
+                    DIALOGUE.cohorts.joined(
+                        [group[i].payload for i in self.rng.choice(len(group), count, replace=False)]
+                    )
                 )
             self.table.add(kind, self.rejects(cases), [f"{seed} {i}" for i in range(len(cases))])
 
@@ -161,7 +163,7 @@ def run(options: argparse.Namespace) -> dict[str, list[Estimate]]:
             chosen = tuple(records[i] for i in rng.permutation(len(records))[: options.patients])
             split = SplitConfig(train=0.4, calibration=0.35, audit=0.25, seed=seed)
             cohort = split_by_patient(Loaded(chosen, "", ""), split)
-            filters = DIALOGUE.open_filters(cohort.train, DialogueConfig(), options.out.parent)
+            filters = DIALOGUE.filters.open(cohort.train, DialogueConfig(), options.out.parent)
             gate = calibrate_gate(filters, cohort.train, cohort.calibration, ALPHA, seed)
             people = (one_record_each(part, seed) for part in (cohort.train, cohort.audit))
             Trial(gate, *people, grammar, table, options.cases, rng).run(seed)

@@ -63,7 +63,7 @@ def judge(records: Sequence[object], half: str, seed: int, config: DialogueConfi
     train = one_record_each(cohort.train, seed)
     for i, pair in enumerate(pairs[half]):
         train[i] = replace(train[i], payload=with_turn(train[i].payload, pair["told"], rng))
-    filters = DIALOGUE.open_filters(train, config, Path())
+    filters = DIALOGUE.filters.open(train, config, Path())
     gate = calibrate_gate(filters, train, cohort.calibration, ALPHA, seed)
     strangers = one_record_each(cohort.audit, seed)
     own = gate.calibration.rejects(filters.scores([r.payload for r in strangers]))

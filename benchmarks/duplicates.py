@@ -24,7 +24,6 @@ from PIL import Image
 
 from synthgen import modality
 from synthgen.cohort import split_by_patient
-from synthgen.config import load_config
 from synthgen.errors import SynthgenError
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
 from synthgen.payloads.cxr import CxrImage, CxrReal
@@ -32,7 +31,9 @@ from synthgen.people import find_people
 from synthgen.privacy_filters.cxr.same_image import compared, enough_for, same_images
 from synthgen.progress import Silent
 from synthgen.records import Cohort, Loaded
+from synthgen.run import Run
 from synthgen.screen import open_screen
+from synthgen.workfolder import opened
 
 Make = Callable[[CxrImage], CxrImage]
 
@@ -123,19 +124,19 @@ def gate(work: Path, settings: list[str]) -> None:
     The networks are fitted once, on the cohort as it is.
     """
     kind = modality.load("cxr")
-    config = load_config(kind.section, "cxr", "demo", settings)
+    config = kind.config("demo", settings)
     data, folder = work / "cohort", work / "filters"
     if not data.exists():
-        kind.write_demo_cohort(data, config.modality, 0, Silent())
-    loaded = kind.load_cohort(data, config.modality, work / "cache", Silent())
+        kind.cohorts.write_demo(data, config.modality, 0, Silent())
+    loaded = kind.cohorts.load(data, config.modality, work / "cache", Silent())
     plain = split_by_patient(loaded, config.split)
-    kind.fit_filters(plain.train, config.modality, folder, 0, Silent())
+    kind.filters.fit(plain.train, config.modality, folder, 0, Silent())
     _show("as it is", _screened(kind, config, plain, folder))
     original = min(plain.train, key=lambda r: (r.patient, r.record))
     for name in ("exact", "JPEG 90", "crop 5%"):
         copy = replace(original, patient="zz-new", record="zz-new", payload=KINDS[name](original.payload))
         doubled: Loaded[Any, Any] = replace(loaded, records=(*loaded.records, copy))
-        people = find_people(kind, doubled, config, work, Silent())
+        people = find_people(kind.cohorts, doubled, config, work, Silent())
         cohort = split_by_patient(people.loaded, config.split, people.person_of)
         _show(f"{name}, linked", {"links": people.facts.links, **_screened(kind, config, cohort, folder)})
         apart = replace(plain, calibration=(*plain.calibration, copy))
@@ -148,7 +149,8 @@ def _show(name: str, found: dict[str, Any]) -> None:
 
 def _screened(kind: Any, config: Any, cohort: Cohort[Any, Any], folder: Path) -> dict[str, Any]:
     try:
-        screen = open_screen(kind, cohort, config, filters_folder=folder, model=None, progress=Silent())
+        with opened(folder.parent / "run", modality=kind.name, config_digest=config.digest()) as work:
+            screen = open_screen(Run(kind, config, work, Silent()), cohort, folder=folder, model=None)
     except (SynthgenError, ValueError) as error:
         return {"refused": f"{type(error).__name__}: {error}"}
     return {

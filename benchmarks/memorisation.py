@@ -43,11 +43,11 @@ def main() -> None:
     work: Path = arguments.work
     if not (work / "cohort").exists():
         work.mkdir(parents=True, exist_ok=True)
-        CXR.write_demo_cohort(work / "cohort", config.modality, 0, Silent())
-    loaded = CXR.load_cohort(work / "cohort", config.modality, work / "cache", Silent())
+        CXR.cohorts.write_demo(work / "cohort", config.modality, 0, Silent())
+    loaded = CXR.cohorts.load(work / "cohort", config.modality, work / "cache", Silent())
     cohort = split_by_patient(loaded, config.split)
-    CXR.fit_filters(cohort.train, config.modality, work / "filters", 0, Silent())
-    filters = CXR.open_filters(cohort.train, config.modality, work / "filters")
+    CXR.filters.fit(cohort.train, config.modality, work / "filters", 0, Silent())
+    filters = CXR.filters.open(cohort.train, config.modality, work / "filters")
     gate = calibrate_gate(filters, cohort.train, cohort.calibration, config.gate.alpha, 0)
     few = load_config(CxrConfig, "cxr", str(HERE / "memorisation.yaml"), MEMORISE)
     rows = []
@@ -76,10 +76,10 @@ def judged(
 ) -> dict[str, object]:
     """Fits a generator on ``records`` and holds its first attempts against the gate."""
     started = time.process_time()
-    CXR.fit(records, config.modality, model, seed, Silent())
+    CXR.generator.fit(records, config.modality, model, seed, Silent())
     fitted = time.process_time() - started
-    generator = CXR.open_generator(model, config.modality, config.slots.rows)
-    condition = CXR.conditions(records, config.modality)
+    generator = CXR.generator.open(model, config.modality, config.slots.rows, model)
+    condition = CXR.cohorts.conditions(records, config.modality)
     requests = [Request(attempt_seed(seed, slot, 0), condition(slot, seed)) for slot in range(FIRST_ATTEMPTS)]
     samples = generator(requests)
     scores = gate.scores([sample.payload for sample in samples])

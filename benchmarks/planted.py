@@ -17,11 +17,11 @@ from pathlib import Path
 from rich.console import Console
 
 from synthgen import modality
-from synthgen.config import load_config
 from synthgen.fit import fit_filters
 from synthgen.pipeline import split_cohort
 from synthgen.progress import bars
 from synthgen.report import to_json
+from synthgen.run import Run
 from synthgen.screen import open_screen
 from synthgen.workfolder import opened
 
@@ -37,12 +37,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     kind = modality.load(given.modality)
-    config = load_config(kind.section, kind.name, given.config, given.set, seed=given.seed)
+    config = kind.config(given.config, given.set, seed=given.seed)
     with opened(given.work, modality=kind.name, config_digest=config.digest()) as work, bars(Console()) as progress:
-        _, cohort, _ = split_cohort(kind, config, given.data, work, progress)
-        folder = fit_filters(kind, cohort, config, work.screen, progress)
+        run = Run(kind, config, work, progress)
+        _, cohort, _ = split_cohort(run, given.data)
+        folder = fit_filters(run, cohort)
         started = time.process_time()
-        screen = open_screen(kind, cohort, config, filters_folder=folder, model=None, progress=progress)
+        screen = open_screen(run, cohort, folder=folder, model=None)
         seconds = time.process_time() - started
     scored = sum(result.planted for result in screen.planted)
     found = {

@@ -48,16 +48,26 @@ from synthgen.estimates import mean, one_record_each
 from synthgen.files import private_folder
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
-from synthgen.modalities.speech.round_trips import in_manner, round_trips
+from synthgen.modalities.speech.round_trips import in_manner, through_the_layer
 from synthgen.payloads.sound import RATE, Floats, read, spoken
-from synthgen.payloads.speech import EMOTIONS, Audio, Emotion, Recording, Segment, Speech, SpeechReal, Track
+from synthgen.payloads.speech import (
+    EMOTIONS,
+    Audio,
+    Emotion,
+    Recording,
+    Segment,
+    Speech,
+    SpeechReal,
+    SpeechRoundTrip,
+    Track,
+)
 from synthgen.privacy_filters.calibration import Calibration, calibrate
 from synthgen.privacy_filters.speech.config import VoiceConfig
 from synthgen.privacy_filters.speech.filters import SpeechFilters
 from synthgen.privacy_filters.speech.listening import Heard, Listener
-from synthgen.privacy_filters.speech.planted import RoundTrip, keep, planted_copies
+from synthgen.privacy_filters.speech.planted import keep, planted_copies
 from synthgen.progress import Silent
-from synthgen.records import JsonValue
+from synthgen.records import JsonValue, RoundTrip
 
 Scores = NDArray[np.float64]
 
@@ -137,15 +147,16 @@ def planted(records: Sequence[SpeechReal], seed: int, folder: Path) -> dict[str,
     return found
 
 
-def layers(seed: int, folder: Path) -> list[tuple[str, str, RoundTrip]]:
+def layers(seed: int, folder: Path) -> list[SpeechRoundTrip]:
     """The generator's layer, each emotion by itself, and drawn voices."""
 
-    def shaped(emotion: Emotion) -> RoundTrip:
-        return lambda records: [in_manner(r.payload, emotion, None, i, folder) for i, r in enumerate(records)]
+    def shaped(emotion: Emotion) -> SpeechRoundTrip:
+        def copies(records: Sequence[SpeechReal]) -> list[Speech]:
+            return [in_manner(r.payload, emotion, None, i, folder) for i, r in enumerate(records)]
 
-    return [(f"emotion_{e}", "generator", shaped(e)) for e in EMOTIONS if e != "neutral"] + [
-        round_trips(seed, folder)[1]
-    ]
+        return RoundTrip(f"emotion_{emotion}", "generator", copies)
+
+    return [*(shaped(emotion) for emotion in EMOTIONS if emotion != "neutral"), through_the_layer(seed, folder)[1]]
 
 
 def sessions(

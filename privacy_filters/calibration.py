@@ -11,13 +11,13 @@ patients, each scored with himself left out: a generalised Pareto distribution o
 given a heavy tail, so that one outlier in it does not set a threshold which the copies that other filters see pass.
 Where the training patients lie does not matter (an embedder knows them), only the shape of their tail.
 
-The threshold is the k-th smallest of the n calibration patients' g. For a g that is fixed beforehand, calibration
-patients and a new stranger are exchangeable, and a stranger is rejected at rate k / (n + 1) in expectation, the true
-rate given the calibration set being Beta(k, n + 1 - k) distributed (Vovk 2012, Conditional validity of inductive
-conformal predictors). The tails are fixed beforehand; centre and scale are robust statistics of the same patients:
-recomputed with the stranger among them the statement would be exact (full conformal prediction), and one record among n
-moves a median by O(1/n). The tests hold the rate and its spread against the Beta distribution by simulation.
-"""
+The threshold is the k-th smallest of the n calibration patients' g, or the next smaller one where others equal it. For
+a g that is fixed beforehand, calibration patients and a new stranger are exchangeable, and a stranger is rejected at
+rate k / (n + 1) in expectation, the true rate given the calibration set being Beta(k, n + 1 - k) distributed (Vovk
+2012, Conditional validity of inductive conformal predictors). The tails are fixed beforehand; centre and scale are
+robust statistics of the same patients: recomputed with the stranger among them the statement would be exact (full
+conformal prediction), and one record among n moves a median by O(1/n). The tests hold the rate and its spread against
+the Beta distribution by simulation."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ class Calibration:
         names: the F filters.
         scales: F ways from a filter's score to the common scale.
         threshold: on the common scale; a record at or below it in any filter is rejected.
-        k, n: the threshold is the k-th smallest of n calibration scores.
+        k, n: the threshold is the k-th smallest of n calibration scores, or lies below it where others equal that.
         alpha: the level that was asked for.
         strangers: shape [n], the calibration patients' common scores, in the order in which they were given.
         blockers: shape [F], how many of the k blocked calibration patients each filter blocks.
@@ -261,7 +261,7 @@ def _with_threshold(names: tuple[str, ...], scales: tuple[Scale, ...], strangers
     k = k_for(alpha, n)
     common = common_scale(strangers, scales)
     g = common.min(axis=1)
-    threshold = float(np.sort(g)[k - 1])
+    threshold = _closest_but(k, g)
     return Calibration(
         names=names,
         scales=scales,
@@ -272,6 +272,19 @@ def _with_threshold(names: tuple[str, ...], scales: tuple[Scale, ...], strangers
         strangers=tuple(g.tolist()),
         blockers=tuple(int(x) for x in (common <= threshold).sum(axis=0)),
     )
+
+
+def _closest_but(k: int, g: Scores) -> float:
+    """The k-th smallest of g [n]; where others equal it, the next smaller value, so that at most k are blocked.
+
+    Two calibration patients may be each other's nearest, at one distance. Where already the smallest value is shared by
+    more than k, the threshold lies just below it.
+    """
+    ordered = np.sort(g)
+    if k == len(g) or ordered[k] > ordered[k - 1]:
+        return float(ordered[k - 1])
+    below = ordered[ordered < ordered[k - 1]]
+    return float(below[-1]) if len(below) else float(np.nextafter(ordered[0], -np.inf))
 
 
 def _tail(reference: Scores | None, column: int) -> Tail:

@@ -14,16 +14,17 @@ from rich.console import Console
 from rich.table import Table
 
 from synthgen import __version__, commands, modality
-from synthgen.config import RunConfig, load_config
+from synthgen.config import RunConfig
 from synthgen.digests import keyed
 from synthgen.engines.local import LocalEngine
 from synthgen.errors import ReleaseRefusedError, SynthgenError, UserError
 from synthgen.files import disk_errors
 from synthgen.modality import Modality
-from synthgen.pipeline import CONFIG, Plan, run
+from synthgen.pipeline import CONFIG, Plan, release_from
 from synthgen.progress import bars
 from synthgen.release import check_output
 from synthgen.report import Outcome
+from synthgen.run import Run
 from synthgen.seeds import stage_seed
 from synthgen.workfolder import Workfolder, key_of, opened, recorded_seed
 
@@ -78,11 +79,11 @@ def generate(
         if demo:
             data = folder.demo
             if not data.exists():
-                kind.write_demo_cohort(data, settled.modality, stage_seed(settled.seed, "demo"), progress)
+                kind.cohorts.write_demo(data, settled.modality, stage_seed(settled.seed, "demo"), progress)
             progress.say(f"no --data: using the demo cohort, simulated and free of any patient ({data})")
         name = Path(preset).stem
         plan = Plan(data, model, out, name, wanted, verdicts, demo, vouched=vouch_for_model)
-        sealed = run(kind, settled, plan, folder, LocalEngine(), progress)
+        sealed = release_from(Run(kind, settled, folder, progress), plan, LocalEngine())
     if sealed.quarantined:
         raise ReleaseRefusedError(
             f"Privacy: {sealed.outcome}: nothing was released; the reasons are in {sealed.folder}/README.md"
@@ -106,7 +107,7 @@ def fit(
     settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        commands.fit(kind, settled, data, out, folder, progress)
+        commands.fit(Run(kind, settled, folder, progress), data, out)
     print(f"fitted {out}: synthgen generate --modality {kind.name} --data … --model {out}")  # noqa: T201
 
 
@@ -128,7 +129,7 @@ def screen(
         raise UserError(f"--out {out} exists: choose another name")
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        outcome = commands.screen(kind, settled, data, candidates, out, folder, progress)
+        outcome = commands.screen(Run(kind, settled, folder, progress), data, candidates, out)
     if outcome is Outcome.REFUSE:
         raise ReleaseRefusedError(f"Privacy: {outcome}: the reasons are in {out}")
     print(f"Privacy: {outcome}: the report is {out}")  # noqa: T201
@@ -149,7 +150,7 @@ def evaluate(
     settled = _settled(kind, config or kind.presets[1], settings, work, seed=seed)
     _threads(settled)
     with _opened(work, kind, settled) as folder, bars(_console()) as progress:
-        found = commands.evaluate(kind, settled, release, data, folder, progress)
+        found = commands.evaluate(Run(kind, settled, folder, progress), release, data)
     table = Table("metric", "value", "95% interval", "n", "better")
     for estimate in (*found.attacks, *found.quality):
         low, high = estimate.ci95
@@ -169,10 +170,10 @@ def demo_cohort(
 ) -> None:
     """Writes a simulated cohort like the one that `generate` uses when no --data is given."""
     kind = modality.load(modality_name)
-    settled = load_config(kind.section, kind.name, config or kind.presets[0], settings or (), seed=seed)
+    settled = kind.config(config or kind.presets[0], settings or (), seed=seed)
     drawn = settled.seed if "seed" in settled.model_fields_set else 0  # nobody's secret: the same cohort every time
     with bars(_console()) as progress:
-        kind.write_demo_cohort(out, settled.modality, stage_seed(drawn, "demo"), progress)
+        kind.cohorts.write_demo(out, settled.modality, stage_seed(drawn, "demo"), progress)
     print(f"wrote {out}")  # noqa: T201
 
 
@@ -201,7 +202,7 @@ def _settled(
     samples: int | None = None,
 ) -> RunConfig[Any]:
     """The configuration; where it gives no seed, with that of the run that the work folder holds, or a random one."""
-    config = load_config(kind.section, kind.name, preset, settings or (), samples=samples, seed=seed)
+    config = kind.config(preset, settings or (), samples=samples, seed=seed)
     recorded = None if "seed" in config.model_fields_set else recorded_seed(work)
     return config if recorded is None else config.model_copy(update={"seed": recorded})
 
@@ -227,9 +228,9 @@ def _accepted(names: list[str] | tuple[str, ...]) -> tuple[Outcome, ...]:
 
 def _formats(kind: Modality[Any, Any, Any], names: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if name not in kind.formats:
-            raise UserError(f"--format {name}: {kind.name} has {', '.join(kind.formats)}")
-    return tuple(dict.fromkeys((kind.formats[0], *names)))
+        if name not in kind.releases.formats:
+            raise UserError(f"--format {name}: {kind.name} has {', '.join(kind.releases.formats)}")
+    return tuple(dict.fromkeys((kind.releases.formats[0], *names)))
 
 
 @contextmanager

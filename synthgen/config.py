@@ -128,26 +128,37 @@ class RunConfig(Section, Generic[M]):
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=16).hexdigest()
 
 
-def presets(modality: str) -> tuple[str, ...]:
-    """Names of the presets that ship for ``modality``."""
-    folder = resources.files("synthgen.configs").joinpath(modality)
+PRESETS = "synthgen.configs"
+"""The package that holds the presets of the built-in modalities, a folder for each."""
+
+
+def presets(modality: str, package: str = PRESETS) -> tuple[str, ...]:
+    """Names of the presets that ``package`` holds for ``modality``."""
+    folder = resources.files(package).joinpath(modality)
     return tuple(sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
 def load_config(
-    section: type[M], modality: str, name_or_file: str, settings: Sequence[str] = (), **overrides: int | None
+    section: type[M],
+    modality: str,
+    name_or_file: str,
+    settings: Sequence[str] = (),
+    *,
+    package: str = PRESETS,
+    **overrides: int | None,
 ) -> RunConfig[M]:
     """Reads a preset by name or a YAML file, applies ``key=value`` settings, and checks the whole.
 
     Args:
         section: the modality's own section, under the key ``modality``.
         settings: dotted keys, e.g. ``"gate.alpha=0.02"``; values are read as YAML.
+        package: where the modality's presets lie.
         overrides: top-level keys set by options of the command line; None leaves them.
 
     Raises:
         UserError: one line, naming the key that is wrong and what it must be.
     """
-    values = _read(modality, name_or_file)
+    values = _read(modality, name_or_file, package)
     for setting in settings:
         key, separator, text = setting.partition("=")
         if not separator or not key.strip():
@@ -168,7 +179,7 @@ def load_config(
         raise UserError(f"configuration {name_or_file}: {where}: {reason[:1].lower()}{reason[1:]}") from None
 
 
-def _read(modality: str, name_or_file: str) -> dict[str, Any]:
+def _read(modality: str, name_or_file: str, package: str) -> dict[str, Any]:
     path = Path(name_or_file)
     if path.suffix in {".yaml", ".yml"}:
         try:
@@ -176,10 +187,10 @@ def _read(modality: str, name_or_file: str) -> dict[str, Any]:
         except (OSError, UnicodeDecodeError):
             raise UserError(f"cannot read the configuration file {path}") from None
     else:
-        if name_or_file not in presets(modality):
-            known = ", ".join(presets(modality))
+        if name_or_file not in presets(modality, package):
+            known = ", ".join(presets(modality, package))
             raise UserError(f"no preset {name_or_file!r} for {modality}: give one of {known}, or a .yaml file")
-        text = resources.files("synthgen.configs").joinpath(modality, f"{name_or_file}.yaml").read_text("utf-8")
+        text = resources.files(package).joinpath(modality, f"{name_or_file}.yaml").read_text("utf-8")
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:

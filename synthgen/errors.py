@@ -1,5 +1,15 @@
 """The errors that a user can cause or must act on. Each is one line that says what to do; none carries private text."""
 
+from __future__ import annotations
+
+import json
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+DISTRIBUTION = "synthgen-medical"
+"""The name to install by; ``synthgen`` in the package index is another project's."""
+
 
 class SynthgenError(Exception):
     """Base of what the command line prints as one line instead of a traceback.
@@ -19,7 +29,22 @@ class MissingExtraError(UserError):
     """A feature was asked for whose optional packages are not installed. Exit status 2."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs packages that are not installed: pip install 'synthgen[{extra}]'")
+        super().__init__(f"{feature} needs packages that are not installed: {install_command(extra)}")
+
+
+def install_command(extra: str) -> str:
+    """What installs an extra here: from the folder or the wheel that this installation came from, or by name."""
+    try:
+        told = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        told = None
+    source = json.loads(told or "{}")
+    path = Path(unquote(urlparse(source.get("url", "")).path))
+    if not source.get("url", "").startswith("file:") or not path.exists():
+        return f"pip install '{DISTRIBUTION}[{extra}]'"
+    pinned = f"-c '{path / 'constraints.txt'}' " if (path / "constraints.txt").is_file() else ""
+    editable = "-e " if source.get("dir_info", {}).get("editable") else ""
+    return f"pip install {pinned}{editable}'{path}[{extra}]'"
 
 
 class ReleaseRefusedError(SynthgenError):

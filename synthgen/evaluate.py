@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from synthgen.config import RunConfig, Section
+from synthgen.config import Section
 from synthgen.generate import Generated, kept_samples
-from synthgen.modality import Modality
 from synthgen.privacy_filters.gate import FirstAttempts, Gate, judge_generator, share_nearer_to_train
-from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Synthetic
 from synthgen.report import Evaluation, GeneratorTest, PlantedResult
+from synthgen.run import Run
 from synthgen.seeds import stage_seed
 
 T = TypeVar("T")
@@ -61,18 +61,14 @@ def far_from_all(gate: Gate[T], payloads: Sequence[T]) -> bool:
     return bool(np.nanmedian(gate.calibration.common(gate.scores(payloads))) > gate.calibration.farthest)
 
 
-def evaluate_release(
-    modality: Modality[T, C, M],
-    cohort: Cohort[T, C],
-    model: Path,
-    config: RunConfig[M],
-    generated: Generated[T, C],
-    progress: Progress,
-) -> Evaluation:
+def evaluate_release(run: Run[T, C, M], cohort: Cohort[T, C], model: Path, generated: Generated[T, C]) -> Evaluation:
     """Attacks and quality of the kept samples; nothing where the generator was stopped, since nothing is released."""
     if generated.stopped:
         return Evaluation()
-    samples = [sample for _, sample in islice(kept_samples(modality, generated), _MOST_SAMPLES)]
+    samples = [sample for _, sample in islice(kept_samples(run.modality.cohorts, generated), _MOST_SAMPLES)]
     if not samples:
         return Evaluation()
-    return modality.evaluate(samples, cohort, model, config.modality, stage_seed(config.seed, "evaluation"), progress)
+    seed, kind = run.seed("evaluation"), run.modality
+    found = kind.releases.evaluate(samples, cohort, run.settings, seed, run.progress)
+    own = kind.generator.evaluate(model, samples, cohort, run.settings, seed, run.progress)
+    return replace(found, quality=(*found.quality, *own))

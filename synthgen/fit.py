@@ -5,38 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from synthgen.config import RunConfig, Section
-from synthgen.modality import Modality
+from synthgen.config import Section
 from synthgen.origin import write_origin
-from synthgen.progress import Progress
 from synthgen.records import C, Cohort
-from synthgen.seeds import stage_seed
+from synthgen.run import Run
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
 
-def fit_model(
-    modality: Modality[T, C, M],
-    cohort: Cohort[T, C],
-    config: RunConfig[M],
-    folder: Path,
-    key: bytes,
-    progress: Progress,
-) -> Path:
+def fit_model(run: Run[T, C, M], cohort: Cohort[T, C], folder: Path) -> Path:
     """Fits the generator into ``folder`` and returns it; resumes a fit that was cut short.
 
-    The folder also says on whom it was fitted, under ``key``, the run's own: see :mod:`synthgen.origin`.
+    The folder also says on whom it was fitted, under the run's own key: see :mod:`synthgen.origin`.
     """
-    modality.fit(cohort.train, config.modality, folder, stage_seed(config.seed, "model"), progress)
-    if modality.reads_cohort(folder):
-        write_origin(folder, cohort.train, key)
+    kind = run.modality.generator
+    kind.fit(cohort.train, run.settings, folder, run.seed("model"), run.progress)
+    if kind.reads_cohort(folder):
+        write_origin(folder, cohort.train, run.work.key)
     return folder
 
 
-def fit_filters(
-    modality: Modality[T, C, M], cohort: Cohort[T, C], config: RunConfig[M], folder: Path, progress: Progress
-) -> Path:
-    """Fits what the filters learn into ``folder`` and returns it; resumes likewise."""
-    modality.fit_filters(cohort.train, config.modality, folder, stage_seed(config.seed, "filters"), progress)
+def fit_filters(run: Run[T, C, M], cohort: Cohort[T, C]) -> Path:
+    """Fits what the filters learn into the work folder and returns where; resumes likewise."""
+    folder = run.work.screen
+    run.modality.filters.fit(cohort.train, run.settings, folder, run.seed("filters"), run.progress)
     return folder

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from synthgen.config import RunConfig, Section
+from synthgen.config import Section
 from synthgen.engines import Engine
 from synthgen.errors import UserError
 from synthgen.files import private_folder
 from synthgen.ledger import Ledger
-from synthgen.modality import Modality
+from synthgen.modality import Cohorts
 from synthgen.privacy_filters.gate import Facet, FirstAttempts, facets
-from synthgen.progress import Progress
 from synthgen.records import C, Condition, Synthetic
 from synthgen.report import ScreeningFacts
+from synthgen.run import Run
 from synthgen.shards import Row, read_shard, shard_path, write_shard
 from synthgen.slots import Conditions, Judge, Shard, fill, shards
 
@@ -55,12 +55,11 @@ class Generated(Generic[T, C]):
 
 
 @dataclass(frozen=True)
-class Worker(Generic[T, C]):
+class Worker(Generic[T, C, M]):
     """Fills shards; opened once per process."""
 
-    modality: Modality[T, C, M]  # type: ignore[valid-type]
+    run: Run[T, C, M]
     model: Path
-    config: RunConfig[M]  # type: ignore[valid-type]
     judge: Judge[T]
     condition: Conditions[C]
     folder: Path
@@ -68,8 +67,10 @@ class Worker(Generic[T, C]):
 
     def open(self) -> Callable[[Shard], Shard]:
         """Opens the model; the result fills one shard and returns it when its file is on disk."""
-        rows, attempts, seed = self.config.slots.rows, self.config.slots.attempts, self.config.seed
-        generator = self.modality.open_generator(self.model, self.config.modality, rows, self.scratch)
+        kind, config, settings = self.run.modality, self.run.config, self.run.settings
+        seed, slots = config.seed, config.slots
+        opened = kind.generator.open(self.model, settings, slots.rows, self.scratch)
+        generator = kind.filters.cleaned(opened, settings)
 
         def condition(slot: int) -> C:
             return self.condition(slot, seed)
@@ -77,19 +78,16 @@ class Worker(Generic[T, C]):
         def work(shard: Shard) -> Shard:
             path = shard_path(self.folder, shard)
             if not path.exists():
-                close = self.config.slots.close
-                made = list(
-                    fill(shard, generator, self.judge, condition, run_seed=seed, attempts=attempts, close=close)
-                )
-                write_shard(path, made, self.modality.encode)
+                tries, close = slots.attempts, slots.close
+                made = fill(shard, generator, self.judge, condition, run_seed=seed, attempts=tries, close=close)
+                write_shard(path, list(made), kind.cohorts.encode)
             return shard
 
         return work
 
 
 def generate(
-    modality: Modality[T, C, M],
-    config: RunConfig[M],
+    run: Run[T, C, M],
     *,
     model: Path,
     judge: Judge[T],
@@ -97,8 +95,6 @@ def generate(
     probes: int,
     condition: Conditions[C],
     engine: Engine,
-    work: Path,
-    progress: Progress,
 ) -> Generated[T, C]:
     """Fills every slot of the release, or stops when the generator has shown that it memorises.
 
@@ -110,12 +106,13 @@ def generate(
     Raises:
         UserError: if the ledger and the shards of the work folder disagree.
     """
+    config, work = run.config, run.work.folder
     folder = private_folder(work / "shards")
     ledger = Ledger(work / "ledger.jsonl")
     plan = shards(config.samples, config.slots.rows, config.slots.depth, probes)
-    worker = Worker(modality, model, config, judge, condition, folder, private_folder(work / "scratch"))
+    worker = Worker(run, model, judge, condition, folder, private_folder(work / "scratch"))
     recorded, written = len(ledger.entries), 0
-    task = progress.task("generate ⇄ screen", config.samples + probes, "sample")
+    task = run.progress.task("generate ⇄ screen", config.samples + probes, "sample")
     tally = Tally()
     done: list[Shard] = []
     for shard in engine.map(worker.open, plan):
@@ -127,7 +124,7 @@ def generate(
         ledger.append(entries[len(known) :])
         written += len(entries)
         for row in rows:
-            tally.add(row, modality.condition_from(row.condition), shard.probe)
+            tally.add(row, run.modality.cohorts.condition_from(row.condition), shard.probe)
         if not shard.probe:
             done.append(shard)
         task.advance(shard.count, f"{tally.close} too close")
@@ -179,13 +176,13 @@ class Tally:
         return FirstAttempts(self.judged, self.close, dict(self.mix), told)
 
 
-def kept_samples(modality: Modality[T, C, M], generated: Generated[T, C]) -> Iterator[tuple[int, Synthetic[T, C]]]:
+def kept_samples(cohorts: Cohorts[T, C, M], generated: Generated[T, C]) -> Iterator[tuple[int, Synthetic[T, C]]]:
     """The samples that every filter kept and the last pass left, with their slots, in the order of the slots."""
     for shard in generated.done:
         kept = (row for row in read_shard(shard_path(generated.folder, shard)) if row.kept)
         for row in sorted(kept, key=lambda r: r.slot):
             if row.slot not in generated.withheld:
-                yield row.slot, _sample(modality, row, generated.scratch)
+                yield row.slot, _sample(cohorts, row, generated.scratch)
 
 
 def duplicates(generated: Generated[T, C]) -> int:
@@ -200,16 +197,16 @@ def duplicates(generated: Generated[T, C]) -> int:
     return doubles
 
 
-def first_attempts(modality: Modality[T, C, M], generated: Generated[T, C], most: int) -> list[Synthetic[T, C]]:
+def first_attempts(cohorts: Cohorts[T, C, M], generated: Generated[T, C], most: int) -> list[Synthetic[T, C]]:
     """Up to ``most`` first attempts, kept or not: the generator as it is, before screening flatters it."""
     found: list[Synthetic[T, C]] = []
     for row in generated.rows():
         if row.attempt == 0:
-            found.append(_sample(modality, row, generated.scratch))
+            found.append(_sample(cohorts, row, generated.scratch))
             if len(found) == most:
                 break
     return found
 
 
-def _sample(modality: Modality[T, C, M], row: Row, scratch: Path) -> Synthetic[T, C]:
-    return Synthetic(row.seed, modality.condition_from(row.condition), modality.decode(row.payload, scratch))
+def _sample(cohorts: Cohorts[T, C, M], row: Row, scratch: Path) -> Synthetic[T, C]:
+    return Synthetic(row.seed, cohorts.condition_from(row.condition), cohorts.decode(row.payload, scratch))

@@ -18,11 +18,11 @@ import numpy as np
 from synthgen.config import Section
 from synthgen.estimates import one_record_each
 from synthgen.generate import Generated, kept_samples
-from synthgen.modality import Modality
+from synthgen.modality import Cohorts
 from synthgen.privacy_filters.gate import Gate
 from synthgen.privacy_filters.power import BlockRate
-from synthgen.progress import Progress
 from synthgen.records import C, Real, Synthetic
+from synthgen.run import Run
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -35,12 +35,7 @@ Slotted = tuple[int, Synthetic[T, C]]
 
 
 def last_pass(
-    modality: Modality[T, C, M],
-    gate: Gate[T],
-    audit: Sequence[Real[T, C]],
-    generated: Generated[T, C],
-    seed: int,
-    progress: Progress,
+    run: Run[T, C, M], gate: Gate[T], audit: Sequence[Real[T, C]], generated: Generated[T, C]
 ) -> Generated[T, C]:
     """Withholds samples that lie too close to an audit patient, and persons whose samples together do to anybody.
 
@@ -48,20 +43,21 @@ def last_pass(
     """
     if generated.stopped:
         return generated
+    kind, seed = run.modality.cohorts, run.seed("last pass")
     everybody = gate.protecting(audit) if audit else gate
-    task = progress.task("last pass", generated.facts.slots, "sample")
+    task = run.progress.task("last pass", generated.facts.slots, "sample")
     known: set[int] = set()
-    for batch in _batches(kept_samples(modality, generated)):
+    for batch in _batches(kept_samples(kind, generated)):
         close = everybody.rejects([sample.payload for _, sample in batch])
         known |= {slot for (slot, _), near in zip(batch, close, strict=True) if near}
         task.advance(len(batch), f"{len(known)} withheld")
     left = replace(generated, withheld=frozenset(known))
     persons, dealt = 0, set[int]()
     withheld_persons = 0
-    threshold = cache(lambda sessions: person_threshold(gate, modality.joined, audit, sessions, seed))
-    for group in _persons(modality, kept_samples(modality, left)):
+    threshold = cache(lambda sessions: person_threshold(gate, kind.joined, audit, sessions, seed))
+    for group in _persons(kind, kept_samples(kind, left)):
         persons += 1
-        whole = modality.joined([sample.payload for _, sample in group])
+        whole = kind.joined([sample.payload for _, sample in group])
         if not gate.calibration.common(everybody.scores([whole]))[0] > threshold(len(group)):
             withheld_persons += 1
             dealt |= {slot for slot, _ in group}
@@ -110,11 +106,11 @@ def _batches(samples: Iterable[Slotted[T, C]]) -> Iterator[list[Slotted[T, C]]]:
         yield batch
 
 
-def _persons(modality: Modality[T, C, M], samples: Iterable[Slotted[T, C]]) -> Iterator[list[Slotted[T, C]]]:
+def _persons(cohorts: Cohorts[T, C, M], samples: Iterable[Slotted[T, C]]) -> Iterator[list[Slotted[T, C]]]:
     """The samples of each synthetic person who has several."""
 
     def person(slotted: Slotted[T, C]) -> Hashable | None:
-        return modality.person(slotted[1].condition)
+        return cohorts.person(slotted[1].condition)
 
     for key, group in groupby(samples, person):
         members = list(group) if key is not None else []

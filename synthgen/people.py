@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 from synthgen.config import PeopleConfig, RunConfig, Section
 from synthgen.errors import UserError
 from synthgen.files import write_atomically
-from synthgen.modality import Modality
+from synthgen.modality import Cohorts
 from synthgen.patient_ids import SAME_NUMBER, check_not_rounded, linked_groups, number_key, one_spelling, patient_key
 from synthgen.progress import Progress
 from synthgen.records import C, Link, Loaded, Real
@@ -57,7 +57,7 @@ class People(Generic[T, C]):
 
 
 def find_people(
-    modality: Modality[T, C, M], loaded: Loaded[T, C], config: RunConfig[M], folder: Path, progress: Progress
+    cohorts: Cohorts[T, C, M], loaded: Loaded[T, C], config: RunConfig[M], folder: Path, progress: Progress
 ) -> People[T, C]:
     """Counts linked patients as one, by identifiers, by what the loader knows and by what the records hold.
 
@@ -75,7 +75,7 @@ def find_people(
     links = (
         *linked_groups([number_key(name) for name in names], names, SAME_NUMBER),
         *loaded.links,
-        *modality.links(records, config.modality, progress),
+        *cohorts.links(records, config.modality, progress),
     )
     spelt = replace(loaded, records=records, links=tuple(links))
     people = merged(spelt, config.people, folder)

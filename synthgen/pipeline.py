@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -11,26 +11,24 @@ from typing import TypeVar
 from synthgen import __version__
 from synthgen.audit import write_audit
 from synthgen.cohort import split_by_patient
-from synthgen.config import RunConfig, Section
+from synthgen.config import Section
 from synthgen.digests import keyed, keyed_seed
 from synthgen.engines import Engine
 from synthgen.evaluate import evaluate_release, far_from_all, generator_test
 from synthgen.fit import fit_filters, fit_model
 from synthgen.generate import Generated, duplicates, first_attempts, generate, kept_samples
 from synthgen.last_pass import last_pass
-from synthgen.modality import Modality
+from synthgen.modality import GeneratorKind
 from synthgen.origin import Origin, check_origin
 from synthgen.people import find_people
 from synthgen.privacy_filters.gate import attempts_needed, first_limit
-from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
-from synthgen.screen import Judgement, check_patients, open_screen
-from synthgen.seeds import stage_seed
+from synthgen.run import Run
+from synthgen.screen import Judgement, check_patients, open_screen, rules_of
 from synthgen.tries import begin_try, end_try, level_for_try
-from synthgen.verdict import RISK, Findings, claim, decide
-from synthgen.workfolder import Workfolder
+from synthgen.verdict import RISK, Findings, privacy_report
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -56,52 +54,45 @@ class Plan:
     vouched: bool = False
 
 
-def split_cohort(
-    modality: Modality[T, C, M], config: RunConfig[M], data: Path, work: Workfolder, progress: Progress
-) -> tuple[Loaded[T, C], Cohort[T, C], LinkedFacts]:
+def split_cohort(run: Run[T, C, M], data: Path) -> tuple[Loaded[T, C], Cohort[T, C], LinkedFacts]:
     """Loads the cohort, counts linked patients as one, and splits; a work folder serves one split of one cohort."""
-    loaded = modality.load_cohort(data, config.modality, work.cohort, progress)
-    people = find_people(modality, loaded, config, work.cohort, progress)
+    config, work, progress = run.config, run.work, run.progress
+    loaded = run.modality.cohorts.load(data, run.settings, work.cohort, progress)
+    people = find_people(run.modality.cohorts, loaded, config, work.cohort, progress)
     cohort = split_by_patient(people.loaded, config.split, people.person_of)
     work.claim_cohort(cohort.digest)
     return loaded, cohort, people.facts
 
 
-def run(
-    modality: Modality[T, C, M],
-    config: RunConfig[M],
-    plan: Plan,
-    work: Workfolder,
-    engine: Engine,
-    progress: Progress,
-) -> Sealed:
+def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     """From a real cohort to a sealed release, or to quarantine. Run again after a crash, it resumes.
 
     Raises:
         UserError: for whatever the user must put right; nothing half-written is left outside the work folder.
     """
     if plan.data is None:
-        return run_without_cohort(modality, config, plan, work, engine, progress)
+        return release_without_cohort(run, plan, engine)
+    kind, config, work = run.modality, run.config, run.work
 
     # 1. The cohort, split by patient before anything is fitted.
-    loaded, cohort, linked = split_cohort(modality, config, plan.data, work, progress)
+    loaded, cohort, linked = split_cohort(run, plan.data)
     check_patients(cohort, config.gate.alpha, plan.accept)
-    origin = Origin.SAME if plan.model is None else origin_of(modality, plan.model, cohort, vouched=plan.vouched)
-    condition = modality.conditions(cohort.train, config.modality)
+    origin = Origin.SAME if plan.model is None else origin_of(kind.generator, plan.model, cohort, vouched=plan.vouched)
+    condition = kind.cohorts.conditions(cohort.train, run.settings)
 
     # 2. Fit the generator and what the filters learn, on the training patients alone.
-    filters = fit_filters(modality, cohort, config, work.screen, progress)
-    model = plan.model or fit_model(modality, cohort, config, work.model, work.key, progress)
-    model_digest = modality.model_digest(model)
+    filters = fit_filters(run, cohort)
+    model = plan.model or fit_model(run, cohort, work.model)
+    model_digest = kind.generator.digest(model)
     work.claim_model(model_digest)
-    tries = begin_try(loaded.records, (config.digest(), cohort.digest, model_digest), work, progress)
+    tries = begin_try(loaded.records, (config.digest(), cohort.digest, model_digest), work, run.progress)
 
     # 3. Calibrate the gate on strangers, and measure what it blocks and what it misses.
-    screen = open_screen(modality, cohort, config, filters_folder=filters, model=model, progress=progress)
+    screen = open_screen(run, cohort, folder=filters, model=model)
 
     # 4. Generate and screen, slot by slot; test the generator by as many first attempts as show what must be seen.
     risk = level_for_try(RISK, tries or 1)
-    reads = modality.reads_cohort(model)
+    reads = kind.generator.reads_cohort(model)
     mix = Counter(("stratum", condition(slot, config.seed).stratum) for slot in range(config.samples))
     probes = (
         attempts_needed(screen.gate, mix, config.gate.attempts, config.gate.detectable, config.samples, power=1 - risk)
@@ -110,25 +101,21 @@ def run(
         else 0
     )
     generated = generate(
-        modality,
-        config,
+        run,
         model=model,
         judge=screen.judge,
         limit=first_limit(screen.gate, mix, config.samples + probes),
         probes=probes,
         condition=condition,
         engine=engine,
-        work=work.folder,
-        progress=progress,
     )
-    first = first_attempts(modality, generated, _FIRST_ATTEMPTS)
+    first = first_attempts(kind.cohorts, generated, _FIRST_ATTEMPTS)
 
-    write_audit(modality, screen.gate, (*cohort.train, *cohort.calibration), generated, work.audit)
+    write_audit(run, screen.gate, (*cohort.train, *cohort.calibration), generated)
 
     # 5. Attack and evaluate what would be released, then protect those who were the yardstick too.
-    evaluation = evaluate_release(modality, cohort, model, config, generated, progress)
-    seed = stage_seed(config.seed, "last pass")
-    generated = last_pass(modality, screen.gate, cohort.audit, generated, seed, progress)
+    evaluation = evaluate_release(run, cohort, model, generated)
+    generated = last_pass(run, screen.gate, cohort.audit, generated)
 
     # 6. The verdict, and the release that it seals.
     findings = Findings(
@@ -147,26 +134,9 @@ def run(
         reads_cohort=reads,
         risk=risk,
     )
-    outcome, reasons = decide(findings)
-    names = screen.gate.calibration.names
-    privacy = PrivacyReport(
-        outcome=outcome,
-        reasons=reasons,
-        claim=claim(names, screen.facts, screen.planted, generated.facts),
-        filters=names,
-        calibration=screen.facts,
-        generator_test=findings.generator_test,
-        planted=screen.planted,
-        screening=generated.facts,
-        attacks=evaluation.attacks,
-        limits=config.gate.limits,
-        rules=screen.judge.rule_names,
-        linked=linked,
-        tries=tries,
-    )
+    privacy = privacy_report(findings, rules=screen.judge.rule_names, linked=linked, tries=tries)
     sealed = release(
-        modality,
-        config,
+        run,
         plan,
         generated,
         source=Source("simulated demo cohort" if plan.demo else loaded.layout, loaded.licence, loaded.skipped),
@@ -174,67 +144,51 @@ def run(
         privacy=privacy,
         quality=evaluation.quality,
         private={r.patient for r in loaded.records} | {r.record for r in loaded.records},
-        work=work,
+        generator=kind.generator.describe(model, run.settings),
         reads_cohort=reads,
         model_note=str(origin) if origin is Origin.VOUCHED else "",
     )
-    end_try(work, outcome)
+    end_try(work, privacy.outcome)
     return sealed
 
 
-def origin_of(modality: Modality[T, C, M], model: Path, cohort: Cohort[T, C], *, vouched: bool) -> Origin:
+def origin_of(generator: GeneratorKind[T, C, M], model: Path, cohort: Cohort[T, C], *, vouched: bool) -> Origin:
     """Whom a model that was given is fitted on, held against T of this run, before anything is fitted.
 
     Raises:
         UserError: it is no model, was fitted on others, or does not say on whom.
     """
-    modality.model_digest(model)
-    return check_origin(model, cohort.train, reads_cohort=modality.reads_cohort(model), vouched=vouched)
+    generator.digest(model)
+    return check_origin(model, cohort.train, reads_cohort=generator.reads_cohort(model), vouched=vouched)
 
 
-def run_without_cohort(
-    modality: Modality[T, C, M], config: RunConfig[M], plan: Plan, work: Workfolder, engine: Engine, progress: Progress
-) -> Sealed:
+def release_without_cohort(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     """Generates from a fitted model with no real data at hand: nothing can be screened, and the verdict says so.
 
     Only doubles within the release are counted. The verdict NO_COHORT seals nothing unless the user accepts it.
     """
     if plan.model is None:
         raise ValueError("a run without a cohort needs a model")
-    model_digest = modality.model_digest(plan.model)
-    work.claim_model(model_digest)
-    judge = Judgement(None, modality.rules(config.modality, plan.model))
+    generator = run.modality.generator
+    model_digest = generator.digest(plan.model)
+    run.work.claim_model(model_digest)
+    judge = Judgement(None, rules_of(run, plan.model))
     generated = generate(
-        modality,
-        config,
+        run,
         model=plan.model,
         judge=judge,
         limit=None,
         probes=0,
-        condition=modality.free_conditions(plan.model, config.modality),
+        condition=generator.free_conditions(plan.model, run.settings),
         engine=engine,
-        work=work.folder,
-        progress=progress,
     )
     doubles = duplicates(generated)
-    found = Findings(None, False, None, None, False, (), generated.facts, (), config.gate.limits, False)
-    outcome, reasons = decide(found)
-    privacy = PrivacyReport(
-        outcome=outcome,
-        reasons=(*reasons, f"{doubles} of {generated.facts.slots} samples are doubles of another"),
-        claim="Nothing is claimed: no real cohort was given, so no sample was compared with a patient.",
-        filters=(),
-        calibration=None,
-        generator_test=None,
-        planted=(),
-        screening=generated.facts,
-        attacks=(),
-        limits=config.gate.limits,
-        rules=judge.rule_names,
-    )
+    found = Findings(None, False, None, None, False, (), generated.facts, (), run.config.gate.limits, False)
+    told = privacy_report(found, rules=judge.rule_names)
+    doubled = f"{doubles} of {generated.facts.slots} samples are doubles of another"
+    privacy = replace(told, reasons=(*told.reasons, doubled))
     return release(
-        modality,
-        config,
+        run,
         plan,
         generated,
         source=Source("unknown", "as stated by the data holder", ()),
@@ -242,7 +196,7 @@ def run_without_cohort(
         privacy=privacy,
         quality=(),
         private=set(),
-        work=work,
+        generator=generator.describe(plan.model, run.settings),
     )
 
 
@@ -256,8 +210,7 @@ class Source:
 
 
 def release(
-    modality: Modality[T, C, M],
-    config: RunConfig[M],
+    run: Run[T, C, M],
     plan: Plan,
     generated: Generated[T, C],
     *,
@@ -266,7 +219,7 @@ def release(
     privacy: PrivacyReport,
     quality: tuple[Estimate, ...],
     private: set[str],
-    work: Workfolder,
+    generator: str,
     reads_cohort: bool = True,
     model_note: str = "",
 ) -> Sealed:
@@ -274,7 +227,9 @@ def release(
 
     Args:
         private: patients and records of the cohort, none of which may stand anywhere in the release.
+        generator: one line on what made the data.
     """
+    kind, config, work = run.modality, run.config, run.work
     provenance = Provenance(
         synthgen_version=__version__,
         preset=plan.preset,
@@ -282,7 +237,7 @@ def release(
         model_digest=keyed(work.key, MODEL, model_digest),
         source=source.name,
         source_licence=source.licence,
-        generator=modality.describe(config.modality),
+        generator=generator,
         skipped=source.skipped,
         reads_cohort=reads_cohort,
         model_note=model_note,
@@ -290,13 +245,13 @@ def release(
     paths = {str(work.folder), *([] if plan.data is None else [str(plan.data.resolve())])}
     seed = keyed_seed(work.key, "release", model_digest, config.digest())  # DICOM's UIDs show what depends on it
     with staged(plan.out) as staging:
-        dataset = modality.write(staging.folder, lambda: kept_samples(modality, generated), plan.formats, seed)
-        shown = [sample for _, sample in islice(kept_samples(modality, generated), _PREVIEW)]
+        dataset = kind.releases.write(staging.folder, lambda: kept_samples(kind.cohorts, generated), plan.formats, seed)
+        shown = [sample for _, sample in islice(kept_samples(kind.cohorts, generated), _PREVIEW)]
         return seal(
             staging,
             ReleaseReport(provenance, dataset, privacy, quality),
             work=work.folder,
             accept=plan.accept,
             forbidden=sorted(private | paths),
-            preview=modality.preview(shown) if shown else None,
+            preview=kind.releases.preview(shown) if shown else None,
         )

@@ -6,7 +6,7 @@ A real record and a synthetic one are different types, so that a real record can
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -202,6 +202,20 @@ class Estimate:
             "better": self.better,
             "note": self.note,
         }
+
+
+@dataclass(frozen=True)
+class RoundTrip(Generic[T, C]):
+    """What a generator makes of real records.
+
+    Attributes:
+        name, domain: as of :class:`Planted`.
+        copies: from records to one copy of each; possibly of the first ones alone, where each takes long.
+    """
+
+    name: str
+    domain: str
+    copies: Callable[[Sequence[Real[T, C]]], list[T]]
 
 
 @dataclass(frozen=True)

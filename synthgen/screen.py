@@ -7,19 +7,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Generic, TypeVar
 
-from synthgen.config import LARGEST_ALPHA, RunConfig, Section
+from synthgen.config import LARGEST_ALPHA, Section
 from synthgen.errors import UserError
 from synthgen.estimates import some_records
 from synthgen.files import write_atomically
-from synthgen.modality import Modality
 from synthgen.privacy_filters.calibration import CopiesAmongStrangersError, attainable_alpha, patients_needed
 from synthgen.privacy_filters.gate import Gate, calibrate_gate, calibration_facts, plant, plant_returning
-from synthgen.progress import Progress
 from synthgen.records import C, Cohort, Rule, Verdict
 from synthgen.report import CalibrationFacts, Outcome, PlantedResult
-from synthgen.seeds import stage_seed
+from synthgen.run import Run
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -80,50 +79,48 @@ def check_patients(cohort: Cohort[T, C], alpha: float, accept: tuple[Outcome, ..
         )
 
 
-def open_screen(
-    modality: Modality[T, C, M],
-    cohort: Cohort[T, C],
-    config: RunConfig[M],
-    *,
-    filters_folder: Path,
-    model: Path | None,
-    progress: Progress,
-) -> Screen[T]:
+def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model: Path | None) -> Screen[T]:
     """Calibrates the gate on C, measures its block rate on E, and plants copies of T.
 
     Args:
-        filters_folder: where the fitted filters lie; the calibration is written beside them.
+        folder: where the fitted filters lie; the calibration is written beside them.
         model: the generator, for copies in its own domain; None when somebody else's data is screened.
 
     Raises:
         UserError: if a calibration patient is a copy of another one.
     """
-    filters = modality.open_filters(cohort.train, config.modality, filters_folder)
-    seed = stage_seed(config.seed, "calibration")
-    planting = stage_seed(config.seed, "planted")
+    kind, gating = run.modality, run.config.gate
+    filters = kind.filters.open(cohort.train, run.settings, folder)
+    seed, planting = run.seed("calibration"), run.seed("planted")
     everyone = some_records(cohort.train, len(cohort.train), planting)
     tried = min(_TRIAL, len(everyone) // 8)
-    trial, chosen = everyone[:tried], everyone[tried : tried + config.gate.planted]
-    task = progress.task("planting copies", None, "copy")
-    claimed = (
-        (copies for copies in modality.planted(trial, None, config, planting + 1) if copies.domain != "beyond")
-        if trial
-        else ()
-    )
-    try:
-        gate = calibrate_gate(filters, cohort.train, cohort.calibration, config.gate.alpha, seed, claimed)
-    except CopiesAmongStrangersError as error:
-        raise UserError(
-            f"{error}: find the record that stands under two patients and give them one number, or remove it"
-        ) from None
-    write_atomically(
-        filters_folder / "calibration.json", json.dumps(gate.calibration.as_dict(), allow_nan=False).encode()
-    )
-    facts = calibration_facts(gate, cohort.train, cohort.calibration, cohort.audit, seed)
-    planted = []
-    for result in plant(gate, modality.planted(chosen, model, config, planting)):
-        planted.append(result)
-        task.advance(result.planted, result.perturbation)
+    trial, chosen = everyone[:tried], everyone[tried : tried + gating.planted]
+    task = run.progress.task("planting copies", None, "copy")
+    with TemporaryDirectory(prefix="synthgen-copies-") as name:
+        scratch = Path(name)
+        tried_copies = kind.filters.planted(trial, (), run.settings, planting + 1, scratch) if trial else ()
+        claimed = (copies for copies in tried_copies if copies.domain != "beyond")
+        try:
+            gate = calibrate_gate(filters, cohort.train, cohort.calibration, gating.alpha, seed, claimed)
+        except CopiesAmongStrangersError as error:
+            raise UserError(
+                f"{error}: find the record that stands under two patients and give them one number, or remove it"
+            ) from None
+        calibration = json.dumps(gate.calibration.as_dict(), allow_nan=False)
+        write_atomically(folder / "calibration.json", calibration.encode())
+        facts = calibration_facts(gate, cohort.train, cohort.calibration, cohort.audit, seed)
+        trips = () if model is None else kind.generator.round_trips(model, run.config, planting, scratch)
+        planted = []
+        for result in plant(gate, kind.filters.planted(chosen, trips, run.settings, planting, scratch)):
+            planted.append(result)
+            task.advance(result.planted, result.perturbation)
     returning = plant_returning(gate, (*cohort.calibration, *cohort.audit), seed)
-    judge = Judgement(gate, modality.rules(config.modality, model))
+    judge = Judgement(gate, rules_of(run, model))
     return Screen(gate, judge, facts, (*planted, *((returning,) if returning else ())))
+
+
+def rules_of(run: Run[T, C, M], model: Path | None) -> tuple[Rule[T], ...]:
+    """What rejects a sample beside the gate; None for records that were made elsewhere."""
+    kind, settings = run.modality, run.settings
+    own = () if model is None else kind.generator.rules(model, settings)
+    return (*own, *kind.filters.rules(settings, cleaned=model is not None))

@@ -14,13 +14,23 @@ from scipy.stats import norm
 from synthgen.privacy_filters.calibration import Calibration, attainable_alpha
 from synthgen.privacy_filters.power import miss_upper, released_share
 from synthgen.records import Estimate
-from synthgen.report import CalibrationFacts, GeneratorTest, Limits, Outcome, PlantedResult, ScreeningFacts
+from synthgen.report import (
+    CalibrationFacts,
+    GeneratorTest,
+    Limits,
+    LinkedFacts,
+    Outcome,
+    PlantedResult,
+    PrivacyReport,
+    ScreeningFacts,
+)
 
 ATTACK_LEVEL = 0.01  # probability at which any attack on an honest release may succeed; the attacks share it
 LEAST_AUDITED = 20
 RISK = 0.05  # of a wrong PASS at each limit, for the first try on a cohort
 _EMPTY_SHARE = 0.01
 _95 = 1.959964
+_NO_CLAIM = "Nothing is claimed: no real cohort was given, so no sample was compared with a patient."
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,29 @@ class Findings:
     audited: bool
     reads_cohort: bool = True
     risk: float = RISK
+
+
+def privacy_report(
+    found: Findings, *, rules: tuple[str, ...] = (), linked: LinkedFacts | None = None, tries: int | None = None
+) -> PrivacyReport:
+    """What is published of the findings: verdict, reasons, claim and the figures behind them."""
+    outcome, reasons = decide(found)
+    names = found.calibration.names if found.calibration else ()
+    return PrivacyReport(
+        outcome=outcome,
+        reasons=reasons,
+        claim=claim(names, found.facts, found.planted, found.screening) if found.facts else _NO_CLAIM,
+        filters=names,
+        calibration=found.facts,
+        generator_test=found.generator_test,
+        planted=found.planted,
+        screening=found.screening,
+        attacks=found.attacks,
+        limits=found.limits,
+        rules=rules,
+        tries=tries,
+        linked=linked,
+    )
 
 
 def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:

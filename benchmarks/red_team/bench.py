@@ -18,15 +18,29 @@ from benchmarks.red_team import held_out, images, sounds, transcripts, uneven
 from benchmarks.red_team.kinds import AnyKind, number
 from benchmarks.red_team.leaky import Honest, Leaky, Strangers, opened
 from benchmarks.red_team.remembering import Remembering
-from synthgen.config import RunConfig, Section, load_config
+from synthgen.config import RunConfig, Section
 from synthgen.engines.local import LocalEngine
 from synthgen.errors import SynthgenError
 from synthgen.fit import fit_filters
-from synthgen.modality import Modality, Ready, load, with_generator
-from synthgen.pipeline import Plan, run, split_cohort
+from synthgen.modality import GeneratorKind, Modality, Ready, load
+from synthgen.pipeline import Plan, release_from, split_cohort
 from synthgen.progress import Progress, Silent
-from synthgen.records import C, Cohort, Estimate, JsonValue, Link, Loaded, Planted, Real, Request, Rule, Synthetic
+from synthgen.records import (
+    C,
+    Cohort,
+    Estimate,
+    JsonValue,
+    Link,
+    Loaded,
+    Planted,
+    Real,
+    Request,
+    RoundTrip,
+    Rule,
+    Synthetic,
+)
 from synthgen.report import DatasetFacts, Evaluation
+from synthgen.run import Run
 from synthgen.shards import Row, read_shard
 from synthgen.slots import Conditions
 from synthgen.workfolder import Workfolder
@@ -63,83 +77,119 @@ class Prepared(Generic[T, C, M]):
     memory: dict[object, Any] = field(default_factory=dict)
     written: list[Request[C]] = field(default_factory=list)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "modality":
-            raise AttributeError(name)
-        return getattr(self.modality, name)
+    def bundle(self, generator: GeneratorKind[T, C, M] | None = None) -> Modality[T, C, M]:
+        """The modality as the pipeline takes it, with its own generator or another."""
+        parts: dict[str, Any] = {"cohorts": _Cohorts(self), "filters": _Filters(self), "releases": _Releases(self)}
+        return replace(self.modality, generator=generator or self.modality.generator, **parts)
 
-    def _once(self, key: object, make: Callable[[], Any]) -> Any:
+    def once(self, key: object, make: Callable[[], Any]) -> Any:
         if key not in self.memory:
             self.memory[key] = make()
         return self.memory[key]
 
-    def load_cohort(self, data: Path, config: M, cache: Path, progress: Progress) -> Loaded[T, C]:
-        return self.loaded
 
-    def links(self, records: Sequence[Real[T, C]], config: M, progress: Progress) -> Sequence[Link]:
-        found = self._once("links", lambda: tuple(self.modality.links(self.everybody, config, progress)))
+@dataclass(frozen=True)
+class _Cohorts:
+    """The records that are at hand; all else is the modality's."""
+
+    over: Prepared[Any, Any, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "over":
+            raise AttributeError(name)
+        return getattr(self.over.modality.cohorts, name)
+
+    def load(self, data: Path, config: Any, cache: Path, progress: Progress) -> Loaded[Any, Any]:
+        return self.over.loaded
+
+    def links(self, records: Sequence[Real[Any, Any]], config: Any, progress: Progress) -> Sequence[Link]:
+        over = self.over
+        found = over.once("links", lambda: tuple(over.modality.cohorts.links(over.everybody, config, progress)))
         at = {(record.patient, record.record): place for place, record in enumerate(records)}
-        ends = [[self.everybody[end] for end in (link.first, link.second)] for link in found]
+        ends = [[over.everybody[end] for end in (link.first, link.second)] for link in found]
         places = [sorted(at.get((record.patient, record.record), -1) for record in pair) for pair in ends]
         linked = [(link, low, high) for link, (low, high) in zip(found, places, strict=True) if low >= 0]
         return [replace(link, first=low, second=high) for link, low, high in linked]
 
-    def rules(self, config: M, model: Path | None) -> tuple[Rule[T], ...]:
+    def conditions(self, train: Sequence[Real[Any, Any]], config: Any) -> Conditions[Any]:
+        drawn = self.over.modality.cohorts.conditions(train, config)
+        if self.over.mix is not None:
+            return uneven.mixed(drawn, self.over.mix)
+        return _dealt(drawn, self.over.dealt) if self.over.dealt > 1 else drawn
+
+
+@dataclass(frozen=True)
+class _Filters:
+    """The filters, which may remember; no rules."""
+
+    over: Prepared[Any, Any, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "over":
+            raise AttributeError(name)
+        return getattr(self.over.modality.filters, name)
+
+    def rules(self, config: Any, *, cleaned: bool) -> tuple[Rule[Any], ...]:
         return ()
 
-    def open_filters(self, train: Sequence[Real[T, C]], config: M, folder: Path) -> Any:
-        if not self.remembers:
-            return self.modality.open_filters(train, config, folder)
-        return self._once(
+    def open(self, train: Sequence[Real[Any, Any]], config: Any, folder: Path) -> Any:
+        kind = self.over.modality
+        if not self.over.remembers:
+            return kind.filters.open(train, config, folder)
+        return self.over.once(
             ("filters", _names(train)),
-            lambda: Remembering(self.modality.open_filters(train, config, folder), self.modality.encode),
+            lambda: Remembering(kind.filters.open(train, config, folder), kind.cohorts.encode),
         )
 
     def planted(
-        self, records: Sequence[Real[T, C]], model: Path | None, config: RunConfig[M], seed: int
-    ) -> Iterable[Planted[T]]:
-        if not self.remembers:
-            return self.modality.planted(records, model, config, seed)
-        known: tuple[Planted[T], ...] | None = self.memory.get(("planted", _names(records), seed))
-        return known if known is not None else self._planting(records, model, config, seed)
+        self,
+        records: Sequence[Real[Any, Any]],
+        round_trips: Sequence[RoundTrip[Any, Any]],
+        config: Any,
+        seed: int,
+        scratch: Path,
+    ) -> Iterable[Planted[Any]]:
+        known = self.over.memory.get(("planted", _names(records), seed)) if self.over.remembers else None
+        return known if known is not None else self._planting(records, round_trips, config, seed, scratch)
 
     def _planting(
-        self, records: Sequence[Real[T, C]], model: Path | None, config: RunConfig[M], seed: int
-    ) -> Iterator[Planted[T]]:
+        self, records: Sequence[Real[Any, Any]], round_trips: Sequence[Any], config: Any, seed: int, scratch: Path
+    ) -> Iterator[Planted[Any]]:
         """Makes planted copies and keeps them. Each is judged before the next is made, while its files are there."""
         kept = []
-        for copies in self.modality.planted(records, model, config, seed):
+        for copies in self.over.modality.filters.planted(records, round_trips, config, seed, scratch):
             kept.append(copies)
             yield copies
-        self.memory["planted", _names(records), seed] = tuple(kept)
+        if self.over.remembers:
+            self.over.memory["planted", _names(records), seed] = tuple(kept)
 
-    def conditions(self, train: Sequence[Real[T, C]], config: M) -> Conditions[C]:
-        drawn = self.modality.conditions(train, config)
-        if self.mix is not None:
-            return uneven.mixed(drawn, self.mix)
-        return _dealt(drawn, self.dealt) if self.dealt > 1 else drawn
+
+@dataclass(frozen=True)
+class _Releases:
+    """The writer, of which is kept what it wrote; the evaluation may be left out."""
+
+    over: Prepared[Any, Any, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "over":
+            raise AttributeError(name)
+        return getattr(self.over.modality.releases, name)
 
     def write(
         self,
         folder: Path,
-        samples: Callable[[], Iterable[tuple[int, Synthetic[T, C]]]],
+        samples: Callable[[], Iterable[tuple[int, Synthetic[Any, Any]]]],
         formats: Sequence[str],
         seed: int,
     ) -> DatasetFacts:
-        self.written = [Request(sample.seed, sample.condition) for _, sample in samples()]
-        return self.modality.write(folder, samples, formats, seed)
+        self.over.written = [Request(sample.seed, sample.condition) for _, sample in samples()]
+        return self.over.modality.releases.write(folder, samples, formats, seed)
 
     def evaluate(
-        self,
-        samples: Sequence[Synthetic[T, C]],
-        cohort: Cohort[T, C],
-        model: Path | None,
-        config: M,
-        seed: int,
-        progress: Progress,
+        self, samples: Sequence[Any], cohort: Cohort[Any, Any], config: Any, seed: int, progress: Progress
     ) -> Evaluation:
-        if not self.remembers:
-            return self.modality.evaluate(samples, cohort, model, config, seed, progress)
+        if not self.over.remembers:
+            return self.over.modality.releases.evaluate(samples, cohort, config, seed, progress)
         outsiders = len({record.patient for record in cohort.audit})
         return Evaluation((Estimate("membership_auc", 0.5, (0.5, 0.5), outsiders, "0.5", "assumed, not measured"),), ())
 
@@ -185,9 +235,8 @@ class Ground:
 
     def config(self, samples: int, settings: Sequence[str] = ()) -> RunConfig[Any]:
         """The configuration of every run: the gate's seed is the same, so that one gate serves all."""
-        section = self.modality.section
         chosen = ("threads=1", *self.settings, *settings)
-        return load_config(section, self.name, self.preset, chosen, samples=samples, seed=0)
+        return self.modality.config(self.preset, chosen, samples=samples, seed=0)
 
     def prepared(self, mode: Mode, dealt: int = 0, loaded: Loaded[Any, Any] | None = None) -> Prepared[Any, Any, Any]:
         """The modality over this cohort, or over another choice of its people."""
@@ -215,11 +264,11 @@ def prepare(
         cohorts: how records are spread over the patients.
     """
     modality = load(name)
-    config = load_config(modality.section, name, preset, ("threads=1", *settings), samples=samples, seed=0)
+    config = modality.config(preset, ("threads=1", *settings), samples=samples, seed=0)
     folder = _data(modality, data, base, config)
     group = uneven.GROUPS[cohorts]
     with opened_work(base / f"gate-{cohorts}", modality=name, config_digest=config.digest()) as work:
-        everything = modality.load_cohort(folder, config.modality, work.cohort, Silent())
+        everything = modality.cohorts.load(folder, config.modality, work.cohort, Silent())
         loaded, strangers = set_aside(everything, aside)
         if name == "dialogue":
             loaded = replace(loaded, records=transcripts.with_events(loaded.records, 0))
@@ -230,14 +279,16 @@ def prepare(
         memory: dict[object, Any] = {}
         over = Prepared(modality, (*loaded.records, *strangers), loaded, remembers=False, memory=memory)
         strangers = _nobody(over, config.modality, len(loaded.records))
-        cohort = split_cohort(over, config, folder, work, Silent())[1]
-        fit_filters(modality, cohort, config, work.screen, Silent())
+        run = Run(over.bundle(), config, work, Silent())
+        cohort = split_cohort(run, folder)[1]
+        fit_filters(run, cohort)
     return Ground(name, data, preset, tuple(settings), base, samples, loaded, strangers, cohort, cohorts, memory)
 
 
 def _nobody(over: Prepared[T, C, Any], config: Any, cohort: int) -> tuple[Real[T, C], ...]:
     """The records after the first ``cohort`` that are no other name of somebody among those."""
-    linked = {link.second for link in over.links(over.everybody, config, Silent()) if link.first < cohort}
+    links = over.bundle().cohorts.links(over.everybody, config, Silent())
+    linked = {link.second for link in links if link.first < cohort}
     return tuple(record for i, record in enumerate(over.everybody) if i >= cohort and i not in linked)
 
 
@@ -247,7 +298,7 @@ def _data(modality: Modality[Any, Any, Any], data: str, base: Path, config: RunC
     folder = base / "demo-cohort"
     if not folder.exists():
         base.mkdir(parents=True, exist_ok=True)
-        modality.write_demo_cohort(folder, config.modality, 0, Silent())
+        modality.cohorts.write_demo(folder, config.modality, 0, Silent())
     return folder
 
 
@@ -277,7 +328,7 @@ def kinds_of(name: str, paraphrases: Path | None = None) -> tuple[AnyKind, ...]:
 def read_paraphrases(path: Path) -> Mapping[str, tuple[Any, ...]]:
     """Turns of paraphrases by the record that each is one of, which its label ``origin_id`` names."""
     modality = load("dialogue")
-    loaded = modality.load_cohort(path, load_config(modality.section, "dialogue", "cpu").modality, path, Silent())
+    loaded = modality.cohorts.load(path, modality.config("cpu").modality, path, Silent())
     return {str(dict(r.payload.labels)["origin_id"]): r.payload.turns for r in loaded.records}
 
 
@@ -327,7 +378,7 @@ def run_cell(ground: Ground, cell: Cell) -> dict[str, JsonValue] | None:
     )  # fmt: skip
     over = ground.prepared(cell.mode, cell.kind.sessions)
     found = through_pipeline(ground, over, leaky, config, version=json.dumps(cell.key(ground)))
-    requests = [Request(row.seed, ground.modality.condition_from(row.condition)) for row in found.rows]
+    requests = [Request(row.seed, ground.modality.cohorts.condition_from(row.condition)) for row in found.rows]
     released = [sample for sample in found.written if leaky.copies(sample)]
     return {**cell.key(ground), **found.facts(), **_copies(found.rows, requests, leaky, samples, len(released))}
 
@@ -405,11 +456,11 @@ def through_pipeline(
     started = time.process_time()
     folder = ground.base / "run"
     shutil.rmtree(folder, ignore_errors=True)
-    kind = with_generator(over, Ready(opened(generator), "A generator of the red team", version))
+    kind = over.bundle(Ready(opened(generator), "A generator of the red team", version))
     data = _data(ground.modality, ground.data, ground.base, config)
     plan = Plan(
-        data=data, model=None, out=folder / "release", preset=Path(ground.preset).stem, formats=kind.formats[:1],
-        accept=(), demo=False,
+        data=data, model=None, out=folder / "release", preset=Path(ground.preset).stem,
+        formats=kind.releases.formats[:1], accept=(), demo=False,
     )  # fmt: skip
     error = ""
     with (
@@ -418,7 +469,7 @@ def through_pipeline(
     ):
         shutil.copytree(ground.gate / "screen", work.screen, dirs_exist_ok=True)
         try:
-            sealed = run(kind, config, plan, work, LocalEngine(), Silent()).folder
+            sealed = release_from(Run(kind, config, work, Silent()), plan, LocalEngine()).folder
             report = json.loads((sealed / "privacy_report.json").read_text("utf-8"))
         except SynthgenError as caught:
             report, error = {}, str(caught)

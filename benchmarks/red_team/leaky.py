@@ -133,10 +133,10 @@ class Leaky(Generic[T, C]):
         )
 
 
-def opened(generator: Leaky[T, C] | Honest[T, C]) -> Callable[[Path | None], Generator[T, C]]:
+def opened(generator: Leaky[T, C] | Honest[T, C]) -> Callable[[Path], Generator[T, C]]:
     """Opens the generator in the folder that the pipeline gives it."""
 
-    def open_in(scratch: Path | None) -> Generator[T, C]:
-        return replace(generator, scratch=scratch or generator.scratch)
+    def open_in(scratch: Path) -> Generator[T, C]:
+        return replace(generator, scratch=scratch)
 
     return open_in

@@ -28,7 +28,6 @@ def evaluate(
     seed: int,
     progress: Progress,
     encoder: TextEncoder | None = None,
-    judge: Judge | None = None,
 ) -> Evaluation:
     """Attacks on the release with the audit patients as non-members; lengths, diversity and utility beside real ones.
 
@@ -37,8 +36,6 @@ def evaluate(
 
     Args:
         encoder: texts to rows, one more space for the attacks on membership.
-        judge: prompts to answers of a language model on this machine; asked only where ``config.judge_dialogues`` says
-            so, since real transcripts stand in its prompts.
     """
     held_out = cohort.audit or cohort.calibration
     fewest = min(len(samples), len({r.patient for r in cohort.train}), len({r.patient for r in held_out}))
@@ -54,24 +51,40 @@ def evaluate(
         *_quality(synthetic, train, test, config, seed, progress),
         *measured(progress, tstr, synthetic, train, test, config, seed=seed),
     )
-    if judge is not None and config.judge_dialogues:
-        quality += measured(
-            progress,
-            judged,
-            judge,
-            synthetic,
-            test,
-            progress,
-            dialogues=config.judge_dialogues,
-            most_words=config.judge_words,
-            seed=seed,
-        )
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
         return Evaluation((), quality)
     parts = Attacked(synthetic, train, test, reference, encoder)
     attacks, copying = attack_release(parts, config, seed, progress)
     return Evaluation(attacks, (*quality, *copying))
+
+
+def judge_release(
+    samples: Sequence[DialogueSynthetic],
+    cohort: Cohort[Dialogue, DialogueCondition],
+    config: EvaluationConfig,
+    judge: Judge,
+    seed: int,
+    progress: Progress,
+) -> tuple[Estimate, ...]:
+    """What a language model says of the release beside real dialogues: see :func:`synthgen.eval.dialogue.judge.judged`.
+
+    Args:
+        judge: prompts to answers of a language model on this machine: real transcripts stand in its prompts.
+    """
+    synthetic = Dialogues.synthetic(samples, config.max_samples, seed)
+    test = Dialogues.real(cohort.audit or cohort.calibration, config.max_samples, seed + 2)
+    return measured(
+        progress,
+        judged,
+        judge,
+        synthetic,
+        test,
+        progress,
+        dialogues=config.judge_dialogues,
+        most_words=config.judge_words,
+        seed=seed,
+    )
 
 
 def _quality(

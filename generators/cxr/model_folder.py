@@ -101,6 +101,14 @@ def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> Cx
     return CxrGenerator(vae, unet, scheduler, encoding, sampler, rows, size)
 
 
+def size_of(folder: Path) -> int:
+    """Side of the images that a model makes, in pixels."""
+    size = _read_json(folder / "condition.json").get("size")
+    if not isinstance(size, int):
+        raise UserError(f"{folder}/condition.json lacks its size; fit the model again")
+    return size
+
+
 def check_folder(folder: Path) -> None:
     """Refuses what must not be opened, before anything is loaded.
 

@@ -10,16 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from synthgen.payloads.cxr import CxrImage, CxrReal
+from synthgen.payloads.cxr import CxrImage, CxrReal, CxrRoundTrip
 from synthgen.records import Planted
-
-RoundTrip = Callable[[Sequence[CxrReal]], list[CxrImage]]
-"""Copies in the generator's own domain: what its autoencoder, or its denoiser, makes of real records."""
 
 
 def planted_copies(
     records: Sequence[CxrReal],
-    round_trips: Sequence[tuple[str, str, RoundTrip]],
+    round_trips: Sequence[CxrRoundTrip],
     seed: int,
     hosts: Sequence[CxrImage] = (),
 ) -> Iterator[Planted[CxrImage]]:
@@ -27,7 +24,7 @@ def planted_copies(
 
     Args:
         records: training records, one per patient.
-        round_trips: name, domain and function of each round trip through the generator.
+        round_trips: what the generator makes of the records.
         seed: of noise, deformation, margins and partners.
         hosts: images of nobody in T, of the same size, for copies that are pasted onto another image: pasted onto one
             of T they would be caught for their host. Empty: images that are blended from many records.
@@ -75,17 +72,17 @@ def planted_copies(
         onto = [hosts[int(i)] for i in rng.integers(len(hosts), size=len(images))]
         copies = tuple(paste(image, host, rng) for image, host in zip(images, onto, strict=True))
         yield Planted(name, _domain(name, images), copies)
-    for name, domain, round_trip in round_trips:
-        yield Planted(name, domain, tuple(round_trip(records)))
+    for trip in round_trips:
+        yield Planted(trip.name, trip.domain, tuple(trip.copies(records)))
 
 
 def _domain(name: str, images: Sequence[CxrImage]) -> str:
     """Whether a kind is claimed at this size (figures in docs/results.md, "The gate").
 
-    Half of a sheet has too little detail to be told at 64 pixels, and is missed once in twelve at 128; half of an
-    overlay likewise at 64. Heavily blurred copies are missed once in twenty at 128 pixels, where more is blurred away.
+    Half of a sheet has too little detail to be told at 64 pixels, and is missed once in twelve at 128. Heavily blurred
+    copies are missed once in twenty at 128 pixels, where more is blurred away.
     """
-    beyond = {"contact_sheet_of_two", "mean_of_two" if images and len(images[0]) <= 64 else "blur_4%"}
+    beyond = {"contact_sheet_of_two"} | ({"blur_4%"} if images and len(images[0]) > 64 else set())
     return "beyond" if name in beyond else "perturbed"
 
 

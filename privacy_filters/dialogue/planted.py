@@ -19,13 +19,10 @@ from functools import cache
 
 import numpy as np
 
-from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueReal, DialogueRoundTrip, Turn
 from synthgen.privacy_filters.dialogue.events import reworded
 from synthgen.records import Planted
 from synthgen.wordlists import Phrases, WordLists, Words, word_lists
-
-RoundTrip = Callable[[Sequence[DialogueReal]], list[Dialogue]]
-"""Copies in the generator's own domain: what it makes of real records when it is asked to say them again."""
 
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*|\W+")
 _PUNCTUATION = re.compile(r"[^\w\s'’]+")
@@ -53,13 +50,13 @@ Changed = Callable[[Dialogue, np.random.Generator], Dialogue]
 
 
 def planted_copies(
-    records: Sequence[DialogueReal], round_trips: Sequence[tuple[str, str, RoundTrip]], seed: int
+    records: Sequence[DialogueReal], round_trips: Sequence[DialogueRoundTrip], seed: int
 ) -> Iterator[Planted[Dialogue]]:
     """One copy of each of ``records`` per perturbation, the exact copies first.
 
     Args:
         records: training records, one per patient; replaced turns and hosts of spliced ones are other records' own.
-        round_trips: name, domain and function of each round trip through the generator.
+        round_trips: what the generator makes of the records.
         seed: of every choice.
     """
     dialogues = [record.payload for record in records]
@@ -96,8 +93,8 @@ def planted_copies(
         yield Planted(name, domain, tuple(changed(i, rng) for i in range(len(dialogues))))
     if again := _told_again(dialogues, foreign, np.random.default_rng([seed, len(table)])):
         yield Planted("told_again", "beyond", again)
-    for name, domain, round_trip in round_trips:
-        yield Planted(name, domain, tuple(round_trip(records)))
+    for trip in round_trips:
+        yield Planted(trip.name, trip.domain, tuple(trip.copies(records)))
 
 
 class _Others:

@@ -19,11 +19,8 @@ from scipy import signal
 from synthgen.errors import MissingExtraError
 from synthgen.files import disk_errors, private_folder
 from synthgen.payloads.sound import RATE, Floats, read, spoken
-from synthgen.payloads.speech import Audio, Recording, Segment, Speech, SpeechReal, Track
+from synthgen.payloads.speech import Audio, Recording, Segment, Speech, SpeechReal, SpeechRoundTrip, Track
 from synthgen.records import Planted
-
-RoundTrip = Callable[[Sequence[SpeechReal]], list[Speech]]
-"""Copies in the generator's own domain: what it makes of real records, e.g. its vocoder."""
 
 Change = Callable[[Floats, np.random.Generator], Floats]
 
@@ -31,7 +28,7 @@ _LONGEST = 60.0  # seconds of a recording that a copy is made of
 
 
 def planted_copies(
-    records: Sequence[SpeechReal], round_trips: Sequence[tuple[str, str, RoundTrip]], seed: int, scratch: Path
+    records: Sequence[SpeechReal], round_trips: Sequence[SpeechRoundTrip], seed: int, scratch: Path
 ) -> Iterator[Planted[Speech]]:
     """One copy of each of ``records`` per perturbation, the exact copies first.
 
@@ -41,7 +38,7 @@ def planted_copies(
 
     Args:
         records: training records, one per patient.
-        round_trips: name, domain and function of each further round trip through the generator.
+        round_trips: what else the generator makes of the records.
         seed: of the noise, and of where excerpts begin.
         scratch: a private folder for the copies; emptied by whoever made it.
     """
@@ -68,8 +65,8 @@ def planted_copies(
     for number, (name, domain, change) in enumerate(table):
         rng = np.random.default_rng([seed, number])
         yield Planted(name, domain, tuple(changed(record.payload, change, rng, scratch) for record in records))
-    for name, domain, round_trip in round_trips:
-        yield Planted(name, domain, tuple(round_trip(records)))
+    for trip in round_trips:
+        yield Planted(trip.name, trip.domain, tuple(trip.copies(records)))
 
 
 def changed(payload: Speech, change: Change, rng: np.random.Generator, scratch: Path) -> Speech:

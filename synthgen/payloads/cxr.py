@@ -9,7 +9,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.records import JsonValue, Real, Synthetic
+from synthgen.records import JsonValue, Real, RoundTrip, Synthetic
 
 CxrImage = NDArray[np.uint8]
 """A square frontal radiograph, shape [size, size], 0 to 255, bone bright (MONOCHROME2)."""
@@ -73,3 +73,4 @@ class CxrCondition:
 
 CxrReal = Real[CxrImage, CxrCondition]
 CxrSynthetic = Synthetic[CxrImage, CxrCondition]
+CxrRoundTrip = RoundTrip[CxrImage, CxrCondition]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from synthgen.records import JsonValue, Real, Synthetic
+from synthgen.records import JsonValue, Real, RoundTrip, Synthetic
 
 Role = Literal["clinician", "patient", "companion", "speaker"]
 """Who speaks; ``speaker`` where a recording does not say."""
@@ -159,3 +159,4 @@ class SpeechCondition:
 
 SpeechReal = Real[Speech, SpeechCondition]
 SpeechSynthetic = Synthetic[Speech, SpeechCondition]
+SpeechRoundTrip = RoundTrip[Speech, SpeechCondition]

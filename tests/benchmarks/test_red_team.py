@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flow_command import TINY
 
 from benchmarks.red_team import held_out, images, results, transcripts, uneven
 from benchmarks.red_team.bench import Cell, Ground, prepare, run_cell
@@ -17,7 +18,6 @@ from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.records import Real
 from synthgen.seeds import attempt_seed
 
-TINY = Path(__file__).parents[1] / "flow" / "tiny.yaml"
 IMAGES = (*images.KINDS, *held_out.IMAGES)
 TRANSCRIPTS = (*transcripts.KINDS, *held_out.TRANSCRIPTS)
 

@@ -24,14 +24,14 @@ def test_the_wheel_installs_and_runs_elsewhere(tmp_path: Path) -> None:
         return done.stdout + done.stderr
 
     run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path / "dist", ROOT)
-    (wheel,) = (tmp_path / "dist").glob("synthgen-*.whl")
+    (wheel,) = (tmp_path / "dist").glob("synthgen_medical-*.whl")
     venv.create(tmp_path / "clean", with_pip=True)
     python = tmp_path / "clean" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel)
     command = tmp_path / "clean" / "bin" / "synthgen"
     assert "generate" in run(command, "--help")
     message = run(command, "generate", "--modality", "cxr", status=2)
-    assert "pip install 'synthgen[cxr]'" in message
+    assert f"pip install '{wheel}[cxr]'" in message
     assert "Traceback" not in message
     places = run(python, "-c", "import synthgen.generators.cxr, synthgen.configs; print(synthgen.__file__)")
     assert str(tmp_path / "clean") in places

@@ -60,7 +60,7 @@ def test_the_seed_cannot_be_guessed_from_what_is_public(finished: Path) -> None:
     from synthgen.modalities.cxr.binding import CXR
 
     config = load_config(CXR.section, "cxr", str(TINY), seed=0)
-    model = CXR.model_digest(finished / "work" / "model")
+    model = CXR.generator.digest(finished / "work" / "model")
     known = noted(finished)
     assert known["config"] == config.digest() and known["model"] == model, "the guess is right"
     result = result_of(finished)

@@ -160,3 +160,16 @@ def test_a_copy_among_the_strangers_is_no_threshold() -> None:
     strangers[4, 0] = 0.0
     with pytest.raises(CopiesAmongStrangersError, match="1 of 20 calibration patients are copies"):
         calibrate(("a", "b", "c"), strangers, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("common", "k", "blocked"), [((1, 2, 2, 3, 4), 2, 1), ((1, 1, 2, 3, 4), 1, 0), ((1, 1, 2), 2, 2)]
+)
+def test_calibration_patients_who_are_each_others_nearest_do_not_raise_the_rate(
+    common: tuple[int, ...], k: int, blocked: int
+) -> None:
+    scores = np.exp(np.array(common, dtype=float))[:, None]
+    gate = calibrate(["a"], scores, (k + 0.5) / (len(common) + 1))
+    assert gate.k == k
+    assert gate.rejects(scores).sum() == blocked
+    assert gate.rejects(scores / 100).all()

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from synthgen.config import GateConfig, RunConfig, Section, SlotConfig
 from synthgen.engines.local import LocalEngine
 from synthgen.generate import Generated, generate, kept_samples
 from synthgen.last_pass import last_pass
+from synthgen.modality import Modality
 from synthgen.privacy_filters.gate import Gate, calibrate_gate
 from synthgen.progress import Silent
 from synthgen.records import JsonValue, Real, Request, Synthetic
+from synthgen.run import Run
+from synthgen.workfolder import Workfolder, opened
 
 Point = tuple[float, float]
 
@@ -67,10 +71,13 @@ class Points:
 
     draw: Callable[[int], Point]
 
-    def open_generator(
+    def open(
         self, model: Path, config: Nothing, rows: int, scratch: Path
     ) -> Callable[[Sequence[Request[Case]]], list[Synthetic[Point, Case]]]:
         return lambda requests: [Synthetic(r.seed, r.condition, self.draw(r.seed)) for r in requests]
+
+    def cleaned(self, generator: object, config: Nothing) -> object:
+        return generator
 
     def condition_from(self, values: dict[str, JsonValue]) -> Case:
         return Case(int(str(values["number"])), str(values["kind"]))
@@ -119,32 +126,31 @@ def copier(of: Iterable[Real[Point, Case]], share: float) -> Callable[[int], Poi
     return draw
 
 
-def run(
-    draw: Callable[[int], Point], gate: Gate[Point], work: Path, probes: int = 0, limit: int | None = None
-) -> tuple[Points, Generated[Point, Case]]:
-    modality = Points(draw)
+def context(draw: Callable[[int], Point], work: Workfolder) -> Run[Point, Case, Nothing]:
+    points: Any = Points(draw)
+    kind = Modality("points", Nothing, ("", ""), points, points, points, points)
     config = RunConfig[Nothing](samples=60, seed=5, slots=SlotConfig(rows=8, depth=2), modality=Nothing())
-    made = generate(
-        modality,  # type: ignore[arg-type]
-        config,
-        model=work,
-        judge=gate,
-        limit=limit,
-        probes=probes,
-        condition=lambda slot, seed: Case(slot),
-        engine=LocalEngine(),
-        work=work,
-        progress=Silent(),
-    )
-    return modality, made
+    return Run(kind, config, work, Silent())
+
+
+def run(
+    draw: Callable[[int], Point], gate: Gate[Point], folder: Path, probes: int = 0, limit: int | None = None
+) -> tuple[Run[Point, Case, Nothing], Generated[Point, Case]]:
+    with opened(folder, modality="points", config_digest="") as work:
+        own = context(draw, work)
+        conditions = lambda slot, seed: Case(slot)  # noqa: E731
+        made = generate(
+            own, model=folder, judge=gate, limit=limit, probes=probes, condition=conditions, engine=LocalEngine()
+        )
+        return own, made
 
 
 def test_probes_are_judged_and_never_released(gate: Gate[Point], tmp_path: Path) -> None:
-    modality, plain = run(honest, gate, tmp_path / "plain")
+    own, plain = run(honest, gate, tmp_path / "plain")
     _, probed = run(honest, gate, tmp_path / "probed", probes=40)
     assert (plain.first.judged, probed.first.judged) == (60, 100)
     assert probed.facts == plain.facts
-    released = [list(kept_samples(modality, made)) for made in (plain, probed)]  # type: ignore[arg-type]
+    released = [list(kept_samples(own.modality.cohorts, made)) for made in (plain, probed)]
     assert released[0] == released[1]
     assert all(slot < 60 for slot, _ in released[1])
     _, again = run(honest, gate, tmp_path / "probed", probes=40)
@@ -164,21 +170,20 @@ def test_a_copier_is_stopped_by_its_probes_too(gate: Gate[Point], tmp_path: Path
 
 
 def test_audit_patients_are_protected_in_the_last_pass(gate: Gate[Point], tmp_path: Path) -> None:
-    modality, made = run(copier(AUDIT, 0.4), gate, tmp_path)
-    apart = replace(modality, draw=honest)
-    last = last_pass(apart, gate, AUDIT, made, 0, Silent())  # type: ignore[arg-type]
+    own, made = run(copier(AUDIT, 0.4), gate, tmp_path)
+    last = last_pass(own, gate, AUDIT, made)
     assert last.facts.withheld_for_audit > last.facts.outsider_limit
     known = {r.payload for r in AUDIT}
-    before = [s.payload for _, s in kept_samples(modality, made)]  # type: ignore[arg-type]
-    after = [s.payload for _, s in kept_samples(modality, last)]  # type: ignore[arg-type]
+    before = [s.payload for _, s in kept_samples(own.modality.cohorts, made)]
+    after = [s.payload for _, s in kept_samples(own.modality.cohorts, last)]
     assert known & set(before)
     assert not known & set(after)
     assert last.facts.released == len(after)
 
 
 def test_honest_samples_pass_the_last_pass(gate: Gate[Point], tmp_path: Path) -> None:
-    modality, made = run(honest, gate, tmp_path)
-    last = last_pass(modality, gate, AUDIT, made, 0, Silent())  # type: ignore[arg-type]
+    own, made = run(honest, gate, tmp_path)
+    last = last_pass(own, gate, AUDIT, made)
     assert last.facts.withheld_for_audit <= last.facts.outsider_limit
     assert last.facts.persons >= 15
 
@@ -193,9 +198,9 @@ def test_what_is_dealt_over_a_persons_samples_is_seen_together(gate: Gate[Point]
         x, y = target + 40 * np.array([np.cos(angle), np.sin(angle)])
         return float(x), float(y)
 
-    modality, made = run(dealt, gate, tmp_path)
+    own, made = run(dealt, gate, tmp_path)
     assert made.facts.exhausted == 0
-    last = last_pass(modality, gate, AUDIT, made, 0, Silent())  # type: ignore[arg-type]
+    last = last_pass(own, gate, AUDIT, made)
     assert last.facts.persons == 20
     assert last.facts.withheld_persons > last.facts.person_limit
     assert last.facts.released == 60 - last.facts.withheld_in_persons

@@ -14,7 +14,7 @@ from hypothesis.strategies import DrawFn
 from synthgen.cohort import split_by_patient
 from synthgen.config import PeopleConfig, RunConfig, Section, SplitConfig
 from synthgen.errors import UserError
-from synthgen.modality import Modality
+from synthgen.modality import Cohorts
 from synthgen.patient_ids import linked_groups, number_key, one_spelling, patient_key
 from synthgen.people import LIST, People, find_people
 from synthgen.progress import Progress
@@ -61,8 +61,8 @@ def strangers(count: int) -> list[tuple[str, str]]:
 
 def found(loaded: Loaded[str, Label], folder: Path, said: Said | None = None, **settings: object) -> People[str, Label]:
     config = RunConfig[Section](modality=Section(), people=PeopleConfig.model_validate(settings))
-    modality: Modality[str, Label, Section] = Words()  # type: ignore[assignment]
-    return find_people(modality, loaded, config, folder, said or Said())  # type: ignore[arg-type]
+    cohorts: Cohorts[str, Label, Section] = Words()  # type: ignore[assignment]
+    return find_people(cohorts, loaded, config, folder, said or Said())  # type: ignore[arg-type]
 
 
 def test_patients_with_the_same_record_are_one_under_the_first_name(tmp_path: Path) -> None:

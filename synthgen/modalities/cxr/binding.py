@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,23 +20,26 @@ from synthgen.generators.cxr.conditions import ConditionConfig, condition_sample
 from synthgen.generators.cxr.config import GeneratorConfig
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import DemoCohortConfig, write_demo_cohort
-from synthgen.generators.cxr.model_folder import check_folder, model_digest, open_generator
+from synthgen.generators.cxr.model_folder import check_folder, model_digest, open_generator, size_of
 from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
-from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
+from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrRoundTrip, CxrSynthetic
 from synthgen.pretrained.image import hub_encoder
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.filters import CxrFilters
 from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
-from synthgen.privacy_filters.cxr.planted import RoundTrip, planted_copies
+from synthgen.privacy_filters.cxr.planted import planted_copies
 from synthgen.privacy_filters.cxr.same_image import same_images
 from synthgen.progress import Progress
-from synthgen.records import Cohort, JsonValue, Link, Loaded, Planted, Rule
+from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, RoundTrip
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import BySeed
+
+CxrMaker = Generator[CxrImage, CxrCondition]
 
 
 class CxrConfig(Section):
@@ -51,20 +54,13 @@ class CxrConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-class Cxr:
-    """See :class:`synthgen.modality.Modality`; every method hands on to the function that does the work."""
+class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
+    """See :class:`synthgen.modality.Cohorts`; every method hands on to the function that does the work."""
 
-    name = "cxr"
-    section = CxrConfig
-    presets = ("demo", "cpu")
-    formats = ("imagefolder", "dicom")
-
-    def write_demo_cohort(self, folder: Path, config: CxrConfig, seed: int, progress: Progress) -> None:
+    def write_demo(self, folder: Path, config: CxrConfig, seed: int, progress: Progress) -> None:
         write_demo_cohort(folder, config.demo, seed, progress)
 
-    def load_cohort(
-        self, data: Path, config: CxrConfig, cache: Path, progress: Progress
-    ) -> Loaded[CxrImage, CxrCondition]:
+    def load(self, data: Path, config: CxrConfig, cache: Path, progress: Progress) -> Loaded[CxrImage, CxrCondition]:
         return load_cohort(data, config.cohort, size=config.generator.size, cache=cache, progress=progress)
 
     def links(self, records: Sequence[CxrReal], config: CxrConfig, progress: Progress) -> Sequence[Link]:
@@ -73,69 +69,11 @@ class Cxr:
     def load_candidates(self, folder: Path, config: CxrConfig, progress: Progress) -> list[tuple[str, CxrImage]]:
         return load_images(folder, size=config.generator.size, progress=progress)
 
-    def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
-        fit_generator(train, config.generator, folder, seed=seed, progress=progress)
-
-    def fit_filters(
-        self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress
-    ) -> None:
-        fit_identity(train, config.identity, folder / "identity", seed=seed, progress=progress)
-
-    def model_digest(self, model: Path) -> str:
-        check_folder(model)
-        return model_digest(model)
-
-    def reads_cohort(self, model: Path) -> bool:
-        return True
-
-    def open_generator(self, model: Path, config: CxrConfig, rows: int, scratch: Path | None = None) -> CxrGenerator:
-        return open_generator(model, config.generator.sampler, rows)
-
-    def open_filters(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path) -> CxrFilters:
-        identity = open_identity(folder / "identity")
-        encoder = hub_encoder(config.encoder) if config.encoder else None
-        return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train], encoder)
-
-    def rules(self, config: CxrConfig, model: Path | None) -> tuple[Rule[CxrImage], ...]:
-        return ()
-
-    def planted(
-        self, records: Sequence[CxrReal], model: Path | None, config: RunConfig[CxrConfig], seed: int
-    ) -> Iterable[Planted[CxrImage]]:
-        if model is None:
-            return planted_copies(records, (), seed)
-        generator = self.open_generator(model, config.modality, config.slots.rows)
-
-        def decoded(originals: Sequence[CxrReal]) -> list[CxrImage]:
-            return generator.autoencoder_round_trip([r.payload for r in originals])
-
-        def denoised(originals: Sequence[CxrReal], strength: float) -> list[CxrImage]:
-            images, conditions = [r.payload for r in originals], [r.condition for r in originals]
-            return generator.noised_round_trip(images, conditions, strength=strength, seed=seed)
-
-        light, heavy = config.gate.noised_strength, config.gate.redrawn_strength
-        round_trips: tuple[tuple[str, str, RoundTrip], ...] = (
-            ("autoencoder", "generator", decoded),
-            (f"noised_{light:.0%}_and_denoised", "generator", lambda originals: denoised(originals, light)),
-            (f"noised_{heavy:.0%}_and_denoised", "beyond", lambda originals: denoised(originals, heavy)),
-        )
-        return planted_copies(records, round_trips, seed)
-
     def conditions(self, train: Sequence[CxrReal], config: CxrConfig) -> BySeed[CxrCondition]:
         return BySeed(condition_sampler(train, config.conditions))
 
-    def free_conditions(self, model: Path, config: CxrConfig) -> BySeed[CxrCondition]:
-        return BySeed(uniform_sampler(open_generator(model, config.generator.sampler, None).vocabulary))
-
     def condition_from(self, values: dict[str, JsonValue]) -> CxrCondition:
         return CxrCondition.from_dict(values)
-
-    def person(self, condition: CxrCondition) -> Hashable | None:
-        return None
-
-    def joined(self, payloads: Sequence[CxrImage]) -> CxrImage:
-        (only,) = payloads
-        return only
 
     def encode(self, payload: CxrImage) -> bytes:
         buffer = io.BytesIO()
@@ -145,16 +83,83 @@ class Cxr:
     def decode(self, content: bytes, scratch: Path) -> CxrImage:
         return np.asarray(Image.open(io.BytesIO(content)))
 
-    def evaluate(
+    def show(self, payload: CxrImage) -> str:
+        return f'<img src="data:image/png;base64,{base64.b64encode(self.encode(payload)).decode()}" alt="radiograph">'
+
+
+class CxrDiffusion(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
+    """See :class:`synthgen.modality.GeneratorKind`."""
+
+    def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
+        fit_generator(train, config.generator, folder, seed=seed, progress=progress)
+
+    def digest(self, model: Path) -> str:
+        check_folder(model)
+        return model_digest(model)
+
+    def reads_cohort(self, model: Path) -> bool:
+        return True
+
+    def open(self, model: Path, config: CxrConfig, rows: int, scratch: Path) -> CxrGenerator:
+        return open_generator(model, config.generator.sampler, rows)
+
+    def free_conditions(self, model: Path, config: CxrConfig) -> BySeed[CxrCondition]:
+        return BySeed(uniform_sampler(open_generator(model, config.generator.sampler, None).vocabulary))
+
+    def round_trips(
+        self, model: Path, config: RunConfig[CxrConfig], seed: int, scratch: Path
+    ) -> tuple[CxrRoundTrip, ...]:
+        """Through the autoencoder; and noised and denoised, lightly, and so far that half is redrawn."""
+        generator = open_generator(model, config.modality.generator.sampler, config.slots.rows)
+
+        def decoded(originals: Sequence[CxrReal]) -> list[CxrImage]:
+            return generator.autoencoder_round_trip([r.payload for r in originals])
+
+        def denoised(originals: Sequence[CxrReal], strength: float) -> list[CxrImage]:
+            images, conditions = [r.payload for r in originals], [r.condition for r in originals]
+            return generator.noised_round_trip(images, conditions, strength=strength, seed=seed)
+
+        light, heavy = config.gate.noised_strength, config.gate.redrawn_strength
+        return (
+            RoundTrip("autoencoder", "generator", decoded),
+            RoundTrip(f"noised_{light:.0%}_and_denoised", "generator", lambda records: denoised(records, light)),
+            RoundTrip(f"noised_{heavy:.0%}_and_denoised", "beyond", lambda records: denoised(records, heavy)),
+        )
+
+    def describe(self, model: Path, config: CxrConfig) -> str:
+        sampler = config.generator.sampler
+        return (
+            f"Latent diffusion at {size_of(model)} px (diffusers AutoencoderKL and UNet2DConditionModel), "
+            f"v-prediction, {sampler.kind} in {sampler.steps} steps, guidance {sampler.guidance:g}"
+        )
+
+
+class CxrFilterKind(FilterKind[CxrImage, CxrCondition, CxrConfig]):
+    """See :class:`synthgen.modality.FilterKind`."""
+
+    def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
+        fit_identity(train, config.identity, folder / "identity", seed=seed, progress=progress)
+
+    def open(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path) -> CxrFilters:
+        identity = open_identity(folder / "identity")
+        encoder = hub_encoder(config.encoder) if config.encoder else None
+        return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train], encoder)
+
+    def planted(
         self,
-        samples: Sequence[CxrSynthetic],
-        cohort: Cohort[CxrImage, CxrCondition],
-        model: Path | None,
+        records: Sequence[CxrReal],
+        round_trips: Sequence[CxrRoundTrip],
         config: CxrConfig,
         seed: int,
-        progress: Progress,
-    ) -> Evaluation:
-        return evaluate(samples=samples, cohort=cohort, config=config.evaluation, seed=seed, progress=progress)
+        scratch: Path,
+    ) -> Iterable[Planted[CxrImage]]:
+        return planted_copies(records, round_trips, seed)
+
+
+class CxrReleases(Releases[CxrImage, CxrCondition, CxrConfig]):
+    """See :class:`synthgen.modality.Releases`."""
+
+    formats = ("imagefolder", "dicom")
 
     def write(
         self,
@@ -168,21 +173,29 @@ class Cxr:
             write_dicom(folder, samples(), release_seed=seed)
         return facts
 
-    def read_release(self, folder: Path) -> list[CxrSynthetic]:
+    def read(self, folder: Path) -> list[CxrSynthetic]:
         return read_imagefolder(folder)
-
-    def show(self, payload: CxrImage) -> str:
-        return f'<img src="data:image/png;base64,{base64.b64encode(self.encode(payload)).decode()}" alt="radiograph">'
 
     def preview(self, samples: Sequence[CxrSynthetic]) -> Preview:
         return Preview(contact_sheet(samples))
 
-    def describe(self, config: CxrConfig) -> str:
-        g = config.generator
-        return (
-            f"Latent diffusion at {g.size} px (diffusers AutoencoderKL and UNet2DConditionModel), v-prediction, "
-            f"{g.sampler.kind} in {g.sampler.steps} steps, guidance {g.sampler.guidance:g}"
-        )
+    def evaluate(
+        self,
+        samples: Sequence[CxrSynthetic],
+        cohort: Cohort[CxrImage, CxrCondition],
+        config: CxrConfig,
+        seed: int,
+        progress: Progress,
+    ) -> Evaluation:
+        return evaluate(samples=samples, cohort=cohort, config=config.evaluation, seed=seed, progress=progress)
 
 
-CXR = Cxr()
+CXR: Modality[CxrImage, CxrCondition, CxrConfig] = Modality(
+    name="cxr",
+    section=CxrConfig,
+    presets=("demo", "cpu"),
+    cohorts=CxrCohorts(),
+    generator=CxrDiffusion(),
+    filters=CxrFilterKind(),
+    releases=CxrReleases(),
+)

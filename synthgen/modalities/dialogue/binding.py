@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from synthgen.config import RunConfig, Section
 from synthgen.eval.dialogue.config import EvaluationConfig
-from synthgen.eval.dialogue.evaluate import evaluate
+from synthgen.eval.dialogue.evaluate import evaluate, judge_release
 from synthgen.generators.dialogue.candidates import load_candidates
 from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
 from synthgen.generators.dialogue.conditions import condition_sampler
@@ -20,7 +20,7 @@ from synthgen.generators.dialogue.fit.config import FitConfig
 from synthgen.generators.dialogue.fit.training import fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, is_bare_grammar, model_digest
 from synthgen.generators.dialogue.read import read_release
-from synthgen.generators.dialogue.sampler import open_generator
+from synthgen.generators.dialogue.sampler import open_generator, realiser_of
 from synthgen.generators.dialogue.show import excerpts, transcript
 from synthgen.generators.dialogue.write import write_release
 from synthgen.modalities.dialogue.judge import judge_of
@@ -28,10 +28,12 @@ from synthgen.modalities.dialogue.model_attacks import model_attacks
 from synthgen.modalities.dialogue.round_trips import round_trips
 from synthgen.modalities.dialogue.rules import Unfinished
 from synthgen.modalities.dialogue.surrogates import Surrogated
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.dialogue import (
     Dialogue,
     DialogueCondition,
     DialogueReal,
+    DialogueRoundTrip,
     DialogueSynthetic,
 )
 from synthgen.pretrained.sentence import sentence_encoder
@@ -44,9 +46,11 @@ from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.privacy_filters.dialogue.same_case import same_cases
 from synthgen.progress import Progress
-from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Rule
+from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
+
+DialogueMaker = Generator[Dialogue, DialogueCondition]
 
 
 class DialogueConfig(Section):
@@ -66,81 +70,24 @@ class DialogueConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-class Dialogues:
-    """See :class:`synthgen.modality.Modality`; every method hands on to the function that does the work."""
+class DialogueCohorts(Cohorts[Dialogue, DialogueCondition, DialogueConfig]):
+    """See :class:`synthgen.modality.Cohorts`; every method hands on to the function that does the work."""
 
-    name = "dialogue"
-    section = DialogueConfig
-    presets = ("demo", "cpu")
-    formats = ("parquet",)
-
-    def write_demo_cohort(self, folder: Path, config: DialogueConfig, seed: int, progress: Progress) -> None:
+    def write_demo(self, folder: Path, config: DialogueConfig, seed: int, progress: Progress) -> None:
         write_demo_cohort(folder, config.demo, seed, progress)
 
-    def load_cohort(
+    def load(
         self, data: Path, config: DialogueConfig, cache: Path, progress: Progress
     ) -> Loaded[Dialogue, DialogueCondition]:
         return load_cohort(data, config.cohort, progress)
 
-    def links(self, records: Sequence[DialogueReal], config: DialogueConfig, progress: Progress) -> Sequence[Link]:
-        return same_cases([r.payload for r in records], [r.patient for r in records])
-
     def load_candidates(self, folder: Path, config: DialogueConfig, progress: Progress) -> list[tuple[str, Dialogue]]:
         return load_candidates(folder, config.cohort, progress)
 
-    def fit(
-        self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path, seed: int, progress: Progress
-    ) -> None:
-        fit_generator(train, config.generator, config.fit, folder, seed=seed, progress=progress)
-
-    def fit_filters(
-        self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path, seed: int, progress: Progress
-    ) -> None:
-        """Nothing is trained: word weights and the index of runs are made of T whenever the filters are opened."""
-
-    def model_digest(self, model: Path) -> str:
-        check_folder(model)
-        return model_digest(model)
-
-    def reads_cohort(self, model: Path) -> bool:
-        return not is_bare_grammar(model)
-
-    def open_generator(
-        self, model: Path, config: DialogueConfig, rows: int, scratch: Path | None = None
-    ) -> Generator[Dialogue, DialogueCondition]:
-        generator = open_generator(model, config.generator, rows, scratch)
-        return Surrogated(generator, config.identifiers) if config.identifiers.surrogates else generator
-
-    def open_filters(self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path) -> DialogueFilters:
-        dialogues, patients = [r.payload for r in train], [r.patient for r in train]
-        further = (RareFacts.over, ToldEvents.over)
-        return DialogueFilters.over(dialogues, patients, config.near_duplicate, further)
-
-    def rules(self, config: DialogueConfig, model: Path | None) -> tuple[Rule[Dialogue], ...]:
-        invented = model is not None and config.identifiers.surrogates  # what the rule would find are surrogates
-        found: tuple[Rule[Dialogue], ...] = (
-            (Unfinished(),)
-            if invented
-            else (
-                Unfinished(),
-                IdentifierRule(config.identifiers),
-            )
-        )
-        canaries = read_canaries(model) if model else None
-        if canaries is None or not canaries.planted:
-            return found
-        return (*found, CanaryRule(tuple(canary.secret for canary in canaries.planted)))
-
-    def planted(
-        self, records: Sequence[DialogueReal], model: Path | None, config: RunConfig[DialogueConfig], seed: int
-    ) -> Iterable[Planted[Dialogue]]:
-        trips = () if model is None else round_trips(model, config.modality.generator, config.slots.rows, seed)
-        return planted_copies(records, trips, seed)
+    def links(self, records: Sequence[DialogueReal], config: DialogueConfig, progress: Progress) -> Sequence[Link]:
+        return same_cases([r.payload for r in records], [r.patient for r in records])
 
     def conditions(self, train: Sequence[DialogueReal], config: DialogueConfig) -> Conditions[DialogueCondition]:
-        return condition_sampler(config.generator.plan)
-
-    def free_conditions(self, model: Path, config: DialogueConfig) -> Conditions[DialogueCondition]:
         return condition_sampler(config.generator.plan)
 
     def condition_from(self, values: dict[str, JsonValue]) -> DialogueCondition:
@@ -158,21 +105,107 @@ class Dialogues:
     def decode(self, content: bytes, scratch: Path) -> Dialogue:
         return decode(content)
 
+    def show(self, payload: Dialogue) -> str:
+        return transcript(payload)
+
+
+class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueConfig]):
+    """See :class:`synthgen.modality.GeneratorKind`."""
+
+    def fit(
+        self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path, seed: int, progress: Progress
+    ) -> None:
+        fit_generator(train, config.generator, config.fit, folder, seed=seed, progress=progress)
+
+    def digest(self, model: Path) -> str:
+        check_folder(model)
+        return model_digest(model)
+
+    def reads_cohort(self, model: Path) -> bool:
+        return not is_bare_grammar(model)
+
+    def open(self, model: Path, config: DialogueConfig, rows: int, scratch: Path) -> DialogueMaker:
+        return open_generator(model, config.generator, rows, scratch)
+
+    def free_conditions(self, model: Path, config: DialogueConfig) -> Conditions[DialogueCondition]:
+        return condition_sampler(config.generator.plan)
+
+    def round_trips(
+        self, model: Path, config: RunConfig[DialogueConfig], seed: int, scratch: Path
+    ) -> tuple[DialogueRoundTrip, ...]:
+        return round_trips(model, config.modality.generator, config.slots.rows, seed)
+
+    def rules(self, model: Path, config: DialogueConfig) -> tuple[Rule[Dialogue], ...]:
+        canaries = read_canaries(model)
+        if canaries is None or not canaries.planted:
+            return (Unfinished(),)
+        return (Unfinished(), CanaryRule(tuple(canary.secret for canary in canaries.planted)))
+
     def evaluate(
         self,
+        model: Path,
         samples: Sequence[DialogueSynthetic],
         cohort: Cohort[Dialogue, DialogueCondition],
-        model: Path | None,
         config: DialogueConfig,
         seed: int,
         progress: Progress,
-    ) -> Evaluation:
-        encoder = sentence_encoder(config.near_duplicate.encoder) if config.near_duplicate.encoder else None
-        judge = judge_of(model, config.generator, seed) if config.evaluation.judge_dialogues else None
-        if config.evaluation.judge_dialogues and judge is None:
+    ) -> tuple[Estimate, ...]:
+        """What the run's own language model says of the dialogues, where a judge is asked for, and attacks on it."""
+        asked = config.evaluation.judge_dialogues
+        judge = judge_of(model, config.generator, seed) if asked else None
+        if asked and judge is None:
             progress.say("no judge: the run has no language model")
-        found = evaluate(samples, cohort, config.evaluation, seed, progress, encoder, judge)
-        return Evaluation(found.attacks, (*found.quality, *model_attacks(model, cohort, config.fit, seed, progress)))
+        said = () if judge is None else judge_release(samples, cohort, config.evaluation, judge, seed, progress)
+        return (*said, *model_attacks(model, cohort, config.fit, seed, progress))
+
+    def describe(self, model: Path, config: DialogueConfig) -> str:
+        card = check_folder(model)
+        base = Path(card.base).name
+        words = {
+            "template": "a grammar, without a language model",
+            "transformers": f"{base} in process (transformers)",
+            "vllm": f"{base} in process (vLLM)",
+            "openai": f"{base} behind a local OpenAI-compatible server",
+        }[realiser_of(card, config.generator)]
+        return f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}"
+
+
+class DialogueFilterKind(FilterKind[Dialogue, DialogueCondition, DialogueConfig]):
+    """See :class:`synthgen.modality.FilterKind`."""
+
+    def fit(
+        self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path, seed: int, progress: Progress
+    ) -> None:
+        """Nothing is trained: word weights and the index of runs are made of T whenever the filters are opened."""
+
+    def open(self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path) -> DialogueFilters:
+        dialogues, patients = [r.payload for r in train], [r.patient for r in train]
+        further = (RareFacts.over, ToldEvents.over)
+        return DialogueFilters.over(dialogues, patients, config.near_duplicate, further)
+
+    def cleaned(self, generator: DialogueMaker, config: DialogueConfig) -> DialogueMaker:
+        """Identifiers that it says are replaced by invented ones, where the configuration asks for it."""
+        return Surrogated(generator, config.identifiers) if config.identifiers.surrogates else generator
+
+    def rules(self, config: DialogueConfig, *, cleaned: bool) -> tuple[Rule[Dialogue], ...]:
+        invented = cleaned and config.identifiers.surrogates  # what the rule would find are surrogates
+        return () if invented else (IdentifierRule(config.identifiers),)
+
+    def planted(
+        self,
+        records: Sequence[DialogueReal],
+        round_trips: Sequence[DialogueRoundTrip],
+        config: DialogueConfig,
+        seed: int,
+        scratch: Path,
+    ) -> Iterable[Planted[Dialogue]]:
+        return planted_copies(records, round_trips, seed)
+
+
+class DialogueReleases(Releases[Dialogue, DialogueCondition, DialogueConfig]):
+    """See :class:`synthgen.modality.Releases`."""
+
+    formats = ("parquet",)
 
     def write(
         self,
@@ -183,24 +216,30 @@ class Dialogues:
     ) -> DatasetFacts:
         return write_release(folder, samples)
 
-    def read_release(self, folder: Path) -> list[DialogueSynthetic]:
+    def read(self, folder: Path) -> list[DialogueSynthetic]:
         return read_release(folder)
-
-    def show(self, payload: Dialogue) -> str:
-        return transcript(payload)
 
     def preview(self, samples: Sequence[DialogueSynthetic]) -> Preview:
         return Preview(html=excerpts(samples))
 
-    def describe(self, config: DialogueConfig) -> str:
-        g = config.generator
-        words = {
-            "template": "a grammar, without a language model",
-            "transformers": f"{Path(g.base).name} in process (transformers)",
-            "vllm": f"{Path(g.base).name} in process (vLLM)",
-            "openai": f"{Path(g.base).name} behind a local OpenAI-compatible server",
-        }[g.realiser]
-        return f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}"
+    def evaluate(
+        self,
+        samples: Sequence[DialogueSynthetic],
+        cohort: Cohort[Dialogue, DialogueCondition],
+        config: DialogueConfig,
+        seed: int,
+        progress: Progress,
+    ) -> Evaluation:
+        encoder = sentence_encoder(config.near_duplicate.encoder) if config.near_duplicate.encoder else None
+        return evaluate(samples, cohort, config.evaluation, seed, progress, encoder)
 
 
-DIALOGUE = Dialogues()
+DIALOGUE: Modality[Dialogue, DialogueCondition, DialogueConfig] = Modality(
+    name="dialogue",
+    section=DialogueConfig,
+    presets=("demo", "cpu"),
+    cohorts=DialogueCohorts(),
+    generator=DialogueGeneratorKind(),
+    filters=DialogueFilterKind(),
+    releases=DialogueReleases(),
+)

@@ -13,9 +13,10 @@ from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.model_folder import check_folder
 from synthgen.generators.dialogue.realisers.protocol import Message, Realiser, Request, Sampling
 from synthgen.generators.dialogue.sampler import open_generator, open_realiser, realiser_of
-from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
-from synthgen.privacy_filters.dialogue.planted import RoundTrip, spliced
+from synthgen.payloads.dialogue import Dialogue, DialogueReal, DialogueRoundTrip, Turn
+from synthgen.privacy_filters.dialogue.planted import spliced
 from synthgen.records import Request as Session
+from synthgen.records import RoundTrip
 
 _MOST_RECORDS, _MOST_TURNS = 60, 24
 _INSTRUCTION = (
@@ -24,8 +25,8 @@ _INSTRUCTION = (
 )
 
 
-def round_trips(model: Path, config: GeneratorConfig, rows: int, seed: int) -> tuple[tuple[str, str, RoundTrip], ...]:
-    """Name, domain and function of the round trip through the generator.
+def round_trips(model: Path, config: GeneratorConfig, rows: int, seed: int) -> tuple[DialogueRoundTrip, ...]:
+    """The round trip through the generator.
 
     A language model rewords turn by turn: the first 24 turns of up to 60 records, since that already takes as long as
     twenty sessions. A grammar reads no transcript, so that it has no words for one; of it, a session is made into which
@@ -34,9 +35,9 @@ def round_trips(model: Path, config: GeneratorConfig, rows: int, seed: int) -> t
     card = check_folder(model)
     name = realiser_of(card, config)
     if name == "template":
-        return (("within_a_generated_session", "generator", lambda records: _within(records, model, config, seed)),)
+        return (RoundTrip("within_a_generated_session", "generator", lambda r: _within(r, model, config, seed)),)
     realiser = open_realiser(name, model, card, config, rows)
-    return (("paraphrased_by_the_model", "generator", lambda records: _by_model(records, realiser, rows, seed)),)
+    return (RoundTrip("paraphrased_by_the_model", "generator", lambda r: _by_model(r, realiser, rows, seed)),)
 
 
 def _within(records: Sequence[DialogueReal], model: Path, config: GeneratorConfig, seed: int) -> list[Dialogue]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,7 +20,14 @@ from synthgen.generators.speech.candidates import load_candidates
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
 from synthgen.generators.speech.encode import decode, encode
-from synthgen.generators.speech.model_folder import fit, model_digest, open_fitted_backend, read_dialogues, reads_cohort
+from synthgen.generators.speech.model_folder import (
+    fit,
+    model_digest,
+    open_fitted_backend,
+    read_card,
+    read_dialogues,
+    reads_cohort,
+)
 from synthgen.generators.speech.preview import preview_html, show
 from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
@@ -34,9 +41,10 @@ from synthgen.generators.speech.words import (
 )
 from synthgen.generators.speech.write import write_release
 from synthgen.modalities.speech.register import register
-from synthgen.modalities.speech.round_trips import round_trips
+from synthgen.modalities.speech.round_trips import inside_sessions, through_the_layer
 from synthgen.modalities.speech.rules import OnTranscript
-from synthgen.payloads.speech import Speech, SpeechCondition, SpeechReal, SpeechSynthetic, Track
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
+from synthgen.payloads.speech import Speech, SpeechCondition, SpeechReal, SpeechRoundTrip, SpeechSynthetic, Track
 from synthgen.pretrained.recogniser import installed_recogniser
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
 from synthgen.privacy_filters.speech.config import VoiceConfig
@@ -46,11 +54,14 @@ from synthgen.privacy_filters.speech.listening import Heard, Listener
 from synthgen.privacy_filters.speech.planted import planted_copies
 from synthgen.privacy_filters.speech.recordings import Levels
 from synthgen.progress import Progress, Silent
-from synthgen.records import Cohort, JsonValue, Link, Loaded, Planted, Rule
+from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 
 _EAR = "speaker"
+
+
+SpeechMaker = Generator[Speech, SpeechCondition]
 
 
 class SpeechConfig(Section):
@@ -70,21 +81,19 @@ class SpeechConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-class Speeches:
-    """See :class:`synthgen.modality.Modality`; every method hands on to the function that does the work."""
+class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
+    """See :class:`synthgen.modality.Cohorts`; every method hands on to the function that does the work."""
 
-    name = "speech"
-    section = SpeechConfig
-    presets = ("demo", "cpu")
-    formats = ("audiofolder",)
-
-    def write_demo_cohort(self, folder: Path, config: SpeechConfig, seed: int, progress: Progress) -> None:
+    def write_demo(self, folder: Path, config: SpeechConfig, seed: int, progress: Progress) -> None:
         write_demo_cohort(folder, config.demo, seed, progress)
 
-    def load_cohort(
+    def load(
         self, data: Path, config: SpeechConfig, cache: Path, progress: Progress
     ) -> Loaded[Speech, SpeechCondition]:
         return load_cohort(data, config.cohort, cache, progress)
+
+    def load_candidates(self, folder: Path, config: SpeechConfig, progress: Progress) -> list[tuple[str, Speech]]:
+        return load_candidates(folder, config.cohort, _until_exit(), progress)
 
     def links(self, records: Sequence[SpeechReal], config: SpeechConfig, progress: Progress) -> Sequence[Link]:
         """Recordings of different patients of which one holds the other's sound, through a codec, louder or cut."""
@@ -101,8 +110,29 @@ class Speeches:
             task.advance()
         return same_recordings(records, [track.levels for track in tracks], owners)
 
-    def load_candidates(self, folder: Path, config: SpeechConfig, progress: Progress) -> list[tuple[str, Speech]]:
-        return load_candidates(folder, config.cohort, _until_exit(), progress)
+    def conditions(self, train: Sequence[SpeechReal], config: SpeechConfig) -> Conditions[SpeechCondition]:
+        if config.generator.dialogues:
+            return given_conditions(told_in(Path(config.generator.dialogues), Silent()))
+        return planned_conditions(config.generator.plan)
+
+    def condition_from(self, values: dict[str, JsonValue]) -> SpeechCondition:
+        return SpeechCondition.from_dict(values)
+
+    def joined(self, payloads: Sequence[Speech]) -> Speech:
+        return Speech(tuple(recording for payload in payloads for recording in payload.recordings))
+
+    def encode(self, payload: Speech) -> bytes:
+        return encode(payload)
+
+    def decode(self, content: bytes, scratch: Path) -> Speech:
+        return decode(content, scratch)
+
+    def show(self, payload: Speech) -> str:
+        return show(payload)
+
+
+class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
+    """See :class:`synthgen.modality.GeneratorKind`."""
 
     def fit(
         self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path, seed: int, progress: Progress
@@ -110,7 +140,40 @@ class Speeches:
         """Nothing of T enters the generator: its voices come from a prior, its words from plans or given dialogues."""
         fit(config.generator, folder, progress)
 
-    def fit_filters(
+    def digest(self, model: Path) -> str:
+        return model_digest(model)
+
+    def reads_cohort(self, model: Path) -> bool:
+        return reads_cohort(model)
+
+    def open(self, model: Path, config: SpeechConfig, rows: int, scratch: Path) -> SpeechGenerator:
+        patients, speaking = read_dialogues(model), config.generator
+        words = Given(patients) if patients else Planned.by_grammar(speaking.plan)
+        hearing = installed_recogniser(speaking.language) if speaking.guard.word_errors else None
+        return SpeechGenerator(words, open_fitted_backend(model, speaking), speaking, scratch, recogniser=hearing)
+
+    def free_conditions(self, model: Path, config: SpeechConfig) -> Conditions[SpeechCondition]:
+        patients = read_dialogues(model)
+        return given_conditions(patients) if patients else planned_conditions(config.generator.plan)
+
+    def round_trips(
+        self, model: Path, config: RunConfig[SpeechConfig], seed: int, scratch: Path
+    ) -> tuple[SpeechRoundTrip, ...]:
+        return through_the_layer(seed, scratch)
+
+    def describe(self, model: Path, config: SpeechConfig) -> str:
+        card = read_card(model)
+        words = "Dialogues that were given" if card.dialogues else "Planned dialogues in the words of a grammar"
+        spoken = "espeak-ng" if card.backend == "espeak" else f"{Path(card.model).name} ({card.backend})"
+        if card.backend != "espeak" and not config.generator.protect_presets:
+            spoken += ", whose own speakers are not protected,"
+        return f"{words}, spoken by {spoken} in voices drawn from a prior, emotion shaped by WORLD"
+
+
+class SpeechFilterKind(FilterKind[Speech, SpeechCondition, SpeechConfig]):
+    """See :class:`synthgen.modality.FilterKind`."""
+
+    def fit(
         self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path, seed: int, progress: Progress
     ) -> None:
         """Listens to T once, and to the back-end's own speakers; what the filters learn is made of that."""
@@ -122,66 +185,49 @@ class Speeches:
         if config.generator.protect_presets:
             register(config.generator, listener, folder / "presets", progress)
 
-    def model_digest(self, model: Path) -> str:
-        return model_digest(model)
-
-    def reads_cohort(self, model: Path) -> bool:
-        return reads_cohort(model)
-
-    def open_generator(
-        self, model: Path, config: SpeechConfig, rows: int, scratch: Path | None = None
-    ) -> SpeechGenerator:
-        patients, speaking = read_dialogues(model), config.generator
-        words = Given(patients) if patients else Planned.by_grammar(speaking.plan)
-        hearing = installed_recogniser(speaking.language) if speaking.guard.word_errors else None
-        return SpeechGenerator(
-            words, open_fitted_backend(model, speaking), speaking, scratch or _until_exit(), recogniser=hearing
-        )
-
-    def open_filters(self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path) -> SpeechFilters:
+    def open(self, train: Sequence[SpeechReal], config: SpeechConfig, folder: Path) -> SpeechFilters:
         listener, speaking = _listener(train, config), config.generator
         presets = register(speaking, listener, folder / "presets", Silent()) if speaking.protect_presets else ()
         return SpeechFilters.over(listener, [r.payload for r in train], [r.patient for r in train], presets)
 
-    def rules(self, config: SpeechConfig, model: Path | None) -> tuple[Rule[Speech], ...]:
+    def rules(self, config: SpeechConfig, *, cleaned: bool) -> tuple[Rule[Speech], ...]:
         return (OnTranscript(IdentifierRule(config.identifiers)),)
 
     def planted(
-        self, records: Sequence[SpeechReal], model: Path | None, config: RunConfig[SpeechConfig], seed: int
+        self,
+        records: Sequence[SpeechReal],
+        round_trips: Sequence[SpeechRoundTrip],
+        config: SpeechConfig,
+        seed: int,
+        scratch: Path,
     ) -> Iterable[Planted[Speech]]:
-        with tempfile.TemporaryDirectory(prefix="synthgen-copies-") as scratch:
-            folder = Path(scratch)
-            yield from planted_copies(records, round_trips(seed, folder), seed, folder)
+        return planted_copies(records, (*round_trips, *inside_sessions(seed, scratch)), seed, scratch)
 
-    def conditions(self, train: Sequence[SpeechReal], config: SpeechConfig) -> Conditions[SpeechCondition]:
-        if config.generator.dialogues:
-            return given_conditions(told_in(Path(config.generator.dialogues), Silent()))
-        return planned_conditions(config.generator.plan)
 
-    def free_conditions(self, model: Path, config: SpeechConfig) -> Conditions[SpeechCondition]:
-        patients = read_dialogues(model)
-        return given_conditions(patients) if patients else planned_conditions(config.generator.plan)
+class SpeechReleases(Releases[Speech, SpeechCondition, SpeechConfig]):
+    """See :class:`synthgen.modality.Releases`."""
 
-    def condition_from(self, values: dict[str, JsonValue]) -> SpeechCondition:
-        return SpeechCondition.from_dict(values)
+    formats = ("audiofolder",)
 
-    def person(self, condition: SpeechCondition) -> Hashable | None:
-        return None
+    def write(
+        self,
+        folder: Path,
+        samples: Callable[[], Iterable[tuple[int, SpeechSynthetic]]],
+        formats: Sequence[str],
+        seed: int,
+    ) -> DatasetFacts:
+        return write_release(folder, samples())
 
-    def joined(self, payloads: Sequence[Speech]) -> Speech:
-        return Speech(tuple(recording for payload in payloads for recording in payload.recordings))
+    def read(self, folder: Path) -> list[SpeechSynthetic]:
+        return read_release(folder)
 
-    def encode(self, payload: Speech) -> bytes:
-        return encode(payload)
-
-    def decode(self, content: bytes, scratch: Path) -> Speech:
-        return decode(content, scratch)
+    def preview(self, samples: Sequence[SpeechSynthetic]) -> Preview:
+        return Preview(html=preview_html(samples))
 
     def evaluate(
         self,
         samples: Sequence[SpeechSynthetic],
         cohort: Cohort[Speech, SpeechCondition],
-        model: Path | None,
         config: SpeechConfig,
         seed: int,
         progress: Progress,
@@ -195,34 +241,6 @@ class Speeches:
         recogniser = installed_recogniser(config.generator.language) if config.evaluation.wer_turns else None
         diariser = WindowClustering.by_resemblyzer() if config.evaluation.diarised_seconds else None
         return evaluate(samples, cohort, config.evaluation, seed, progress, vectors, recogniser, diariser)
-
-    def write(
-        self,
-        folder: Path,
-        samples: Callable[[], Iterable[tuple[int, SpeechSynthetic]]],
-        formats: Sequence[str],
-        seed: int,
-    ) -> DatasetFacts:
-        return write_release(folder, samples())
-
-    def read_release(self, folder: Path) -> list[SpeechSynthetic]:
-        return read_release(folder)
-
-    def show(self, payload: Speech) -> str:
-        return show(payload)
-
-    def preview(self, samples: Sequence[SpeechSynthetic]) -> Preview:
-        return Preview(html=preview_html(samples))
-
-    def describe(self, config: SpeechConfig) -> str:
-        g = config.generator
-        words = "Dialogues that were given" if g.dialogues else "Planned dialogues in the words of a grammar"
-        spoken = "espeak-ng" if g.backend == "espeak" else f"{Path(g.model).name} ({g.backend})"
-        if g.backend != "espeak" and not g.protect_presets:
-            spoken += ", whose own speakers are not protected,"
-        return (
-            f"{words[0].upper()}{words[1:]}, spoken by {spoken} in voices drawn from a prior, emotion shaped by WORLD"
-        )
 
 
 def _listener(train: Sequence[SpeechReal], config: SpeechConfig) -> Listener:
@@ -259,4 +277,12 @@ def _until_exit() -> Path:
     return folder
 
 
-SPEECH = Speeches()
+SPEECH: Modality[Speech, SpeechCondition, SpeechConfig] = Modality(
+    name="speech",
+    section=SpeechConfig,
+    presets=("demo", "cpu"),
+    cohorts=SpeechCohorts(),
+    generator=SpeechGeneratorKind(),
+    filters=SpeechFilterKind(),
+    releases=SpeechReleases(),
+)

@@ -21,14 +21,15 @@ from synthgen.generators.speech.voices import COLOURS, WARPS, VoiceCard, draw_vo
 from synthgen.generators.speech.world import Reference, measured, shape
 from synthgen.modalities.speech.register import SENTENCES, spoken_sentences
 from synthgen.payloads.sound import Floats, read, spoken
-from synthgen.payloads.speech import EMOTIONS, Emotion, Speech, SpeechReal
-from synthgen.privacy_filters.speech.planted import RoundTrip, changed, world
+from synthgen.payloads.speech import EMOTIONS, Emotion, Speech, SpeechReal, SpeechRoundTrip
+from synthgen.privacy_filters.speech.planted import changed, world
+from synthgen.records import RoundTrip
 
 _SPOKEN = EMOTIONS[1:]  # all but neutral, which is a round trip through WORLD
 
 
-def round_trips(seed: int, scratch: Path) -> tuple[tuple[str, str, RoundTrip], ...]:
-    """Name, domain and function of each way through the layer, the emotions in turn from record to record."""
+def through_the_layer(seed: int, scratch: Path) -> tuple[SpeechRoundTrip, ...]:
+    """The ways through the layer, the emotions in turn from record to record."""
 
     def as_it_is(records: Sequence[SpeechReal]) -> list[Speech]:
         return [in_manner(r.payload, _SPOKEN[i % len(_SPOKEN)], None, i, scratch) for i, r in enumerate(records)]
@@ -37,13 +38,20 @@ def round_trips(seed: int, scratch: Path) -> tuple[tuple[str, str, RoundTrip], .
         cards = [draw_voice(seed + i, "patient") for i in range(len(records))]
         return [in_manner(r.payload, EMOTIONS[i % len(EMOTIONS)], cards[i], i, scratch) for i, r in enumerate(records)]
 
-    def within(seconds: float, of: float) -> RoundTrip:
-        return lambda records: inside_a_session(records, seconds, of, seed, scratch)
+    return (
+        RoundTrip("emotion_layer", "generator", as_it_is),
+        RoundTrip("voice_and_emotion_layer", "beyond", in_another_voice),
+    )
 
-    layer = (("emotion_layer", "generator", as_it_is), ("voice_and_emotion_layer", "beyond", in_another_voice))
-    if find_spec("espeakng_loader") is None:  # nobody to put it beside
-        return layer
-    return (*layer, ("3s_within_20s", "perturbed", within(3.0, 20.0)), ("half_of_7s", "perturbed", within(3.5, 7.0)))
+
+def inside_sessions(seed: int, scratch: Path) -> tuple[SpeechRoundTrip, ...]:
+    """A few seconds of a recording within what a synthetic voice says; none where there is nobody to put it beside."""
+    if find_spec("espeakng_loader") is None:
+        return ()
+    return (
+        RoundTrip("3s_within_20s", "perturbed", lambda records: inside_a_session(records, 3.0, 20.0, seed, scratch)),
+        RoundTrip("half_of_7s", "perturbed", lambda records: inside_a_session(records, 3.5, 7.0, seed, scratch)),
+    )
 
 
 def inside_a_session(

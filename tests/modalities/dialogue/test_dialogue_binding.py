@@ -13,29 +13,29 @@ from synthgen.records import Link, Real
 
 
 def test_sessions_of_one_case_are_one_person() -> None:
-    plan = DIALOGUE.free_conditions(Path("nowhere"), DialogueConfig())
-    people = [DIALOGUE.person(plan(slot, 7)) for slot in range(9)]
+    plan = DIALOGUE.generator.free_conditions(Path("nowhere"), DialogueConfig())
+    people = [DIALOGUE.cohorts.person(plan(slot, 7)) for slot in range(9)]
     assert people[0] is not None
     assert people[:4] == people[:1] * 4
     assert people[4:8] == people[4:5] * 4
     assert len({people[0], people[4], people[8]}) == 3
-    assert DIALOGUE.person(DialogueCondition("visit", "pain")) is None
+    assert DIALOGUE.cohorts.person(DialogueCondition("visit", "pain")) is None
 
 
 def test_the_sessions_of_a_case_are_joined_in_order() -> None:
     parts = [Dialogue((Turn("patient", text), Turn("clinician", "Go on.")), (("n", 1),)) for text in ("One.", "Two.")]
-    assert DIALOGUE.joined(parts).turns == (*parts[0].turns, *parts[1].turns)
+    assert DIALOGUE.cohorts.joined(parts).turns == (*parts[0].turns, *parts[1].turns)
 
 
 def test_a_transcript_under_two_patients_is_linked() -> None:
     turns = (Turn("clinician", "What brings you here?"), Turn("patient", "My left knee has hurt since the harvest."))
     records = [Real(p, p, DialogueCondition(), Dialogue(turns)) for p in ("P01", "P02")]
-    assert DIALOGUE.links(records, DialogueConfig(), Silent()) == [Link(0, 1, "same transcript")]
+    assert DIALOGUE.cohorts.links(records, DialogueConfig(), Silent()) == [Link(0, 1, "same transcript")]
 
 
 def test_the_grammar_alone_has_read_nobody(tmp_path: Path) -> None:
     write_model_folder(tmp_path / "grammar", GeneratorConfig())
-    assert not DIALOGUE.reads_cohort(tmp_path / "grammar")
+    assert not DIALOGUE.generator.reads_cohort(tmp_path / "grammar")
 
 
 @pytest.mark.parametrize("kind", ["chat", "foreign", "more", "missing"])
@@ -46,4 +46,4 @@ def test_any_other_model_may_have_read_somebody(tmp_path: Path, kind: str) -> No
     elif kind != "missing":
         write_model_folder(folder, GeneratorConfig())
         (folder / ("excerpts.jsonl" if kind == "more" else "synthgen_dialogue.json")).write_text("{}")
-    assert DIALOGUE.reads_cohort(folder)
+    assert DIALOGUE.generator.reads_cohort(folder)

@@ -145,47 +145,47 @@ def fitted(tmp_path: Path) -> Path:
     pytest.importorskip("espeakng_loader")
     config = SpeechConfig.model_validate({"generator": {"dialogues": str(write_dialogues(tmp_path / "mine.jsonl"))}})
     notices = Notices()
-    SPEECH.fit((), config, tmp_path / "model", 0, notices)
+    SPEECH.generator.fit((), config, tmp_path / "model", 0, notices)
     assert any("2 patients" in line for line in notices.lines)
     return tmp_path / "model"
 
 
 def test_a_model_keeps_its_dialogues_when_the_file_changes(fitted: Path, tmp_path: Path) -> None:
-    digest = SPEECH.model_digest(fitted)
+    digest = SPEECH.generator.digest(fitted)
     (tmp_path / "mine.jsonl").unlink()
-    SPEECH.fit((), SpeechConfig(), fitted, 0, Silent())  # it is finished
-    assert SPEECH.model_digest(fitted) == digest
-    condition = SPEECH.free_conditions(fitted, SpeechConfig())(0, 0)
+    SPEECH.generator.fit((), SpeechConfig(), fitted, 0, Silent())  # it is finished
+    assert SPEECH.generator.digest(fitted) == digest
+    condition = SPEECH.generator.free_conditions(fitted, SpeechConfig())(0, 0)
     assert condition.sessions == 2
     assert fitted.stat().st_mode & 0o077 == 0
 
 
 def test_only_a_grammar_in_rule_based_voices_reads_no_cohort(fitted: Path, tmp_path: Path) -> None:
-    assert SPEECH.reads_cohort(fitted)  # its dialogues were given: they may be the cohort's
-    SPEECH.fit((), SpeechConfig(), tmp_path / "planned", 0, Silent())
-    assert not SPEECH.reads_cohort(tmp_path / "planned")
+    assert SPEECH.generator.reads_cohort(fitted)  # its dialogues were given: they may be the cohort's
+    SPEECH.generator.fit((), SpeechConfig(), tmp_path / "planned", 0, Silent())
+    assert not SPEECH.generator.reads_cohort(tmp_path / "planned")
     card = json.loads((tmp_path / "planned" / CARD).read_text())
     for changed in ({"backend": "coqui"}, {"model": "voices"}, {"dialogues": True}):
         (tmp_path / "planned" / CARD).write_text(json.dumps({**card, **changed}))
-        assert SPEECH.reads_cohort(tmp_path / "planned")
+        assert SPEECH.generator.reads_cohort(tmp_path / "planned")
     with pytest.raises(UserError, match="there is no model folder"):
-        SPEECH.reads_cohort(tmp_path / "nowhere")
+        SPEECH.generator.reads_cohort(tmp_path / "nowhere")
 
 
 def test_a_model_that_changed_has_another_digest(fitted: Path) -> None:
-    digest = SPEECH.model_digest(fitted)
+    digest = SPEECH.generator.digest(fitted)
     (fitted / DIALOGUES).write_bytes((fitted / DIALOGUES).read_bytes().replace(b"Slow", b"Long"))
-    assert SPEECH.model_digest(fitted) != digest
+    assert SPEECH.generator.digest(fitted) != digest
 
 
 def test_a_folder_of_another_back_end_must_be_named(fitted: Path) -> None:
     config = SpeechConfig.model_validate({"generator": {"language": "de"}})
     with pytest.raises(UserError, match=r"language 'en'.*--set modality.generator.language=en"):
-        SPEECH.open_generator(fitted, config, 1)
+        SPEECH.generator.open(fitted, config, 1, fitted)
     card = json.loads((fitted / CARD).read_text())
     (fitted / CARD).write_text(json.dumps({**card, "digest": "older"}))
     with pytest.raises(UserError, match="is not the one"):
-        SPEECH.open_generator(fitted, SpeechConfig(), 1)
+        SPEECH.generator.open(fitted, SpeechConfig(), 1, fitted)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_folder_that_is_no_model_is_one_line(tmp_path: Path, content: str | No
     if content is not None:
         (tmp_path / CARD).write_text(content)
     with pytest.raises(UserError, match=said) as error:
-        SPEECH.model_digest(tmp_path)
+        SPEECH.generator.digest(tmp_path)
     assert "\n" not in str(error.value)
 
 
@@ -224,7 +224,7 @@ def test_dialogues_that_are_gone_are_said(fitted: Path) -> None:
     with pytest.raises(UserError, match="fit the model again"):
         model_folder.read_dialogues(fitted)
     with pytest.raises(UserError, match="there is no model folder"):
-        SPEECH.model_digest(fitted / "nowhere")
+        SPEECH.generator.digest(fitted / "nowhere")
 
 
 # --- What is said ----------------------------------------------------------------------------------------------------
@@ -251,8 +251,8 @@ def test_an_identifier_in_any_session_rejects_the_sample() -> None:
 
 def test_samples_come_back_from_their_bytes(tmp_path: Path) -> None:
     sample = speech("One.", "Two.")
-    found = SPEECH.decode(SPEECH.encode(sample), tmp_path)
-    assert SPEECH.encode(found) == SPEECH.encode(sample)
+    found = SPEECH.cohorts.decode(SPEECH.cohorts.encode(sample), tmp_path)
+    assert SPEECH.cohorts.encode(found) == SPEECH.cohorts.encode(sample)
 
 
 def test_espeak_has_no_recorded_people_to_protect(tmp_path: Path) -> None:
@@ -342,13 +342,13 @@ def test_the_same_sound_of_two_patients_links_them(tmp_path: Path) -> None:
         Real(patient, f"r{i}", SpeechCondition(), spoken(sound, tmp_path))
         for i, (patient, sound) in enumerate(zip(patients, sounds, strict=True))
     ]
-    found = SPEECH.links(records, SpeechConfig(), Silent())
+    found = SPEECH.cohorts.links(records, SpeechConfig(), Silent())
     assert found == [Link(0, 2, "same sound"), Link(1, 3, "same sound, re-encoded or cut")]
-    assert list(SPEECH.links(records[4:], SpeechConfig(), Silent())) == []
+    assert list(SPEECH.cohorts.links(records[4:], SpeechConfig(), Silent())) == []
 
 
 def test_all_sessions_of_a_person_are_one_record() -> None:
-    joined = SPEECH.joined([speech("One."), speech("Two.", "Three.")])
+    joined = SPEECH.cohorts.joined([speech("One."), speech("Two.", "Three.")])
     assert [len(r.tracks[0].segments) for r in joined.recordings] == [1, 2]
 
 
@@ -356,7 +356,7 @@ def test_copies_under_the_layer_keep_the_words_and_change_the_sound(tmp_path: Pa
     for package in ("soundfile", "soxr", "pyworld"):
         pytest.importorskip(package)
     from synthgen.generators.speech.world import pitch
-    from synthgen.modalities.speech.round_trips import in_manner, round_trips
+    from synthgen.modalities.speech.round_trips import in_manner, inside_sessions, through_the_layer
     from synthgen.payloads.sound import read
     from synthgen.payloads.sound import spoken as ranges
 
@@ -374,9 +374,9 @@ def test_copies_under_the_layer_keep_the_words_and_change_the_sound(tmp_path: Pa
     assert heard["angry"] > 140 > 120 > heard["sad"]
     silent = Real("p", "r", SpeechCondition(), spoken(np.zeros(16_000, np.float32), tmp_path))
     record = Real("p", "r", SpeechCondition(), original)
-    for _, domain, round_trip in round_trips(0, tmp_path):
-        copies = round_trip([record, silent])
-        assert domain in ("generator", "perturbed", "beyond") and len(copies) == 2
+    for trip in (*through_the_layer(0, tmp_path), *inside_sessions(0, tmp_path)):
+        copies = trip.copies([record, silent])
+        assert trip.domain in ("generator", "perturbed", "beyond") and len(copies) == 2
         assert all(segment.text == "" for segment in copies[0].recordings[0].tracks[0].segments)
         assert np.isfinite(sound(copies[1])).all()
 
