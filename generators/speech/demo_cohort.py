@@ -29,7 +29,7 @@ metadata.csv has a row per clip. Clips of one speaker_id are in the same simulat
 
 
 class Sentences(WordLists):
-    """``demo_cohort.yaml``."""
+    """``sentences.yaml``."""
 
     openings: Lines
     subjects: Lines
@@ -40,7 +40,7 @@ class Sentences(WordLists):
 
 @cache
 def _sentences() -> Sentences:
-    return word_lists(__package__, "demo_cohort", Sentences)
+    return word_lists(__package__, "sentences", Sentences)
 
 
 class DemoCohortConfig(Section):
