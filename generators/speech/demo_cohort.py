@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from synthgen.files import demo_folder
 from synthgen.generators.speech.backends.espeak import Espeak
@@ -19,12 +17,28 @@ from synthgen.generators.speech.tracks import write_flac
 from synthgen.generators.speech.voices import VoiceCard, draw_voice
 from synthgen.payloads.speech import EMOTIONS, Emotion
 from synthgen.progress import Progress
+from synthgen.wordlists import Lines, WordLists, word_lists
 
 _README = """Simulated recordings: sentences of random parts, spoken by espeak-ng in voices drawn from random numbers.
 Free of any person.
 
 metadata.csv has a row per clip. Clips of one speaker_id are in the same simulated voice; emotions are rendered by rule.
 """
+
+
+class Sentences(WordLists):
+    """``sentences.yaml``."""
+
+    openings: Lines
+    subjects: Lines
+    verbs: Lines
+    objects: Lines
+    ends: Lines
+
+
+@cache
+def _sentences() -> Sentences:
+    return word_lists(__package__, "sentences", Sentences)
 
 
 def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:
@@ -47,15 +61,10 @@ def demo_voice(index: int, seed: int) -> VoiceCard:
 
 def sentence(rng: np.random.Generator) -> str:
     """A plain sentence of random parts, of no emotion in itself."""
-    opening, subject, verb, thing, end = (options[int(rng.integers(len(options)))] for options in _parts())
+    known = _sentences()
+    parts = (known.openings, known.subjects, known.verbs, known.objects, known.ends)
+    opening, subject, verb, thing, end = (options[int(rng.integers(len(options)))] for options in parts)
     return f"{opening}, {subject} {verb} {thing}, {end}."
-
-
-@cache
-def _parts() -> tuple[tuple[str, ...], ...]:
-    """Openings, subjects, verbs, objects and ends."""
-    text = resources.files(__package__).joinpath("sentences.yaml").read_text("utf-8")
-    return tuple(tuple(options) for options in yaml.safe_load(text).values())
 
 
 def _write(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:

@@ -9,8 +9,9 @@ ROOT = Path(synthgen.__file__).parent.parent
 SIDES = ("generators", "privacy_filters", "eval")
 GATE = tuple(f"synthgen.privacy_filters.{name}" for name in ("calibration", "gate", "nearest", "power"))
 GROUND = (
-    *(f"synthgen.{name}" for name in ("choices", "config", "digests", "errors", "estimates", "files", "patient_ids")),
-    *(f"synthgen.{name}" for name in ("payloads", "pretrained", "progress", "records", "report", "seeds", "settings")),
+    *(f"synthgen.{name}" for name in ("choices", "config", "digests", "english", "errors", "estimates", "files")),
+    *(f"synthgen.{name}" for name in ("patient_ids", "payloads", "pretrained", "progress", "records", "report")),
+    *(f"synthgen.{name}" for name in ("seeds", "settings", "wordlists")),
 )
 LAYERS: tuple[tuple[str, ...], ...] = (
     GROUND,

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final, cast, get_args
 
 from synthgen.errors import UserError
 from synthgen.payloads.speech import Emotion, Role
 from synthgen.records import Skipped
+from synthgen.wordlists import WordLists, WordSet, word_lists
 
 SUFFIXES: Final = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64"})
 """Sound files that are read, by the end of their name in lower case."""
 
-_KNOWN: Final[Mapping[str, Emotion]] = {
-    "neutral": "neutral", "sad": "sad", "sadness": "sad", "depressed": "depressed", "depression": "depressed",
-    "anxious": "anxious", "anxiety": "anxious", "fear": "anxious", "fearful": "anxious", "afraid": "anxious",
-    "angry": "angry", "anger": "angry", "happy": "happy", "happiness": "happy", "joy": "happy", "calm": "calm",
-    "": "", "na": "", "n/a": "", "nan": "", "none": "", "null": "", "unknown": "", "unlabelled": "",
-}  # fmt: skip
+
+class Labels(WordLists):
+    """``labels.yaml``."""
+
+    emotions: Mapping[Emotion, WordSet]
+    roles: Mapping[Role, WordSet]
+
+    @cached_property
+    def emotion_of(self) -> Mapping[str, Emotion]:
+        return {"": "", **{word: emotion for emotion, words in self.emotions.items() for word in words}}
+
+    @cached_property
+    def role_of(self) -> Mapping[str, Role]:
+        return {word: role for role, words in self.roles.items() for word in words}
+
+
+@cache
+def _labels() -> Labels:
+    return word_lists(__package__, "labels", Labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +80,8 @@ def emotion(word: str, where: str, mapped: Mapping[str, Emotion]) -> Emotion:
     for name, ours in mapped.items():
         if name.strip().lower() == key:
             return ours
-    if key in _KNOWN:
-        return _KNOWN[key]
+    if key in _labels().emotion_of:
+        return _labels().emotion_of[key]
     choice = ", ".join(name for name in get_args(Emotion) if name)
     raise UserError(
         f"{where}: unknown emotion {word.strip()!r}: map it to one of {choice}, or to '' for none, with "
@@ -77,14 +92,10 @@ def emotion(word: str, where: str, mapped: Mapping[str, Emotion]) -> Emotion:
 def names_emotion(word: str, mapped: Mapping[str, Emotion]) -> bool:
     """True for a word that :func:`emotion` knows, other than a blank one."""
     key = word.strip().lower()
-    return bool(_KNOWN.get(key)) or key in {name.strip().lower() for name in mapped}
+    return bool(_labels().emotion_of.get(key)) or key in {name.strip().lower() for name in mapped}
 
 
 def role(word: str) -> Role:
     """A role by its own or a common name; ``speaker`` for anything else."""
     key = word.strip().lower()
-    common: Mapping[str, Role] = {
-        "doctor": "clinician", "therapist": "clinician", "counsellor": "clinician", "counselor": "clinician",
-        "interviewer": "clinician", "client": "patient", "participant": "patient",
-    }  # fmt: skip
-    return cast(Role, key) if key in get_args(Role) else common.get(key, "speaker")
+    return cast(Role, key) if key in get_args(Role) else _labels().role_of.get(key, "speaker")
