@@ -77,7 +77,7 @@ def planted_copies(
 
 
 def _domain(name: str, images: Sequence[CxrImage]) -> str:
-    """Whether a kind is claimed at this size (figures in docs/results.md, "The gate").
+    """Whether a kind is claimed at this size (figures in docs/results/gate.md).
 
     Half of a sheet has too little detail to be told at 64 pixels, and is missed once in twelve at 128. Heavily blurred
     copies are missed once in forty at 64 pixels and once in twenty at 128, where more is blurred away; one lung on
