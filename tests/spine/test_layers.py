@@ -19,9 +19,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     tuple(f"synthgen.{side}" for side in SIDES),
     (),  # the spine: what stands in no other layer
     ("synthgen.modalities",),
-    tuple(
-        f"synthgen.{name}" for name in ("__main__", "arguments", "cli", "completion", "forecast", "session", "tables")
-    ),
+    tuple(f"synthgen.{name}" for name in ("api", "arguments", "completion", "forecast", "session", "tables")),
+    ("synthgen.cli", "synthgen.__main__"),
 )
 SPINE = 3
 """From the ground up; docs/architecture.md draws them. A module imports from its own layer and from those below."""

@@ -10,7 +10,7 @@ from synthgen.payloads.sound import RATE, Floats, read
 from synthgen.payloads.speech import Speech, SpeechCondition
 from synthgen.privacy_filters.speech import planted
 from synthgen.privacy_filters.speech.planted import changed, planted_copies, world
-from synthgen.records import Planted, Real
+from synthgen.records import Planted, Real, RoundTrip
 
 soundfile = pytest.importorskip("soundfile")
 soxr = pytest.importorskip("soxr")
@@ -139,7 +139,7 @@ def test_of_an_hour_the_first_minute_is_copied(sounds: Path, tmp_path: Path) -> 
 
 def test_round_trips_of_the_generator_come_last(sounds: Path, tmp_path: Path) -> None:
     records = people(2, sounds, first=50)
-    mine = ("vocoder", "generator", lambda found: [record.payload for record in found])
+    mine = RoundTrip("vocoder", "generator", lambda found: [record.payload for record in found])
     last = list(planted_copies(records, [mine], 0, tmp_path))[-1]
     assert (last.perturbation, last.domain) == ("vocoder", "generator")
     assert last.payloads == tuple(record.payload for record in records)
