@@ -34,9 +34,10 @@ class Offer:
     configs: str = PRESETS
 
 
-def names() -> tuple[str, ...]:
-    """The installed modalities."""
-    return tuple(sorted({entry.name for entry in metadata.entry_points(group=MODALITIES)}))
+def names(installed: metadata.EntryPoints | None = None) -> tuple[str, ...]:
+    """The installed modalities; ``installed`` are all entry points, where they were looked for already."""
+    found = metadata.entry_points() if installed is None else installed
+    return tuple(sorted({entry.name for entry in found.select(group=MODALITIES)}))
 
 
 def offer_of(word: str) -> Offer:
@@ -46,11 +47,11 @@ def offer_of(word: str) -> Offer:
         UserError: there is none of that name.
         MissingExtraError: it has no offer of its own, and its packages are not installed.
     """
-    name = chosen(word, names(), f"no modality {word!r}")
-    for entry in metadata.entry_points(group=GROUP):
-        if entry.name == name:
-            offer: Offer = entry.load()
-            return offer
+    installed = metadata.entry_points()
+    name = chosen(word, names(installed), f"no modality {word!r}")
+    for entry in installed.select(group=GROUP, name=name):
+        offer: Offer = entry.load()
+        return offer
     from synthgen import modality
 
     loaded = modality.load(name)
