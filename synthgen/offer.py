@@ -6,6 +6,7 @@ they hold. Offers come through the entry point group ``synthgen.offers``; a moda
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -34,10 +35,9 @@ class Offer:
     configs: str = PRESETS
 
 
-def names(installed: metadata.EntryPoints | None = None) -> tuple[str, ...]:
-    """The installed modalities; ``installed`` are all entry points, where they were looked for already."""
-    found = metadata.entry_points() if installed is None else installed
-    return tuple(sorted({entry.name for entry in found.select(group=MODALITIES)}))
+def names() -> tuple[str, ...]:
+    """The installed modalities."""
+    return _names(metadata.entry_points().select(group=MODALITIES))
 
 
 def offer_of(word: str) -> Offer:
@@ -47,8 +47,8 @@ def offer_of(word: str) -> Offer:
         UserError: there is none of that name.
         MissingExtraError: it has no offer of its own, and its packages are not installed.
     """
-    installed = metadata.entry_points()
-    name = chosen(word, names(installed), f"no modality {word!r}")
+    installed = metadata.entry_points()  # which takes a while: once for both groups
+    name = chosen(word, _names(installed.select(group=MODALITIES)), f"no modality {word!r}")
     for entry in installed.select(group=GROUP, name=name):
         offer: Offer = entry.load()
         return offer
@@ -56,3 +56,7 @@ def offer_of(word: str) -> Offer:
 
     loaded = modality.load(name)
     return Offer(loaded.name, loaded.section, loaded.presets, loaded.releases.formats, loaded.configs)
+
+
+def _names(found: Iterable[metadata.EntryPoint]) -> tuple[str, ...]:
+    return tuple(sorted({entry.name for entry in found}))
