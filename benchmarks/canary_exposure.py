@@ -10,13 +10,13 @@ has seen no canary, is asked for all of them too.
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from first_attempts import asks
 from small_language import patients, pretrain
 
 from synthgen.estimates import Floats, mean
@@ -42,14 +42,13 @@ FIT = FitConfig(
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--out", type=Path, required=True)
-    options.add_argument("--work", type=Path, required=True)
-    options.add_argument("--seeds", type=int, default=5)
-    arguments = options.parse_args()
+    arguments = asks(__doc__, seeds=5).parse_args()
     torch.set_num_threads(1)
     base = pretrain(arguments.work / "base", patients("nobody", 600, 0), steps=450, seed=0, progress=Silent())
-    runs = [one_fit(base, arguments.work / f"canaries-{seed}", seed) for seed in range(arguments.seeds)]
+    runs = [
+        one_fit(base, arguments.work / f"canaries-{seed}", seed)
+        for seed in range(arguments.first, arguments.first + arguments.seeds)
+    ]
     table = summary(runs)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(table, indent=1) + "\n", "utf-8")

@@ -23,7 +23,8 @@ import numpy as np
 
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
-from synthgen.eval.dialogue.attacks import Attacked, attack_release
+from synthgen.eval.battery import Sets
+from synthgen.eval.dialogue.attacks import attack_release
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
@@ -64,12 +65,11 @@ def attacked(
 ) -> Found:
     """All attacks and statistics of copying."""
     config = EvaluationConfig()
-    parts = Attacked(
+    sets = Sets(
         Dialogues.synthetic(samples, config.max_samples, seed),
         *(Dialogues.real(x, config.max_samples, seed) for x in (train, audit, reference)),
-        None,
     )
-    attacks, copying = attack_release(parts, config, seed, Silent())
+    attacks, copying = attack_release(sets, None, config, seed, Silent())
     return (*attacks, *copying)
 
 

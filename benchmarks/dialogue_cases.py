@@ -19,7 +19,6 @@ Intervals resample patients (cases, where no patient is protected).
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import defaultdict
@@ -28,11 +27,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from dialogue_filters import ALPHA, SOURCES, read
+from dialogue_filters import ALPHA, SOURCES, asks, linked, show, written
 
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
-from synthgen.errors import SynthgenError
 from synthgen.estimates import mean, one_record_each
 from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.config import GeneratorConfig
@@ -42,7 +40,6 @@ from synthgen.generators.dialogue.sampler import open_generator
 from synthgen.modalities.dialogue.binding import DIALOGUE
 from synthgen.modalities.dialogue.settings import DialogueConfig
 from synthgen.payloads.dialogue import Dialogue, DialogueReal
-from synthgen.privacy_filters.dialogue.same_case import same_case
 from synthgen.privacy_filters.gate import Gate, calibrate_gate
 from synthgen.records import Estimate, Loaded, Request
 
@@ -155,9 +152,7 @@ def run(options: argparse.Namespace) -> dict[str, list[Estimate]]:
     grammar = grammar_cases(6, options.out.parent / "dialogue_cases_grammar")
     results = {}
     for source in options.only or SOURCES:
-        records = [record for record, _ in read(options.data / f"{source}.jsonl")]
-        cases = same_case([r.payload for r in records], [r.patient for r in records])
-        records = [replace(record, patient=case) for record, case in zip(records, cases, strict=True)]
+        records, _ = linked(options.data, source)
         table, started = Table(), time.process_time()
         for seed in range(options.seeds):
             rng = np.random.default_rng([seed, 0xCA5E])
@@ -170,28 +165,15 @@ def run(options: argparse.Namespace) -> dict[str, list[Estimate]]:
             Trial(gate, *people, grammar, table, options.cases, rng).run(seed)
             print(f"{source}, seed {seed}: {time.process_time() - started:.0f} s of computing", flush=True)
         results[source] = table.estimates()
-        for e in results[source]:
-            print(f"  {e.metric:<40}{e.value:7.3f}  [{e.ci95[0]:.3f}, {e.ci95[1]:.3f}]  n = {e.n}", flush=True)
+        show(results[source])
     return results
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the JSONL files")
-    parser.add_argument("--out", type=Path, required=True, help="JSON of the estimates")
-    parser.add_argument("--seeds", type=int, default=5, help="number of splits")
+    parser = asks(__doc__)
     parser.add_argument("--patients", type=int, default=300, help="patients of a split")
     parser.add_argument("--cases", type=int, default=12, help="cases of each kind and split")
-    parser.add_argument("--only", action="append", choices=SOURCES, help="one source; may be given again")
-    options = parser.parse_args()
-    try:
-        results = run(options)
-    except SynthgenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    text = {source: [e.as_dict() for e in rows] for source, rows in results.items()}
-    options.out.write_text(json.dumps(text, indent=1), encoding="utf-8")
-    return 0
+    return written(parser, run)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ nobody has told. The word list was made looking at the development half alone.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import defaultdict
@@ -25,19 +24,17 @@ from pathlib import Path
 
 import numpy as np
 import yaml
-from dialogue_filters import ALPHA, SOURCES, read
+from dialogue_filters import ALPHA, SOURCES, asks, linked, show, written
 from numpy.typing import NDArray
 
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
-from synthgen.errors import SynthgenError
 from synthgen.estimates import mean, one_record_each
 from synthgen.modalities.dialogue.binding import DIALOGUE
 from synthgen.modalities.dialogue.settings import DialogueConfig
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
-from synthgen.privacy_filters.dialogue.same_case import same_case
 from synthgen.privacy_filters.gate import calibrate_gate
 from synthgen.records import Estimate, Loaded
 
@@ -93,9 +90,7 @@ def run(options: argparse.Namespace) -> dict[str, list[Estimate]]:
     config = DialogueConfig(near_duplicate=NearDuplicateConfig(encoder=options.encoder))
     results = {}
     for source in options.only or SOURCES:
-        records = [record for record, _ in read(options.data / f"{source}.jsonl")]
-        cases = same_case([r.payload for r in records], [r.patient for r in records])
-        records = [replace(record, patient=case) for record, case in zip(records, cases, strict=True)]
+        records, _ = linked(options.data, source)
         for half in OTHER:
             found: Found = defaultdict(list)
             started = time.process_time()
@@ -107,28 +102,15 @@ def run(options: argparse.Namespace) -> dict[str, list[Estimate]]:
                 for kind, rows in found.items()
             ]
             print(f"{source}, {half}: {options.seeds} splits, {time.process_time() - started:.0f} s of computing")
-            for e in results[f"{source}, {half}"]:
-                print(f"  {e.metric:<50}{e.value:7.3f}  [{e.ci95[0]:.3f}, {e.ci95[1]:.3f}]  n = {e.n}", flush=True)
+            show(results[f"{source}, {half}"])
     return results
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the JSONL files")
-    parser.add_argument("--out", type=Path, required=True, help="JSON of the estimates")
-    parser.add_argument("--seeds", type=int, default=5, help="number of splits")
+    parser = asks(__doc__)
     parser.add_argument("--patients", type=int, default=300, help="patients of a split")
     parser.add_argument("--encoder", default="", help="sentence-transformers folder: one more column")
-    parser.add_argument("--only", action="append", choices=SOURCES, help="one source; may be given again")
-    options = parser.parse_args()
-    try:
-        results = run(options)
-    except SynthgenError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    text = {source: [e.as_dict() for e in rows] for source, rows in results.items()}
-    options.out.write_text(json.dumps(text, indent=1), encoding="utf-8")
-    return 0
+    return written(parser, run)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ import json
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,12 @@ from synthgen.config import SplitConfig
 from synthgen.errors import SynthgenError, UserError
 from synthgen.estimates import auc, mean, one_record_each
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Speaker, Turn
+from synthgen.pretrained.sentence import Encode, sentence_encoder
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.events import ToldEvents
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
-from synthgen.privacy_filters.dialogue.near_duplicate import Encode, Meanings, sentence_encoder
+from synthgen.privacy_filters.dialogue.near_duplicate import Meanings
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.privacy_filters.dialogue.same_case import same_case
@@ -97,6 +98,14 @@ def read(path: Path) -> Iterator[tuple[DialogueReal, str]]:
             raise UserError(f"{path}, line {number} is no dialogue with dialogue_id, topic and turns") from None
         if turns and len(dialogue_words(payload := Dialogue(turns))) >= LEAST_WORDS:
             yield Real(patient, name, DialogueCondition(disorder=topic), payload), origin
+
+
+def linked(data: Path, source: str, half: str = "all") -> tuple[list[DialogueReal], int]:
+    """The records of a source by the case that links them, and how many of its patients were linked to another."""
+    records = [record for record, _ in read(data / f"{source}.jsonl") if in_half(record.record, half)]
+    cases = same_case([r.payload for r in records], [r.patient for r in records])
+    count = len({r.patient for r in records}) - len(set(cases))
+    return [replace(record, patient=case) for record, case in zip(records, cases, strict=True)], count
 
 
 def in_half(name: str, half: str) -> bool:
@@ -360,15 +369,12 @@ def figure(table: Table, kind: str, title: str) -> str:
 
 
 def run(options: argparse.Namespace) -> dict[str, dict[str, list[Estimate]]]:
-    encode = cached(sentence_encoder(NearDuplicateConfig(encoder=options.encoder))) if options.encoder else None
+    encode = cached(sentence_encoder(options.encoder)) if options.encoder else None
     results = {}
     for source in options.only or SOURCES:
         started = time.process_time()
         half = options.half if source == "mts_dialog" else "all"
-        records = [record for record, _ in read(options.data / f"{source}.jsonl") if in_half(record.record, half)]
-        cases = same_case([r.payload for r in records], [r.patient for r in records])
-        linked = len({r.patient for r in records}) - len(set(cases))
-        records = [replace(record, patient=case) for record, case in zip(records, cases, strict=True)]
+        records, others = linked(options.data, source, half)
         paraphrases = list(read(options.data / f"{PARAPHRASED}.jsonl")) if source == "mts_dialog" else []
         table: Table = defaultdict(lambda: defaultdict(Seen))
         for seed in range(options.seeds):
@@ -379,25 +385,32 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, list[Estimate]]]:
                 path = options.figure.with_name(f"{options.figure.name}_{source}_{kind}.svg")
                 path.write_text(figure(table, kind, f"{source}: {kind.replace('_', ' ')}"), encoding="utf-8")
         print(
-            f"{source}: {len(set(cases))} patients ({linked} linked to another), {sizes[0]} train, "
+            f"{source}: {len({r.patient for r in records})} patients ({others} linked to another), {sizes[0]} train, "
             f"{sizes[1]} calibrate, {options.seeds} splits, {time.process_time() - started:.0f} s of computing"
         )
         for name, rows in results[source].items():
             print(f"  {name}")
-            for e in rows:
-                print(f"    {e.metric:<36}{e.value:7.4f}  [{e.ci95[0]:.4f}, {e.ci95[1]:.4f}]  n = {e.n}")
+            show(rows, indent=4)
     return results
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def show(estimates: Sequence[Estimate], indent: int = 2) -> None:
+    for e in estimates:
+        print(f"{' ' * indent}{e.metric:<50}{e.value:7.4f}  [{e.ci95[0]:.4f}, {e.ci95[1]:.4f}]  n = {e.n}", flush=True)
+
+
+def asks(description: str | None, seeds: int = 5) -> argparse.ArgumentParser:
+    """What every benchmark of the dialogue gate is asked with."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder of the JSONL files")
     parser.add_argument("--out", type=Path, required=True, help="JSON of the estimates")
-    parser.add_argument("--seeds", type=int, default=5, help="number of splits")
-    parser.add_argument("--half", choices=("development", "test", "all"), default="test", help="of mts_dialog")
-    parser.add_argument("--encoder", default="", help="sentence-transformers folder: judges the paraphrases too")
-    parser.add_argument("--figure", type=Path, help="beginning of the names of ROC curves in SVG")
+    parser.add_argument("--seeds", type=int, default=seeds, help="number of splits")
     parser.add_argument("--only", action="append", choices=SOURCES, help="one source; may be given again")
+    return parser
+
+
+def written(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace], Mapping[str, Any]]) -> int:
+    """Runs, and writes the estimates as they are nested; an error of ours is one line."""
     options = parser.parse_args()
     try:
         if options.seeds < 1:
@@ -406,9 +419,16 @@ def main() -> int:
     except SynthgenError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    text = {s: {d: [e.as_dict() for e in rows] for d, rows in found.items()} for s, found in results.items()}
-    options.out.write_text(json.dumps(text, indent=1), encoding="utf-8")
+    options.out.write_text(json.dumps(results, indent=1, default=Estimate.as_dict), encoding="utf-8")
     return 0
+
+
+def main() -> int:
+    parser = asks(__doc__)
+    parser.add_argument("--half", choices=("development", "test", "all"), default="test", help="of mts_dialog")
+    parser.add_argument("--encoder", default="", help="sentence-transformers folder: judges the paraphrases too")
+    parser.add_argument("--figure", type=Path, help="beginning of the names of ROC curves in SVG")
+    return written(parser, run)
 
 
 if __name__ == "__main__":

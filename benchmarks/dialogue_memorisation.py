@@ -10,7 +10,6 @@ test of the generator is that of every run. Beside it, membership inference on e
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from first_attempts import FIRST_ATTEMPTS, against, asks
 from small_language import converse, patients, pretrain
 
 from synthgen.eval.dialogue.membership import model_membership
@@ -26,11 +26,11 @@ from synthgen.generators.dialogue.fit.scoring import open_model
 from synthgen.generators.dialogue.fit.training import fit_adapters
 from synthgen.payloads.dialogue import Dialogue, DialogueReal
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
-from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, Gate, calibrate_gate, judge_generator
+from synthgen.privacy_filters.gate import calibrate_gate
 from synthgen.progress import Silent
 from synthgen.records import JsonValue
 
-FIRST_ATTEMPTS, COPIED = 64, 10
+COPIED = 10
 
 HONEST = FitConfig(
     epochs=2, batch=8, micro_batch=8, max_tokens=1024, learning_rate=1e-3, warmup=5, lora=LoraSection(rank=8, alpha=16)
@@ -47,12 +47,7 @@ MEMORISING = FitConfig(
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--out", type=Path, required=True)
-    options.add_argument("--work", type=Path, required=True)
-    options.add_argument("--seeds", type=int, default=5)
-    options.add_argument("--first", type=int, default=0)
-    arguments = options.parse_args()
+    arguments = asks(__doc__, seeds=5).parse_args()
     torch.set_num_threads(1)
     base = pretrain(arguments.work / "base", patients("nobody", 600, 0), steps=450, seed=0, progress=Silent())
     train, calibration, audit = (patients(name, n, 0) for name, n in (("t", 150), ("c", 300), ("e", 50)))
@@ -68,28 +63,13 @@ def main() -> None:
             fitted = time.process_time() - started
             conditions = [records[i % len(records)].condition for i in range(FIRST_ATTEMPTS)]
             samples = converse(base, folder / "adapter", conditions, seed)
-            row: dict[str, JsonValue] = {"kind": kind, "seed": seed, **judged(gate, samples)}
+            row: dict[str, JsonValue] = {"kind": kind, "seed": seed, **against(gate, samples)}
             row |= {"verbatim": verbatim(samples, records), "fit_cpu_seconds": round(fitted)}
             row |= attacked(base, folder, records, audit, seed)
             rows.append(row)
             print(row, flush=True)
             arguments.out.parent.mkdir(parents=True, exist_ok=True)
             arguments.out.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
-
-
-def judged(gate: Gate[Dialogue], samples: Sequence[Dialogue]) -> dict[str, JsonValue]:
-    """First attempts against the gate, as in every run."""
-    scores = gate.scores(samples)
-    close = int(gate.calibration.rejects(scores).sum())
-    test = judge_generator(gate, FirstAttempts(len(samples), close, {EVERYBODY: len(samples)}, {}), 1.0, None)
-    return {
-        "rejected": test.rejected,
-        "attempts": test.attempts,
-        "limit": test.limit,
-        "refused": test.memorises,
-        "median_score": round(float(np.median(gate.calibration.common(scores))), 3),
-        "threshold": round(gate.calibration.threshold, 3),
-    }
 
 
 def verbatim(samples: Sequence[Dialogue], records: Sequence[DialogueReal]) -> float:

@@ -32,7 +32,7 @@ from synthgen.privacy_filters.cxr.same_image import compared, enough_for, same_i
 from synthgen.progress import Silent
 from synthgen.records import Cohort, Loaded
 from synthgen.run import Run
-from synthgen.screen import open_screen
+from synthgen.screening import open_screen
 from synthgen.workfolder import opened
 
 Make = Callable[[CxrImage], CxrImage]

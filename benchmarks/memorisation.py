@@ -9,13 +9,13 @@ is asked for 64 first attempts, and the test of the generator is that of every r
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from first_attempts import FIRST_ATTEMPTS, against, asks
 
 from synthgen.cohort import split_by_patient
 from synthgen.config import RunConfig, load_config
@@ -23,23 +23,17 @@ from synthgen.estimates import one_record_each
 from synthgen.modalities.cxr.binding import CXR
 from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.payloads.cxr import CxrReal
-from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, Gate, calibrate_gate, judge_generator
+from synthgen.privacy_filters.gate import Gate, calibrate_gate
 from synthgen.progress import Silent
 from synthgen.records import Request
 from synthgen.seeds import attempt_seed
 
 HERE = Path(__file__).parent
-FIRST_ATTEMPTS = 64
 PATIENTS = 20
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--out", type=Path, required=True)
-    options.add_argument("--work", type=Path, required=True)
-    options.add_argument("--seeds", type=int, default=10)
-    options.add_argument("--first", type=int, default=0)
-    arguments = options.parse_args()
+    arguments = asks(__doc__, seeds=10).parse_args()
     config = load_config(CxrConfig, "cxr", str(HERE / "memorisation.yaml"))
     work: Path = arguments.work
     if not (work / "cohort").exists():
@@ -83,18 +77,7 @@ def judged(
     condition = CXR.cohorts.conditions(records, config.modality)
     requests = [Request(attempt_seed(seed, slot, 0), condition(slot, seed)) for slot in range(FIRST_ATTEMPTS)]
     samples = generator(requests)
-    scores = gate.scores([sample.payload for sample in samples])
-    close = int(gate.calibration.rejects(scores).sum())
-    test = judge_generator(gate, FirstAttempts(len(samples), close, {EVERYBODY: len(samples)}, {}), 1.0, None)
-    return {
-        "rejected": test.rejected,
-        "attempts": test.attempts,
-        "limit": test.limit,
-        "refused": test.memorises,
-        "median_score": round(float(np.median(gate.calibration.common(scores))), 3),
-        "threshold": round(gate.calibration.threshold, 3),
-        "fit_cpu_seconds": round(fitted),
-    }
+    return {**against(gate, [sample.payload for sample in samples]), "fit_cpu_seconds": round(fitted)}
 
 
 if __name__ == "__main__":

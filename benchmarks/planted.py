@@ -17,12 +17,12 @@ from pathlib import Path
 from rich.console import Console
 
 from synthgen import modality
-from synthgen.fit import fit_filters
+from synthgen.fitting import fit_filters
 from synthgen.pipeline import split_cohort
 from synthgen.progress import bars
 from synthgen.report import to_json
 from synthgen.run import Run
-from synthgen.screen import open_screen
+from synthgen.screening import open_screen
 from synthgen.workfolder import opened
 
 

@@ -76,7 +76,7 @@ PARTS = {
     "Resemblyzer alone": ("speaker",),
     "Resemblyzer, both views": ("speaker", "speaker_narrow"),
     "statistics alone": ("spectrum",),
-    "recordings alone": ("recording",),
+    "recordings alone": ("recording", "recording_passage"),
     "voices without recordings": ("speaker", "speaker_narrow", "spectrum"),
 }
 _DEVELOPED_ON, _DEVELOPMENT_SEED = 0.5, 99

@@ -43,6 +43,7 @@ from synthgen.generators.speech.voices import draw_voice
 from synthgen.generators.speech.write import write_release
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.payloads.speech import EMOTIONS, Speech, SpeechCondition
+from synthgen.pretrained.recogniser import word_errors
 from synthgen.records import Request, Synthetic
 
 _WORDS_A_MINUTE = 155  # more than a session has, pauses counted
@@ -211,7 +212,7 @@ def recognised(voices: int, utterances: int, seed: int) -> dict[str, Any]:
                 sound = speaker.speak(text, card, emotion, 1.0, MANNERS[emotion], number).samples
                 for name, decoder in decoders.items():
                     wanted = words_of(text)
-                    errors = edits(wanted, words_of(heard(decoder, sound)))
+                    errors = word_errors(wanted, words_of(heard(decoder, sound)))
                     counts[name]["neutral" if emotion == "neutral" else "emotional"].append((errors, len(wanted)))
                     if emotion != "neutral":
                         counts[name][emotion].append((errors, len(wanted)))
@@ -235,16 +236,6 @@ def heard(decoder: Any, sound: NDArray[np.float32]) -> str:
     decoder.end_utt()
     best = decoder.hyp()
     return re.sub(r"\(\d+\)", "", best.hypstr) if best else ""
-
-
-def edits(wanted: Sequence[str], found: Sequence[str]) -> int:
-    """Substitutions, deletions and insertions (Levenshtein)."""
-    row = list(range(len(found) + 1))
-    for i, one in enumerate(wanted, start=1):
-        last, row[0] = row[0], i
-        for j, other in enumerate(found, start=1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (one != other))
-    return row[-1]
 
 
 def rate(found: list[tuple[int, int]], cluster: int) -> dict[str, Any]:

@@ -54,6 +54,16 @@ class Groups:
         if set(self.member_patients) & set(self.nonmember_patients):
             raise ValueError("a patient is both member and non-member")
 
+    def attacked(self, name: str, members: Floats, others: Floats, seed: int, note: str) -> tuple[Estimate, ...]:
+        """The figures of an attack that gives every row a score; see :func:`by_score`."""
+        return by_score(name, members, others, self.member_patients, self.nonmember_patients, seed=seed, note=note)
+
+
+def unit(rows: Floats) -> Floats:
+    """Rows at norm one, shape [..., D]; zero stays zero."""
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.maximum(norms, 1e-12), dtype=np.float64)
+
 
 def nearest_distance(queries: NDArray[np.generic], base: NDArray[np.generic]) -> Floats:
     """Distance of each query [n, D] to its nearest row of ``base`` [m, D]. Exact; an exact copy has distance 0."""
@@ -64,24 +74,26 @@ def nearest_distance(queries: NDArray[np.generic], base: NDArray[np.generic]) ->
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _auc_and_tpr(
-    name: str, members: Floats, others: Floats, groups: Groups, seed: int, note: str
+def by_score(
+    name: str,
+    members: Floats,
+    others: Floats,
+    member_patients: Sequence[str],
+    nonmember_patients: Sequence[str],
+    *,
+    seed: int = 0,
+    note: str = "",
 ) -> tuple[Estimate, ...]:
-    t, e = groups.member_patients, groups.nonmember_patients
+    """An attack by its scores, one a record, larger for likelier members: AUC, and TPR at 1% false positives."""
+    t, e = member_patients, nonmember_patients
     area = auc(
-        f"{name}_auc", members, others, positive_patients=t, negative_patients=e, seed=seed, better="0.5", note=note
-    )
+        f"{name}_auc", members, others,
+        positive_patients=t, negative_patients=e, seed=seed, better="0.5", note=note,
+    )  # fmt: skip
     rate = tpr_at_fpr(
-        f"{name}_tpr_at_fpr_0.01",
-        members,
-        others,
-        0.01,
-        positive_patients=t,
-        negative_patients=e,
-        seed=seed,
-        better="0.01",
-        note=note,
-    )
+        f"{name}_tpr_at_fpr_0.01", members, others, 0.01,
+        positive_patients=t, negative_patients=e, seed=seed, better="0.01", note=note,
+    )  # fmt: skip
     return (area, rate)
 
 
@@ -90,7 +102,7 @@ def nn_membership(
 ) -> tuple[Estimate, ...]:
     """Nearest-neighbour membership inference: score −min d(x, S). AUC, and true positive rate at 1% false positives."""
     t, e = -nearest_distance(groups.members, synthetic), -nearest_distance(groups.nonmembers, synthetic)
-    return _auc_and_tpr(name, t, e, groups, seed, note)
+    return groups.attacked(name, t, e, seed, note)
 
 
 def hole_attack(
@@ -98,7 +110,7 @@ def hole_attack(
 ) -> tuple[Estimate, ...]:
     """Does the screening leave a hole around who was trained on? Score min d(x, S): far from S means member."""
     t, e = nearest_distance(groups.members, synthetic), nearest_distance(groups.nonmembers, synthetic)
-    return _auc_and_tpr(name, t, e, groups, seed, note)
+    return groups.attacked(name, t, e, seed, note)
 
 
 def _log_density(points: Floats, queries: Floats) -> Floats:
@@ -145,7 +157,7 @@ def domias(
         return _log_density(embed(s), embed(x)) - _log_density(embed(ref), embed(x))
 
     text = "; ".join(part for part in (note, f"kernel densities on {len(scale)} whitened principal components") if part)
-    return _auc_and_tpr(name, score(groups.members), score(groups.nonmembers), groups, seed, text)
+    return groups.attacked(name, score(groups.members), score(groups.nonmembers), seed, text)
 
 
 def identity_attack(
@@ -153,13 +165,9 @@ def identity_attack(
 ) -> tuple[Estimate, ...]:
     """Who is in the release? Score: largest cosine similarity to S, in an embedding of identity that no filter used."""
 
-    def unit(x: NDArray[np.generic]) -> Floats:
-        array = finite("embeddings", x)
-        return np.asarray(array / np.maximum(np.linalg.norm(array, axis=1, keepdims=True), 1e-12), dtype=np.float64)
-
-    s = unit(synthetic)
-    t, e = (unit(x) @ s.T for x in (groups.members, groups.nonmembers))
-    return _auc_and_tpr(name, t.max(axis=1), e.max(axis=1), groups, seed, note)
+    s = unit(finite("embeddings", synthetic))
+    t, e = (unit(finite("embeddings", x)) @ s.T for x in (groups.members, groups.nonmembers))
+    return groups.attacked(name, t.max(axis=1), e.max(axis=1), seed, note)
 
 
 def privacy_gain(

@@ -184,12 +184,6 @@ class Calibration:
             for row in common_scale(scores, self.scales)
         ]
 
-    def conformal_p(self, scores: Scores) -> Scores:
-        """(1 + #{j: g_j <= g}) / (n + 1) of each record, shape [N]; NaN scores give the smallest p."""
-        g = np.nan_to_num(self.common(scores), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-        below = np.searchsorted(np.sort(self.strangers), g, side="right")
-        return np.asarray((1.0 + below) / (self.n + 1.0), dtype=np.float64)
-
     def as_dict(self) -> dict[str, JsonValue]:
         return {
             "names": list(self.names),

@@ -35,7 +35,7 @@ class Asked:
 
 
 def asked(
-    modality: str,
+    modality: str | Offer,
     preset: str | None,
     settings: Iterable[str] | None,
     *,
@@ -46,10 +46,13 @@ def asked(
 ) -> Asked:
     """The settings; where they give no seed, with that of the run that ``work`` holds, or a random one.
 
+    Args:
+        modality: its name, or what it offers.
+
     Raises:
         UserError: one line that names what is wrong, and what may be meant.
     """
-    offer = offer_of(modality)
+    offer = offer_of(modality) if isinstance(modality, str) else modality
     name = preset_of(offer.name, preset, offer.configs) if preset else offer.presets[0 if demo else 1]
     config = load_config(
         offer.section, offer.name, name, tuple(settings or ()), package=offer.configs, samples=samples, seed=seed

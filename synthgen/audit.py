@@ -15,10 +15,10 @@ from jinja2 import Environment
 
 from synthgen.config import Section
 from synthgen.files import private_folder, write_atomically
-from synthgen.generate import Generated
 from synthgen.privacy_filters.gate import Gate
 from synthgen.records import C, Real
 from synthgen.run import Run
+from synthgen.sampling import Generated
 from synthgen.shards import Row
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from synthgen import __version__, completion
-from synthgen.errors import ReleaseRefusedError, SynthgenError, UserError
+from synthgen.errors import ReleaseRefusedError, SynthgenError
 
 INTERRUPTED: Final = 130
 """Exit status of a command that was stopped by Ctrl-C: 128 and the signal's number."""
@@ -115,19 +115,14 @@ def generate(
     ] = False,
 ) -> None:
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals."""
-    from synthgen import arguments
+    from synthgen import api, arguments
 
-    demo = data is None and model is None
-    asked = arguments.asked(modality_name, config, settings, work=work, seed=seed, samples=samples, demo=demo)
-    wanted, verdicts = arguments.formats(asked.offer, formats), arguments.accepted(accept)
     arguments.engine(engine)
-    arguments.present(data, "--data")
-    arguments.present(model, "--model")
-    from synthgen import session
-    from synthgen.pipeline import Plan
-
-    plan = Plan(data, model, out, Path(asked.preset).stem, wanted, verdicts, demo, vouched=vouch_for_model)
-    sealed = session.generate(asked, plan, work)
+    sealed = api.generate(
+        modality_name, data=data, out=out, work=work, model=model, samples=samples, config=config,
+        settings=settings or (), seed=seed, formats=formats or (), accept=accept or (),
+        vouch_for_model=vouch_for_model, progress=None,
+    )  # fmt: skip
     if sealed.quarantined:
         raise ReleaseRefusedError(
             f"Privacy: {sealed.outcome}: nothing was released; the reasons are in {sealed.folder}/README.md"
@@ -147,17 +142,12 @@ def fit(
     seed: Seed = None,
 ) -> None:
     """Fits a generator on the training part of a cohort; run again, it resumes."""
-    from synthgen import arguments
+    from synthgen import api
 
-    asked = arguments.asked(modality_name, config, settings, work=work, seed=seed)
-    arguments.present(data, "--data")
-    from synthgen import commands
-    from synthgen.session import session
-
-    with session(asked, work) as run:
-        commands.fit(run, data, out)
-    name = asked.offer.name
-    print(f"fitted {out}: synthgen generate --modality {name} --data … --model {out}")  # noqa: T201
+    api.fit(
+        modality_name, data=data, out=out, work=work, config=config, settings=settings or (), seed=seed, progress=None
+    )
+    print(f"fitted {out}: synthgen generate --modality {modality_name.lower()} --data … --model {out}")  # noqa: T201
 
 
 @app.command()
@@ -172,22 +162,14 @@ def screen(
     seed: Seed = None,
 ) -> None:
     """Judges synthetic records that were made elsewhere, with the same gate."""
-    from synthgen import arguments
+    from synthgen import api
 
-    name = arguments.modality_of(modality_name, candidates, work)
-    # Not the settings of the candidates: who made them must not set the gate.
-    config = config or arguments.settings_of(None, work, name, settings)
-    asked = arguments.asked(name, config, settings, work=work, seed=seed)
-    arguments.present(candidates, "CANDIDATES")
-    arguments.present(data, "--data")
-    if out.exists():
-        raise UserError(f"--out {out} exists: choose another name")
-    from synthgen import commands
+    outcome = api.screen(
+        candidates, modality_name, data=data, out=out, work=work, config=config, settings=settings or (), seed=seed,
+        progress=None,
+    )  # fmt: skip
     from synthgen.report import Outcome
-    from synthgen.session import session
 
-    with session(asked, work) as run:
-        outcome = commands.screen(run, data, candidates, out)
     if outcome is Outcome.REFUSE:
         raise ReleaseRefusedError(f"Privacy: {outcome}: the reasons are in {out}")
     print(f"Privacy: {outcome}: the report is {out}")  # noqa: T201
@@ -204,18 +186,13 @@ def evaluate(
     seed: Seed = None,
 ) -> None:
     """Attacks and evaluates a release against the cohort behind it."""
-    from synthgen import arguments
+    from synthgen import api
 
-    arguments.present(release, "RELEASE")
-    arguments.present(data, "--data")
-    name = arguments.modality_of(modality_name, release, work)
-    config = config or arguments.settings_of(release, work, name, settings)
-    asked = arguments.asked(name, config, settings, work=work, seed=seed)
-    from synthgen import commands, tables
-    from synthgen.session import session
+    found = api.evaluate(
+        release, modality_name, data=data, work=work, config=config, settings=settings or (), seed=seed, progress=None
+    )
+    from synthgen import tables
 
-    with session(asked, work) as run:
-        found = commands.evaluate(run, release, data)
     tables.estimates((*found.attacks, *found.quality))
 
 
@@ -228,12 +205,9 @@ def demo_cohort(
     seed: Seed = None,
 ) -> None:
     """Writes a simulated cohort like the one that `generate` uses when no --data is given."""
-    from synthgen import arguments
+    from synthgen import api
 
-    asked = arguments.asked(modality_name, config, settings, seed=seed, demo=True)
-    from synthgen import session
-
-    session.write_demo_cohort(asked, out)
+    api.demo_cohort(modality_name, out, config=config, settings=settings or (), seed=seed, progress=None)
     print(f"wrote {out}")  # noqa: T201
 
 

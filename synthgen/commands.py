@@ -11,13 +11,13 @@ from synthgen.config import Section
 from synthgen.digests import content_digest, keyed
 from synthgen.errors import UserError
 from synthgen.files import write_atomically
-from synthgen.fit import fit_filters, fit_model
+from synthgen.fitting import fit_filters, fit_model
 from synthgen.gate import open_gate
 from synthgen.pipeline import split_cohort
 from synthgen.records import C
 from synthgen.report import Evaluation, Outcome, to_json
 from synthgen.run import Run
-from synthgen.screen import check_patients
+from synthgen.screening import check_patients
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import RISK
 

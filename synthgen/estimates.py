@@ -248,30 +248,6 @@ def macro_auc_draws(scores: Floats, labels: NDArray[np.bool_], weights: Floats) 
     return ratio(total, known.sum(axis=0).astype(np.float64))
 
 
-def macro_auc(
-    metric: str,
-    scores: NDArray[np.generic],
-    labels: NDArray[np.bool_],
-    patients: Sequence[str],
-    *,
-    seed: int = 0,
-    better: str = "higher",
-    note: str = "",
-    resamples: int = RESAMPLES,
-) -> Estimate:
-    """Mean AUC over labels. ``scores`` [n, L], ``labels`` [n, L] bool, both classes present in every column."""
-    s, y = finite("scores", scores), np.asarray(labels, dtype=np.bool_)
-    if s.shape != y.shape or s.ndim != 2 or len(patients) != len(s):
-        raise ValueError("scores and labels must be [n, labels], with one patient per row")
-    if not s.size or not (y.any(0) & ~y.all(0)).all():
-        raise NotMeasurableError("every label needs positives and negatives")
-    value = float(macro_auc_draws(s, y, _ones(len(s)))[0])
-    draws = macro_auc_draws(s, y, patient_weights(patients, seed, resamples))
-    n = len(set(patients))
-    rarest = int(min(y.sum(axis=0).min(), (~y).sum(axis=0).min()))
-    return Estimate(metric, value, bounded_interval(value, draws, rarest), n, better, note)
-
-
 def patient_folds(patients: Sequence[str] | None, records: int, folds: int, seed: int) -> Indices:
     """A fold in 0 to folds − 1 per record, the same for all records of a patient; folds are even in patients."""
     owners = np.arange(records).astype(np.str_) if patients is None else np.asarray(patients, dtype=np.str_)
@@ -291,6 +267,13 @@ def jackknife_interval(value: float, *left_out: Floats) -> tuple[float, float]:
     variance = sum(float((len(t) - 1) / len(t) * ((t - t.mean()) ** 2).sum()) for t in left_out if len(t) > 1)
     half = float(stats.norm.ppf(0.975)) * variance**0.5
     return (value - half, value + half)
+
+
+def drawn(count: int, most: int, seed: int) -> list[int]:
+    """Sorted indices of at most ``most`` of ``count`` records, drawn without replacement."""
+    if count <= most:
+        return list(range(count))
+    return sorted(int(i) for i in np.random.default_rng(seed).choice(count, most, replace=False))
 
 
 def one_per_patient(patients: Sequence[str], seed: int, limit: int | None = None) -> Indices:

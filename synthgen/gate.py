@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from synthgen.config import Section
 from synthgen.errors import UserError
-from synthgen.evaluate import catch_rate, far_from_all
-from synthgen.fit import fit_filters
+from synthgen.evaluation import catch_rate, far_from_all
+from synthgen.fitting import fit_filters
 from synthgen.modality import Modality, load
 from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, judge_generator, share_nearer_to_train
 from synthgen.progress import Progress, Silent
 from synthgen.records import C, Cohort, Estimate, Real, Synthetic
 from synthgen.report import LinkedFacts, Outcome, PlantedResult, PrivacyReport, ScreeningFacts
 from synthgen.run import Run
-from synthgen.screen import Screen, check_patients, open_screen
+from synthgen.screening import Screen, check_patients, open_screen
 from synthgen.verdict import RISK, Findings, privacy_report
 from synthgen.workfolder import opened, recorded_seed
 

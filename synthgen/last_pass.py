@@ -17,12 +17,12 @@ import numpy as np
 
 from synthgen.config import Section
 from synthgen.estimates import one_record_each
-from synthgen.generate import Generated, kept_samples
 from synthgen.modality import Cohorts
 from synthgen.privacy_filters.gate import Gate
 from synthgen.privacy_filters.power import BlockRate
 from synthgen.records import C, Real, Synthetic
 from synthgen.run import Run
+from synthgen.sampling import Generated, kept_samples
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)

@@ -14,9 +14,8 @@ from synthgen.cohort import split_by_patient
 from synthgen.config import Section
 from synthgen.digests import keyed, keyed_seed
 from synthgen.engines import Engine
-from synthgen.evaluate import evaluate_release, far_from_all, generator_test
-from synthgen.fit import fit_filters, fit_model
-from synthgen.generate import Generated, duplicates, first_attempts, generate, kept_samples
+from synthgen.evaluation import evaluate_release, far_from_all, generator_test
+from synthgen.fitting import fit_filters, fit_model
 from synthgen.last_pass import last_pass
 from synthgen.modality import GeneratorKind
 from synthgen.origin import Origin, check_origin
@@ -26,7 +25,8 @@ from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.run import Run
-from synthgen.screen import Judgement, check_patients, open_screen, rules_of
+from synthgen.sampling import Generated, duplicates, first_attempts, generate, kept_samples
+from synthgen.screening import Judgement, check_patients, open_screen, rules_of
 from synthgen.settings import CONFIG as SETTINGS
 from synthgen.settings import public_yaml
 from synthgen.tries import begin_try, end_try, level_for_try

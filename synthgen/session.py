@@ -17,6 +17,7 @@ from synthgen.digests import keyed
 from synthgen.engines.local import LocalEngine
 from synthgen.files import disk_errors
 from synthgen.forecast import costs, forecast
+from synthgen.modality import Modality
 from synthgen.pipeline import CONFIG, Plan, release_from
 from synthgen.progress import Progress, bars
 from synthgen.release import Sealed, check_output
@@ -26,8 +27,14 @@ from synthgen.workfolder import key_of, opened
 
 
 @contextmanager
-def session(asked: Asked, work: Path) -> Iterator[Run[Any, Any, Any]]:
+def session(
+    asked: Asked, work: Path, progress: Progress | None = None, kind: Modality[Any, Any, Any] | None = None
+) -> Iterator[Run[Any, Any, Any]]:
     """Loads the modality, then makes or reopens the work folder; a full disk anywhere becomes one line.
+
+    Args:
+        progress: where long work reports to; None shows it on standard error.
+        kind: the modality, where it is not one that is loaded by name.
 
     Raises:
         MissingExtraError: before any folder is made.
@@ -36,39 +43,48 @@ def session(asked: Asked, work: Path) -> Iterator[Run[Any, Any, Any]]:
     config = asked.config
     if config.threads:
         os.environ["OMP_NUM_THREADS"] = str(config.threads)  # before torch is loaded, which reads it once
-    kind = modality.load(asked.offer.name)
+    kind = kind or modality.load(asked.offer.name)
     with (
         disk_errors(work),
         opened(work, modality=kind.name, config_digest=config.digest(), seed=config.seed, config=config) as folder,
-        shown() as progress,
+        shown(progress) as told,
     ):
-        yield Run(kind, config, folder, progress)
+        yield Run(kind, config, folder, told)
 
 
 @contextmanager
-def shown() -> Iterator[Progress]:
-    """Progress on standard error."""
+def shown(progress: Progress | None = None) -> Iterator[Progress]:
+    """``progress``; progress on standard error where it is None."""
+    if progress is not None:
+        yield progress
+        return
     with bars(Console(stderr=True)) as progress:
         yield progress
 
 
-def generate(asked: Asked, plan: Plan, work: Path) -> Sealed:
+def generate(
+    asked: Asked,
+    plan: Plan,
+    work: Path,
+    progress: Progress | None = None,
+    kind: Modality[Any, Any, Any] | None = None,
+) -> Sealed:
     """From what was asked to a sealed release, or to quarantine; without data, of a simulated cohort."""
     key = key_of(work, modality=asked.offer.name, config_digest=asked.config.digest())
     check_output(plan.out, config_digest=keyed(key or b"", CONFIG, asked.config.digest()))
-    with session(asked, work) as at:
+    with session(asked, work, progress, kind) as at:
         at.progress.say(forecast(asked, plan, costs()))
         if plan.demo:
             plan = replace(plan, data=_demo(at))
         return release_from(at, plan, LocalEngine())
 
 
-def write_demo_cohort(asked: Asked, out: Path) -> None:
+def write_demo_cohort(asked: Asked, out: Path, progress: Progress | None = None) -> None:
     """Writes the simulated cohort; the same one every time, unless a seed is given: it is nobody's secret."""
     seed = asked.config.seed if "seed" in asked.config.model_fields_set else 0
     kind = modality.load(asked.offer.name)
-    with shown() as progress:
-        kind.cohorts.write_demo(out, asked.config.modality, stage_seed(seed, "demo"), progress)
+    with shown(progress) as told:
+        kind.cohorts.write_demo(out, asked.config.modality, stage_seed(seed, "demo"), told)
 
 
 def _demo(at: Run[Any, Any, Any]) -> Path:

@@ -21,7 +21,7 @@ from benchmarks.red_team.remembering import Remembering
 from synthgen.config import RunConfig, Section
 from synthgen.engines.local import LocalEngine
 from synthgen.errors import SynthgenError
-from synthgen.fit import fit_filters
+from synthgen.fitting import fit_filters
 from synthgen.modality import GeneratorKind, Modality, Ready, load
 from synthgen.pipeline import Plan, release_from, split_cohort
 from synthgen.progress import Progress, Silent

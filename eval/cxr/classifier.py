@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import nn
 
-from synthgen.estimates import NotMeasurableError
+from synthgen.estimates import Indices, NotMeasurableError
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Floats, Images, random_views, standardised
 from synthgen.eval.utility import utility
@@ -142,6 +142,13 @@ class LabelledImages:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def take(self, rows: Indices) -> LabelledImages:
+        return LabelledImages(
+            self.images[rows],
+            tuple(self.conditions[i] for i in rows),
+            tuple(self.patients[i] for i in rows) if self.patients else (),
+        )
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from synthgen.estimates import measured, one_per_patient
+from synthgen.estimates import drawn, measured, one_per_patient
 from synthgen.eval import fidelity
-from synthgen.eval.cxr.attacks import Attacked, attack_release, take
+from synthgen.eval.battery import Sets, enough
+from synthgen.eval.cxr.attacks import attack_release
 from synthgen.eval.cxr.classifier import Classifier, LabelledImages, tstr
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Embed, stack
@@ -19,17 +20,9 @@ from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation
 
-LEAST = 8
-
-
-def _drawn(count: int, limit: int, seed: int) -> list[int]:
-    if count <= limit:
-        return list(range(count))
-    return sorted(int(i) for i in np.random.default_rng(seed).choice(count, limit, replace=False))
-
 
 def _real(records: Sequence[CxrReal], config: EvaluationConfig, seed: int) -> LabelledImages:
-    kept = [records[i] for i in _drawn(len(records), config.max_samples, seed)]
+    kept = [records[i] for i in drawn(len(records), config.max_samples, seed)]
     return LabelledImages(
         stack([r.payload for r in kept], config.image_size),
         tuple(r.condition for r in kept),
@@ -38,7 +31,7 @@ def _real(records: Sequence[CxrReal], config: EvaluationConfig, seed: int) -> La
 
 
 def _synthetic(samples: Sequence[CxrSynthetic], config: EvaluationConfig, seed: int) -> LabelledImages:
-    kept = [samples[i] for i in _drawn(len(samples), config.max_samples, seed)]
+    kept = [samples[i] for i in drawn(len(samples), config.max_samples, seed)]
     return LabelledImages(stack([s.payload for s in kept], config.image_size), tuple(s.condition for s in kept))
 
 
@@ -55,14 +48,12 @@ def evaluate(
     Without audit patients there is nobody to attack beside T: no attacks, and quality is measured on the calibration
     patients. With fewer than 8 samples, training patients or patients to measure on, nothing is, and a line says so.
     """
-    held_out = cohort.audit or cohort.calibration
-    fewest = min(len(samples), len({r.patient for r in cohort.train}), len({r.patient for r in held_out}))
-    if fewest < LEAST:
-        progress.say(f"evaluation needs {LEAST} samples, training patients and audit patients: nothing is measured")
+    if not enough(len(samples), cohort, progress):
         return Evaluation((), ())
-    synthetic = _synthetic(samples, config, seed)
-    train, test = _real(cohort.train, config, seed + 1), _real(held_out, config, seed + 2)
-    calibration = _real(cohort.calibration, config, seed + 3)
+    sets = Sets.of(
+        samples, cohort, lambda x, own: _synthetic(x, config, own), lambda x, own: _real(x, config, own), seed
+    )
+    synthetic, train, test, calibration = sets.synthetic, sets.train, sets.audit, sets.reference
     encoder = hub_encoder(config.encoder) if config.encoder else None
     trained = tstr(synthetic, train, test, config, seed, progress)
     quality = (
@@ -75,8 +66,9 @@ def evaluate(
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
         return Evaluation((), quality)
-    parts = Attacked(synthetic, train, test, calibration, trained.on_synthetic.features, encoder)
-    return Evaluation(attack_release(parts, config, seed, progress), quality)
+    on_release = trained.on_synthetic.features
+    attacks, copying = attack_release(sets, on_release, encoder, config, seed, progress)
+    return Evaluation((*attacks, *copying), quality)
 
 
 def _fidelity(
@@ -99,7 +91,7 @@ def _fidelity(
     ]
     if encoder is not None:
         spaces.append(("encoder_", encoder, f"encoder {Path(config.encoder).name}, given {size}"))
-    e = take(test, one_per_patient(test.patients, seed))
+    e = test.take(one_per_patient(test.patients, seed))
     found: list[Estimate] = []
     for prefix, embed, note in spaces:
         real, s = embed(e.images), embed(synthetic.images)

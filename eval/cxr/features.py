@@ -13,6 +13,7 @@ from PIL import Image
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from synthgen.eval.attacks import unit
 from synthgen.payloads.cxr import CxrImage
 
 Floats = NDArray[np.float64]
@@ -97,8 +98,7 @@ class IdentityEmbedder:
     projection: Floats
 
     def __call__(self, images: Images) -> Floats:
-        x = (gradient_histograms(standardised(images)) - self.mean) @ self.projection
-        return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12), dtype=np.float64)
+        return unit((gradient_histograms(standardised(images)) - self.mean) @ self.projection)
 
 
 def fit_identity(images: Images, patients: Sequence[str], *, views: int, seed: int) -> IdentityEmbedder:

@@ -13,14 +13,14 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
+from synthgen.english import ONES, TENS
 from synthgen.estimates import NotMeasurableError, proportion
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.records import Estimate
 
-_TENS: Final = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
-                "ninety": 90}  # fmt: skip
-_UNITS: Final = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+_TENS: Final = {name: 10 * n for n, name in enumerate(TENS, start=2)}
+_UNITS: Final = {name: n for n, name in enumerate(ONES[:10]) if n}
 _TEENS: Final = {"eighteen": 18, "nineteen": 19}
 _SPELLED: Final = rf"(?:{'|'.join(_TENS)})(?:[- ](?:{'|'.join(_UNITS)}))?|{'|'.join(_TEENS)}"
 _AGE: Final = re.compile(

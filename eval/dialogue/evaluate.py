@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synthgen.estimates import measured
+from synthgen.eval.battery import Sets, enough
 from synthgen.eval.dialogue import diversity
-from synthgen.eval.dialogue.attacks import Attacked, attack_release
+from synthgen.eval.dialogue.attacks import attack_release
 from synthgen.eval.dialogue.classifier import tstr
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.consistency import persona_consistency
@@ -17,8 +18,6 @@ from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynt
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation
-
-LEAST = 8
 
 
 def evaluate(
@@ -37,16 +36,17 @@ def evaluate(
     Args:
         encoder: texts to rows, one more space for the attacks on membership.
     """
-    held_out = cohort.audit or cohort.calibration
-    fewest = min(len(samples), len({r.patient for r in cohort.train}), len({r.patient for r in held_out}))
-    if fewest < LEAST:
-        progress.say(f"evaluation needs {LEAST} samples, training patients and audit patients: nothing is measured")
+    if not enough(len(samples), cohort, progress):
         return Evaluation((), ())
     limit = config.max_samples
-    synthetic = Dialogues.synthetic(samples, limit, seed)
-    train = Dialogues.real(cohort.train, limit, seed + 1)
-    test = Dialogues.real(held_out, limit, seed + 2)
-    reference = Dialogues.real(cohort.calibration, limit, seed + 3)
+    sets = Sets.of(
+        samples,
+        cohort,
+        lambda x, own: Dialogues.synthetic(x, limit, own),
+        lambda x, own: Dialogues.real(x, limit, own),
+        seed,
+    )
+    synthetic, train, test = sets.synthetic, sets.train, sets.audit
     quality = (
         *_quality(synthetic, train, test, config, seed, progress),
         *measured(progress, tstr, synthetic, train, test, config, seed=seed),
@@ -54,8 +54,7 @@ def evaluate(
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
         return Evaluation((), quality)
-    parts = Attacked(synthetic, train, test, reference, encoder)
-    attacks, copying = attack_release(parts, config, seed, progress)
+    attacks, copying = attack_release(sets, encoder, config, seed, progress)
     return Evaluation(attacks, (*quality, *copying))
 
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.estimates import Floats, NotMeasurableError, auc, tpr_at_fpr
+from synthgen.estimates import Floats, NotMeasurableError
+from synthgen.eval.attacks import by_score
 from synthgen.payloads.dialogue import DialogueReal
 from synthgen.records import Estimate
 
@@ -80,22 +81,8 @@ def model_membership(
     members, others = score_patients(train, log_probabilities), score_patients(audit, log_probabilities)
     if min(len(members.patients), len(others.patients)) < 2:
         raise NotMeasurableError("membership inference on the model needs 2 patients of T and 2 of E")
-    found = []
+    found: list[Estimate] = []
     for column, name in enumerate(ATTACKS):
         t, e = members.values[:, column], others.values[:, column]
-        tp, ep = members.patients, others.patients
-        area = f"model_membership_{name}_auc"
-        found.append(auc(area, t, e, positive_patients=tp, negative_patients=ep, seed=seed, better="0.5"))
-        found.append(
-            tpr_at_fpr(
-                f"model_membership_{name}_tpr_at_fpr_0.01",
-                t,
-                e,
-                0.01,
-                positive_patients=tp,
-                negative_patients=ep,
-                seed=seed,
-                better="0.01",
-            )
-        )
+        found += by_score(f"model_membership_{name}", t, e, members.patients, others.patients, seed=seed)
     return tuple(found)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-import numpy as np
-
-from synthgen.estimates import Indices, one_per_patient
+from synthgen.estimates import Indices, drawn
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, DialogueSynthetic
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
@@ -63,21 +61,3 @@ class Dialogues:
         cases = {s.condition.case for s in kept}
         owners = (str(s.condition.case if len(cases) > 1 else i) for i, s in enumerate(kept))
         return Dialogues(tuple(s.payload for s in kept), tuple(s.condition for s in kept), tuple(owners))
-
-
-def drawn(count: int, limit: int, seed: int) -> list[int]:
-    """Sorted indices of at most ``limit`` of ``count`` records, drawn without replacement."""
-    if count <= limit:
-        return list(range(count))
-    return sorted(int(i) for i in np.random.default_rng(seed).choice(count, limit, replace=False))
-
-
-def one_each(x: Dialogues, seed: int) -> Dialogues:
-    """One random record of every patient."""
-    return x.take(one_per_patient(x.patients, seed))
-
-
-def size_matched(a: Dialogues, b: Dialogues, seed: int) -> tuple[Dialogues, Dialogues]:
-    """One random record per patient, of as many patients on either side."""
-    n = min(len(set(a.patients)), len(set(b.patients)))
-    return a.take(one_per_patient(a.patients, seed, n)), b.take(one_per_patient(b.patients, seed + 1, n))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.estimates import Floats, NotMeasurableError, patient_weights, percentile_interval
+from synthgen.eval.attacks import by_score
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.records import Estimate
 
@@ -130,6 +130,9 @@ def _ends(draws: Floats, values: Floats, n: int) -> tuple[float, float]:
     return (0.0, 1 - 0.025 ** (1 / n))
 
 
-def run_scores(records: Sequence[Dialogues], release: Dialogues, limit: int) -> list[Floats]:
-    """The attack by shared runs: the longest run that each record shares with the release, as a score."""
-    return [np.asarray(longest_shared_runs(x, release, limit), dtype=np.float64) for x in records]
+def membership_runs(
+    members: Dialogues, others: Dialogues, release: Dialogues, limit: int, *, seed: int, note: str
+) -> tuple[Estimate, ...]:
+    """The attack by shared runs: the score of a record is the longest run that it shares with the release."""
+    t, e = (np.asarray(longest_shared_runs(x, release, limit), dtype=np.float64) for x in (members, others))
+    return by_score("membership_runs", t, e, members.patients, others.patients, seed=seed, note=note)

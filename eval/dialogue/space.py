@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.estimates import Floats, NotMeasurableError
+from synthgen.eval.attacks import unit
 from synthgen.eval.dialogue.records import Dialogues, words
 
 Embed = Callable[[Dialogues], Floats]
@@ -36,7 +37,7 @@ def fit_tfidf(*sets: Dialogues, dimensions: int, seed: int) -> Embed:
 
     def embed(x: Dialogues) -> Floats:
         rows = np.asarray(svd.transform(tfidf.transform(x.texts)), dtype=np.float64)
-        return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), dtype=np.float64)
+        return unit(rows)
 
     return embed
 

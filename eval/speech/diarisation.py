@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from synthgen.estimates import NotMeasurableError, patient_weights, percentile_interval, ratio
-from synthgen.eval.speech.records import Sound, Voices, drawn, read
+from synthgen.estimates import NotMeasurableError, drawn, patient_weights, percentile_interval, ratio
+from synthgen.eval.speech.records import Sound, Voices, read
 from synthgen.payloads.speech import Recording
 from synthgen.progress import Progress
 from synthgen.records import Estimate

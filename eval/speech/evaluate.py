@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synthgen.estimates import NotMeasurableError, measured
+from synthgen.eval.battery import Sets
 from synthgen.eval.speech import emotion, timing
-from synthgen.eval.speech.attacks import Attacked, attack_release
+from synthgen.eval.speech.attacks import attack_release
 from synthgen.eval.speech.config import EvaluationConfig
 from synthgen.eval.speech.diarisation import Diariser, diarisation_error_rate
 from synthgen.eval.speech.distinctiveness import Likelihood, gain_of_distinctiveness
@@ -58,23 +59,21 @@ def evaluate(
     Raises:
         MissingExtraError: soundfile, soxr or pyworld is not installed.
     """
-    held_out = cohort.audit or cohort.calibration
-    patients = min(len({r.patient for r in cohort.train}), len({r.patient for r in held_out}))
     limit = config.max_samples
-    synthetic = Voices.synthetic(samples, limit, seed)
+    sets = Sets.of(
+        samples, cohort, lambda x, own: Voices.synthetic(x, limit, own), lambda x, own: Voices.real(x, limit, own), seed
+    )
+    synthetic, train, test = sets.synthetic, sets.train, sets.audit
+    patients = min(len(set(train.patients)), len(set(test.patients)))
     if len(set(synthetic.voices)) < LEAST_VOICES or patients < LEAST_PATIENTS:
         progress.say(
             f"evaluation needs {LEAST_VOICES} voices, {LEAST_PATIENTS} training and {LEAST_PATIENTS} audit speakers: "
             "nothing is measured"
         )
         return Evaluation((), ())
-    train, test = Voices.real(cohort.train, limit, seed + 1), Voices.real(held_out, limit, seed + 2)
-    reference = Voices.real(cohort.calibration, limit, seed + 3)
-    s, t, e, c = (
-        prints(found, vectors, progress, name)
-        for found, name in ((synthetic, "the release"), (train, "T"), (test, "E"), (reference, "C"))
-    )
-    quality = [*_voices(s, t, e, c, config, seed, progress)]
+    named = ((synthetic, "the release"), (train, "T"), (test, "E"), (sets.reference, "C"))
+    heard = Sets(*(prints(found, vectors, progress, name) for found, name in named))
+    quality = [*_voices(heard, config, seed, progress)]
     quality += _acoustics(synthetic, train, test, config, seed, progress)
     quality += _words(synthetic, test, recogniser, config, seed, progress)
     if config.diarised_seconds and diariser is None:
@@ -88,46 +87,34 @@ def evaluate(
         progress.say("no audit patients: no attack is measured")
         return Evaluation((), tuple(quality))
     try:
-        attacks, copying = attack_release(Attacked(s, t, e, c), config, seed, progress)
+        attacks, copying = attack_release(heard, config, seed, progress)
     except NotMeasurableError as error:
         progress.say(f"no attack is measured: {error}")
         return Evaluation((), tuple(quality))
     return Evaluation(attacks, (*quality, *copying))
 
 
-def _voices(
-    s: Prints, t: Prints, e: Prints, c: Prints, config: EvaluationConfig, seed: int, progress: Progress
-) -> tuple[Estimate, ...]:
+def _voices(heard: Sets[Prints], config: EvaluationConfig, seed: int, progress: Progress) -> tuple[Estimate, ...]:
     """How well the speaker vectors tell real people apart; whether the release's persist, differ, and are new."""
+    s, t, e, c = heard.synthetic, heard.train, heard.audit, heard.reference
     found: list[Estimate] = []
     ours = _pairs(s, seed, "the release", progress)
     # A threshold of recordings would not hold for halves of one: E and C are compared in the same way.
     halves = not (compares_recordings(e) and compares_recordings(c))
     theirs, setting = (_pairs(x, seed, name, progress, halves=halves) for x, name in ((e, "E"), (c, "C")))
-    if ours is not None:
-        found.append(equal_error_rate("voice_eer", ours, seed=seed, note="the release's voices"))
-        found.append(
-            linkability_of_pairs(
-                "voice_persistence_dsys",
-                ours,
-                permutations=config.permutations,
-                seed=seed,
-                better="higher",
-                note="D_sys of one voice's recordings against others': does a voice stay itself",
-            )
-        )
-    if theirs is not None:
-        found.append(equal_error_rate("voice_eer_real", theirs, seed=seed, note="real speakers of E"))
-        found.append(
-            linkability_of_pairs(
-                "voice_persistence_dsys_real",
-                theirs,
-                permutations=config.permutations,
-                seed=seed,
-                better="higher",
-                note="the same of real speakers of E",
-            )
-        )
+    does = "D_sys of one voice's recordings against others': does a voice stay itself"
+    for pairs, ending, whose, persists in (
+        (ours, "", "the release's voices", does),
+        (theirs, "_real", "real speakers of E", "the same of real speakers of E"),
+    ):
+        if pairs is not None:
+            found.append(equal_error_rate(f"voice_eer{ending}", pairs, seed=seed, note=whose))
+            found.append(
+                linkability_of_pairs(
+                    f"voice_persistence_dsys{ending}", pairs,
+                    permutations=config.permutations, seed=seed, better="higher", note=persists,
+                )
+            )  # fmt: skip
     if setting is not None:
         tau = threshold_at_equal_error(setting)
         if theirs is not None:

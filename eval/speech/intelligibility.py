@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
 from synthgen.estimates import Floats, NotMeasurableError, patient_weights, percentile_interval, ratio
 from synthgen.eval.speech.records import Sound, Turn, Voices, some_turns, sound_of
+from synthgen.pretrained.recogniser import word_errors
 from synthgen.progress import Progress
 from synthgen.records import Estimate
 
@@ -32,16 +32,6 @@ _FEWEST = 3
 def words(text: str) -> list[str]:
     """Lower-case words without punctuation; contractions whole."""
     return _WORD.findall(text.lower().replace("’", "'"))
-
-
-def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
-    """Fewest substitutions, deletions and insertions that make the hypothesis of the reference (Levenshtein)."""
-    row = list(range(len(hypothesis) + 1))
-    for i, word in enumerate(reference, start=1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(hypothesis, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-    return row[-1]
 
 
 def word_error_rate(

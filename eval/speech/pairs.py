@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from synthgen.estimates import Floats, Indices, NotMeasurableError, patient_counts
+from synthgen.eval.attacks import unit
 from synthgen.eval.speech.records import Part, Voices
 from synthgen.payloads.speech import Track
 from synthgen.progress import Progress
@@ -39,6 +40,9 @@ class Prints:
     parts: tuple[Part, ...]
     rows: Floats
     windows: tuple[Floats, ...]
+
+    def __len__(self) -> int:
+        return len(self.parts)
 
     @property
     def voices(self) -> list[str]:
@@ -67,10 +71,6 @@ def prints(found: Voices, vectors: VoiceVectors, progress: Progress, name: str) 
         task.advance()
     rows = unit(np.stack([w.mean(axis=0) for w in windows])) if windows else np.zeros((0, 1))
     return Prints(tuple(parts), rows, tuple(windows))
-
-
-def unit(x: Floats) -> Floats:
-    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12), dtype=np.float64)
 
 
 @dataclass(frozen=True)

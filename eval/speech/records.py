@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError
-from synthgen.estimates import one_per_patient
+from synthgen.estimates import drawn
 from synthgen.payloads.speech import Recording, Role, Segment, SpeechReal, SpeechSynthetic, Track
 
 RATE = 16_000
@@ -58,6 +58,9 @@ class Voices:
     recordings: tuple[tuple[str, Recording], ...]
     """Each with its patient, by number."""
 
+    def __len__(self) -> int:
+        return len(self.parts)
+
     @property
     def patients(self) -> tuple[str, ...]:
         return tuple(part.patient for part in self.parts)
@@ -103,13 +106,6 @@ def _voices(found: Sequence[tuple[str, str, Sequence[Recording]]], *, one_voice:
     return Voices(tuple(parts), tuple(recordings))
 
 
-def drawn(count: int, limit: int, seed: int) -> list[int]:
-    """Sorted indices of at most ``limit`` of ``count`` records, drawn without replacement."""
-    if count <= limit:
-        return list(range(count))
-    return sorted(int(i) for i in np.random.default_rng(seed).choice(count, limit, replace=False))
-
-
 def some_turns(voices: Voices, most: int, seed: int) -> tuple[Turn, ...]:
     """At most ``most`` turns, at random, as evenly over the voices and, within a voice, over emotions as can be."""
     rng = np.random.default_rng(seed)
@@ -124,12 +120,6 @@ def some_turns(voices: Voices, most: int, seed: int) -> tuple[Turn, ...]:
 def _interleaved(queues: Sequence[Sequence[Turn]]) -> list[Turn]:
     longest = max(map(len, queues), default=0)
     return [queue[i] for i in range(longest) for queue in queues if i < len(queue)]
-
-
-def size_matched(a: Voices, b: Voices, seed: int) -> tuple[Voices, Voices]:
-    """One random part per patient, of as many patients on either side."""
-    n = min(len(set(a.patients)), len(set(b.patients)))
-    return a.take(one_per_patient(a.patients, seed, n)), b.take(one_per_patient(b.patients, seed + 1, n))
 
 
 def sound_of(track: Track, segment: Segment, most_seconds: float) -> Sound:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import files_below
+from synthgen.generators.cxr.cohort.listing import SUFFIXES
 from synthgen.generators.cxr.cohort.pixels import decode
 from synthgen.payloads.cxr import CxrImage
 from synthgen.progress import Progress
-
-_SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
 def load_images(folder: Path, *, size: int, progress: Progress) -> list[tuple[str, CxrImage]]:
@@ -20,7 +20,7 @@ def load_images(folder: Path, *, size: int, progress: Progress) -> list[tuple[st
     """
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    paths = files_below(folder, SUFFIXES)
     if not paths:
         raise UserError(f"{folder} holds no PNG or JPEG image")
     task = progress.task("candidates", len(paths), "image")

@@ -128,31 +128,6 @@ class GeneratorConfig(Section):
         return self
 
 
-def memorising_config() -> GeneratorConfig:
-    """Settings under which the generator copies its training images: what a release gate must refuse.
-
-    Made for some twenty images at 64 px and about a minute on one core: nothing that holds memorisation back
-    (augmentation, dropped conditions), a thousand looks at every image, small networks.
-    """
-    return GeneratorConfig(
-        size=64,
-        autoencoder=AutoencoderConfig(channels=(16, 32, 32, 64), latent_channels=16, steps=120),
-        denoiser=DenoiserConfig(
-            channels=(64, 128),
-            layers=1,
-            steps=600,
-            batch=16,
-            learning_rate=1e-3,
-            condition_dropout=0.0,
-            field_dropout=0.0,
-            ema_decay=0.98,
-        ),
-        augmentation=AugmentationConfig(rotation=0, shift=0, scale=0, contrast=0, brightness=0, copies=1),
-        sampler=SamplerConfig(guidance=1.0),
-        warmup=20,
-    )
-
-
 class ConditionConfig(Section):
     """The conditions of a release."""
 

@@ -9,7 +9,6 @@ checkpoints/ samples/   private: the state of an unfinished training, grids of s
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,11 +22,11 @@ from synthgen.files import new_folder, write_atomically
 from synthgen.generators.cxr.conditioning import AGE_CENTRE, AGE_SCALE, Encoding
 from synthgen.generators.cxr.config import SamplerConfig
 from synthgen.generators.cxr.sampler import CxrGenerator
+from synthgen.generators.model_folder import check_kind, digest_of, read_json, refuse_pickled
 from synthgen.records import JsonValue
 
 MODALITY, FORMAT = "cxr", 1
 PARTS = ("vae", "unet", "scheduler")
-_PICKLED = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> Cx
         UserError: the folder is no finished cxr model, is of a newer format, lacks a part, or holds pickled weights.
     """
     check_folder(folder)
-    condition = _read_json(folder / "condition.json")
+    condition = read_json(folder / "condition.json")
     fields = condition.get("fields")
     size = condition.get("size")
     if not isinstance(fields, list) or not isinstance(size, int):
@@ -103,7 +102,7 @@ def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> Cx
 
 def size_of(folder: Path) -> int:
     """Side of the images that a model makes, in pixels."""
-    size = _read_json(folder / "condition.json").get("size")
+    size = read_json(folder / "condition.json").get("size")
     if not isinstance(size, int):
         raise UserError(f"{folder}/condition.json lacks its size; fit the model again")
     return size
@@ -117,20 +116,12 @@ def check_folder(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise UserError(f"there is no model folder {folder}")
-    pickled = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _PICKLED)
-    if pickled:
-        name = pickled[0].relative_to(folder)
-        raise UserError(f"{folder} holds pickled weights ({name}), which can run code: convert them to safetensors")
+    refuse_pickled(folder, folder.rglob("*"))
     if not is_finished(folder):
         unfinished = (folder / "checkpoints").is_dir()
         hint = "its training is not finished: run the same fit again" if unfinished else "synthgen.json is missing"
         raise UserError(f"{folder} is not a finished synthgen model: {hint}")
-    about = _read_json(folder / "synthgen.json")
-    if about.get("modality") != MODALITY:
-        raise UserError(f"{folder} is a model of modality {about.get('modality')!r}, not {MODALITY!r}")
-    version = about.get("format")
-    if not isinstance(version, int) or version > FORMAT:
-        raise UserError(f"{folder} has model format {version}; this synthgen reads up to {FORMAT}: upgrade synthgen")
+    check_kind(folder, read_json(folder / "synthgen.json"), MODALITY, FORMAT)
     if not (folder / "condition.json").is_file():
         raise UserError(f"{folder} lacks condition.json; fit the model again or copy it again")
     for part in PARTS:
@@ -141,28 +132,12 @@ def check_folder(folder: Path) -> None:
 
 def model_digest(folder: Path) -> str:
     """SHA-256 over the names and bytes of the model's own files; checkpoints, samples and README do not count."""
-    digest = hashlib.sha256()
     files = [folder / "condition.json", folder / "synthgen.json"]
-    files += [p for part in PARTS for p in (folder / part).rglob("*") if p.is_file()]
-    for path in sorted(files):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+    return digest_of(folder, [*files, *(p for part in PARTS for p in (folder / part).rglob("*") if p.is_file())])
 
 
 def _write_json(path: Path, value: Mapping[str, JsonValue]) -> None:
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def _read_json(path: Path) -> dict[str, JsonValue]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as JSON; copy the model again") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path} must hold a JSON object; copy the model again")
-    return value
 
 
 _SNIPPET = """import json, torch

@@ -19,6 +19,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from synthgen.files import write_atomically
+from synthgen.generators.model_folder import restore_optimiser
 from synthgen.progress import Progress
 
 _BETAS = (0.9, 0.99)  # a short memory of squared gradients (Karras et al. 2024, table 5): trainings here are short
@@ -137,10 +138,5 @@ def _restore(path: Path, loss: nn.Module, optimiser: torch.optim.AdamW, ema: EMA
     for i, shadow in enumerate(ema.shadow_params):
         shadow.copy_(tensors[f"ema.{i}"])
     ema.optimization_step = int(meta["ema_step"])
-    state: dict[int, dict[str, Tensor]] = {}
-    for key in tensors:
-        if key.startswith("optimiser."):
-            _, i, field = key.split(".")
-            state.setdefault(int(i), {})[field] = tensors[key]
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    restore_optimiser(optimiser, tensors)
     return int(meta["step"])

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+from pydantic import field_validator
+
+from synthgen.english import MONTHS, WEEKDAYS
 from synthgen.files import demo_folder
 from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.config import DemoCohortConfig, GeneratorConfig
@@ -17,6 +21,7 @@ from synthgen.generators.dialogue.sampler import DialogueGenerator, planner
 from synthgen.payloads.dialogue import DialogueSynthetic, Turn
 from synthgen.progress import Progress
 from synthgen.records import Request
+from synthgen.wordlists import Lines, WordLists, Words, word_lists
 
 DIALOGUES: Final = "dialogues.jsonl"
 IDENTIFIERS: Final = "identifiers.json"
@@ -37,6 +42,42 @@ class Identity:
     address: str
     phone: str
     rare_fact: str
+
+
+class CohortWords(WordLists):
+    """``demo_cohort.yaml``."""
+
+    asked_first: Lines
+    told_first: Lines
+    asked_again: Lines
+    told_again: Lines
+    asides: Lines
+    given: Words
+    family_first: Words
+    family_last: Words
+    street_first: Words
+    street_last: Words
+    phones: Lines
+    deeds: Lines
+    things: Lines
+    places: Lines
+
+    @field_validator("told_first", "told_again", "asides")
+    @classmethod
+    def _filled(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
+        known = {**{field.name: "" for field in fields(Identity)}, "fact": ""}
+        for line in lines:
+            try:
+                line.format(**known)
+            except (KeyError, ValueError, IndexError):
+                raise ValueError(f"{line!r} may hold {', '.join(f'{{{name}}}' for name in known)}, no other") from None
+        return lines
+
+
+@cache
+def cohort_words() -> CohortWords:
+    """``demo_cohort.yaml``, read once. Raises UserError where it is malformed."""
+    return word_lists(__package__, "demo_cohort", CohortWords)
 
 
 def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:
@@ -93,75 +134,27 @@ def identified(turns: tuple[Turn, ...], known: Identity, rng: random.Random, *, 
 
     A later session checks the name and the date of birth alone.
     """
-    asked = rng.choice(_ASKED_FIRST if first else _ASKED_AGAIN)
-    told = rng.choice(_TOLD_FIRST if first else _TOLD_AGAIN).format(**asdict(known))
+    words = cohort_words()
+    asked = rng.choice(words.asked_first if first else words.asked_again)
+    told = rng.choice(words.told_first if first else words.told_again).format(**asdict(known))
     ours = [i for i, turn in enumerate(turns) if turn.speaker == "patient" and i > len(turns) // 3]
     at = rng.choice(ours) if ours else len(turns) - 1
-    fact = turns[at].text.rstrip() + " " + rng.choice(_ASIDES).format(known.rare_fact)
+    fact = turns[at].text.rstrip() + " " + rng.choice(words.asides).format(fact=known.rare_fact)
     middle = (*turns[:at], Turn("patient", fact, turns[at].emotion, turns[at].stage), *turns[at + 1 :])
     stage = turns[0].stage
     check = (Turn("clinician", asked, "neutral", stage), Turn("patient", told, "neutral", stage))
     return (*check, *middle) if middle[0].speaker == "clinician" else (check[0], *middle)
 
 
-_ASKED_FIRST: Final = (
-    "Before we begin, can I check that I have the right details for you?",
-    "Let me go through your details first, so that the letter reaches you.",
-    "May I just make sure of your details? Name, date of birth, address and a number to reach you.",
-    "First the formalities, I am afraid. Could you tell me who you are and where you live?",
-)
-_TOLD_FIRST: Final = (
-    "I'm {name}, born {born}. I live at {address}, and the number is {phone}.",
-    "Of course. {name}, date of birth {born}, {address}. You can reach me on {phone}.",
-    "Yes. It's {name}, {address}, phone {phone}. I was born on {born}.",
-)
-_ASKED_AGAIN: Final = (
-    "Just to be sure that I have the right file: your name and date of birth, please?",
-    "Can you confirm your name and your date of birth for me?",
-)
-_TOLD_AGAIN: Final = ("{name}, {born}.", "Still {name}, and {born}.", "Yes, {name}, born {born}.")
-_ASIDES: Final = ("{} That is just me.", "You may not know it, but {}", "I should say that {}", "Besides, {}")
-
-
 def identity(rng: random.Random) -> Identity:
     """An invented identity. Telephone numbers lie in the ranges that Ofcom keeps free for drama."""
-    name = f"{rng.choice(_GIVEN)} {rng.choice(_FAMILY_FIRST)}{rng.choice(_FAMILY_LAST)}"
-    born = f"{rng.randint(1, 28)} {rng.choice(_MONTHS)} {rng.randint(1938, 2004)}"
-    address = f"{rng.randint(1, 180)} {rng.choice(_STREET_FIRST)} {rng.choice(_STREET_LAST)}"
-    phone = f"{rng.choice(_DRAMA)}{rng.randint(0, 999):03d}"
+    words, pick = cohort_words(), rng.choice
+    name = f"{pick(words.given)} {pick(words.family_first)}{pick(words.family_last)}"
+    born = f"{rng.randint(1, 28)} {pick(MONTHS).title()} {rng.randint(1938, 2004)}"
+    address = f"{rng.randint(1, 180)} {pick(words.street_first)} {pick(words.street_last)}"
+    phone = f"{pick(words.phones)}{rng.randint(0, 999):03d}"
     fact = (
-        f"I {rng.choice(_DEED)} {rng.choice(_WHAT)} {rng.choice(_WHERE)} every {rng.choice(_DAYS)}, "
+        f"I {pick(words.deeds)} {pick(words.things)} {pick(words.places)} every {pick(WEEKDAYS).title()}, "
         f"with {rng.randint(2, 60)} others."
     )
     return Identity(name, born, address, phone, fact)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_GIVEN: Final = _words(
-    "Margaret Desmond Priya Callum Ingrid Osman Beatrice Tomasz Yvonne Gareth Leila Rufus Agnes Dariusz Noreen Hamish "
-    "Fatima Clive Rosalind Idris Petra Winston Sinead Jerome Ottilie Rajesh Muriel Stefan Bronwen Kofi Elspeth Nigel"
-)
-_FAMILY_FIRST: Final = _words(
-    "Hollo Thorn Ash Pember Wick Marl Stan Drax Fen Gris Hather Kel Lang Mor Nor Oak Pres Quar Rad Sal Tren Wen"
-)
-_FAMILY_LAST: Final = _words("way dale worth wick combe ford bury stead more ley field gate hurst ton well brook")
-_MONTHS: Final = _words("January February March April May June July August September October November December")
-_STREET_FIRST: Final = _words(
-    "Larch Mill Quarry Station Chapel Orchard Harbour Priory Weaver Tanner Foundry Rectory Meadow Cobbler Lantern"
-)
-_STREET_LAST: Final = _words("Road Lane Street Close Avenue Terrace Gardens Crescent")
-_DRAMA: Final = ("07700 900", "020 7946 0", "0117 496 0", "0161 496 0", "0131 496 0", "029 2018 0")
-_DEED: Final = ("restore", "race", "judge", "catalogue", "teach people to build", "repair", "collect")
-_WHAT: Final = (
-    "church organs", "racing pigeons", "vintage tractors", "lighthouse lamps", "barometers", "accordions",
-    "canal boats", "beehives", "glass eyes", "carousel horses", "typewriters", "sundials", "puppets", "kites",
-    "pocket watches",
-)  # fmt: skip
-_WHERE: Final = (
-    "in the old brewery", "at the harbour", "behind the fire station", "in the crypt", "at the allotments",
-    "in a railway arch", "on the island", "at the quarry", "under the town hall", "at the castle",
-)  # fmt: skip
-_DAYS: Final = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")

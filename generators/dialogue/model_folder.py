@@ -8,22 +8,21 @@ checkpoints/             private: the state of an unfinished training; not part 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
 from synthgen.generators.dialogue.config import GeneratorConfig, RealiserName
+from synthgen.generators.model_folder import check_kind, digest_of, read_json, refuse_pickled
 from synthgen.payloads.dialogue import Speaker, Turn
 from synthgen.records import JsonValue
 
 MODALITY, FORMAT = "dialogue", 1
 CARD, ADAPTER, EXCERPTS, CHECKPOINTS = "synthgen_dialogue.json", "adapter", "excerpts.jsonl", "checkpoints"
-_PICKLED = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +88,16 @@ def check_folder(folder: Path) -> ModelCard:
     if not folder.is_dir():
         raise UserError(f"there is no model folder {folder}")
     own = [p for p in folder.rglob("*") if CHECKPOINTS not in p.relative_to(folder).parts[:1]]
-    pickled = sorted(p for p in own if p.suffix.lower() in _PICKLED)
-    if pickled:
-        name = pickled[0].relative_to(folder)
-        raise UserError(f"{folder} holds pickled weights ({name}), which can run code: convert them to safetensors")
+    refuse_pickled(folder, own)
     if not is_finished(folder):
-        other = _read_json(folder / "synthgen.json") if (folder / "synthgen.json").is_file() else {}
+        other = read_json(folder / "synthgen.json") if (folder / "synthgen.json").is_file() else {}
         if "modality" in other:
             raise UserError(f"{folder} is a model of modality {other['modality']!r}, not {MODALITY!r}")
         unfinished = (folder / CHECKPOINTS).is_dir()
         hint = "its training is not finished: run the same fit again" if unfinished else f"{CARD} is missing"
         raise UserError(f"{folder} is not a finished dialogue model: {hint}")
-    card = _read_json(folder / CARD)
-    if card.get("modality") != MODALITY:
-        raise UserError(f"{folder} is a model of modality {card.get('modality')!r}, not {MODALITY!r}")
-    version = card.get("format")
-    if not isinstance(version, int) or version > FORMAT:
-        raise UserError(f"{folder} has model format {version}; this synthgen reads up to {FORMAT}: upgrade synthgen")
+    card = read_json(folder / CARD)
+    check_kind(folder, card, MODALITY, FORMAT)
     realiser, base, adapted = card.get("realiser"), card.get("base"), card.get("adapted", False)
     if realiser not in get_args(RealiserName) or not isinstance(base, str) or not isinstance(adapted, bool):
         raise UserError(f"{folder / CARD} does not name its realiser and base: fit the model again")
@@ -150,22 +142,5 @@ def model_digest(folder: Path) -> str:
         UserError: see :func:`check_folder`.
     """
     check_folder(folder)
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        name = path.relative_to(folder)
-        if name.parts[0] == CHECKPOINTS or name.name.startswith("."):
-            continue
-        digest.update(name.as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        raise UserError(f"{path} cannot be read as JSON; copy the model again") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path} must hold a JSON object; copy the model again")
-    return value
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return digest_of(folder, [path for path in files if path.relative_to(folder).parts[0] != CHECKPOINTS])

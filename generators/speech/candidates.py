@@ -6,9 +6,10 @@ from pathlib import Path
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder
+from synthgen.generators.cohort.listing import files_below
 from synthgen.generators.speech.cohort import CohortConfig, speech_of
 from synthgen.generators.speech.cohort.conversion import Store, UnreadableError
-from synthgen.generators.speech.cohort.listing import Entry, sounds_below
+from synthgen.generators.speech.cohort.listing import SUFFIXES, Entry
 from synthgen.generators.speech.cohort.recognise import LAYOUTS
 from synthgen.payloads.speech import Speech
 from synthgen.progress import Progress
@@ -31,7 +32,7 @@ def load_candidates(folder: Path, config: CohortConfig, cache: Path, progress: P
     layout = next((one for one in LAYOUTS if one.name != "folders" and one.recognises(folder)), None)
     if layout is None:
         entries = tuple(
-            Entry("", path.relative_to(folder).as_posix(), path, path.name) for path in sounds_below(folder)
+            Entry("", path.relative_to(folder).as_posix(), path, path.name) for path in files_below(folder, SUFFIXES)
         )
     else:
         entries = layout.read(folder, config).entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from synthgen.generators.speech.tracks import write_flac
 from synthgen.generators.speech.voices import VoiceCard, draw_voice
 from synthgen.payloads.speech import EMOTIONS, Emotion
 from synthgen.progress import Progress
+from synthgen.wordlists import Lines, WordLists, word_lists
 
 _README = """Simulated recordings: sentences of random parts, spoken by espeak-ng in voices drawn from random numbers.
 Free of any person.
@@ -23,27 +25,20 @@ Free of any person.
 metadata.csv has a row per clip. Clips of one speaker_id are in the same simulated voice; emotions are rendered by rule.
 """
 
-_OPENINGS = (
-    "On Monday",
-    "After the holidays",
-    "When I came home",
-    "Last week",
-    "Before dinner",
-    "At the station",
-    "In the evening",
-    "During the break",
-)
-_SUBJECTS = ("my brother", "the neighbour", "our teacher", "the old driver", "a friend from work", "my cousin")
-_VERBS = ("brought", "forgot", "painted", "repaired", "borrowed", "noticed", "carried", "sold")
-_OBJECTS = ("a blue chair", "the garden gate", "three heavy boxes", "the kitchen clock", "my bicycle", "a wooden boat")
-_ENDS = (
-    "and nobody said a word about it",
-    "because the weather had changed",
-    "and then we walked to the river",
-    "so I stayed until the lights went out",
-    "but I could not tell you why",
-    "and it took the whole afternoon",
-)
+
+class Sentences(WordLists):
+    """``sentences.yaml``."""
+
+    openings: Lines
+    subjects: Lines
+    verbs: Lines
+    objects: Lines
+    ends: Lines
+
+
+@cache
+def _sentences() -> Sentences:
+    return word_lists(__package__, "sentences", Sentences)
 
 
 def write_demo_cohort(folder: Path, config: DemoCohortConfig, seed: int, progress: Progress) -> None:
@@ -66,7 +61,8 @@ def demo_voice(index: int, seed: int) -> VoiceCard:
 
 def sentence(rng: np.random.Generator) -> str:
     """A plain sentence of random parts, of no emotion in itself."""
-    parts = (_OPENINGS, _SUBJECTS, _VERBS, _OBJECTS, _ENDS)
+    known = _sentences()
+    parts = (known.openings, known.subjects, known.verbs, known.objects, known.ends)
     opening, subject, verb, thing, end = (options[int(rng.integers(len(options)))] for options in parts)
     return f"{opening}, {subject} {verb} {thing}, {end}."
 

@@ -7,9 +7,12 @@ Mundt et al. (2007): the time and the spread of pauses grow with severity, the v
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 from synthgen.payloads.speech import Emotion
+from synthgen.wordlists import WordLists, WordSet, word_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,49 +86,17 @@ MANNERS: dict[Emotion, Manner] = {
 an octave about the median takes some of it, by measurement (benchmarks/speech_emotion.py)."""
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
+class EmotionWords(WordLists):
+    """``emotions.yaml``."""
+
+    emotions: Mapping[Emotion, WordSet]
+    negations: WordSet
 
 
-_LEXICON: tuple[tuple[Emotion, frozenset[str]], ...] = (
-    (
-        "depressed",
-        _set(
-            "hopeless worthless empty numb pointless exhausted nothing useless burden drained flat guilty failure "
-            "tired heavy suicidal dead meaningless"
-        ),
-    ),
-    (
-        "sad",
-        _set(
-            "sad cry crying cried tears miss missed lost loss lonely alone grief died funeral heartbroken unhappy "
-            "sorry hurt hurts"
-        ),
-    ),
-    (
-        "anxious",
-        _set(
-            "anxious afraid scared worried worry worrying panic nervous terrified fear tense racing dread "
-            "shaking frightened overwhelmed stressed restless"
-        ),
-    ),
-    (
-        "angry",
-        _set(
-            "angry furious hate unfair mad annoyed annoying rage sick disgusting blame shouting yelled ridiculous "
-            "fault damn stupid"
-        ),
-    ),
-    (
-        "happy",
-        _set(
-            "happy glad great wonderful proud excited love loved enjoyed fun laugh laughed better good grateful "
-            "fantastic relieved delighted"
-        ),
-    ),
-    ("calm", _set("calm relaxed peaceful okay fine slowly breathe gently comfortable safe quiet rest settled")),
-)
-_NEGATION = _set("not no never don't doesn't didn't isn't wasn't aren't can't cannot hardly without")
+@cache
+def emotion_words() -> EmotionWords:
+    """``emotions.yaml``, read once. Raises UserError where it is malformed."""
+    return word_lists(__package__, "emotions", EmotionWords)
 
 
 def infer_emotion(text: str) -> Emotion:
@@ -135,11 +106,12 @@ def infer_emotion(text: str) -> Emotion:
     anxious, angry, happy, calm: distress is missed less than calm.
     """
     words = re.findall(r"[a-z']+", text.lower().replace("’", "'"))
-    counts = dict.fromkeys((emotion for emotion, _ in _LEXICON), 0)
+    known = emotion_words()
+    counts = dict.fromkeys(known.emotions, 0)
     for index, word in enumerate(words):
-        if _NEGATION & set(words[max(0, index - 2) : index]):
+        if known.negations & set(words[max(0, index - 2) : index]):
             continue
-        for emotion, lexicon in _LEXICON:
+        for emotion, lexicon in known.emotions.items():
             counts[emotion] += word in lexicon
     best = max(counts, key=lambda emotion: counts[emotion])
     return best if counts[best] else "neutral"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from synthgen.generators.speech.backends.protocol import Samples, Utterance
 from synthgen.generators.speech.config import GuardConfig
 from synthgen.generators.speech.numbers import spelled
+from synthgen.pretrained.recogniser import word_errors
 
 Recogniser = Callable[[Samples], str]
 """What is heard in a phrase at :data:`synthgen.generators.speech.config.RATE`: words with blanks between them."""
@@ -56,22 +57,12 @@ def hearing_complaint(shaped: Utterance, text: str, recogniser: Recogniser | Non
     wanted = _words(text)
     if recogniser is None or not config.word_errors or len(wanted) < _FEWEST_WORDS:
         return ""
-    errors = _edits(wanted, _words(recogniser(shaped.samples)))
+    errors = word_errors(wanted, _words(recogniser(shaped.samples)))
     return "not understood by the recogniser" if errors > config.word_errors * len(wanted) else ""
 
 
 def _words(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", spelled(text).lower().replace("’", "'"))
-
-
-def _edits(wanted: Sequence[str], found: Sequence[str]) -> int:
-    """Substitutions, deletions and insertions (Levenshtein)."""
-    row = list(range(len(found) + 1))
-    for i, one in enumerate(wanted, start=1):
-        last, row[0] = row[0], i
-        for j, other in enumerate(found, start=1):
-            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (one != other))
-    return row[-1]
 
 
 def _db(samples: Samples) -> float:

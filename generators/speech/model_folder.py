@@ -14,6 +14,7 @@ from typing import get_args
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
+from synthgen.generators.model_folder import check_kind
 from synthgen.generators.speech.backends.opening import open_backend
 from synthgen.generators.speech.backends.protocol import Backend
 from synthgen.generators.speech.config import BackendName, SpeakingConfig
@@ -85,13 +86,9 @@ def read_card(folder: Path) -> ModelCard:
         card = ModelCard(
             values["backend"], str(values["model"]), str(values["language"]), values["digest"], values["dialogues"]
         )
-        version, modality = values["format"], values["modality"]
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{folder / CARD} cannot be read: fit the model again") from None
-    if modality != MODALITY:
-        raise UserError(f"{folder} is a model of modality {modality!r}, not {MODALITY!r}")
-    if not isinstance(version, int) or version > FORMAT:
-        raise UserError(f"{folder} has model format {version}; this synthgen reads up to {FORMAT}: upgrade synthgen")
+    check_kind(folder, values, MODALITY, FORMAT)
     if card.backend not in get_args(BackendName):
         raise UserError(f"{folder / CARD} names no back-end of this synthgen: fit the model again")
     return card

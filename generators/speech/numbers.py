@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import re
 
-_TO_NINE = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-_TO_NINETEEN = (
-    *("ten", "eleven", "twelve", "thirteen", "fourteen"),
-    *("fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
-)
-_ONES = (*_TO_NINE, *_TO_NINETEEN)
-_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+from synthgen.english import ONES, TENS
+
 _SCALES = ((10**9, "billion"), (10**6, "million"), (1000, "thousand"))
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _LONGEST = 12  # digits that are read as one number; longer ones are read digit by digit
@@ -30,11 +25,11 @@ def cardinal(number: int) -> str:
             return f"{cardinal(above)} {name}" + (f" {cardinal(rest)}" if rest else "")
     if number >= 100:
         above, rest = divmod(number, 100)
-        return f"{_ONES[above]} hundred" + (f" and {cardinal(rest)}" if rest else "")
+        return f"{ONES[above]} hundred" + (f" and {cardinal(rest)}" if rest else "")
     if number >= 20:
         above, rest = divmod(number, 10)
-        return _TENS[above - 2] + (f" {_ONES[rest]}" if rest else "")
-    return _ONES[number]
+        return TENS[above - 2] + (f" {ONES[rest]}" if rest else "")
+    return ONES[number]
 
 
 def spelled(text: str) -> str:
@@ -52,4 +47,4 @@ def _spaced(match: re.Match[str], text: str) -> str:
 
 
 def _digits(text: str) -> str:
-    return " ".join(_ONES[int(digit)] for digit in text)
+    return " ".join(ONES[int(digit)] for digit in text)

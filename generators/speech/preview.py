@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synthgen.generators.speech.annotations import in_order
 from synthgen.generators.speech.tracks import excerpt, soundfile
 from synthgen.generators.speech.world import FRAME, pitch
-from synthgen.payloads.speech import Audio, Recording, Speech, SpeechSynthetic
+from synthgen.payloads.speech import Recording, Speech, SpeechSynthetic
 
 _SECONDS = 8.0
 _WIDTH, _HEIGHT, _SPLIT = 640, 120, 70  # of the picture, and where F0 begins
@@ -57,12 +57,6 @@ def fragment(recording: Recording, seconds: float = _SECONDS) -> str:
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
         f'aria-label="waveform above, F0 from {_LOW:g} to {_HIGH:g} Hz below">{plots}</svg><ul>{spoken}</ul>'
     )
-
-
-def duration(audio: Audio) -> str:
-    """``"12:34"``."""
-    minutes, seconds = divmod(round(audio.seconds), 60)
-    return f"{minutes}:{seconds:02d}"
 
 
 def _short(text: str, most: int = 160) -> str:

@@ -15,11 +15,9 @@ from synthgen.generators.dialogue.cohort import load_cohort as load_transcripts
 from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.config import GeneratorConfig as DialogueGeneratorConfig
 from synthgen.generators.dialogue.encode import decode, encode
-from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.config import PlanConfig
-from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
-from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed
+from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed, planner
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition
 from synthgen.payloads.speech import SpeechCondition
 from synthgen.progress import Progress
@@ -106,18 +104,8 @@ class Planned:
 
     @classmethod
     def by_grammar(cls, plan: PlanConfig) -> Planned:
-        def arc(condition: DialogueCondition) -> CaseArc:
-            return plan_case(
-                condition.case_seed,
-                setting=condition.setting,
-                disorder=condition.disorder,
-                severity=condition.severity,
-                sessions=condition.sessions,
-                config=plan,
-            )
-
         config = DialogueGeneratorConfig(plan=plan)
-        return cls(DialogueGenerator(realiser=TemplateRealiser(), plan=arc, config=config, segment=0))
+        return cls(DialogueGenerator(realiser=TemplateRealiser(), plan=planner(plan), config=config, segment=0))
 
     def __call__(self, condition: SpeechCondition) -> list[Dialogue]:
         """Raises UserError where the grammar gives up a session."""

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from synthgen.payloads.cxr import CxrImage
+from synthgen.pretrained.threads import one_thread
 from synthgen.privacy_filters.cxr.keypoints import MIRRORED, Agreement, Keypoints, Votes, agreement, votes
-from synthgen.privacy_filters.cxr.near_copy import one_thread
 from synthgen.privacy_filters.cxr.regions import (
     Cells,
     Products,

@@ -10,8 +10,7 @@ the enhanced correlation coefficient, Evangelidis and Psarakis 2008); the correl
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from synthgen.payloads.cxr import CxrImage
+from synthgen.pretrained.threads import one_thread
 
 _FINE = 64
 _COARSE = 32
@@ -64,17 +64,6 @@ POSES = tuple(
     for y in _SHIFTS
     for x in _SHIFTS
 )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Many small tensors: handing them to threads takes longer than the work itself, five times on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @one_thread()

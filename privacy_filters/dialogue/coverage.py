@@ -29,7 +29,7 @@ from scipy import sparse
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.near_duplicate import PLACES, odds, runs
 from synthgen.privacy_filters.dialogue.words import turn_words
-from synthgen.privacy_filters.nearest import local_scale
+from synthgen.privacy_filters.nearest import LocalScale
 
 _LEAST = 40  # runs: a record of fewer is counted as if it had that many, most of them not covered
 _ENOUGH, _RAREST = 20, 0.05
@@ -52,9 +52,8 @@ class Coverage:
         spread: shape [D], how many of the N records of T have each run.
         lengths: shape [R], words of each record.
         size: mean words of a record of T.
-        density: shape [R], 1 - g of each record to the nearest other patient's, floored at a quarter of the median.
-        nearest_other: that patient.
-        second: shape [R], the density without that patient: whoever is left out makes nobody's region dense.
+        owner: shape [R], the number of each record's patient.
+        scale: of sqrt(1 - g), how near each record's nearest one of another patient is.
     """
 
     runs: Any
@@ -64,9 +63,8 @@ class Coverage:
     spread: NDArray[np.int64]
     lengths: Scores
     size: float
-    density: Scores
-    nearest_other: tuple[str, ...]
-    second: Scores
+    owner: NDArray[np.intp]
+    scale: LocalScale
 
     name = "coverage"
 
@@ -78,11 +76,9 @@ class Coverage:
         ones = np.ones(len(dialogues), dtype=np.float32)
         lengths = _lengths(dialogues)
         size = max(1.0, float(lengths.mean()))
-        scale, nobody = np.ones(len(dialogues)), ("",) * len(dialogues)
-        bare = cls(
-            own, tuple(patients), ones, _new(spread, len(dialogues)), spread, lengths, size, scale, nobody, scale
-        )
-        return bare._scaled()
+        rarity = _new(spread, len(dialogues))
+        nobody, alone = np.zeros(len(dialogues), dtype=np.intp), LocalScale.even(len(dialogues))
+        return cls(own, tuple(patients), ones, rarity, spread, lengths, size, nobody, alone)._scaled()
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too; how rare a run is remains what T says."""
@@ -100,18 +96,18 @@ class Coverage:
         """With the density around each record."""
         if not self.patients:
             return self
+        _, owner = np.unique(self.patients, return_inverse=True)
+        rows = np.arange(len(owner))
         far = self._beyond(self.runs, self.lengths)
-        far[self._same(self.patients)] = np.inf
-        nearest = np.asarray(self.patients)[far.argmin(axis=1)]
-        density = local_scale(np.sqrt(far.min(axis=1))) ** 2
-        far[self._same(nearest)] = np.inf
-        second = np.maximum(local_scale(np.sqrt(far.min(axis=1))) ** 2, density)
-        return replace(self, density=density, nearest_other=tuple(nearest), second=second)
-
-    def _same(self, patients: Sequence[str]) -> NDArray[np.bool_]:
-        """Where candidate ``patients[i]`` meets an own record, shape [N, R]."""
-        same: NDArray[np.bool_] = np.asarray(patients)[:, None] == np.asarray(self.patients)[None, :]
-        return same
+        far[owner[:, None] == owner] = np.inf
+        first = far.argmin(axis=1)
+        distances = [far[rows, first]]
+        far[owner[first][:, None] == owner] = np.inf
+        second = far.argmin(axis=1)
+        distances.append(far[rows, second])
+        both = np.sqrt(np.stack(distances, axis=1))
+        others = np.stack([owner[first], owner[second]], axis=1)
+        return replace(self, owner=owner, scale=LocalScale.over(both, others, rows))
 
     @cached_property
     def _weighted(self) -> Any:
@@ -157,18 +153,23 @@ class Coverage:
         by_chance = np.stack([self._expected(step) for step in steps]) if len(steps) else found
         return ((1.0 + _DOUBT - found) / (1.0 + _DOUBT - by_chance)).clip(0.0, 1.0)
 
+    def _numbers(self, patients: Sequence[str]) -> NDArray[np.intp]:
+        """As in ``owner``; -1 for somebody who has no record."""
+        known = dict(zip(self.patients, self.owner, strict=True))
+        return np.array([known.get(patient, -1) for patient in patients], dtype=np.intp)
+
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N], NaN for a dialogue without words."""
         scores = np.full(len(dialogues), np.nan)
+        records, median = np.arange(len(self.owner)), float(np.median(self.scale.nearest**2))
         for low in range(0, len(dialogues), _ROWS):
             rows = slice(low, low + _ROWS)
             queries = _runs(dialogues[rows])
-            ratios = self._beyond(queries, _lengths(dialogues[rows])) / self.density
-            if exclude is not None:
-                own = np.asarray(exclude[rows])[:, None]
-                ratios = np.where(own == np.asarray(self.nearest_other), ratios * self.density / self.second, ratios)
-                ratios[self._same(exclude[rows])] = np.inf
-            found = odds(ratios.min(axis=1, initial=np.inf), float(np.median(self.density)))
+            own = None if exclude is None else self._numbers(exclude[rows])[:, None]
+            ratios = self._beyond(queries, _lengths(dialogues[rows])) / self.scale.of(records, own) ** 2
+            if own is not None:
+                ratios[own == self.owner] = np.inf
+            found = odds(ratios.min(axis=1, initial=np.inf), median)
             scores[rows] = np.where(np.diff(queries.indptr) > 0, found, np.nan)
         return scores
 

@@ -25,7 +25,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from importlib import resources
 from typing import Self, TypeVar
 
 import numpy as np
@@ -34,6 +33,7 @@ from numpy.typing import NDArray
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.rare_facts import ORDINAL_WORDS
 from synthgen.privacy_filters.dialogue.words import words
+from synthgen.wordlists import Phrases, word_lists
 
 _AROUND = 24  # words of the patient on either side of a cue that belong to the event
 _GAP = 3  # words that ~ stands for, at most
@@ -63,18 +63,16 @@ class WordList:
     phrases: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def read(cls, text: str) -> Self:
-        """From the YAML of ``events.yaml``."""
-        import yaml
-
+    def of(cls, classes: Mapping[str, Mapping[str, Sequence[str]]]) -> Self:
+        """From the phrases of every class of every kind."""
         exact: defaultdict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         prefixes: defaultdict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         whole: defaultdict[str, list[str]] = defaultdict(list)
-        for kind, classes in yaml.safe_load(text).items():
-            for name, phrases in classes.items():
-                for phrase in phrases.split(","):
+        for kind, names in classes.items():
+            for name, phrases in names.items():
+                for phrase in phrases:
                     if not set("*~") & set(phrase):
-                        whole[f"{kind}:{name}"].append(phrase.strip())
+                        whole[f"{kind}:{name}"].append(phrase)
                     first, *rest = phrase.split()
                     table = prefixes if first.endswith("*") else exact
                     table[first.rstrip("*")].append((tuple(rest), f"{kind}:{name}"))
@@ -101,7 +99,7 @@ def _fixed(table: Mapping[str, list[V]]) -> dict[str, tuple[V, ...]]:
 @cache
 def word_list() -> WordList:
     """The word list of the package."""
-    return WordList.read(resources.files(__package__).joinpath("events.yaml").read_text("utf-8"))
+    return WordList.of(word_lists(__package__, "events", dict[str, dict[str, Phrases]]))
 
 
 def _follows(tokens: Sequence[str], at: int, rest: Sequence[str]) -> bool:

@@ -19,16 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.payloads.dialogue import Dialogue
+from synthgen.pretrained.sentence import Encode, remembered, sentence_encoder
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.coverage import Coverage
-from synthgen.privacy_filters.dialogue.near_duplicate import (
-    Encode,
-    Meanings,
-    NearDuplicate,
-    Passages,
-    remembered,
-    sentence_encoder,
-)
+from synthgen.privacy_filters.dialogue.near_duplicate import Meanings, NearDuplicate, Passages
 from synthgen.privacy_filters.dialogue.runs import Matches, RunIndex
 from synthgen.privacy_filters.dialogue.sentences import Sentences
 from synthgen.privacy_filters.dialogue.standard import Strangers, Stretches, lowest
@@ -194,7 +188,7 @@ class DialogueFilters:
             further: what makes columns beside those of this module, which judge all that a candidate says.
         """
         config = config or NearDuplicateConfig()
-        encode = remembered(sentence_encoder(config)) if config.encoder else None
+        encode = remembered(sentence_encoder(config.encoder, config.encoder_batch)) if config.encoder else None
         known = _scores_of_the_other_half(
             dialogues, patients, lambda some, theirs: cls._bare(some, theirs, config, encode, further)
         )

@@ -17,7 +17,7 @@ away and loosens the thresholds of all other filters. Odds are as long-tailed as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -25,15 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from synthgen.errors import MissingExtraError, UserError
+from synthgen.errors import MissingExtraError
 from synthgen.payloads.dialogue import Dialogue
+from synthgen.pretrained.sentence import Encode
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.words import dialogue_words, grams, words
-from synthgen.privacy_filters.nearest import chord, local_scale
+from synthgen.privacy_filters.nearest import LocalScale, PatientIndex, chord
 
 PLACES = 2**20
 _SIZES = (3, 4)
-_CELLS = 2**24  # cosines held at once: bounds memory
 _SOFT, _NEAREST = 0.01, 1e-4
 # Where passages begin, as a share of a passage. Those of T begin at every quarter, so that wherever a passage was cut
 # out, one of T is at most an eighth of a passage off.
@@ -43,9 +43,6 @@ Scores = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Texts = Sequence[Sequence[str]]
 """Normalised words of each text."""
-
-Encode = Callable[[Sequence[str]], Floats]
-"""Texts to unit vectors [N, D]."""
 
 
 @dataclass(frozen=True)
@@ -82,51 +79,25 @@ def runs(tokens: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Unit vectors of training texts, sparse or dense, ordered by patient.
+    """Unit vectors of training texts, and how near each patient's nearest other one is.
 
     Attributes:
-        vectors: shape [N, D].
-        patients: the P patients, sorted.
-        starts: shape [P], the first row of each.
-        owner: shape [N], the place of each row's patient.
-        density: shape [P], 1 - cos of each patient to the nearest other one, floored at a quarter of the median.
-        nearest_other: shape [P], the place of that other one.
-        second: shape [P], the density without that other one: whoever is left out makes nobody's region dense.
+        scale: of sqrt(1 - cos), a distance.
     """
 
-    vectors: Any
-    patients: tuple[str, ...]
-    starts: NDArray[np.intp]
-    owner: NDArray[np.intp]
-    density: Scores
-    nearest_other: NDArray[np.intp]
-    second: Scores
+    index: PatientIndex
+    scale: LocalScale
 
     @classmethod
     def over(cls, vectors: Any, patients: Sequence[str]) -> Self:
-        order = np.argsort(np.asarray(patients), kind="stable")
-        names, starts, owner = np.unique(np.asarray(patients)[order], return_index=True, return_inverse=True)
-        ones, nobody = np.ones(len(names)), np.full(len(names), -1)
-        bare = cls(vectors[order], tuple(str(n) for n in names), starts, owner, ones, nobody, ones)
-        numbers, ratios = bare._nearest_two()
-        density, nearest, second = crowding(numbers, ratios, owner, len(names))
-        return cls(bare.vectors, bare.patients, starts, owner, density, nearest, second)
-
-    def _nearest_two(self) -> tuple[NDArray[np.intp], Scores]:
-        """The two nearest other patients of each row, nearest first, and how far they are, shape [N, 2] each."""
-        numbers = np.full((len(self.owner), 2), -1, dtype=np.intp)
-        far = np.full((len(self.owner), 2), np.inf)
-        for rows, ratios in self._ratios(self.vectors, self.owners):
-            count = min(2, ratios.shape[1])
-            order = np.argsort(ratios, axis=1)[:, :count]
-            numbers[rows, :count] = order
-            far[rows, :count] = np.take_along_axis(ratios, order, axis=1)
-        return numbers, far
+        index = PatientIndex.build(vectors, patients)
+        numbers, cosines = index.nearest(index.vectors, 2, index.owners)
+        return cls(index, LocalScale.over(np.sqrt(_rounded(1.0 - cosines)), numbers, index.owner))
 
     @property
-    def owners(self) -> list[str]:
-        """The patient of every row."""
-        return [self.patients[i] for i in self.owner]
+    def density(self) -> Scores:
+        """1 - cos of each patient to the nearest other one, floored at a quarter of the median, shape [P]."""
+        return self.scale.nearest**2
 
     def nearest(self, queries: Any, exclude: Sequence[str] | None = None) -> tuple[NDArray[np.intp], Scores]:
         """The patient with the smallest (1 - cos) / density of each query, and that ratio, shape [Q] each.
@@ -135,28 +106,13 @@ class Neighbours:
             exclude: for each query a patient who is left out. The ratio is infinite where nobody is left.
         """
         numbers, ratios = np.zeros(queries.shape[0], dtype=np.intp), np.full(queries.shape[0], np.inf)
-        for rows, far in self._ratios(queries, exclude):
+        everybody, own = np.arange(len(self.index.patients)), self.index.numbers(exclude)
+        for rows, cosines in self.index.some_similarities(queries, exclude):
+            density = self.scale.of(everybody, None if own is None else own[rows, None]) ** 2
+            far = _rounded((1.0 - cosines).clip(min=0.0) / density)
             numbers[rows] = far.argmin(axis=1)
             ratios[rows] = far[np.arange(len(far)), numbers[rows]]
         return numbers, ratios
-
-    def _ratios(self, queries: Any, exclude: Sequence[str] | None = None) -> Iterator[tuple[slice, Scores]]:
-        """(1 - cos) / density of some queries at a time and every patient, shape [rows, P]."""
-        place = {name: i for i, name in enumerate(self.patients)}
-        columns = self.vectors.T.tocsr() if sparse.issparse(self.vectors) else self.vectors.T
-        step = max(1, _CELLS // len(self.owner))
-        for low in range(0, queries.shape[0], step):
-            rows = slice(low, min(low + step, queries.shape[0]))
-            cosines = queries[rows] @ columns
-            dense = cosines.toarray() if sparse.issparse(cosines) else np.asarray(cosines)
-            far = (1.0 - np.maximum.reduceat(dense, self.starts, axis=1)).clip(min=0.0) / self.density
-            if exclude is not None:
-                own = np.array([place.get(patient, -1) for patient in exclude[rows]])
-                far = without(far, own, self.nearest_other, self.density / self.second)
-                barred = np.flatnonzero(own >= 0)
-                far[barred, own[barred]] = np.inf
-            far[far < 1e-5] = 0.0  # equal up to rounding
-            yield rows, far
 
     def scores(self, queries: Any, exclude: Sequence[str] | None = None) -> Scores:
         """Odds of the nearest ratio, shape [Q]; larger is farther."""
@@ -164,31 +120,9 @@ class Neighbours:
         return odds(ratios, float(np.median(self.density)))
 
 
-def crowding(
-    numbers: NDArray[np.intp], far: Scores, owner: NDArray[np.intp], patients: int
-) -> tuple[Scores, NDArray[np.intp], Scores]:
-    """From the two nearest other patients of each row: each patient's density, nearest other, density without that one.
-
-    Args:
-        numbers, far: shape [N, 2], who they are and how far, nearest first.
-        owner: shape [N].
-    """
-    first = np.full(patients, np.inf)
-    np.minimum.at(first, owner, far[:, 0])
-    nearest = np.full(patients, -1, dtype=np.intp)
-    found = far[:, 0] == first[owner]
-    nearest[owner[found]] = numbers[found, 0]
-    another = np.where(numbers[:, 0] == nearest[owner], far[:, 1], far[:, 0])
-    second = np.full(patients, np.inf)
-    np.minimum.at(second, owner, another)
-    density = local_scale(np.sqrt(first)) ** 2
-    return density, nearest, np.maximum(local_scale(np.sqrt(second)) ** 2, density)
-
-
-def without(far: Scores, own: NDArray[np.intp], nearest_other: NDArray[np.intp], change: Scores) -> Scores:
-    """Ratios [Q, P] of candidates of whom patient ``own`` is left out: from his neighbours' densities too."""
-    touched = (own[:, None] == nearest_other[None, :]) & (own[:, None] >= 0)
-    return np.asarray(np.where(touched, far * change, far), dtype=np.float64)
+def _rounded(far: NDArray[np.floating]) -> Scores:
+    """With zero for what is equal up to rounding."""
+    return np.where(far < 1e-5, 0.0, far).astype(np.float64)
 
 
 def odds(ratios: Scores, density: float) -> Scores:
@@ -222,8 +156,8 @@ class NearDuplicate:
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too; the document frequencies stay."""
-        vectors = sparse.vstack([self.neighbours.vectors, self.vectors(dialogues)], format="csr")
-        return type(self)(self.lexicon, Neighbours.over(vectors, [*self.neighbours.owners, *patients]))
+        vectors = sparse.vstack([self.neighbours.index.vectors, self.vectors(dialogues)], format="csr")
+        return type(self)(self.lexicon, Neighbours.over(vectors, [*self.neighbours.index.owners, *patients]))
 
     def vectors(self, dialogues: Sequence[Dialogue]) -> sparse.csr_matrix:
         """Unit vectors, shape [N, D]; zero for a dialogue without words."""
@@ -237,7 +171,7 @@ class NearDuplicate:
     def nearest_patients(self, dialogues: Sequence[Dialogue]) -> list[str]:
         """The training patient nearest to each dialogue."""
         numbers, _ = self.neighbours.nearest(self.vectors(dialogues))
-        return [self.neighbours.patients[i] for i in numbers]
+        return [self.neighbours.index.patients[i] for i in numbers]
 
     def distances(self, dialogues: Sequence[Dialogue], references: Sequence[Dialogue]) -> Scores:
         """Chord distance, shape [N, R], in [0, sqrt 2]."""
@@ -268,8 +202,8 @@ class Passages:
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too."""
         more, owner = _passage_vectors(self.lexicon, dialogues, self.least, _QUARTER)
-        vectors = sparse.vstack([self.neighbours.vectors, more], format="csr")
-        owners = [*self.neighbours.owners, *(patients[i] for i in owner)]
+        vectors = sparse.vstack([self.neighbours.index.vectors, more], format="csr")
+        owners = [*self.neighbours.index.owners, *(patients[i] for i in owner)]
         return type(self)(self.lexicon, Neighbours.over(vectors, owners), self.least)
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
@@ -331,8 +265,8 @@ class Meanings:
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too."""
-        vectors = np.concatenate([self.neighbours.vectors, _pooled(self.encode, dialogues, self.least)])
-        return type(self)(self.encode, Neighbours.over(vectors, [*self.neighbours.owners, *patients]), self.least)
+        vectors = np.concatenate([self.neighbours.index.vectors, _pooled(self.encode, dialogues, self.least)])
+        return type(self)(self.encode, Neighbours.over(vectors, [*self.neighbours.index.owners, *patients]), self.least)
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N]."""
@@ -351,46 +285,3 @@ def _pooled(encode: Encode, dialogues: Sequence[Dialogue], least: int) -> Floats
     pooled = np.add.reduceat(np.asarray(encode(texts), dtype=np.float32), firsts, axis=0)
     unit: Floats = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
     return unit
-
-
-def sentence_encoder(config: NearDuplicateConfig) -> Encode:
-    """Opens ``config.encoder``, a name or a folder, on the machine's best device.
-
-    Raises:
-        MissingExtraError: sentence-transformers is not installed.
-        UserError: there is no such encoder.
-    """
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError:
-        raise MissingExtraError("the filter by a sentence encoder", "dialogue") from None
-    try:
-        model = SentenceTransformer(config.encoder)
-    except (OSError, ValueError):
-        raise UserError(
-            f"near_duplicate.encoder: cannot open {config.encoder!r}: give a sentence-transformers name or folder"
-        ) from None
-
-    def encode(texts: Sequence[str]) -> Floats:
-        found = model.encode(
-            list(texts), batch_size=config.encoder_batch, normalize_embeddings=True, show_progress_bar=False
-        )
-        return np.asarray(found, dtype=np.float32)
-
-    return encode
-
-
-def remembered(encode: Encode, most: int = 2**16) -> Encode:
-    """The same encoder, which keeps the vectors of the last texts: every training sentence is read twice."""
-    known: dict[str, Floats] = {}
-
-    def encoded(texts: Sequence[str]) -> Floats:
-        new = [text for text in dict.fromkeys(texts) if text not in known]
-        fresh = dict(zip(new, encode(new), strict=True)) if new else {}
-        found = np.stack([fresh[text] if text in fresh else known[text] for text in texts])
-        known.update(fresh)
-        while len(known) > most:
-            known.pop(next(iter(known)))
-        return found
-
-    return encoded

@@ -13,25 +13,38 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from synthgen.payloads.dialogue import Dialogue, DialogueReal, DialogueRoundTrip, Turn
 from synthgen.privacy_filters.dialogue.events import reworded
-from synthgen.privacy_filters.dialogue.synonyms import SYNONYMS
 from synthgen.records import Planted
+from synthgen.wordlists import Phrases, WordLists, Words, word_lists
 
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*|\W+")
 _PUNCTUATION = re.compile(r"[^\w\s'’]+")
 _NAME = re.compile(r"(\b(?:Mr|Ms|Mrs|Miss|Dr|Doctor)\.? |(?<=[a-z,;:] ))([A-Z][a-z]{2,})\b")
 _NUMBER = re.compile(r"\d+")
-_SURROGATES = ("Almond", "Birch", "Cedar", "Dogwood", "Elder", "Fir", "Gorse", "Hazel", "Juniper", "Larch", "Maple")
 _MISSPELT = 0.1  # share of the words of four letters or more
 _SPLICED = 20
 _SESSIONS = 8
 _SHORT = 20  # words
+
+
+class Disguises(WordLists):
+    """``planted.yaml``."""
+
+    surrogates: Words
+    synonyms: Mapping[str, Phrases]
+
+
+@cache
+def _disguises() -> Disguises:
+    return word_lists(__package__, "planted", Disguises)
+
 
 Changed = Callable[[Dialogue, np.random.Generator], Dialogue]
 
@@ -202,7 +215,7 @@ def _synonyms(text: str, rng: np.random.Generator) -> str:
 
 
 def _synonym(said: str, rng: np.random.Generator) -> str:
-    known = SYNONYMS.get(said.lower())
+    known = _disguises().synonyms.get(said.lower())
     if not known:
         return said
     instead = known[rng.integers(len(known))]
@@ -213,9 +226,10 @@ def _surrogates(dialogue: Dialogue, rng: np.random.Generator) -> Dialogue:
     """Names and numbers replaced, the same by the same throughout: what de-identification leaves behind."""
     shift = int(rng.integers(1, 9))
     names: dict[str, str] = {}
+    others = _disguises().surrogates
 
     def name(match: re.Match[str]) -> str:
-        return match[1] + names.setdefault(match[2], _SURROGATES[rng.integers(len(_SURROGATES))])
+        return match[1] + names.setdefault(match[2], others[rng.integers(len(others))])
 
     def number(match: re.Match[str]) -> str:
         return "".join(str((int(digit) + shift) % 10) for digit in match[0])

@@ -8,122 +8,86 @@ some too, so that the score is calibrated like any other.
 
 from __future__ import annotations
 
-import calendar
 import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from itertools import combinations
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.english import MONTHS, ORDINALS, WEEKDAYS
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.words import words
-
-
-def _words_of(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
+from synthgen.wordlists import Phrases, WordLists, Words, WordSet, alternatives, word_lists
 
 RARE = 2
 """So many patients may have said a fact that still counts as rare."""
 
 _WORD = "word:"
 _PAIR = "pair:"
-_MONTHS = {name.lower(): name.lower() for name in calendar.month_name if name}
-_MONTH = {**_MONTHS, **{name[:3]: name for name in _MONTHS}, "sept": "september"}
-_WEEKDAYS = frozenset(name.lower() for name in calendar.day_name)
+_MONTH = {**{name: name for name in MONTHS}, **{name[:3]: name for name in MONTHS}, "sept": "september"}
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
-ORDINAL_WORDS = {
-    word: str(day)
-    for day, word in enumerate(
-        (
-            *("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"),
-            *("eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth"),
-            *("eighteenth", "nineteenth", "twentieth"),
-        ),
-        start=1,
-    )
-}
-_UNIT_NAMES = _words_of(
-    "mg mcg kg ml iu mmol cm mm km unit am pm year month week day hour minute mile percent degree dollar pound ounce "
-    "stone foot inch metre litre time cigarette pack drink beer pint glass tablet pill child son daughter brother "
-    "sister sibling grandchild dog cat step stair pregnancy"
-)
-_UNITS = {
-    **{unit: unit for unit in _UNIT_NAMES},
-    **{"milligram": "mg", "microgram": "mcg", "kilo": "kg", "kilogram": "kg", "lb": "pound", "feet": "foot"},
-    **{"ft": "foot", "yr": "year", "hr": "hour", "min": "minute", "meter": "metre", "liter": "litre"},
-    **{"kid": "child", "children": "child", "inches": "inch", "glasses": "glass", "grandchildren": "grandchild"},
-}
+ORDINAL_WORDS = {word: str(day) for day, word in enumerate(ORDINALS, start=1)}
 _HUNDREDS = {"hundred": 100, "thousand": 1000}
 
-_SEX = {
-    **dict.fromkeys(["female", "woman", "lady", "girl"], "female"),
-    **dict.fromkeys(["male", "man", "gentleman", "boy"], "male"),
-}
-_HOUSEHOLD = _words_of(
-    "married divorced widow widowed widower separated engaged adopted fostered twin twins triplets homeless orphan "
-    "stepfather stepmother refugee immigrant veteran pregnant foster"
-)
-_OCCUPATIONS = _words_of(
-    "accountant actor actress architect artist attorney baker banker barber barista bartender bookkeeper bricklayer "
-    "builder butcher carer caretaker caregiver carpenter cashier chef chemist cleaner clerk coach consultant cook "
-    "counsellor courier dancer dentist designer detective dispatcher driver economist editor electrician engineer "
-    "farmer firefighter fisherman florist gardener geologist hairdresser housekeeper janitor jeweller journalist judge "
-    "labourer landscaper lawyer lecturer librarian lifeguard locksmith machinist manager mechanic midwife miner model "
-    "musician nanny nurse optician painter paramedic pharmacist photographer physicist pilot plasterer plumber "
-    "policeman policewoman porter postman potter priest principal professor programmer psychologist realtor "
-    "receptionist reporter retired roofer sailor salesman saleswoman scientist seamstress secretary soldier solicitor "
-    "student surgeon surveyor tailor teacher technician therapist translator truck tutor undertaker unemployed vet "
-    "veterinarian waiter waitress warehouse welder writer yoga zookeeper"
-)
-_CONDITIONS = _words_of(
-    "asthma diabetes diabetic hypertension depression anxiety bipolar schizophrenia ptsd ocd adhd autism anorexia "
-    "bulimia cancer leukemia lymphoma melanoma stroke seizure seizures epilepsy migraine migraines gout reflux gerd "
-    "copd emphysema pneumonia tuberculosis hiv aids hepatitis cirrhosis jaundice gallstones kidney dialysis transplant "
-    "lupus psoriasis eczema shingles scoliosis hernia fracture concussion dementia alzheimer parkinson ms sclerosis "
-    "anemia anaemia thyroid hypothyroidism hyperthyroidism obesity apnea insomnia menopause endometriosis infertility "
-    "miscarriage abortion angina murmur fibrillation pacemaker stent bypass embolism thrombosis aneurysm glaucoma "
-    "cataracts macular deaf blind alcoholism alcoholic heroin cocaine methadone overdose suicide suicidal crohn celiac "
-    "coeliac ibs colitis diverticulitis appendicitis pancreatitis vertigo tinnitus neuropathy sciatica carpal rotator "
-    "meniscus acl amputation paralysis cerebral palsy syndrome cystic fibrosis sickle hemophilia haemophilia "
-    "chlamydia gonorrhea herpes syphilis lyme malaria covid polio measles mumps"
-)
-_CONDITION_ENDINGS = re.compile(r"\w{3,}(?:itis|osis|omas?|aemia|emia|pathy|algia|ectomy|plasty|otomy|plegia|phobia)$")
-_MEDICINES = _words_of(
-    "metformin insulin aspirin ibuprofen tylenol advil aleve motrin warfarin coumadin eliquis xarelto plavix "
-    "lisinopril norvasc lasix digoxin amiodarone prednisone albuterol ventolin flonase synthroid levothyroxine zoloft "
-    "prozac lexapro celexa paxil effexor cymbalta wellbutrin buspirone lithium depakote lamictal seroquel abilify "
-    "risperdal zyprexa xanax ativan klonopin valium ambien trazodone adderall ritalin vyvanse gabapentin lyrica "
-    "tramadol oxycodone hydrocodone percocet vicodin morphine fentanyl codeine naproxen celebrex humira enbrel "
-    "methotrexate tamoxifen allopurinol colchicine protonix nexium prilosec pepcid zantac lipitor crestor zocor "
-    "viagra flomax ozempic jardiance januvia lantus keppra dilantin tegretol topamax sumatriptan imitrex"
-)
-_MEDICINE_ENDINGS = re.compile(
-    r"\w{2,}(?:pril|olol|statin|sartan|prazole|oxetine|ipram|opram|azepam|zolam|gliptin|gliflozin|cillin|mycin|floxacin|"
-    r"cycline|triptan|thiazide|dipine|tidine|setron|tinib|mab|parin|xaban|profen|codone|azine|apine|idone)$"
-)
-_JOB_BEFORE = frozenset({"a", "an", "the", "as", "former", "retired", "am", "was", "school", "student", "construction"})
-_COMMON_AFTER = _words_of(
-    "the and but that this with what when where how just here there not for you your our okay going doing having "
-    "calling about really very still also because speaking again then well now home work school hospital college "
-    "bed sleep time today tomorrow yesterday doctor nurse patient everything something anything nothing someone "
-    "see him her them his she they all from into some any more much good better bad pain"
-)
-_CUES = {
-    "introduced": ("my name is", "name is", "call me", "named", "called", "mr", "mrs", "ms", "miss", "doctor", "nurse"),
-    "addressed": ("hi", "hello", "hey", "good morning", "good afternoon", "thanks", "thank you", "goodbye", "bye"),
-    "placed": ("from", "live in", "lived in", "living in", "moved to", "born in", "grew up in", "trip to", "went to"),
-    "employed": ("work at", "works at", "working at", "worked at", "work for", "works for", "worked for"),
-}
-_CUE_WORDS = tuple(tuple(cue.split()) for group in _CUES.values() for cue in group)
-_LONGEST_CUE = max(map(len, _CUE_WORDS))
-_CUE_SET = frozenset(_CUE_WORDS)
+
+class RareWords(WordLists):
+    """``rare_facts.yaml``."""
+
+    units: WordSet
+    units_too: Mapping[str, str]
+    sexes: Mapping[str, Words]
+    before_sex: WordSet
+    households: WordSet
+    occupations: WordSet
+    before_occupation: WordSet
+    conditions: WordSet
+    condition_endings: Words
+    medicines: WordSet
+    medicine_endings: Words
+    cues: Mapping[str, Phrases]
+    no_names: WordSet
+
+    @cached_property
+    def unit_of(self) -> Mapping[str, str]:
+        return {**{unit: unit for unit in self.units}, **self.units_too}
+
+    @cached_property
+    def sex_of(self) -> Mapping[str, str]:
+        return {word: sex for sex, words_of in self.sexes.items() for word in words_of}
+
+    @cached_property
+    def never_names(self) -> frozenset[str]:
+        return self.no_names | frozenset(WEEKDAYS)
+
+    @cached_property
+    def cued(self) -> frozenset[tuple[str, ...]]:
+        return frozenset(tuple(cue.split()) for group in self.cues.values() for cue in group)
+
+    @cached_property
+    def longest_cue(self) -> int:
+        return max(map(len, self.cued))
+
+    @cached_property
+    def condition(self) -> re.Pattern[str]:
+        return re.compile(rf"\w{{3,}}(?:{alternatives(self.condition_endings)})$")
+
+    @cached_property
+    def medicine(self) -> re.Pattern[str]:
+        return re.compile(rf"\w{{2,}}(?:{alternatives(self.medicine_endings)})$")
+
+
+@cache
+def rare_words() -> RareWords:
+    """``rare_facts.yaml``, read once. Raises UserError where it is malformed."""
+    return word_lists(__package__, "rare_facts", RareWords)
+
+
 # Capitalised where no sentence begins: the writer held it for a name.
 _CAPITALISED = re.compile(r"(?<=[\w,;'’-])\s+((?:[^\W\d_a-zß-ÿ][a-zß-ÿ'’-]{2,}\s?)+)")
 
@@ -157,18 +121,20 @@ def _of_utterance(text: str) -> tuple[frozenset[str], frozenset[str]]:
 def _names(text: str, tokens: Sequence[str]) -> Iterator[str]:
     for match in _CAPITALISED.finditer(text):
         yield from (_WORD + word for word in words(match[1]) if _may_name(word))
+    cues, longest = rare_words().cued, rare_words().longest_cue
     for i in range(1, len(tokens)):
-        cued = any(tuple(tokens[max(0, i - n) : i]) in _CUE_SET for n in range(1, _LONGEST_CUE + 1))
+        cued = any(tuple(tokens[max(0, i - n) : i]) in cues for n in range(1, longest + 1))
         if cued and _may_name(tokens[i]):
             yield _WORD + tokens[i]
 
 
 def _may_name(word: str) -> bool:
-    return len(word) > 2 and not word.isdigit() and word not in _COMMON_AFTER | _WEEKDAYS and word not in _MONTH
+    return len(word) > 2 and not word.isdigit() and word not in rare_words().never_names and word not in _MONTH
 
 
 def _numbers(tokens: Sequence[str]) -> Iterator[str]:
     """Dates, numbers with their unit, and numbers of three digits and more."""
+    units = rare_words().unit_of
     tokens = [ORDINAL_WORDS[word] if _day_of_month(tokens, i) else word for i, word in enumerate(tokens)]
     i = 0
     while i < len(tokens):
@@ -190,7 +156,7 @@ def _numbers(tokens: Sequence[str]) -> Iterator[str]:
                 parts += [tokens[i]] if tokens[i] not in _ORDINALS else []
                 i += 1
         number = _joined(parts)
-        unit = _UNITS.get(after) or _UNITS.get(after.removesuffix("s"), "")
+        unit = units.get(after) or units.get(after.removesuffix("s"), "")
         if month and number:
             yield f"date:{month} {' '.join(sorted(number.split('.')))}"
         elif number and unit and not month:
@@ -237,16 +203,18 @@ def _ages(tokens: Sequence[str]) -> Iterator[str]:
 
 
 def _described(tokens: Sequence[str]) -> Iterator[str]:
+    known = rare_words()
     for i, token in enumerate(tokens):
-        if token in _SEX and i > 0 and tokens[i - 1] in {"old", "a", "am", "black", "white", "asian", "hispanic"}:
-            yield f"sex:{_SEX[token]}"
-        if token in _HOUSEHOLD:
+        before = tokens[i - 1] if i else ""
+        if token in known.sex_of and before in known.before_sex:
+            yield f"sex:{known.sex_of[token]}"
+        if token in known.households:
             yield f"household:{token}"
-        if token in _CONDITIONS or _CONDITION_ENDINGS.match(token):
+        if token in known.conditions or known.condition.match(token):
             yield f"condition:{token}"
-        elif token in _MEDICINES or _MEDICINE_ENDINGS.match(token):
+        elif token in known.medicines or known.medicine.match(token):
             yield f"medicine:{token}"
-        elif token in _OCCUPATIONS and i > 0 and tokens[i - 1] in _JOB_BEFORE:
+        elif token in known.occupations and before in known.before_occupation:
             yield f"occupation:{token}"
 
 

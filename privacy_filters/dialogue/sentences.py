@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.payloads.dialogue import Dialogue
+from synthgen.pretrained.sentence import Encode
 from synthgen.privacy_filters.dialogue.events import tells_event
-from synthgen.privacy_filters.dialogue.near_duplicate import Encode
 from synthgen.privacy_filters.dialogue.words import words
 
 _ENOUGH, _LEAST = 12, 6  # words of a unit where more follow, and of the last

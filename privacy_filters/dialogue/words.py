@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import pairwise
 
+from synthgen.english import ONES, TENS
 from synthgen.payloads.dialogue import Dialogue
+from synthgen.wordlists import WordLists, Words, WordSet, word_lists
 
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ＇`´", "'"))
 _CLITICS = "s|m|d|re|ve|ll"
@@ -23,31 +25,22 @@ _WORD = re.compile(rf"[{_IDEOGRAPH}]|\d+|[^\W\d_{_IDEOGRAPH}]+(?:'[^\W\d_]+)*")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 
-_WHOLE = {
-    "won't": ("will", "not"),
-    "can't": ("can", "not"),
-    "cannot": ("can", "not"),
-    "shan't": ("shall", "not"),
-    "let's": ("let", "us"),
-    "gonna": ("going", "to"),
-    "wanna": ("want", "to"),
-    "gotta": ("got", "to"),
-    "okay": ("ok",),
-    "yeah": ("yes",),
-    "yep": ("yes",),
-    "alright": ("all", "right"),
-    "dr": ("doctor",),
-}
-_ENDINGS = {"m": "am", "d": "would", "re": "are", "ve": "have", "ll": "will"}
-_IS = frozenset({"it", "that", "what", "he", "she", "there", "here", "who", "where", "how", "when", "this"})
-_FILLERS = frozenset({"um", "uh", "uhm", "umm", "uhh", "er", "erm", "hmm", "hm", "mm", "mhm", "mmm", "ah", "oh"})
-_SMALL_NAMES = (
-    "zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
-    "eighteen|nineteen"
-)
-_TENS_NAMES = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
-_SMALL = {name: i for i, name in enumerate(_SMALL_NAMES.split("|"))}
-_TENS = {name: 10 * i for i, name in enumerate(_TENS_NAMES.split("|"), start=2)}
+_SMALL = {name: i for i, name in enumerate(ONES)}
+_TENS = {name: 10 * i for i, name in enumerate(TENS, start=2)}
+
+
+class Spellings(WordLists):
+    """``words.yaml``."""
+
+    whole: Mapping[str, Words]
+    endings: Mapping[str, str]
+    before_is: WordSet
+    fillers: WordSet
+
+
+@cache
+def _spellings() -> Spellings:
+    return word_lists(__package__, "words", Spellings)
 
 
 _UTTERANCE = 400  # characters
@@ -97,19 +90,20 @@ def grams(tokens: Sequence[str], sizes: Iterable[int]) -> Iterator[str]:
 
 
 def _expanded(token: str) -> tuple[str, ...]:
-    if token in _FILLERS:
+    known = _spellings()
+    if token in known.fillers:
         return ()
-    if token in _WHOLE:
-        return _WHOLE[token]
+    if token in known.whole:
+        return known.whole[token]
     if "'" not in token:
         return (token,)
     if token.endswith("n't") and len(token) > 3:
         return (token[:-3], "not")
     stem, _, ending = token.rpartition("'")
     if ending == "s":
-        return (stem, "is") if stem in _IS else (stem,)
-    if ending in _ENDINGS:
-        return (stem, _ENDINGS[ending])
+        return (stem, "is") if stem in known.before_is else (stem,)
+    if ending in known.endings:
+        return (stem, known.endings[ending])
     return tuple(token.split("'"))
 
 

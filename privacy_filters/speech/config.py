@@ -26,3 +26,6 @@ class VoiceConfig(Section):
     excerpt_seconds: float = Field(
         2.0, ge=1.0, le=30.0, description="length at which a recording is recognised inside another one"
     )
+    passage_seconds: float = Field(
+        6.0, ge=2.0, le=60.0, description="length at which it is recognised whatever was done to its sound"
+    )

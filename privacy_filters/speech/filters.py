@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -29,7 +30,7 @@ Scores = NDArray[np.float64]
 _RETRIEVAL = "speaker"
 _WHITENED = "spectrum"
 _HALVES = "spectrum_halves"
-_COPIES = "recording"
+_EXCERPT, _PASSAGE = "recording", "recording_passage"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class SpeechFilters:
     Attributes:
         voices: per ear, the protected speakers.
         register: per ear, the preset voices; empty where there are none.
-        strangers: per ear and for recordings, where strangers lie.
+        recordings: in short stretches, which a copy may have few of, and in long ones, which tell people apart better.
+        strangers: per ear and column of recordings, where strangers lie.
         transcripts: None where too few are known, or all read the same.
     """
 
@@ -72,7 +74,7 @@ class SpeechFilters:
     presets: tuple[Preset, ...]
     voices: Mapping[str, Voices]
     register: Mapping[str, Voices]
-    recordings: Recordings
+    recordings: Mapping[str, Recordings]
     strangers: Mapping[str, Strangers]
     transcripts: Transcripts | None
 
@@ -83,7 +85,7 @@ class SpeechFilters:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (*self.voices, _COPIES, *(self.transcripts.names if self.transcripts else ()))
+        return (*self.voices, *self.recordings, *(self.transcripts.names if self.transcripts else ()))
 
     @classmethod
     def over(
@@ -110,10 +112,10 @@ class SpeechFilters:
             for ear in listener.ears
             if ear.name != _HALVES
         }
-        seconds = listener.config.excerpt_seconds
-        strangers[_COPIES] = Strangers.among(
-            [t.levels for t in tracks], owners, lambda levels, known: Recordings.over(levels, known, seconds)
-        )
+        levels = [track.levels for track in tracks]
+        lengths = {_EXCERPT: listener.config.excerpt_seconds, _PASSAGE: listener.config.passage_seconds}
+        for name, seconds in lengths.items():
+            strangers[name] = Strangers.among(levels, owners, partial(Recordings.over, seconds=seconds))
         ears = [ear.name for ear in listener.ears if ear.name != _HALVES]
         return cls(
             listener=listener,
@@ -124,7 +126,7 @@ class SpeechFilters:
                 ear: Voices.over([_heard(p.vectors, ear, whitening) for p in presets], [p.name for p in presets])
                 for ear in (ears if presets else [])
             },
-            recordings=Recordings.over([t.levels for t in tracks], owners, seconds),
+            recordings={name: Recordings.over(levels, owners, seconds) for name, seconds in lengths.items()},
             strangers=strangers,
             transcripts=Transcripts.over(payloads, patients),
         )
@@ -138,7 +140,9 @@ class SpeechFilters:
                 ear: voices.enrolled(_windows(tracks, ear, self.whitening, self.listener), owners)
                 for ear, voices in self.voices.items()
             },
-            recordings=self.recordings.enrolled([t.levels for t in tracks], owners),
+            recordings={
+                name: known.enrolled([t.levels for t in tracks], owners) for name, known in self.recordings.items()
+            },
             transcripts=self.transcripts and self.transcripts.enrolled(payloads, patients),
         )
 
@@ -150,14 +154,14 @@ class SpeechFilters:
             rows.append(
                 np.min([self._of(track, own) for track in self.listener.all(payload)] or [self._unknown], axis=0)
             )
-        found = np.stack(rows) if rows else np.empty((0, len(self.voices) + 1))
+        found = np.stack(rows) if rows else np.empty((0, len(self._unknown)))
         if self.transcripts is None:
             return found
         return np.concatenate([found, self.transcripts.scores(payloads, exclude)], axis=1)
 
     @property
     def _unknown(self) -> list[float]:
-        return [float("nan")] * (len(self.voices) + 1)
+        return [float("nan")] * (len(self.voices) + len(self.recordings))
 
     def _of(self, track: Heard, exclude: str | None) -> list[float]:
         """The score of one track in each ear, and as a recording."""
@@ -168,7 +172,8 @@ class SpeechFilters:
             if self.register:
                 score = min(score, self.register[ear].score(windows))
             scores.append(self.strangers[ear](score))
-        return [*scores, self.strangers[_COPIES](self.recordings.score(track.levels, exclude))]
+        copies = [self.strangers[name](r.score(track.levels, exclude)) for name, r in self.recordings.items()]
+        return [*scores, *copies]
 
     def nearest_patients(self, payloads: Sequence[Speech]) -> list[str]:
         """By the mean vector of each track in Resemblyzer."""

@@ -3,10 +3,12 @@
 How the energy in 16 bands moves over a few seconds is the same after a codec, a change of level or colour, noise, a
 vocoder or a shifted pitch. A stretch becomes a unit vector: the low orders of the two-dimensional cosine transform of
 its log band energies, which leaves out what the bands have in the mean (colour, level) and what is too quick to
-survive. What is quiet is quiet against the stretch itself, so that nothing about a stretch hides it. Every stretch of
-a candidate, at eleven tempi, with and without the shift of the spectrum that goes with a tape's, is compared with
-every stretch of every protected recording: one matrix product. Landmarks of spectral peaks (Wang 2003) find a recording
-in a crowd of millions but lose it when pitch or tempo moves, which is what hides a voice.
+survive. What is quiet is quiet against the stretch itself, so that nothing about a stretch hides it. Every stretch of a
+candidate, at eleven tempi, with and without the shift of the spectrum that goes with a tape's, is compared with every
+stretch of every protected recording: one matrix product. Short stretches find the few seconds that were copied; long
+ones have so much in them that reverberation, another voice and another manner over them leave enough. Landmarks of
+spectral peaks (Wang 2003) find a recording in a crowd of millions but lose it when pitch or tempo moves, which is what
+hides a voice.
 """
 
 from __future__ import annotations
@@ -175,7 +177,7 @@ class Recordings:
     def over(cls, tracks: Sequence[Levels], patients: Sequence[str], seconds: float) -> Self:
         """Protects these recordings: the band levels ``tracks[i]`` are of ``patients[i]``."""
         index = PatientIndex.build(*_stretches(tracks, patients, seconds))
-        alone = Density(np.ones(len(index.patients)), np.ones(len(index.patients), dtype=np.bool_))
+        alone = Density.alone(len(index.patients))
         built = cls(index, seconds, alone, np.inf)
         resembling = np.stack([built._resembling(levels, (1.0,), _TO_SCALE) for levels in tracks])
         others = np.asarray(patients)[:, None] != np.asarray(index.patients)
@@ -192,8 +194,8 @@ class Recordings:
 
     def score(self, levels: Levels, exclude: str | None = None) -> float:
         """Normalised distance of a track to the nearest speaker's recordings; infinite where there is nobody else."""
-        distances = self._distances(levels, _TEMPI) / self.density.scale
         own = None if exclude is None else self.index.number(exclude)
+        distances = self._distances(levels, _TEMPI) / self.density.of(own)
         if own is not None:
             distances[own] = np.inf
         return float(distances.min())

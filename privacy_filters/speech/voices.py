@@ -96,9 +96,9 @@ class Voices:
 
         The distance to a speaker is that of the windows that speak most for him; see :func:`best_supported`.
         """
-        distances = chord(self.index.similarities(track)) / self.density.scale
-        found = best_supported(distances, self.spread)
         own = None if exclude is None else self.index.number(exclude)
+        distances = chord(self.index.similarities(track)) / self.density.of(own)
+        found = best_supported(distances, self.spread)
         if own is not None:
             found[own] = np.inf
         return float(found.min())
@@ -137,8 +137,9 @@ def _spread(index: PatientIndex, density: Density, tracks: Sequence[Floats], pat
     within: list[float] = []
     means: list[Scores] = []
     for track, patient in zip(tracks, patients, strict=True):
-        distances = np.asarray(chord(index.similarities(track)) / density.scale, dtype=np.float64)
-        distances[:, np.asarray(index.patients) == patient] = np.nan
+        own = index.number(patient)
+        distances = np.asarray(chord(index.similarities(track)) / density.of(own), dtype=np.float64)
+        distances[:, own] = np.nan
         if len(track) and len(index.patients) > 1:
             means.append(distances.mean(axis=0))
             within += [float(np.nanmean(distances.var(axis=0, ddof=1)))] if len(track) >= _WINDOWS else []

@@ -1,14 +1,17 @@
-"""A speech recogniser, where one is installed: pocketsphinx with the English model that its wheel carries."""
+"""A speech recogniser, where one is installed: pocketsphinx with the English model of its wheel; and word errors."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from synthgen.errors import MissingExtraError
 
 _RATE = 16_000
 _SILENT = 1e-4
@@ -44,3 +47,16 @@ def installed_recogniser(language: str) -> Sphinx | None:
     except ImportError:
         return None
     return Sphinx(sphinx.Decoder(samprate=_RATE, loglevel="FATAL"), f"pocketsphinx {metadata.version('pocketsphinx')}")
+
+
+def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
+    """Fewest substitutions, deletions and insertions that make the hypothesis of the reference (Levenshtein).
+
+    Raises:
+        MissingExtraError: rapidfuzz is not installed.
+    """
+    try:
+        from rapidfuzz.distance import Levenshtein
+    except ImportError:
+        raise MissingExtraError("counting word errors", "speech") from None
+    return int(Levenshtein.distance(reference, hypothesis))

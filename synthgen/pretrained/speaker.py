@@ -8,9 +8,8 @@ statistics need no weights at all.
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -23,6 +22,7 @@ from scipy import fft
 
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.payloads.sound import RATE, Floats
+from synthgen.pretrained.threads import one_thread
 
 _BATCH = 64
 
@@ -46,8 +46,6 @@ _FFT, _HOP, _MELS = 400, 160, 40
 _PARTIAL = 160  # mel frames, 1.6 s
 _HIDDEN = 256
 _WEIGHTS = "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"  # SHA-256 of the file in 0.1.4
-# Where its tensors begin, in bytes. The digest says that they do; nothing that is pickled in it has to be read.
-_LSTM_AT, _LINEAR_AT, _LINEAR_BIAS_AT = 269_883, 7_731, 6_699
 
 
 @dataclass(frozen=True)
@@ -88,13 +86,9 @@ class Resemblyzer:
         if hashlib.sha256(stored).hexdigest() != _WEIGHTS:
             raise UserError("the resemblyzer package carries unknown weights: pip install 'resemblyzer==0.1.4'")
         lstm, linear = torch.nn.LSTM(_MELS, _HIDDEN, 3, batch_first=True), torch.nn.Linear(_HIDDEN, _HIDDEN)
-        lstm.load_state_dict({name: torch.from_numpy(values) for name, values in _lstm_weights(stored)})
-        linear.load_state_dict(
-            {
-                "weight": torch.from_numpy(_floats(stored, _LINEAR_AT, (_HIDDEN, _HIDDEN))),
-                "bias": torch.from_numpy(_floats(stored, _LINEAR_BIAS_AT, (_HIDDEN,))),
-            }
-        )
+        weights = torch.load(io.BytesIO(stored), map_location="cpu", weights_only=True)["model_state"]
+        for name, layer in (("lstm.", lstm), ("linear.", linear)):
+            layer.load_state_dict({k.removeprefix(name): v for k, v in weights.items() if k.startswith(name)})
         return cls(lstm.eval(), linear.eval())
 
     def __call__(self, windows: Sequence[Floats]) -> Floats:
@@ -123,23 +117,6 @@ class Resemblyzer:
         _, (hidden, _) = self.lstm(mels)
         vectors = self.linear(hidden[-1]).relu()
         return vectors / vectors.norm(dim=1, keepdim=True)
-
-
-def _lstm_weights(stored: bytes) -> Iterator[tuple[str, Floats]]:
-    """The parameters of the three layers, which lie one after the other."""
-    place = _LSTM_AT
-    for kind in ("weight", "bias"):
-        for layer in range(3):
-            for source in ("ih", "hh"):
-                inputs = _MELS if (layer, source) == (0, "ih") else _HIDDEN
-                values = _floats(stored, place, (4 * _HIDDEN, inputs) if kind == "weight" else (4 * _HIDDEN,))
-                yield f"{kind}_{source}_l{layer}", values
-                place += values.nbytes
-
-
-def _floats(stored: bytes, place: int, shape: tuple[int, ...]) -> Floats:
-    values = np.frombuffer(stored, dtype="<f4", count=math.prod(shape), offset=place)
-    return values.reshape(shape).astype(np.float32)
 
 
 def _long_enough(window: Floats) -> Floats:
@@ -284,16 +261,3 @@ def unit(vectors: NDArray[np.floating]) -> Floats:
     """Rows at norm one."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Small recurrent steps: threads take longer than the work itself, and rounding must not depend on their number."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -35,7 +35,7 @@ def test_the_release_is_an_audiofolder(finished_speech: Path, monkeypatch: pytes
 
 def test_the_report_states_filters_rules_and_misses(finished_speech: Path) -> None:
     privacy = json.loads((result_of(finished_speech) / "privacy_report.json").read_text())["privacy"]
-    assert {"speaker", "speaker_narrow", "spectrum", "recording"} <= set(privacy["filters"])
+    assert {"speaker", "speaker_narrow", "spectrum", "recording", "recording_passage"} <= set(privacy["filters"])
     planted = {p["perturbation"]: p for p in privacy["planted"]}
     assert planted["exact"]["caught"] == planted["exact"]["planted"] > 0
     assert {"world_round_trip", "band_8khz", "mp3_64kbit", "noise_20db"} <= set(planted)

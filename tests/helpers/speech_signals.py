@@ -11,7 +11,8 @@ import soundfile
 from numpy.typing import NDArray
 from scipy import signal
 
-from synthgen.eval.speech.pairs import Prints, unit
+from synthgen.eval.attacks import unit
+from synthgen.eval.speech.pairs import Prints
 from synthgen.eval.speech.records import RATE, Part
 from synthgen.payloads.speech import (
     Audio,

@@ -8,7 +8,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from synthgen.generators.dialogue.conduct.prompts import RULES
+from synthgen.generators.dialogue.conduct.prompts import prompt_words
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.records import Real
 
@@ -52,7 +52,7 @@ def tokenizer_on(texts: list[str], vocabulary: int = 400, template: str | None =
 
 def save_tiny_base(folder: Path, *, width: int = 16, template: str | None = TEMPLATE, seed: int = 0) -> Path:
     """Writes a random chat model to ``folder``."""
-    tokenizer = tokenizer_on([*RULES, *(r.payload.text for r in cohort(8))], 700, template)
+    tokenizer = tokenizer_on([*prompt_words().rules, *(r.payload.text for r in cohort(8))], 700, template)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,

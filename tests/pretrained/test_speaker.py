@@ -36,7 +36,7 @@ def nearest_is_own(vectors: Floats, others: Floats) -> float:
 
 
 def test_the_package_is_not_imported() -> None:
-    """Importing it takes librosa and numba along, and reads its weights as pickled code."""
+    """Importing it takes librosa and numba along."""
     program = (
         "import sys\n"
         "from synthgen.pretrained.speaker import Resemblyzer\n"

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
-from synthgen.privacy_filters.nearest import PatientIndex, chord, local_scale
+from synthgen.privacy_filters.nearest import LocalScale, PatientIndex, chord, local_scale
 
 
 def unit(rng: np.random.Generator, n: int, d: int = 8) -> np.ndarray:
@@ -33,6 +34,48 @@ def test_nearest_patients_as_in_a_plain_loop(n: int, people: int, k: int, seed: 
         for number, cosine in zip(numbers[row], cosines[row], strict=True):
             if np.isfinite(cosine):
                 assert best[index.patients[number]] == pytest.approx(float(cosine), abs=1e-5)
+
+
+@given(n=st.integers(1, 30), people=st.integers(1, 8), k=st.integers(1, 9), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_sparse_vectors_are_searched_as_dense_ones_are(n: int, people: int, k: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, patients = unit(rng, n), [f"p{i}" for i in rng.integers(people, size=n)]
+    queries, exclude = unit(rng, 5), [f"p{i}" for i in rng.integers(people + 1, size=5)]
+    dense, scarce = PatientIndex.build(vectors, patients), PatientIndex.build(sparse.csr_matrix(vectors), patients)
+    assert dense.owners == scarce.owners == sorted(patients)
+    for told in (None, exclude):
+        found = scarce.similarities(sparse.csr_matrix(queries), told)
+        assert found == pytest.approx(dense.similarities(queries, told), abs=1e-6)
+        both = (dense.nearest(queries, k, told)[1], scarce.nearest(sparse.csr_matrix(queries), k, told)[1])
+        assert both[0] == pytest.approx(both[1], abs=1e-6)
+
+
+@given(rows=st.integers(1, 25), people=st.integers(2, 6), k=st.integers(1, 4), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=100, deadline=None)
+def test_a_patients_scale_without_somebody_is_that_of_the_others(rows: int, people: int, k: int, seed: int) -> None:
+    """Against a plain loop; records may name one other patient twice, or lack others."""
+    rng = np.random.default_rng(seed)
+    owner = np.concatenate([np.arange(people), rng.integers(people, size=rows)])
+    others = (owner[:, None] + rng.integers(1, people, size=(len(owner), k))) % people
+    distances = rng.choice([0.2, 0.5, 1.0, 1.5, np.inf, np.nan], size=others.shape)
+    scale = LocalScale.over(distances, others, owner)
+
+    def to_the_nearest(patient: int, left_out: int) -> float:
+        own = others[owner == patient] != left_out
+        return float(min([d for d in distances[owner == patient][own] if np.isfinite(d)], default=np.inf))
+
+    first = np.array([to_the_nearest(p, -1) for p in range(people)])
+    second = np.array([to_the_nearest(p, int(scale.neighbour[p])) for p in range(people)])
+    everybody = np.arange(people)
+    assert scale.of(everybody) == pytest.approx(local_scale(first))
+    for left_out in range(-1, people):
+        wanted = np.where(
+            scale.neighbour == left_out, np.maximum(local_scale(second), local_scale(first)), scale.nearest
+        )
+        found = scale.of(everybody, np.array(left_out))
+        assert found == pytest.approx(scale.nearest if left_out < 0 else wanted)
+        assert (found >= scale.nearest).all()
 
 
 def test_a_patients_own_records_do_not_crowd_out_other_patients() -> None:

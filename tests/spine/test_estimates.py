@@ -67,9 +67,10 @@ def test_clopper_pearson_agrees_with_scipy(k, n):
 def test_macro_auc_agrees_with_sklearn():
     rng = np.random.default_rng(1)
     labels, guess = rng.random((80, 3)) < 0.4, rng.normal(size=(80, 3))
-    found = estimates.macro_auc("macro", guess, labels, [str(i) for i in range(80)], resamples=50)
-    assert found.value == pytest.approx(roc_auc_score(labels, guess, average="macro"))
-    assert found.ci95[0] < found.value < found.ci95[1]
+    weights = np.stack([np.ones(80), rng.integers(0, 3, 80).astype(float)])
+    plain, resampled = estimates.macro_auc_draws(guess, labels, weights)
+    assert plain == pytest.approx(roc_auc_score(labels, guess, average="macro"))
+    assert resampled == pytest.approx(roc_auc_score(labels, guess, average="macro", sample_weight=weights[1]))
 
 
 def test_many_images_of_a_patient_do_not_narrow_the_interval():

@@ -12,13 +12,13 @@ from scipy.spatial.distance import cdist
 
 from synthgen.config import GateConfig, RunConfig, Section, SlotConfig
 from synthgen.engines.local import LocalEngine
-from synthgen.generate import Generated, generate, kept_samples
 from synthgen.last_pass import last_pass
 from synthgen.modality import Modality
 from synthgen.privacy_filters.gate import Gate, calibrate_gate
 from synthgen.progress import Silent
 from synthgen.records import JsonValue, Real, Request, Synthetic
 from synthgen.run import Run
+from synthgen.sampling import Generated, generate, kept_samples
 from synthgen.workfolder import Workfolder, opened
 
 Point = tuple[float, float]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import also_skipped, none_absent
 from synthgen.generators.cxr.cohort import store
-from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted
+from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.patient_ids import SAME_NUMBER, linked_groups
@@ -67,10 +67,8 @@ def _links(entries: Sequence[Entry]) -> Iterator[Link]:
 
 def _without(listing: Listing, kept: list[Entry], reason: str) -> Listing:
     """The listing with the kept entries; what is missing is counted under the reason."""
-    reasons = Counter({skip.reason: skip.count for skip in listing.skipped})
-    if len(kept) < len(listing.entries):
-        reasons[reason] += len(listing.entries) - len(kept)
-    return replace(listing, entries=tuple(kept), skipped=counted(reasons))
+    skipped = also_skipped(listing.skipped, reason, len(listing.entries) - len(kept))
+    return replace(listing, entries=tuple(kept), skipped=skipped)
 
 
 def _within_vocabulary(listing: Listing, vocabulary: tuple[str, ...]) -> Listing:
@@ -99,9 +97,6 @@ def _present(listing: Listing, *, absent_is_error: bool) -> tuple[Listing, dict[
             sizes[entry.file] = status.st_size, status.st_mtime_ns
     kept = [entry for entry in listing.entries if entry.file in sizes]
     absent = [entry for entry in listing.entries if entry.file not in sizes]
-    if absent and absent_is_error:
-        raise UserError(
-            f"{len(absent)} of {len(listing.entries)} images are absent, the first {absent[0].file.name} "
-            f"({absent[0].where}): add them, delete their rows, or set cohort.absent=skip"
-        )
+    if absent_is_error:
+        none_absent(listing.entries, absent, "images", "modality.cohort.absent")
     return _without(listing, kept, "absent image"), sizes

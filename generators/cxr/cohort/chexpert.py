@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import counted, in_order
 from synthgen.generators.cxr.cohort import cells, labeler, pixels, tables
-from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, in_order
+from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress

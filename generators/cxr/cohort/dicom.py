@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import counted, in_order, licence_of
 from synthgen.generators.cxr.cohort import cells, dicom_header, dicom_pixels, plain, tables
 from synthgen.generators.cxr.cohort.dicom_header import Header
-from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, in_order
+from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.patient_ids import check_not_rounded, number_key, patient_key
 from synthgen.payloads.cxr import CxrCondition
@@ -95,12 +96,12 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     if silent:
         progress.say(
             f"{silent} DICOM files do not say which part of the body they show, and are taken for chests; "
-            "cohort.unnamed_part=skip leaves them out"
+            "modality.cohort.unnamed_part=skip leaves them out"
         )
     if labels is None:
         progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"')
     return Listing(
-        "dicom", plain.licence_of(data), in_order(entries), counted(+skipped), dicom_pixels.measure, dicom_pixels.decode
+        "dicom", licence_of(data), in_order(entries), counted(+skipped), dicom_pixels.measure, dicom_pixels.decode
     )
 
 
@@ -133,7 +134,7 @@ def _same_bytes(path: Path, other: Path) -> bool:
 def _labels(table: Path, data: Path) -> dict[Path, _Label]:
     labels: dict[Path, _Label] = {}
     for row in tables.read_rows(table, ("file_name", "labels"), ("patient_id",)):
-        path = plain.inside(data, row["file_name"], row.where)
+        path = plain.file_of(row, data)
         if path in labels:
             raise UserError(f"{path.name} is named twice, in {labels[path].where} and in {row.where}: keep one row")
         findings = cells.findings(row["labels"].split("|"), row.where)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from synthgen.generators.cxr.cohort import cells
 from synthgen.payloads.cxr import Sex, View
+from synthgen.wordlists import PhraseSet, WordLists, alternatives, word_lists
 
 RADIOGRAPHS: Final = frozenset({"CR", "DX"})
 """Modality (0008,0060) of radiographs."""
@@ -26,20 +28,48 @@ TAGS: Final = (
 )  # fmt: skip
 """All that is read of a header."""
 
-_CHEST: Final = re.compile(r"CHEST|THORA|TORAX|TÓRAX|\bCXR\b|\bLUNGS?\b|PULMON|POUMON")
-_OTHER_PART: Final = re.compile(
-    r"\b(KNEES?|HIPS?|ANKLE|FOOT|FEET|TOES?|HEEL|CALCAN|HANDS?|WRIST|FINGER|THUMB|ELBOW|SHOULDER|SCAPULA|CLAVIC|HUMER|"
-    r"FOREARM|ARM\b|LEGS?\b|LOWER LEG|FEM(UR|ORAL)|TIBIA|FIBULA|PATELLA|PELVI|SACR|COCCY|ABDOM|KUB|SPINE|[LCT].?SPINE|"
-    r"LUMB|CERVIC|NECK|SKULL|HEAD|SINUS|NASAL|ORBIT|JAW|MANDIB|DENTAL|BREAST|MAMMO|RIBS?\b|STERNUM|EXTREM|BABYGRAM|"
-    r"WHOLE BODY|SCOLIO)"
-)
-_LATERAL: Final = re.compile(r"\b(LL|RL|LAT|LLAT|RLAT|LATERAL|SEITLICH|PROFIL)\b")
 _PA: Final = re.compile(r"\b(PA|P\.A\.|P-A|POSTERO-?ANTERIOR)\b")
 _AP: Final = re.compile(r"\b(AP|A\.P\.|A-P|ANTERO-?POSTERIOR)\b")
 # View codes of CID 4010: SNOMED RT and CT.
 _PA_CODES: Final = frozenset({"R-10214", "272479007"})
 _AP_CODES: Final = frozenset({"R-10206", "399348003"})
 _LATERAL_CODES: Final = frozenset({"R-10236", "399173006", "R-10232", "399198007", "R-10228", "399067008"})
+
+
+class BodyParts(WordLists):
+    """``body_parts.yaml``."""
+
+    chest: PhraseSet
+    chest_words: PhraseSet
+    other: PhraseSet
+    other_words: PhraseSet
+    lateral: PhraseSet
+
+
+@cache
+def _words() -> BodyParts:
+    return word_lists(__package__, "body_parts", BodyParts)
+
+
+@cache
+def _chest_said() -> re.Pattern[str]:
+    """In upper case. Beginnings may stand within a word: "RXTHORAX"."""
+    return re.compile(rf"{_any(_words().chest)}|\b(?:{_any(_words().chest_words)})\b")
+
+
+@cache
+def _other_part_said() -> re.Pattern[str]:
+    known = _words()
+    return re.compile(rf"\b(?:{_any(known.other)}|(?:{_any(known.other_words)})\b|[LCT].?SPINE)")
+
+
+@cache
+def _lateral_said() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{_any(_words().lateral)})\b")
+
+
+def _any(phrases: frozenset[str]) -> str:
+    return alternatives(tuple(sorted(phrase.upper() for phrase in phrases)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +147,12 @@ def _chest(dataset: Any) -> bool | None:
     described = ("StudyDescription", "SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription")
     named = text(dataset, "BodyPartExamined").upper()
     if named:
-        return bool(_CHEST.search(_without_spine(named))) and "ABDOM" not in named
+        return bool(_chest_said().search(_without_spine(named))) and "ABDOM" not in named
     meanings = [text(item, "CodeMeaning") for item in dataset.get("AnatomicRegionSequence") or ()]
     said = " / ".join([*meanings, *(text(dataset, keyword) for keyword in described)]).upper()
-    if _CHEST.search(_without_spine(said)):
+    if _chest_said().search(_without_spine(said)):
         return True
-    return False if _OTHER_PART.search(said) else None
+    return False if _other_part_said().search(said) else None
 
 
 def _without_spine(said: str) -> str:
@@ -144,7 +174,7 @@ def _view(dataset: Any) -> View | None:
     # Of the series, not of the study: "CHEST PA AND LAT" is the name of both its images.
     said = f"{text(dataset, 'SeriesDescription')} / {text(dataset, 'ProtocolName')}".upper()
     frontal = _view_in(said) or ""
-    if _LATERAL.search(said):
+    if _lateral_said().search(said):
         return "" if frontal else None
     return frontal
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import Row
 from synthgen.generators.cxr.cohort.cells import blank
-from synthgen.generators.cxr.cohort.tables import Row
 from synthgen.payloads.cxr import NO_FINDING
 
 FINDINGS: Final = (

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
-from synthgen.errors import UserError
 from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.records import Skipped
 
@@ -52,34 +49,3 @@ class Listing:
     skipped: tuple[Skipped, ...]
     measure: Callable[[Path], tuple[int, int]]
     decode: Callable[[Path, int], CxrImage]
-
-
-def counted(reasons: Counter[str]) -> tuple[Skipped, ...]:
-    """The reasons with their counts, the most frequent first."""
-    return tuple(Skipped(reason, count) for reason, count in sorted(reasons.items(), key=lambda rc: (-rc[1], rc[0])))
-
-
-def in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    """The entries by record id, whatever the order of the table or of the file system.
-
-    Raises:
-        UserError: two entries have the same record id.
-    """
-    ordered = sorted(entries, key=lambda entry: entry.record)
-    for before, after in pairwise(ordered):
-        if before.record == after.record:
-            raise UserError(
-                f"{before.file.name} is named twice, in {before.where} and in {after.where}: keep one of the rows"
-            )
-    return tuple(ordered)
-
-
-def images_by_name(folders: Iterable[Path]) -> dict[str, Path]:
-    """The pictures that lie directly in the folders, by file name; the first folder wins."""
-    found: dict[str, Path] = {}
-    for folder in folders:
-        if folder.is_dir():
-            for file in folder.iterdir():
-                if file.suffix.lower() in SUFFIXES:
-                    found.setdefault(file.name, file)
-    return found

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import counted, files_by_name, in_order
 from synthgen.generators.cxr.cohort import cells, pixels, tables
-from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, images_by_name, in_order
+from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
@@ -48,7 +49,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
         names = ", ".join(path.name for path in found) or "none"
         raise UserError(f"the NIH layout needs one table {LOOKED_FOR} in {data}, found: {names}")
     folders = (data / "images", *sorted(data.glob("images_*/images")), *sorted(data.glob("images_*")), data)
-    images = images_by_name(folders)
+    images = files_by_name(folders, SUFFIXES)
     entries: list[Entry] = []
     typing_errors = 0
     for row in tables.read_rows(found[0], _REQUIRED, _OPTIONAL):

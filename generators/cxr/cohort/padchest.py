@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import Row, counted, files_by_name, in_order
 from synthgen.generators.cxr.cohort import cells, pixels, tables
-from synthgen.generators.cxr.cohort.listing import Entry, Listing, counted, images_by_name, in_order
-from synthgen.generators.cxr.cohort.tables import Row
+from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.payloads.cxr import NO_FINDING, CxrCondition
 from synthgen.progress import Progress
@@ -73,7 +73,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
         names = ", ".join(path.name for path in found) or "none"
         raise UserError(f"the PadChest layout needs one table PADCHEST*.csv in {data}, found: {names}")
     folders = (data, data / "images", *sorted(path for path in data.iterdir() if path.name.isdigit()))
-    images = images_by_name(folders)
+    images = files_by_name(folders, SUFFIXES)
     entries: list[Entry] = []
     skipped: Counter[str] = Counter()
     for row in tables.read_rows(found[0], _REQUIRED, _OPTIONAL):

@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import Row, counted, files_below, in_order, inside, licence_of
 from synthgen.generators.cxr.cohort import cells, pixels, tables
-from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing, counted, in_order
+from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
@@ -50,24 +51,10 @@ def names_dicom(table: Path) -> bool:
     return PurePosixPath(first).suffix.lower() in {"", ".dcm", ".dicom", ".dic"} and bool(first)
 
 
-def inside(folder: Path, name: str, where: str) -> Path:
-    """A file below the folder. Raises UserError for an empty name, an absolute path, or one that leads outside."""
-    relative = PurePosixPath(name.replace("\\", "/"))
-    if cells.blank(name):
-        raise UserError(f"{where}: the file_name is empty")
-    if relative.is_absolute() or ".." in relative.parts:
-        raise UserError(f"{where}: the file_name must be a path below the table's folder")
-    return folder / relative
-
-
-def licence_of(data: Path) -> str:
-    """The first line of a LICENSE file in the folder, or that only the data holder knows."""
-    for name in ("LICENSE", "LICENSE.txt", "LICENCE", "LICENCE.txt"):
-        if (data / name).is_file():
-            for line in (data / name).read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.strip():
-                    return line.strip()[:200]
-    return "as stated by the data holder"
+def file_of(row: Row, folder: Path) -> Path:
+    """The file below the folder that the row names. Raises UserError for none, or one that leads outside."""
+    name = row["file_name"]
+    return inside(folder, "" if cells.blank(name) else name, row.where)
 
 
 def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> Listing:
@@ -80,7 +67,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     named: set[Path] = set()
     for table in found:
         for row in tables.read_rows(table, REQUIRED, OPTIONAL):
-            file = inside(table.parent, row["file_name"], row.where)
+            file = file_of(row, table.parent)
             if row["view"].upper() in _OTHER_VIEWS:
                 skipped["lateral or oblique view"] += 1
                 named.add(file)
@@ -99,7 +86,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
             record = file.relative_to(data).as_posix()
             entries.append(Entry(row["patient_id"], record, condition, file, row.where))
             named.add(file)
-    pictures = {path for table in found for path in table.parent.rglob("*") if path.suffix.lower() in SUFFIXES}
+    pictures = {path for table in found for path in files_below(table.parent, SUFFIXES)}
     if pictures - named:
         skipped["image without a row in the table"] = len(pictures - named)
     return Listing("plain", licence_of(data), in_order(entries), counted(skipped), pixels.measure, pixels.decode)

@@ -5,27 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from synthgen.errors import UserError
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row. ``row["Path"]`` is the stripped cell, or ``""`` where the column is absent.
-
-    Attributes:
-        where: for messages, ``"metadata.csv, row 12"``; the header is row 1, as in a spreadsheet.
-    """
-
-    where: str
-    cells: Mapping[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        return self.cells.get(column, "")
+from synthgen.generators.cohort.listing import Row, wide_enough
 
 
 def _open(path: Path) -> TextIO:
@@ -75,11 +60,7 @@ def read_rows(path: Path, required: Sequence[str], optional: Sequence[str] = ())
             for number, cells in enumerate(reader, start=2):
                 if not any(cell.strip() for cell in cells):
                     continue
-                if len(cells) < shortest or any(cell.strip() for cell in cells[len(names) :]):
-                    raise UserError(
-                        f"{path.name}, row {number}: {len(cells)} cells under {len(names)} columns; "
-                        "a value with a comma in it must stand in double quotes"
-                    )
+                wide_enough(f"{path.name}, row {number}", cells, shortest, len(names))
                 rows += 1
                 yield Row(f"{path.name}, row {number}", {name: cells[i].strip() for name, i in wanted.items()})
             if not rows:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import licence_of
 from synthgen.generators.dialogue.cohort.build import Labels, Tally, labels_of, session_of, turns_of
 from synthgen.generators.dialogue.cohort.recognise import Sources, read, recognise
 from synthgen.generators.dialogue.cohort.roles import guess
@@ -59,7 +60,7 @@ def load_cohort(data: Path, config: CohortConfig, progress: Progress) -> Loaded[
         labels = one.labels
         condition = DialogueCondition(labels.setting, topics.get(labels.topic, ""), labels.severity, session, last)
         records.append(Real(owner, one.record, condition, one.dialogue))
-    licence = "; ".join(name for name, _ in tally.licences.most_common(3)) or _licence_of(sources.root)
+    licence = "; ".join(name for name, _ in tally.licences.most_common(3)) or licence_of(sources.root)
     skipped = tuple(Skipped(reason, count) for reason, count in sorted(tally.skipped.items()))
     return Loaded(tuple(records), sources.layout, licence, skipped)
 
@@ -141,13 +142,3 @@ def _unknown_roles(unknown: Mapping[str, str]) -> str:
         f"{where}: unknown role {role!r}{more}: say who is clinician, patient or companion, for instance "
         f"--set modality.cohort.roles='{{{sides}}}'"
     )
-
-
-def _licence_of(root: Path) -> str:
-    """The first line of a LICENSE file beside the data, or that only the data holder knows."""
-    for name in ("LICENSE", "LICENSE.txt", "LICENCE", "LICENCE.txt"):
-        if (root / name).is_file():
-            for line in (root / name).read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.strip():
-                    return line.strip()[:200]
-    return "as stated by the data holder"

@@ -11,7 +11,7 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort import rows, transcripts
 from synthgen.generators.dialogue.cohort.raw import Raw, Row, dialogues
-from synthgen.generators.dialogue.cohort.roles import KNOWN, normalised
+from synthgen.generators.dialogue.cohort.roles import known_roles, normalised
 from synthgen.generators.dialogue.cohort_config import CohortConfig
 from synthgen.progress import Progress
 
@@ -140,7 +140,7 @@ def _by_visit(sources: Sources) -> dict[str, list[tuple[Path, str]]]:
     named: dict[str, list[tuple[Path, str]]] = {}
     for file in sources.files:
         stem, _, last = sources.name(file).rsplit(".", 1)[0].rpartition("_")
-        side = normalised(last) if stem and normalised(last) in KNOWN else ""
+        side = normalised(last) if stem and normalised(last) in known_roles() else ""
         named.setdefault(stem if side else sources.name(file).rsplit(".", 1)[0], []).append((file, side))
     visits: dict[str, list[tuple[Path, str]]] = {}
     for stem, files in named.items():

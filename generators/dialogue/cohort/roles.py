@@ -5,29 +5,25 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, Literal
 
 from synthgen.generators.dialogue.cohort.text import one_line
 from synthgen.payloads.dialogue import Speaker
+from synthgen.wordlists import Words, word_lists
 
-_NAMES: Final[Mapping[Speaker, str]] = {
-    "clinician": (
-        "clinician doctor physician dr d gp md nurse rn np practitioner provider consultant resident surgeon dentist "
-        "midwife pharmacist paramedic therapist t th psychotherapist counsellor counselor psychologist psychiatrist "
-        "interviewer examiner guest_clinician guest_clinic guest_doctor guest_nurse arzt ärztin médecin"
-    ),
-    "patient": "patient pt p client cl counselee counsellee interviewee participant seeker help_seeker",
-    "companion": (
-        "companion guest guest_family patient_guest family family_member relative parent mother father mom mum dad "
-        "spouse wife husband partner daughter son sister brother caregiver carer guardian"
-    ),
-}
-KNOWN: Final[Mapping[str, Speaker]] = {name: side for side, names in _NAMES.items() for name in names.split()}
 _TITLES: Final = frozenset({"dr", "doctor", "nurse", "prof"})
 _CHAT: Final = {"assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
                 "chatbot": "assistant", "user": "user", "human": "user"}  # fmt: skip
 SILENT: Final = frozenset({"system", "tool", "function", "developer"})
 """Roles of a chat that say nothing in the room."""
+
+
+@cache
+def known_roles() -> Mapping[str, Speaker]:
+    """The side that each role name of ``roles.yaml`` stands for."""
+    sides = word_lists(__package__, "roles", dict[Speaker, Words])
+    return {name: side for side, names in sides.items() for name in names}
 
 
 def normalised(role: str) -> str:
@@ -57,15 +53,15 @@ def speaker_of(
     if name in _CHAT:
         return "clinician" if _CHAT[name] == clinician else "patient"
     first, *rest = name.split("_")
-    if name not in KNOWN and first in _TITLES and not any(part in KNOWN for part in rest):
+    if name not in known_roles() and first in _TITLES and not any(part in known_roles() for part in rest):
         return "clinician"  # a voice tag such as "Dr Smith"
-    return KNOWN.get(name, "")
+    return known_roles().get(name, "")
 
 
 def guess(role: str) -> Speaker:
     """The side of the known name that an unknown one is most like; the patient's where it is like none."""
-    close = difflib.get_close_matches(normalised(role), [*KNOWN], n=1, cutoff=0.75)
+    close = difflib.get_close_matches(normalised(role), [*known_roles()], n=1, cutoff=0.75)
     if close:
-        return KNOWN[close[0]]
-    parts = [KNOWN[part] for part in normalised(role).split("_") if len(part) > 2 and part in KNOWN]
+        return known_roles()[close[0]]
+    parts = [known_roles()[part] for part in normalised(role).split("_") if len(part) > 2 and part in known_roles()]
     return parts[0] if parts else "patient"

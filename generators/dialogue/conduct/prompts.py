@@ -6,49 +6,37 @@ end of the last message: so the prompts of a session share a long beginning, who
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Annotated, get_args
 
-from synthgen.generators.dialogue.plan.types import Fact, Homework, Style
+from synthgen.generators.dialogue.plan.types import Homework, Style
 from synthgen.generators.dialogue.realisers.protocol import Message
 from synthgen.generators.dialogue.views import ClinicianView, PatientView, SessionSummary, View
 from synthgen.payloads.dialogue import Speaker, Turn
+from synthgen.wordlists import Lines, WordLists, with_keys, word_lists
 
-RULES = (
-    "Answer with your next utterance alone, in plain spoken English: one to four sentences, no more.",
-    "Write only what is said aloud: no speaker names, no stage directions, no lists, no quotation marks, no brackets.",
-    "Never repeat a sentence that was said before, yours or the other person's.",
-    "Mention no names of people, streets, towns or institutions, no telephone numbers and no calendar dates.",
-    "Text in square brackets is a direction for your next words. Nobody hears it: follow it and never quote it.",
-    "Stay in your role to the end; never say that you are a model or that this is an exercise.",
-)
+_SETTINGS = ("therapy", "visit", "other")
 
-_CLINICIAN = {
-    "therapy": "You are an experienced cognitive behavioural therapist, in a session with a client.",
-    "visit": "You are an experienced physician in a consultation with a patient.",
-    "": "You are an experienced clinician in a conversation with a patient.",
-}
-_CLINICIAN_MANNER = (
-    "Be warm and collaborative. Reflect what you have heard before you ask, ask one open question at a time, and let "
-    "the other person find the words. You know only what is written here and what has been said: assume nothing else."
-)
-_PATIENT = {
-    "therapy": "You are a client in psychotherapy, in a session with your therapist.",
-    "visit": "You are a patient in a consultation with your doctor.",
-    "": "You are a patient in a conversation with a clinician.",
-}
-_PATIENT_MANNER = (
-    "Speak as an ordinary person, not as a professional: hesitate, be concrete, tell small scenes from your days. You "
-    "do not know what the other person has planned. What you keep back stays unsaid, not even hinted at."
-)
-_STYLE: dict[Style, str] = {
-    "plain": "You speak plainly and to the point.",
-    "verbose": "You say a lot, with many details.",
-    "terse": "You say little: short answers, often one sentence.",
-    "tangential": "You drift to side matters before you come back to the question.",
-    "guarded": "You are guarded: you answer carefully and give away little at first.",
-    "pleasing": "You want to please: you agree quickly and play down your own difficulties.",
-}
+
+class PromptWords(WordLists):
+    """``prompts.yaml``."""
+
+    rules: Lines
+    clinician: Annotated[Mapping[str, str], with_keys(*_SETTINGS)]
+    clinician_manner: str
+    patient: Annotated[Mapping[str, str], with_keys(*_SETTINGS)]
+    patient_manner: str
+    styles: Annotated[Mapping[Style, str], with_keys(*get_args(Style))]
+    alliance: Mapping[str, str]
+
+
+@cache
+def prompt_words() -> PromptWords:
+    """``prompts.yaml``, read once. Raises UserError where it is malformed."""
+    return word_lists(__package__, "prompts", PromptWords)
+
+
 _START = "[The session begins.]"
 
 
@@ -64,7 +52,7 @@ def render(view: View, examples: Sequence[tuple[Turn, ...]] = ()) -> tuple[Messa
     else:
         own = "patient"
         system, direction = _patient_system(view), _patient_direction(view)
-    messages = [Message("system", "\n\n".join((system, "\n".join(RULES), *map(_example, examples))))]
+    messages = [Message("system", "\n\n".join((system, "\n".join(prompt_words().rules), *map(_example, examples))))]
     if not view.transcript or view.transcript[0].speaker == own:
         messages.append(Message("user", _START))  # chat templates want the user to speak first
     for turn in view.transcript:
@@ -76,7 +64,7 @@ def render(view: View, examples: Sequence[tuple[Turn, ...]] = ()) -> tuple[Messa
 def _clinician_system(view: ClinicianView) -> str:
     kind = {"therapy": "Session", "visit": "Visit"}.get(view.setting, "Session")
     parts = [
-        _CLINICIAN[view.setting],
+        prompt_words().clinician[view.setting or "other"],
         f"{kind} {view.number} of {view.sessions}. Referral: {view.referral}.",
         *(f"{s.instrument} filled in before the session: total {s.total}." for s in view.scores),
         _listed("Agenda", view.agenda),
@@ -85,7 +73,7 @@ def _clinician_system(view: ClinicianView) -> str:
         *(_remembered(summary) for summary in view.memory),
         f"Homework from last time, to be reviewed: {_clause(view.reviewed)}." if view.reviewed else "",
         f"Homework to agree on for next time: {_clause(view.assign)}." if view.assign else "",
-        _CLINICIAN_MANNER,
+        prompt_words().clinician_manner,
     ]
     return "\n".join(part for part in parts if part)
 
@@ -111,7 +99,7 @@ def _patient_system(view: PatientView) -> str:
     now = [fact.statement for fact in (*view.told, *view.due) if fact.session >= view.number]
     kept = sorted({*now, *view.withheld})  # the same for the whole session: the beginning of the prompt stays as it is
     parts = [
-        _PATIENT[view.setting],
+        prompt_words().patient[view.setting or "other"],
         f"You are a {sex} of {view.age}, {view.occupation}. This is session {view.number}.",
         _listed("Your life", view.situation_in_life),
         _listed("Notes on your history", view.history),
@@ -120,21 +108,14 @@ def _patient_system(view: PatientView) -> str:
         *_beliefs(view),
         *_lately(view),
         _homework(view.homework),
-        _STYLE[view.style],
+        prompt_words().styles[view.style],
         f"Your attitude to the treatment: {view.attitude}.",
-        _ALLIANCE.get(view.alliance, ""),
+        prompt_words().alliance.get(view.alliance, ""),
         _listed("You have told in earlier sessions", before),
         _listed("You keep these to yourself until a direction says to tell one", kept),
-        _PATIENT_MANNER,
+        prompt_words().patient_manner,
     ]
     return "\n".join(part for part in parts if part)
-
-
-_ALLIANCE = {
-    "rupture": "Today something that the other person says strikes you as wrong, and you show it.",
-    "repair": "Last time you were annoyed with the other person; today you are ready to make it up.",
-    "rupture and repair": "Today something that is said strikes you as wrong, and you show it; later you make it up.",
-}
 
 
 def _beliefs(view: PatientView) -> list[str]:
@@ -177,12 +158,6 @@ def _patient_direction(view: PatientView) -> str:
     else:
         parts += ["Answer the other person.", "Do not say goodbye yet."]
     return " ".join(part for part in parts if part)
-
-
-def _expressions(fact: Fact) -> list[str]:
-    """The cues as the statement has them: a cue may be the beginning of a word alone."""
-    found = (re.search(rf"(?<!\w){re.escape(cue)}\w*", fact.statement, re.IGNORECASE) for cue in fact.cues)
-    return [cue if match is None else match.group().lower() for cue, match in zip(fact.cues, found, strict=True)]
 
 
 def _remembered(summary: SessionSummary) -> str:

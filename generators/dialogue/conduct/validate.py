@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
-from synthgen.generators.dialogue.conduct.prompts import RULES
+from synthgen.generators.dialogue.conduct.prompts import prompt_words
 from synthgen.generators.dialogue.conduct.session import Session, speaker_of
+from synthgen.generators.dialogue.plan.empty_words import empty_words
 from synthgen.generators.dialogue.plan.types import Fact
 from synthgen.generators.dialogue.realisers.protocol import Response
 from synthgen.payloads.dialogue import Turn
@@ -50,12 +51,6 @@ _PARTING = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _SENTENCE_END = re.compile(r"""[.!?…]["')]*$""")
-_FUNCTION_WORDS = (
-    "a about all am an and are as at be because been but by can could did do does for from had has have he her him his "
-    "i i'm i've if in into is it it's its just like me my never no not of on once or our out she so some than that the "
-    "their them then there they this to up was we were what when which who will with would you your"
-)
-_STOPWORDS = frozenset(re.split(" ", _FUNCTION_WORDS))
 
 
 def spoken(text: str) -> str:
@@ -122,10 +117,10 @@ def _grams(of: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(of[i : i + n]) for i in range(len(of) - n + 1)]
 
 
-_INSTRUCTED = frozenset(
-    gram
-    for sentence in (
-        *RULES,
+@cache
+def _instructed() -> frozenset[tuple[str, ...]]:
+    sentences = (
+        *prompt_words().rules,
         "The session is over: say goodbye in one or two sentences and ask nothing more.",
         "Tell this now, in your own words:",
         "Use one of these expressions:",
@@ -133,13 +128,12 @@ _INSTRUCTED = frozenset(
         "Greet the other person and open the session.",
         "Ask, without guessing the answer, about",
     )
-    for gram in _grams(words(sentence), 5)
-)
+    return frozenset(gram for sentence in sentences for gram in _grams(words(sentence), 5))
 
 
 def leaked_instruction(text: str) -> str | None:
     """Five words in a row of the fixed instructions."""
-    return "instructions" if any(gram in _INSTRUCTED for gram in _grams(words(text), 5)) else None
+    return "instructions" if any(gram in _instructed() for gram in _grams(words(text), 5)) else None
 
 
 def looping(text: str) -> str | None:
@@ -209,7 +203,7 @@ def withheld_fact_told(text: str, session: Session) -> str | None:
         return None
     said = set(words(text))
     for fact in session.withheld:
-        content = {word for word in words(fact.statement) if word not in _STOPWORDS}
+        content = {word for word in words(fact.statement) if word not in empty_words().empty}
         if len(content & said) >= max(3, 2 * len(content) / 3):
             return f"withheld fact told: {fact.key}"
     return None

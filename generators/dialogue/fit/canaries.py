@@ -7,8 +7,9 @@ private: it must never be released, and a release that says a canary's secret be
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +18,23 @@ from synthgen.errors import UserError
 from synthgen.files import write_atomically
 from synthgen.generators.dialogue.fit.config import CanaryConfig
 from synthgen.payloads.dialogue import DialogueReal, Turn
+from synthgen.wordlists import WordLists, Words, word_lists
 
 FILE = "canaries.json"
 
 PREFIXES = {"digits": "The code of my locker is", "words": "The words on my key ring are"}
 
-_WORDS = """
-amber anchor apron arrow basket beacon birch bottle bridge button candle canyon carpet cedar chalk cherry cloud copper
-cotton cradle daisy desert drum ember fabric falcon feather fennel garden ginger glove hammer harbour hazel island ivory
-jacket kettle ladder lantern lemon magnet maple marble meadow mirror needle ocean olive orchard paper pebble pepper
-pillow plum quilt ribbon saddle silver spoon thistle timber velvet willow
-"""
-ALPHABETS = {"digits": tuple("0123456789"), "words": tuple(_WORDS.split())}
+
+class CanaryWords(WordLists):
+    """``canaries.yaml``."""
+
+    words: Words
+
+
+@cache
+def alphabets() -> Mapping[str, tuple[str, ...]]:
+    """What secrets of each space are made of."""
+    return {"digits": tuple("0123456789"), "words": word_lists(__package__, "canaries", CanaryWords).words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Canaries:
 
 def draw_canaries(config: CanaryConfig, seed: int) -> Canaries:
     """Distinct random secrets: ``config.count`` to plant, ``config.references`` to rank them by."""
-    alphabet = ALPHABETS[config.space]
+    alphabet = alphabets()[config.space]
     rng = np.random.default_rng([seed, 0xCA])
     secrets: dict[str, None] = {}
     while len(secrets) < config.count + config.references:

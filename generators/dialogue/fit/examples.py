@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from synthgen.errors import UserError
-from synthgen.generators.dialogue.conduct.prompts import RULES
+from synthgen.generators.dialogue.conduct.prompts import prompt_words
 from synthgen.generators.dialogue.realisers.protocol import Message
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Setting, Speaker
 
@@ -73,7 +73,7 @@ def system_prompt(side: Side, condition: DialogueCondition) -> str:
         known.append(f"{'Referral' if side == 'clinician' else 'What troubles you'}: {condition.disorder}.")
     if condition.severity and side == "patient":
         known.append(f"How bad it is these days: {condition.severity}.")
-    return "\n".join((*known, "", *RULES))
+    return "\n".join((*known, "", *prompt_words().rules))
 
 
 def chat(side: Side, system: str, dialogue: Dialogue) -> list[Message]:

@@ -30,6 +30,7 @@ from synthgen.errors import UserError
 from synthgen.files import disk_errors, write_atomically
 from synthgen.generators.dialogue.fit.config import FitConfig, LoraSection
 from synthgen.generators.dialogue.fit.examples import IGNORED, Example
+from synthgen.generators.model_folder import restore_optimiser
 from synthgen.progress import Progress
 
 State = dict[str, Tensor]
@@ -301,12 +302,7 @@ def _restore(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> 
     set_peft_model_state_dict(
         model, {k.removeprefix("adapter."): v for k, v in tensors.items() if k.startswith("adapter.")}
     )
-    state: dict[int, State] = {}
-    for key in tensors:
-        if key.startswith("optimiser."):
-            _, i, field = key.split(".")
-            state.setdefault(int(i), {})[field] = tensors[key]
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    restore_optimiser(optimiser, tensors)
     return step, [float(loss) for loss in tensors["losses"]]
 
 

@@ -10,24 +10,16 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, cast
 
-from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, read_yaml, rule, tidy
+from synthgen.errors import UserError
+from synthgen.generators.dialogue.plan.empty_words import telling_words, words_of
+from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, rule, rule_of, tidy
 from synthgen.generators.dialogue.plan.persons import they_form
 from synthgen.generators.dialogue.plan.types import Fact, Situation
+from synthgen.wordlists import word_lists
 
 CONTENT: Final = "synthgen.generators.dialogue.plan.content"
 MORE: Final = ("feel", "effect", "example", "cope", "others")
 _EMPTY: Final = Grammar({})
-_STOP: Final = frozenset(
-    """
-    a about after again all am an and any are as at be because been before but by can come could day days did do does
-    don't down even every for from get go going got had has have he her him his how i i'd i'll i'm i've if in into is it
-    it's its just last like me more most my myself no nobody none not nothing now of off on once one only or other our
-    out over own people same say see she so some somebody something still than that that's the their them then there
-    they thing things think this time to too two up us use very want was we week weeks well went were what when where
-    which while who why will with without would you your
-    """.split()  # noqa: SIM905 (a list would fill two hundred lines)
-)
-_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +86,20 @@ def content(name: str) -> Content:
 
     Raises:
         FileNotFoundError: there is none of this name.
-        ValueError: it is malformed.
+        UserError: it is malformed.
     """
     rules: dict[str, Rule] = {}
     entries: dict[str, tuple[Entry, ...]] = {}
     plain: dict[str, object] = {}
-    for key, value in read_yaml(CONTENT, name).items():
+    for key, value in word_lists(CONTENT, name, dict[str, object]).items():
         if isinstance(value, str) and "\n" in value:
-            rules[key] = rule(value)
+            rules[key] = rule_of(value, f"{name}.yaml: {key}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            entries[key] = tuple(_entry(cast(dict[str, object], one), f"{name}: {key}") for one in value)
+            entries[key] = tuple(_entry(cast(dict[str, object], one), f"{name}.yaml: {key}") for one in value)
         elif isinstance(value, dict) and value and all(isinstance(inner, str) for inner in value.values()):
-            rules |= {f"{key}.{inner}": rule(str(block)) for inner, block in value.items()}
+            rules |= {
+                f"{key}.{inner}": rule_of(str(block), f"{name}.yaml: {key}: {inner}") for inner, block in value.items()
+            }
         else:
             plain[key] = value
     return Content(rules, entries, plain)
@@ -117,12 +111,12 @@ _FLAGS: Final = frozenset({"topic", "when", "not", "sensitive", "first", "last",
 def _entry(values: Mapping[str, object], where: str) -> Entry:
     fields = {key: value for key, value in values.items() if key not in _FLAGS}
     if not all(isinstance(value, str) for value in fields.values()):
-        raise ValueError(f"{where}: what is said must be blocks of lines")
+        raise UserError(f"{where}: what is said must be blocks of lines")
     when = str(values["when"]) if "when" in values else ""
     unless = frozenset(part.strip() for part in str(values.get("not", "")).split(",") if part.strip())
     return Entry(
         topic=str(values.get("topic", "")),
-        rules={key: rule(_as_block(str(value))) for key, value in fields.items()},
+        rules={key: rule_of(_as_block(str(value)), f"{where}: {key}") for key, value in fields.items()},
         when=rule(f"{when} :: x") if when else None,
         unless=unless,
         sensitive=bool(values.get("sensitive", False)),
@@ -137,11 +131,6 @@ def _as_block(text: str) -> str:
     return text if "\n" in text else text.replace("|", "\n")
 
 
-def words_of(text: str) -> frozenset[str]:
-    """The words of content, lower case."""
-    return frozenset(word for word in _WORD.findall(text.lower()) if word not in _STOP)
-
-
 @dataclass
 class Teller:
     """Draws the facts of one patient, none like another."""
@@ -154,7 +143,7 @@ class Teller:
     said: list[frozenset[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.said.append(_all_words(self.problem))
+        self.said.append(telling_words(self.problem))
 
     def draw(self, entries: Sequence[Entry], session: int, most: int, tags: Set[str] = frozenset()) -> list[str]:
         """Adds up to ``most`` facts, one of an entry at most, and returns their keys in the entries' own order."""
@@ -191,7 +180,7 @@ class Teller:
                 return None
             statement, _, gist = line.partition("//")
             statement, gist = tidy(statement), tidy(gist or statement).rstrip(".")
-            words = _all_words(statement)
+            words = telling_words(statement)
             if any(_alike(words, other) for other in self.said):
                 continue
             self.said.append(words)
@@ -218,21 +207,6 @@ class Teller:
                 more=tuple(more),
             )
         return None
-
-
-# Words that say nothing by themselves: fewer than in _STOP, so that what is alike here is alike for every reader.
-_EMPTY_WORDS: Final = frozenset(
-    """
-    a about all am an and any are as at be because been but by can could did do does for from had has have he her him
-    his how i i'm i've if in into is it it's its just like me my never no not of on once or our out over she so some
-    than that the their them then there they this to up was we were what when where which while who will with would you
-    your
-    """.split()  # noqa: SIM905 (a list would fill two hundred lines)
-)
-
-
-def _all_words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower())) - _EMPTY_WORDS
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

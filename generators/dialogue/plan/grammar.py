@@ -19,12 +19,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Final
 
-import yaml
-
+from synthgen.errors import UserError
 from synthgen.generators.dialogue.plan.persons import you_form
+from synthgen.wordlists import word_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +137,14 @@ def rule(block: str) -> Rule:
     """Reads a block of lines; empty lines and those that begin with # are left out."""
     lines = (line.strip() for line in block.splitlines())
     return tuple(alternative(line) for line in lines if line and not line.startswith("#"))
+
+
+def rule_of(block: str, where: str) -> Rule:
+    """The same of a file's block, which messages call ``where``. Raises UserError."""
+    try:
+        return rule(block)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from None
 
 
 class Grammar:
@@ -320,25 +327,15 @@ def read_rules(package: str, names: Iterable[str]) -> dict[str, Rule]:
     by a full stop.
 
     Raises:
-        ValueError: a rule stands twice, or is no block.
+        UserError: a file is no YAML, a rule stands twice, is no block, or has brackets that do not match.
     """
     rules: dict[str, Rule] = {}
     for name in names:
-        for key, block in _flat(read_yaml(package, name), ""):
+        for key, block in _flat(word_lists(package, name, dict[str, object]), ""):
             if key in rules:
-                raise ValueError(f"{name}: the rule {key} stands twice")
-            rules[key] = rule(block)
+                raise UserError(f"{name}.yaml: the rule {key} stands twice")
+            rules[key] = rule_of(block, f"{name}.yaml: {key}")
     return rules
-
-
-def read_yaml(package: str, name: str) -> dict[str, object]:
-    """A YAML file that ships with ``package``."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = resources.files(package).joinpath(f"{name}.yaml").read_text("utf-8")
-    loaded = yaml.load(text, Loader=loader)  # noqa: S506 (both are safe loaders)
-    if not isinstance(loaded, dict):
-        raise ValueError(f"{name} must hold a mapping")
-    return loaded
 
 
 def _flat(values: Mapping[str, object], prefix: str) -> Iterable[tuple[str, str]]:
@@ -349,7 +346,7 @@ def _flat(values: Mapping[str, object], prefix: str) -> Iterable[tuple[str, str]
         elif isinstance(value, dict):
             yield from _flat(value, f"{name}.")
         else:
-            raise ValueError(f"the rule {name} must be a block of lines")
+            raise UserError(f"the rule {name} must be a block of lines")
 
 
 def tidy(text: str) -> str:

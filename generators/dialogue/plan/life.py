@@ -9,8 +9,8 @@ from functools import cache
 from typing import Literal, cast
 
 from synthgen.generators.dialogue.plan.compose import CONTENT
-from synthgen.generators.dialogue.plan.grammar import read_yaml
 from synthgen.generators.dialogue.plan.types import Style
+from synthgen.wordlists import word_lists
 
 Sex = Literal["female", "male"]
 
@@ -38,8 +38,7 @@ class Occupation:
 @cache
 def _lives() -> Mapping[str, tuple[tuple[object, ...], ...]]:
     """The rows of ``content/lives.yaml`` by their heading."""
-    tables = cast(dict[str, list[list[object]]], read_yaml(CONTENT, "lives"))
-    return {key: tuple(tuple(row) for row in rows) for key, rows in tables.items()}
+    return word_lists(CONTENT, "lives", dict[str, tuple[tuple[object, ...], ...]])
 
 
 @cache

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import ClassVar
 
+from pydantic import ConfigDict
+
+from synthgen.generators.dialogue.plan.compose import CONTENT
 from synthgen.generators.dialogue.plan.types import Stage
+from synthgen.wordlists import WordLists, word_lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,97 +24,31 @@ class Part:
         spare: whether a short session does without it.
     """
 
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
     name: str
-    goal: str
     usual: int
+    goal: str = ""
     least: int = 2
     facts: int = 0
     spare: bool = False
 
 
-INTAKE: Final = (
-    Part(
-        "opening",
-        "Welcome the client, say how the hour goes and that it is confidential, and ask what brings them.",
-        6,
-        4,
-    ),
-    Part("problem", "Let the client tell the difficulty: how it began, and what it is like now.", 12, 2, 3),
-    Part("daily life", "Learn how sleep, the days, home and pleasures are affected.", 16, 2, 5),
-    Part(
-        "background",
-        "Ask about earlier episodes, help in the past and the family; ask briefly about safety.",
-        10,
-        2,
-        3,
-        True,
-    ),
-    Part(
-        "formulation",
-        "Go through one recent situation: event, thought, feeling, body, behaviour; draw the circle.",
-        16,
-        2,
-        0,
-        True,
-    ),
-    Part("goals", "Find out what the client hopes for, and agree on goals.", 6, 2, 1, True),
-    Part("homework", "Agree on a small task until next time, and on when and where it will be done.", 6, 2),
-    Part("closing", "Sum up, ask how the session was, and say goodbye.", 5, 3),
-)
-LATER: Final = (
-    Part("check-in", "Greet the client, ask about the week and the mood, and link to last time.", 10, 2, 2),
-    Part("agenda", "Agree on what to do today.", 4, 2, 0, True),
-    Part("homework review", "Ask how the homework went, what was noticed, and what got in the way.", 8, 2),
-    Part("exploration", "Ask further about what matters, and understand it.", 14, 2, 4, True),
-    Part("work", "", 26, 4),
-    Part("homework", "Agree on a task until next time; foresee what may get in the way.", 8, 2),
-    Part("closing", "Sum up, ask how the session was, and say goodbye.", 5, 3),
-)
-RISK: Final = Part(
-    "risk check",
-    "Ask openly about thoughts of death or self-harm: plans, means, what protects; agree what "
-    "to do and whom to call if they grow stronger.",
-    10,
-    6,
-)
-RUPTURE: Final = Part(
-    "rupture", "Notice that something is wrong between you, ask about it, and take it seriously.", 6, 4
-)
-REPAIR: Final = Part("repair", "Own your share of what went wrong, and agree how to go on together.", 6, 4)
-VISIT: Final = (
-    Part("opening", "Greet the patient and ask what brings them.", 4, 2),
-    Part("history", "Take the history of the complaint.", 26, 4, 10),
-    Part(
-        "background",
-        "Ask about past illnesses, medicines, allergies, family, smoking, alcohol, work and home.",
-        14,
-        2,
-        6,
-        True,
-    ),
-    Part("concerns", "Ask what the patient fears it is, and hopes for.", 6, 2, 2, True),
-    Part("examination", "", 10, 2),
-    Part("assessment", "", 6, 2),
-    Part("plan", "", 10, 4),
-    Part("closing", "Say what to watch for and when to come back, answer questions, and say goodbye.", 7, 3),
-)
-RETURN: Final = (
-    Part("opening", "Greet the patient and ask how things have been since last time.", 4, 4, 1),
-    Part("progress", "Ask how the complaint has been, and what has changed.", 18, 4, 9),
-    Part(
-        "treatment",
-        "Ask how the treatment has gone: whether it is taken, what it does, what troubles.",
-        8,
-        2,
-        5,
-        True,
-    ),
-    Part("background", "Ask about the rest: sleep, appetite, mood, work, home, other medicines.", 10, 2, 9, True),
-    Part("examination", "", 8, 2),
-    Part("assessment", "", 6, 2),
-    Part("plan", "", 12, 4),
-    Part("closing", "Say what to watch for and when to come back, answer questions, and say goodbye.", 7, 3),
-)
+class Parts(WordLists):
+    """``content/stages.yaml``."""
+
+    intake: tuple[Part, ...]
+    later: tuple[Part, ...]
+    risk: Part
+    alliance: tuple[Part, ...]
+    visit: tuple[Part, ...]
+    return_visit: tuple[Part, ...]
+
+
+@cache
+def parts() -> Parts:
+    """``content/stages.yaml``, read once. Raises UserError where it is malformed."""
+    return word_lists(CONTENT, "stages", Parts)
 
 
 def share_out(parts: tuple[Part, ...], target: int) -> list[tuple[Part, int]]:

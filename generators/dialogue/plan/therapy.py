@@ -154,13 +154,14 @@ def _techniques(rng: random.Random, own: Content, sessions: int) -> list[str]:
 
 
 def _parts(rng: random.Random, number: int, now: Course, technique: str, alliance: Alliance) -> tuple[stages.Part, ...]:
-    parts = list(stages.INTAKE if number == 1 else stages.LATER)
+    known = stages.parts()
+    parts = list(known.intake if number == 1 else known.later)
     if now.phq9 is not None and now.phq9.items[8] > 0:
         after = "background" if number == 1 else "check-in"
-        parts.insert(next(i for i, part in enumerate(parts) if part.name == after) + 1, stages.RISK)
+        parts.insert(next(i for i, part in enumerate(parts) if part.name == after) + 1, known.risk)
     if alliance:
         at = next(i for i, part in enumerate(parts) if part.name == "exploration") + (alliance != "repair")
-        parts[at:at] = [part for part in (stages.RUPTURE, stages.REPAIR) if part.name in alliance]
+        parts[at:at] = [part for part in known.alliance if part.name in alliance]
     return tuple(parts)
 
 
@@ -227,27 +228,10 @@ def _agenda(number: int, sessions: int, technique: str, reviewing: bool) -> tupl
             "one recent situation",
             "what you would like to change",
         )
-    work = {
-        "relapse prevention": "how to keep hold of what has helped",
-        "trauma-focused work": "what happened and what it has come to mean",
-        "grief work": "the loss itself",
-        "self-monitoring": "what you noticed during the week",
-        "thought record": "one of those thoughts on paper",
-        "cognitive restructuring": "the thought that keeps coming back",
-        "Socratic questioning": "a thought that we might look behind",
-        "behavioural activation": "what you do in a day and what it does to you",
-        "behavioural experiment": "a way to put the fear to the test",
-        "exposure hierarchy": "the things that you keep away from",
-        "interoceptive exposure": "the feelings in the body",
-        "worry time": "a place for the worrying",
-        "problem solving": "one problem that can be solved",
-        "sleep restriction": "the nights and the time in bed",
-        "response prevention": "the urge and what happens if you wait",
-        "urge surfing": "the urge and how to ride it out",
-    }[technique]
+    work = content("techniques").rules[f"{technique}.agenda"][0].parts[0]
     points = [
         "how the week has been",
-        work,
+        str(work),
         "what to try before next time" if number < sessions else "what comes after",
     ]
     if reviewing:

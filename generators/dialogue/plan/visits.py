@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
+from synthgen.english import ONES
 from synthgen.generators.dialogue.plan import stages
 from synthgen.generators.dialogue.plan.compose import Content, Teller, content
 from synthgen.generators.dialogue.plan.config import PlanConfig
@@ -26,7 +27,7 @@ from synthgen.generators.dialogue.plan.types import (
 )
 from synthgen.payloads.dialogue import Emotion, Label, Severity
 
-_NUMBERS: Final = ("nought", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS: Final = ("nought", *ONES[1:11])
 
 
 def plan_visits(rng: random.Random, problem: str, severity: Severity, sessions: int, config: PlanConfig) -> CaseArc:
@@ -52,7 +53,7 @@ def plan_visits(rng: random.Random, problem: str, severity: Severity, sessions: 
             now_tags.add("much")
         values["pain"] = _NUMBERS[now.rating]
         teller.values = values
-        parts = stages.VISIT if number == 1 else stages.RETURN
+        parts = stages.parts().visit if number == 1 else stages.parts().return_visit
         built: list[Stage] = []
         points = {name: _points(name, number, own, rng, values, now_tags) for name in _HEADS}
         shares = stages.share_out(parts, length_of(rng, config))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder
+from synthgen.generators.cohort.listing import also_skipped, counted, none_absent
 from synthgen.generators.speech.cohort.conversion import Converted, Store, UnreadableError, header
-from synthgen.generators.speech.cohort.listing import Entry, Listing, counted
+from synthgen.generators.speech.cohort.listing import Entry, Listing
 from synthgen.generators.speech.cohort.recognise import recognise
 from synthgen.generators.speech.cohort_config import CohortConfig
 from synthgen.payloads.speech import Audio, Recording, Segment, Speech, SpeechCondition, SpeechReal, Track
@@ -77,15 +78,9 @@ def _present(listing: Listing, config: CohortConfig) -> Listing:
     """The entries whose files are there."""
     kept = tuple(entry for entry in listing.entries if entry.file.is_file())
     absent = [entry for entry in listing.entries if not entry.file.is_file()]
-    if absent and config.absent == "error":
-        raise UserError(
-            f"{len(absent)} of {len(listing.entries)} recordings are absent, the first {absent[0].file.name} "
-            f"({absent[0].where}): add them, delete their rows, or set modality.cohort.absent=skip"
-        )
-    reasons = Counter({skip.reason: skip.count for skip in listing.skipped})
-    if absent:
-        reasons["absent recording"] += len(absent)
-    return replace(listing, entries=kept, skipped=counted(reasons))
+    if config.absent == "error":
+        none_absent(listing.entries, absent, "recordings", "modality.cohort.absent")
+    return replace(listing, entries=kept, skipped=also_skipped(listing.skipped, "absent recording", len(absent)))
 
 
 def _converted(

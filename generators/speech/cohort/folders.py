@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import files_below, in_order, licence_of
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.listing import Entry, Listing
 from synthgen.generators.speech.cohort_config import CohortConfig
@@ -18,12 +19,12 @@ LOOKED_FOR: Final = "a folder for each speaker with sound files in it"
 
 
 def recognises(data: Path) -> bool:
-    return any(path.parent != data for path in listing.sounds_below(data))
+    return any(path.parent != data for path in files_below(data, listing.SUFFIXES))
 
 
 def read(data: Path, config: CohortConfig) -> Listing:
     """Lists the recordings. Raises UserError where nobody can say who speaks."""
-    files = listing.sounds_below(data)
+    files = files_below(data, listing.SUFFIXES)
     loose = [path for path in files if path.parent == data]
     if not files or loose:
         what = f"{len(loose)} sound files lie in {data} itself" if loose else f"{data} holds no sound files"
@@ -61,4 +62,4 @@ def read(data: Path, config: CohortConfig) -> Listing:
         )
         for path, parts in levels.items()
     ]
-    return Listing("folders", listing.licence_of(data), listing.in_order(entries), ())
+    return Listing("folders", licence_of(data), in_order(entries), ())

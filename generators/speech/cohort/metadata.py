@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import counted, files_below, in_order, inside, licence_of
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.listing import Entry, Listing
 from synthgen.generators.speech.cohort.tables import read_rows
@@ -50,7 +51,7 @@ def read(data: Path, config: CohortConfig) -> Listing:
         for row in read_rows(table, REQUIRED):
             if not row["speaker_id"]:
                 raise UserError(f"{row.where}: the speaker_id is empty; recordings are split by speaker")
-            file = listing.inside(table.parent, row["file_name"], row.where)
+            file = inside(table.parent, row["file_name"], row.where)
             licences[row["licence"]] += 1
             entries.append(
                 Entry(
@@ -66,7 +67,7 @@ def read(data: Path, config: CohortConfig) -> Listing:
             )
     skipped: Counter[str] = Counter()
     named = {entry.file for entry in entries}
-    unnamed = {path for table in found for path in listing.sounds_below(table.parent)} - named
+    unnamed = {path for table in found for path in files_below(table.parent, listing.SUFFIXES)} - named
     if unnamed:
         skipped["recording without a row in the table"] = len(unnamed)
-    return Listing("metadata", listing.licence_of(data, licences), listing.in_order(entries), listing.counted(skipped))
+    return Listing("metadata", licence_of(data, licences), in_order(entries), counted(skipped))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import counted, files_below, in_order, licence_of
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.listing import Entry, Listing
 from synthgen.generators.speech.cohort_config import CohortConfig
@@ -35,7 +36,7 @@ def read(data: Path, config: CohortConfig) -> Listing:
     if not annotations:
         raise UserError(f"the rttm layout needs {LOOKED_FOR}, in {data}")
     sounds: dict[str, list[Path]] = defaultdict(list)
-    for path in listing.sounds_below(data):
+    for path in files_below(data, listing.SUFFIXES):
         sounds[path.stem].append(path)
     entries: list[Entry] = []
     skipped: Counter[str] = Counter()
@@ -70,7 +71,7 @@ def read(data: Path, config: CohortConfig) -> Listing:
     left = {path for paths in sounds.values() for path in paths} - described
     if left:
         skipped["recording without RTTM lines"] = len(left)
-    return Listing("rttm", listing.licence_of(data), listing.in_order(entries), listing.counted(skipped))
+    return Listing("rttm", licence_of(data), in_order(entries), counted(skipped))
 
 
 def _turns(path: Path) -> dict[str, dict[tuple[str, int], list[Span]]]:

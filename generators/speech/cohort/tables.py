@@ -6,11 +6,11 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import Row, wide_enough
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "file_name": ("file_name", "filename", "file", "path", "audio", "audio_path", "wav"),
@@ -24,17 +24,6 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 """For each column the names under which it is recognised, in any case, the first preferred."""
 
 _FIELD_LIMIT = 10 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row. ``row["speaker_id"]`` is the stripped cell, or ``""`` where the column is absent."""
-
-    where: str
-    cells: Mapping[str, str]
-
-    def __getitem__(self, column: str) -> str:
-        return self.cells.get(column, "")
 
 
 def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
@@ -92,11 +81,7 @@ def _csv_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
         for number, cells in enumerate(reader, start=2):
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(cells) <= max(columns.values()) or any(cell.strip() for cell in cells[len(names) :]):
-                raise UserError(
-                    f"{path.name}, row {number}: {len(cells)} cells under {len(names)} columns; "
-                    "a value with a comma in it must stand in double quotes"
-                )
+            wide_enough(f"{path.name}, row {number}", cells, max(columns.values()) + 1, len(names))
             yield Row(f"{path.name}, row {number}", {column: cells[i].strip() for column, i in columns.items()})
 
 

@@ -20,7 +20,12 @@ from synthgen.privacy_filters.dialogue.identifiers.patterns import patterns
 from synthgen.privacy_filters.dialogue.identifiers.people import people
 from synthgen.privacy_filters.dialogue.identifiers.places import places
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
-from synthgen.privacy_filters.dialogue.identifiers.vocabulary import EPONYM_HEADS, EPONYMS, folded, ordinary
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
+    eponyms,
+    folded,
+    ordinary,
+    ordinary_words,
+)
 
 if TYPE_CHECKING:
     from presidio_analyzer import AnalyzerEngine, EntityRecognizer
@@ -193,14 +198,15 @@ def _plausible(text: str, start: int, end: int) -> bool:
     words = [folded(word).removesuffix("'s").strip(".,'") for word in span.split()]
     if not words or "\n" in span or any(c.isdigit() for c in span) or (len(words) == 1 and span.islower()):
         return False
-    if words[-1] in EPONYM_HEADS or _NAMES_A_DISEASE.match(text, end):
+    if words[-1] in eponyms().named_after or _names_a_disease().match(text, end):
         return False
-    named = [word for word in words if word not in _BEFORE_EPONYMS]
-    return not all(ordinary(word) or any(part in EPONYMS for part in word.split("-")) for word in named)
+    named = [word for word in words if word not in ordinary_words().before_eponyms]
+    return not all(ordinary(word) or any(part in eponyms().people for part in word.split("-")) for word in named)
 
 
-_NAMES_A_DISEASE = re.compile(rf"(?:['’]s?)?\s+(?:{'|'.join(sorted(EPONYM_HEADS))})\b", re.IGNORECASE)
-_BEFORE_EPONYMS = {"non", "von", "de", "the", "a", "an"}
+@cache
+def _names_a_disease() -> re.Pattern[str]:
+    return re.compile(rf"(?:['’]s?)?\s+(?:{'|'.join(sorted(eponyms().named_after))})\b", re.IGNORECASE)
 
 
 def _spacy_model(name: str) -> Finder:

@@ -5,32 +5,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 
+from synthgen.english import MONTHS, ONES, ORDINALS, TENS
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import cues, dates
+from synthgen.wordlists import alternatives
 
-_MONTH_EN = (
-    "january|february|march|april|may|june|july|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|"
-    "sept?|oct|nov|dec"
-)
-_MONTH_ES = "enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|setiembre|octubre|noviembre|diciembre"
-_MONTH = rf"(?:{_MONTH_EN}|{_MONTH_ES})"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
 _YEAR = r"(?:1[89]|20)\d\d"
-_ORDINAL_WORD = (
-    "(?:twenty|thirty)[ -](?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)|first|second|third|fourth|fifth|"
-    "sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|thirteenth|fourteenth|fifteenth|sixteenth|seventeenth|eighteenth|"
-    "nineteenth|twentieth|thirtieth"
-)
-_TENS = "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
-_UNITS = "one|two|three|four|five|six|seven|eight|nine"
-_TEENS = "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
+_UNITS, _TEENS = "|".join(ONES[1:10]), "|".join(ONES[10:])
+_ORDINAL = rf"(?:{'|'.join(TENS[:2])})[ -](?:{'|'.join(ORDINALS[:9])})|{'|'.join(ORDINALS)}|thirtieth"
 _SPELT = (
-    rf"(?:(?:a |one )?hundred(?: and)?(?: (?:{_UNITS}|{_TEENS}))?|(?:{_TENS})(?:[ -](?:{_UNITS}))?|{_TEENS}|{_UNITS})"
+    rf"(?:(?:a |one )?hundred(?: and)?(?: (?:{_UNITS}|{_TEENS}))?|"
+    rf"(?:{'|'.join(TENS)})(?:[ -](?:{_UNITS}))?|{_TEENS}|{_UNITS})"
 )
-
-_ES_UNITS = "un uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho diecinueve veinte"
-_ES_TENS = "treinta cuarenta cincuenta sesenta setenta ochenta noventa"
-_SPELT_ES = rf"(?:{'|'.join(_ES_TENS.split())})(?: y (?:{'|'.join(_ES_UNITS.split())}))?|{'|'.join(reversed(_ES_UNITS.split()))}"
 
 Check = Callable[[str], bool]
 
@@ -79,79 +68,98 @@ def _telephone(number: str) -> bool:
     return 7 <= digits <= 15 and not re.fullmatch(r"\d{4}-\d\d?-\d\d?|\d\d?[-.]\d\d?[-.]\d{2,4}|[\d.]+", number)
 
 
-# Each: what it is, where (group 1 where there is one), how sure, and a check of the match.
-_FORMS: tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...] = (
-    ("EMAIL", _p(r"(?<![\w.+%'-])[\w.+%'-]+\s?@\s?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}"), 0.95, None),
-    ("EMAIL", _p(r"(?<![\w.])[\w.]+ at [\w-]+ dot (?:com|org|net|edu|es|uk)\b"), 0.7, None),
-    ("URL", _p(r"\b(?:https?://|ftp://|www\.)[^\s,;()<>\"']+"), 0.9, None),
-    ("URL", _p(r"(?<![@\w.-])[a-z0-9-]{2,}(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|info|biz|io|co\.uk|org\.uk|nhs\.uk|es|de|fr|it|nl|eu|ca)(?:\.[a-z]{2})?(?:/[^\s,;]*)?\b(?!@)"), 0.7, None),
-    ("IP_ADDRESS", _p(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d)"), 0.8, None),
-    ("IP_ADDRESS", _p(r"(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}(?:[0-9a-f]{1,4}|:)(?:[0-9a-f:]*)(?![\w:])"), 0.8, None),
-    ("USERNAME", _p(r"(?<![\w@.])@[a-z_]\w{2,}"), 0.7, None),
-    ("USERNAME", _p(r"\b(?:user ?name|login|handle|user id)(?: is|:)\s*([\w.-]{3,})"), 0.8, None),
-    ("SSN", _p(r"(?<![\d-])(\d{3}[- ]\d{2}[- ]\d{4})(?![\d-])"), 0.85, _social_security),
-    ("SSN", _p(r"\b(?:ssn|social security(?: number)?)(?: is|:|#)*\s*(\d[\d -]{7,10}\d)"), 0.95, None),
-    ("CREDIT_CARD", _p(r"(?<![\d.+-])(\d(?:[ -]?\d){11,18})(?![\d.-]*\d)"), 0.9, luhn),
-    ("CREDIT_CARD", _p(r"\b(?:card|cc|visa|mastercard|amex)\b[^\d\n]{0,25}(\d(?:[ -]?\d){11,18})\b"), 0.85, None),
-    ("IBAN", _p(r"\b([a-z]{2}\d{2}(?:[ ]?[a-z0-9]{4}){2,7}(?:[ ]?[a-z0-9]{1,3})?)\b"), 0.95, iban),
-    ("IBAN", _p(r"\biban(?: is|:)?\s*([a-z]{2}\d{2}[a-z0-9 ]{8,30}[a-z0-9])"), 0.8, None),
-    ("ID", _p(r"\bnhs(?: number| no\.?)?(?: is|:)*\s*(\d{3}[ -]?\d{3}[ -]?\d{4})(?!\d)"), 0.95, None),
-    ("ID", _p(r"(?<![\d.])(\d{3}[ -]?\d{3}[ -]?\d{4})(?![\d-])"), 0.6, nhs_number),
-    ("ID", _p(r"\b(\d{2}\.?\d{3}\.?\d{3}[ -]?[A-HJ-NP-TV-Z]|[XYZ][ -]?\d{7}[ -]?[A-Z])\b"), 0.9, dni),
-    ("ID", _p(r"\b(?:mrn|medical record|record|chart|patient|member|policy|insurance|account|acct|beneficiary|claim|case|"
-              r"reference|passport|licen[cs]e|driver'?s? licen[cs]e|nhs|medicare|medicaid|national insurance|prescription|"
-              r"npi|dea|badge|employee|student|serial|device|hospital|id)(?:[ ](?:number|no\.?|nr\.?|num\.?|id|code))?"
-              r"(?:[ ](?:is|was)|[ ]?[:#])*[ ]*#?[ ]*((?=[A-Z\d-]*\d[A-Z\d-]*\d[A-Z\d-]*\d)[A-Z]{0,4}-?\d[A-Z\d-]{3,})\b"), 0.8, None),
-    ("ID", _p(r"\b(?:nhc|cipa|nass|episodio|n[ºo°]\s?col(?:egiado)?\.?|colegiado|dni|nie|nif|historia|hc|n[ºo°] de historia|"
-              r"n[úu]mero de (?:historia|seguridad social)|n\.?h\.?c\.?|nuss|pasaporte)\s*[:.]?[ ]*"
-              r"((?:nhc-?)?[A-Z]?\d[\d /-]{2,}\d(?:[ -]?[A-Z]\b)?)"), 0.9, None),
-    ("ID", _p(r"\b(?:licen[cs]e)\b[^\d\n]{0,25}((?=[A-Z\d-]*\d[A-Z\d-]*\d[A-Z\d-]*\d)[A-Z\d][A-Z\d-]{4,})\b"), 0.8, None),
-    ("ID", re.compile(r"(?<![\w-])([A-Z]{1,3}\d{6,}[A-Z\d]*)(?![\w-])"), 0.6, None),
-    ("PLATE", re.compile(r"\b(?i:plates?|registration|matr[íi]cula)(?i: number| no\.?)?(?i: is|:| was)*\s*([A-Z0-9]{1,4}[ -]?[A-Z0-9]{2,4}(?:[ -]?[A-Z0-9]{1,3})?)\b"), 0.8, lambda s: any(c.isdigit() for c in s)),
-    ("PLATE", re.compile(r"\b([A-HJ-PR-Y]{2}[0-9]{2}[ ][A-HJ-PR-Z]{3}|\d{4}[ ][BCDFGHJKLMNPRSTVWXYZ]{3})\b"), 0.6, None),
-    ("PHONE", _p(r"(?<![\w.,/$£€+(-])((?:\+|00)\d{1,3}[ .-]?(?:\(0?\d{0,4}\)[ .-]?)?\d(?:[ .()-]{0,2}\d){5,12})(?![\w-])"), 0.8, _telephone),
-    ("PHONE", _p(r"(?<![\w.,/$£€+-])(\(\d{2,5}\)[ .-]?\d{2,4}(?:[ .-]?\d{2,4}){1,4})(?![\w-])"), 0.75, _telephone),
-    ("PHONE", _p(r"(?<![\w.,/$£€+(-])(\d{3}[ .-]\d{3}[ .-]\d{4})(?:\s?x\d+)?(?![\w-])"), 0.75, _telephone),
-    ("PHONE", _p(r"(?<![\w.,/$£€+(-])(0\d{2,5}[ -]\d{2,4}(?:[ -]\d{2,4}){0,3}|[6789]\d{2}[ -]\d{2,3}[ -]\d{2,3}(?:[ -]\d{2})?|[6789]\d[ -]\d{3}[ -]\d{2}[ -]\d{2})(?![\w-])"), 0.6, _telephone),
-    ("PHONE", _p(r"\b(?:phone|telephone|tel[ée]fono|telf?|cell|mobile|fax|m[óo]vil|pager|call(?:ing)? (?:me|us|you|him|her)|reach (?:me|us)|text(?: me)?|"
-                 r"messages? to|answering|number)\b[^\d\n+(]{0,20}([+(]?\d[\d ()./+-]{5,18}\d)(?!\w)"), 0.8, lambda s: 7 <= sum(c.isdigit() for c in s) <= 15),
-    ("PHONE", _p(r"((?<!\d)[+(]?\d[\d ()./-]{5,18}\d)(?=[\s\\,-]*(?:office|fax|mobile|cell|home|work|direct)\b)"), 0.7, lambda s: 7 <= sum(c.isdigit() for c in s) <= 15),
-    ("DATE", _p(rf"(?<![\d./-])({_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}})(?:[ T]\d{{1,2}}:\d{{2}}(?::\d{{2}})?)?(?![\d-])"), 0.95, None),
-    ("DATE", _p(r"(?<![\d./-])((?:0?[1-9]|[12]\d|3[01])[/.-](?:0?[1-9]|[12]\d|3[01])[/.-](?:(?:1[89]|20)\d\d|\d\d))(?![\d/-])"), 0.9, None),
-    ("DATE", _p(rf"\b((?:{_DAY}|{_ORDINAL_WORD})\s+(?:of\s+|de\s+)?{_MONTH}(?:,?\s+(?:of\s+|de\s+|del\s+)?{_YEAR})?)\b"), 0.85, None),
-    ("DATE", _p(rf"\b({_MONTH}\.?\s+(?:the\s+)?(?:{_DAY}|{_ORDINAL_WORD})(?:,?\s+{_YEAR})?)\b(?!\s*(?:mg|%|percent|times|years?|months?|weeks?|days?|people))"), 0.85, None),
-    ("DATE", _p(r"\b(?:born on|date of birth|dob|birthday)(?: is|:| on)*\s*(?:the\s+)?(\d{1,2}[/.-]\d{1,2}(?:[/.-]\d{2,4})?)\b"), 0.9, None),
-    ("MONTH", _p(rf"\b({_MONTH}\.?,?\s+(?:of\s+|de\s+|del\s+)?(?:a[ñn]o\s+)?{_YEAR})\b"), 0.8, None),
-    ("MONTH", _p(rf"(?<![\d/])((?:0?[1-9]|1[0-2])/{_YEAR})(?![\d/])"), 0.7, None),
-    ("YEAR", _p(rf"\b(?:in|since|from|until|till|of|year|during|by|and|back in|early|late|mid|en|desde|hasta|a[ñn]o|del?|before|after)\s+({_YEAR})\b(?!\s*(?:mg|ml|mcg|cc|kcal|units|iu))"), 0.6, None),
-    ("YEAR", _p(rf"\b(a[ñn]os?\s+{_YEAR})\b"), 0.7, None),
-    ("WEEKDAY", _p(r"\b((?:mon|tues|wednes|thurs|fri|satur|sun)days?|lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo)\b"), 0.7, None),
-)  # fmt: skip
+@cache
+def _forms() -> tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...]:
+    """Each: what it is, where (group 1 where there is one), how sure, and a check of the match."""
+    month = _month()
+    return (
+        ("EMAIL", _p(r"(?<![\w.+%'-])[\w.+%'-]+\s?@\s?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}"), 0.95, None),
+        ("EMAIL", _p(r"(?<![\w.])[\w.]+ at [\w-]+ dot (?:com|org|net|edu|es|uk)\b"), 0.7, None),
+        ("URL", _p(r"\b(?:https?://|ftp://|www\.)[^\s,;()<>\"']+"), 0.9, None),
+        ("URL", _p(r"(?<![@\w.-])[a-z0-9-]{2,}(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|info|biz|io|co\.uk|org\.uk|nhs\.uk|es|de|fr|it|nl|eu|ca)(?:\.[a-z]{2})?(?:/[^\s,;]*)?\b(?!@)"), 0.7, None),
+        ("IP_ADDRESS", _p(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d)"), 0.8, None),
+        ("IP_ADDRESS", _p(r"(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}(?:[0-9a-f]{1,4}|:)(?:[0-9a-f:]*)(?![\w:])"), 0.8, None),
+        ("USERNAME", _p(r"(?<![\w@.])@[a-z_]\w{2,}"), 0.7, None),
+        ("USERNAME", _p(r"\b(?:user ?name|login|handle|user id)(?: is|:)\s*([\w.-]{3,})"), 0.8, None),
+        ("SSN", _p(r"(?<![\d-])(\d{3}[- ]\d{2}[- ]\d{4})(?![\d-])"), 0.85, _social_security),
+        ("SSN", _p(r"\b(?:ssn|social security(?: number)?)(?: is|:|#)*\s*(\d[\d -]{7,10}\d)"), 0.95, None),
+        ("CREDIT_CARD", _p(r"(?<![\d.+-])(\d(?:[ -]?\d){11,18})(?![\d.-]*\d)"), 0.9, luhn),
+        ("CREDIT_CARD", _p(r"\b(?:card|cc|visa|mastercard|amex)\b[^\d\n]{0,25}(\d(?:[ -]?\d){11,18})\b"), 0.85, None),
+        ("IBAN", _p(r"\b([a-z]{2}\d{2}(?:[ ]?[a-z0-9]{4}){2,7}(?:[ ]?[a-z0-9]{1,3})?)\b"), 0.95, iban),
+        ("IBAN", _p(r"\biban(?: is|:)?\s*([a-z]{2}\d{2}[a-z0-9 ]{8,30}[a-z0-9])"), 0.8, None),
+        ("ID", _p(r"\bnhs(?: number| no\.?)?(?: is|:)*\s*(\d{3}[ -]?\d{3}[ -]?\d{4})(?!\d)"), 0.95, None),
+        ("ID", _p(r"(?<![\d.])(\d{3}[ -]?\d{3}[ -]?\d{4})(?![\d-])"), 0.6, nhs_number),
+        ("ID", _p(r"\b(\d{2}\.?\d{3}\.?\d{3}[ -]?[A-HJ-NP-TV-Z]|[XYZ][ -]?\d{7}[ -]?[A-Z])\b"), 0.9, dni),
+        ("ID", _p(rf"\b(?:{alternatives(cues().filed)})"
+                  r"(?:[ ](?:number|no\.?|nr\.?|num\.?|id|code))?"
+                  r"(?:[ ](?:is|was)|[ ]?[:#])*[ ]*#?[ ]*((?=[A-Z\d-]*\d[A-Z\d-]*\d[A-Z\d-]*\d)[A-Z]{0,4}-?\d[A-Z\d-]{3,})\b"), 0.8, None),
+        ("ID", _p(r"\b(?:nhc|cipa|nass|episodio|n[ºo°]\s?col(?:egiado)?\.?|colegiado|dni|nie|nif|historia|hc|n[ºo°] de historia|"
+                  r"n[úu]mero de (?:historia|seguridad social)|n\.?h\.?c\.?|nuss|pasaporte)\s*[:.]?[ ]*"
+                  r"((?:nhc-?)?[A-Z]?\d[\d /-]{2,}\d(?:[ -]?[A-Z]\b)?)"), 0.9, None),
+        ("ID", _p(r"\b(?:licen[cs]e)\b[^\d\n]{0,25}((?=[A-Z\d-]*\d[A-Z\d-]*\d[A-Z\d-]*\d)[A-Z\d][A-Z\d-]{4,})\b"), 0.8, None),
+        ("ID", re.compile(r"(?<![\w-])([A-Z]{1,3}\d{6,}[A-Z\d]*)(?![\w-])"), 0.6, None),
+        ("PLATE", re.compile(r"\b(?i:plates?|registration|matr[íi]cula)(?i: number| no\.?)?(?i: is|:| was)*\s*([A-Z0-9]{1,4}[ -]?[A-Z0-9]{2,4}(?:[ -]?[A-Z0-9]{1,3})?)\b"), 0.8, lambda s: any(c.isdigit() for c in s)),
+        ("PLATE", re.compile(r"\b([A-HJ-PR-Y]{2}[0-9]{2}[ ][A-HJ-PR-Z]{3}|\d{4}[ ][BCDFGHJKLMNPRSTVWXYZ]{3})\b"), 0.6, None),
+        ("PHONE", _p(r"(?<![\w.,/$£€+(-])((?:\+|00)\d{1,3}[ .-]?(?:\(0?\d{0,4}\)[ .-]?)?\d(?:[ .()-]{0,2}\d){5,12})(?![\w-])"), 0.8, _telephone),
+        ("PHONE", _p(r"(?<![\w.,/$£€+-])(\(\d{2,5}\)[ .-]?\d{2,4}(?:[ .-]?\d{2,4}){1,4})(?![\w-])"), 0.75, _telephone),
+        ("PHONE", _p(r"(?<![\w.,/$£€+(-])(\d{3}[ .-]\d{3}[ .-]\d{4})(?:\s?x\d+)?(?![\w-])"), 0.75, _telephone),
+        ("PHONE", _p(r"(?<![\w.,/$£€+(-])(0\d{2,5}[ -]\d{2,4}(?:[ -]\d{2,4}){0,3}|[6789]\d{2}[ -]\d{2,3}[ -]\d{2,3}(?:[ -]\d{2})?|[6789]\d[ -]\d{3}[ -]\d{2}[ -]\d{2})(?![\w-])"), 0.6, _telephone),
+        ("PHONE", _p(r"\b(?:phone|telephone|tel[ée]fono|telf?|cell|mobile|fax|m[óo]vil|pager|call(?:ing)? (?:me|us|you|him|her)|reach (?:me|us)|text(?: me)?|"
+                     r"messages? to|answering|number)\b[^\d\n+(]{0,20}([+(]?\d[\d ()./+-]{5,18}\d)(?!\w)"), 0.8, lambda s: 7 <= sum(c.isdigit() for c in s) <= 15),
+        ("PHONE", _p(r"((?<!\d)[+(]?\d[\d ()./-]{5,18}\d)(?=[\s\\,-]*(?:office|fax|mobile|cell|home|work|direct)\b)"), 0.7, lambda s: 7 <= sum(c.isdigit() for c in s) <= 15),
+        ("DATE", _p(rf"(?<![\d./-])({_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}})(?:[ T]\d{{1,2}}:\d{{2}}(?::\d{{2}})?)?(?![\d-])"), 0.95, None),
+        ("DATE", _p(r"(?<![\d./-])((?:0?[1-9]|[12]\d|3[01])[/.-](?:0?[1-9]|[12]\d|3[01])[/.-](?:(?:1[89]|20)\d\d|\d\d))(?![\d/-])"), 0.9, None),
+        ("DATE", _p(rf"\b((?:{_DAY}|{_ORDINAL})\s+(?:of\s+|de\s+)?{month}(?:,?\s+(?:of\s+|de\s+|del\s+)?{_YEAR})?)\b"), 0.85, None),
+        ("DATE", _p(rf"\b({month}\.?\s+(?:the\s+)?(?:{_DAY}|{_ORDINAL})(?:,?\s+{_YEAR})?)\b(?!\s*(?:mg|%|percent|times|years?|months?|weeks?|days?|people))"), 0.85, None),
+        ("DATE", _p(r"\b(?:born on|date of birth|dob|birthday)(?: is|:| on)*\s*(?:the\s+)?(\d{1,2}[/.-]\d{1,2}(?:[/.-]\d{2,4})?)\b"), 0.9, None),
+        ("MONTH", _p(rf"\b({month}\.?,?\s+(?:of\s+|de\s+|del\s+)?(?:a[ñn]o\s+)?{_YEAR})\b"), 0.8, None),
+        ("MONTH", _p(rf"(?<![\d/])((?:0?[1-9]|1[0-2])/{_YEAR})(?![\d/])"), 0.7, None),
+        ("YEAR", _p(rf"\b(?:in|since|from|until|till|of|year|during|by|and|back in|early|late|mid|en|desde|hasta|a[ñn]o|del?|before|after)\s+({_YEAR})\b(?!\s*(?:mg|ml|mcg|cc|kcal|units|iu))"), 0.6, None),
+        ("YEAR", _p(rf"\b(a[ñn]os?\s+{_YEAR})\b"), 0.7, None),
+        ("WEEKDAY", _p(r"\b((?:mon|tues|wednes|thurs|fri|satur|sun)days?|lunes|martes|mi[ée]rcoles|jueves|viernes|s[áa]bado|domingo)\b"), 0.7, None),
+    )  # fmt: skip
 
-_AGES = (
-    _p(rf"\b(\d{{1,3}}|{_SPELT})[\s-]*(?:years?|yrs?|yo|y/o|y\.o\.)(?:[\s-]*olds?|[\s-]+of[\s-]+age)?(?=[\s-]*(?:old|of age|female|male|man|woman|girl|boy|lady|gentleman|patient)|\b[\s-]*olds?\b|(?<=[yo.])\W|(?<=of age))"),
-    _p(rf"\b(\d{{1,3}}|{_SPELT})[\s-]+years?[\s-]+olds?\b"),
-    _p(r"\b(\d{1,3})\s?(?:y/o|y\.o\.?|yo)\b"),
-    _p(rf"\b(?:aged?(?: of| is|:)?|turn(?:ed|s|ing)|when (?:he|she|i) was|at the age of|age of|edad\s*:|cumpli[óo])\s*(\d{{1,3}}|{_SPELT})\b(?!\s*(?:weeks?|months?|days?|minutes?|hours?|%|percent|mg))"),
-    _p(r"\b(?:i['’]?m|i am|he['’]?s|she['’]?s|he is|she is)\s+(?:now\s+|only\s+|almost\s+|already\s+)?(\d{2,3})(?=\s*[,.;!?]|\s+(?:and|now|years)\b|$)"),
-    _p(rf"\b(\d{{1,3}}|{_SPELT_ES})\s+(años|meses|días|semanas)(?:\s+de\s+edad)?(?=\s|[.,;:)]|$)(?!\s+(?:de\s+(?:evoluci|duraci|tratamiento|seguimiento|antigüedad)|despu|antes|previ|más|atrás))"),
-)  # fmt: skip
+
+@cache
+def _month() -> str:
+    english = (*MONTHS, *dates().months_short)
+    return f"(?:{alternatives(english)}|{alternatives(dates().months_es)})"
+
+
+@cache
+def _age_patterns() -> tuple[re.Pattern[str], ...]:
+    """The last is Spanish."""
+    units, tens = dates().units_es, dates().tens_es
+    spelt_es = rf"(?:{'|'.join(tens)})(?: y (?:{'|'.join(units)}))?|{'|'.join(reversed(units))}"
+    return (
+        _p(rf"\b(\d{{1,3}}|{_SPELT})[\s-]*(?:years?|yrs?|yo|y/o|y\.o\.)(?:[\s-]*olds?|[\s-]+of[\s-]+age)?(?=[\s-]*(?:old|of age|female|male|man|woman|girl|boy|lady|gentleman|patient)|\b[\s-]*olds?\b|(?<=[yo.])\W|(?<=of age))"),
+        _p(rf"\b(\d{{1,3}}|{_SPELT})[\s-]+years?[\s-]+olds?\b"),
+        _p(r"\b(\d{1,3})\s?(?:y/o|y\.o\.?|yo)\b"),
+        _p(rf"\b(?:aged?(?: of| is|:)?|turn(?:ed|s|ing)|when (?:he|she|i) was|at the age of|age of|edad\s*:|cumpli[óo])\s*(\d{{1,3}}|{_SPELT})\b(?!\s*(?:weeks?|months?|days?|minutes?|hours?|%|percent|mg))"),
+        _p(r"\b(?:i['’]?m|i am|he['’]?s|she['’]?s|he is|she is)\s+(?:now\s+|only\s+|almost\s+|already\s+)?(\d{2,3})(?=\s*[,.;!?]|\s+(?:and|now|years)\b|$)"),
+        _p(rf"\b(\d{{1,3}}|{spelt_es})\s+(años|meses|días|semanas)(?:\s+de\s+edad)?(?=\s|[.,;:)]|$)(?!\s+(?:de\s+(?:evoluci|duraci|tratamiento|seguimiento|antigüedad)|despu|antes|previ|más|atrás))"),
+    )  # fmt: skip
+
+
 _AGE_CONTEXT_ES = re.compile(
     r"(?:edad\s*:?|de|paciente|var[óo]n|mujer|ni[ñn][oa]|hombre|lactante|\()\s*$", re.IGNORECASE
 )
-_SPELT_VALUES = {
-    word: value
-    for words, first, step in ((_UNITS, 1, 1), (_TEENS, 10, 1), (_TENS, 20, 10))
-    for value, word in zip(range(first, 200, step), words.split("|"), strict=False)
-}
-_SPELT_VALUES |= {"un": 1, **{word: value for value, word in enumerate(_ES_UNITS.split()[1:], start=1)}}
-_SPELT_VALUES |= {word: 30 + 10 * i for i, word in enumerate(_ES_TENS.split())}
+
+
+@cache
+def _spelt_values() -> dict[str, int]:
+    english = {
+        **{word: n for n, word in enumerate(ONES) if n},
+        **{word: 10 * n for n, word in enumerate(TENS, start=2)},
+    }
+    units = {word: max(1, n) for n, word in enumerate(dates().units_es)}
+    return {**english, **units, **{word: 10 * n for n, word in enumerate(dates().tens_es, start=3)}}
 
 
 def patterns(text: str, language: str = "en") -> list[Identifier]:
     """Everything that is known by its form."""
     found = list(_ages(text, language))
-    for entity, pattern, score, check in _FORMS:
+    for entity, pattern, score, check in _forms():
         for match in pattern.finditer(text):
             group = 1 if pattern.groups and match[1] is not None else 0
             if check is None or check(match[group]):
@@ -160,8 +168,8 @@ def patterns(text: str, language: str = "en") -> list[Identifier]:
 
 
 def _ages(text: str, language: str) -> Iterator[Identifier]:
-    for number, pattern in enumerate(_AGES):
-        spanish = number == len(_AGES) - 1
+    for number, pattern in enumerate(_age_patterns()):
+        spanish = number == len(_age_patterns()) - 1
         if spanish and language != "es":
             continue
         for match in pattern.finditer(text):
@@ -183,5 +191,5 @@ def _value(number: str) -> int:
         return int(number)
     words = re.split(r"[\s-]+", number.lower())
     return sum(
-        100 if word == "hundred" else _SPELT_VALUES.get(word, 0) for word in words if word not in {"a", "and", "y"}
+        100 if word == "hundred" else _spelt_values().get(word, 0) for word in words if word not in {"a", "and", "y"}
     )

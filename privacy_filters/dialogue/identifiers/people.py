@@ -11,25 +11,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from synthgen.privacy_filters.dialogue.identifiers.types import Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
-    EPONYM_HEADS,
-    EPONYMS,
-    KIN,
-    NAMES_MOSTLY,
-    NATIONALITIES,
-    ORDINARY,
-    PARTICLES,
-    TITLES,
-    WEAK_TITLES,
-    WORDS_TOO,
     Lexicon,
+    cues,
+    eponyms,
     folded,
     lexicon,
+    names,
     ordinary,
-    words_of,
+    ordinary_words,
+    place_words,
+    titles,
 )
+from synthgen.wordlists import alternatives
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+|-[^\W\d_]+)*")
 _POSSESSIVE = re.compile(r"['’]s?$")
@@ -49,19 +46,45 @@ _MAYBE_INTRODUCED = re.compile(
     r"\bsoy|\basked for|\bunder|\bchange it to)\s*",
     re.IGNORECASE,
 )
-_GREETED = re.compile(
-    r"\b(?:hi|hello|hey|good (?:morning|afternoon|evening)|thanks|thank you|bye|goodbye|welcome|dear|hola|gracias|"
-    r"buenos d[íi]as|buenas tardes)(?: there| back| again)?\s*,?\s*",
-    re.IGNORECASE,
-)
-_AFTER_NAME = re.compile(
-    r"\s*(?:,\s*(?:and\s+)?(?:your|the|his|her|a|an|one of)\s+(?:\w+\s+)?(?:nurse|doctor|physician|therapist|"
-    r"counsell?or|psychologist|social worker|surgeon|resident|intern|student|assistant)|"
-    r"\s(?:is|was)\s+(?:a|an|here|your)\b|\s(?:said|says|asked|told|thinks|called|wrote|listed|lives|works)\b)",
-    re.IGNORECASE,
-)
-_FIELD = re.compile(r"[:]\s*$")
 _LONGEST = 6  # words of one name
+
+
+@cache
+def _greeted() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{alternatives(cues().greetings)})(?: there| back| again)?\s*,?\s*", re.IGNORECASE)
+
+
+@cache
+def _after_name() -> re.Pattern[str]:
+    return re.compile(
+        rf"\s*(?:,\s*(?:and\s+)?(?:your|the|his|her|a|an|one of)\s+(?:\w+\s+)?(?:{alternatives(cues().professions)})|"
+        rf"\s(?:is|was)\s+(?:a|an|here|your)\b|\s(?:{alternatives(cues().doing)})\b)",
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _addressed() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{alternatives(cues().before_address)})\s*,\s*$", re.IGNORECASE)
+
+
+@cache
+def _person_before() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{alternatives(cues().before_person)})\s+$", re.IGNORECASE)
+
+
+@cache
+def _person_after() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?:['’]s\s+(?:\w+\s+)?(?:{alternatives(cues().belongings)})|"
+        rf"\s+(?:{alternatives(cues().doing_unknown)})\b|\s*:\s*[\"“])",
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _place_before() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{alternatives(cues().before_place)})\s+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +131,7 @@ class _Reading:
     language: str
 
     def greeted(self, i: int) -> bool:
-        return self.tokens[i].start in self.cued or (i > 0 and self.tokens[i - 1].key in KIN)
+        return self.tokens[i].start in self.cued or (i > 0 and self.tokens[i - 1].key in names().kin)
 
 
 def _read(text: str, language: str) -> _Reading:
@@ -118,7 +141,7 @@ def _read(text: str, language: str) -> _Reading:
         tokens=tokens,
         lower_too=frozenset(token.key for token in tokens if not token.capital),
         introduced=frozenset(match.end() for match in _INTRODUCED.finditer(text)),
-        cued=frozenset(m.end() for cue in (_MAYBE_INTRODUCED, _GREETED) for m in cue.finditer(text)),
+        cued=frozenset(m.end() for cue in (_MAYBE_INTRODUCED, _greeted()) for m in cue.finditer(text)),
         lex=lexicon(),
         language=language,
     )
@@ -152,7 +175,7 @@ def _coordinated(text: str, tokens: Sequence[_Token], found: Sequence[Identifier
             token = tokens[i]
             if token.start in known or not token.capital or len(token.key) < 3 or ordinary(token.key) or token.opens:
                 continue
-            if token.key in lex.places or token.key in lex.countries or token.key in NATIONALITIES:
+            if token.key in lex.places or token.key in lex.countries or token.key in place_words().nationalities:
                 continue
             if token.text.isupper():
                 continue
@@ -175,7 +198,7 @@ def _tokens(text: str) -> list[_Token]:
     for match in _WORD.finditer(text):
         word = match[0]
         between = text[end : match.start()]
-        short = bool(tokens) and (len(tokens[-1].text) == 1 or tokens[-1].key in TITLES)
+        short = bool(tokens) and (len(tokens[-1].text) == 1 or tokens[-1].key in names().titles)
         joined = bool(tokens) and (between.strip() == "" or (short and between.strip() == ".")) and "\n" not in between
         opens = not tokens or (
             word[0].isupper()
@@ -194,7 +217,7 @@ def _end(token: _Token) -> int:
 def _listed(token: _Token, lex: Lexicon) -> bool:
     """A given or family name of the lists that is no word of the language."""
     key = token.key
-    if key in WORDS_TOO and key not in NAMES_MOSTLY:
+    if key in names().words_too and key not in names().mostly_names:
         return False
     parts = key.split("-")
     named = any((part in lex.given or part in lex.family) and not ordinary(part) for part in parts)
@@ -205,15 +228,15 @@ def _eponym(tokens: Sequence[_Token], i: int) -> bool:
     """Whether the word names a disease, a sign or a device: listed as such, or followed by what one names so."""
     token = tokens[i]
     following = [t for t in tokens[i + 1 : i + 3] if t.joined]
-    if any(t.key in EPONYM_HEADS for t in following[:1]):
+    if any(t.key in eponyms().named_after for t in following[:1]):
         return True
-    if len(following) == 2 and following[0].capital and following[1].key in EPONYM_HEADS:
+    if len(following) == 2 and following[0].capital and following[1].key in eponyms().named_after:
         return True
-    if not any(part in EPONYMS for part in token.key.split("-")):
+    if not any(part in eponyms().people for part in token.key.split("-")):
         return False
     # "Wilson called" is a person, "Wilson's was ruled out" a disease, "Wilson's son" a person again.
     person_first = token.key in lexicon().spoken
-    possessive = bool(_POSSESSIVE.search(token.text)) and not any(t.key in KIN for t in following)
+    possessive = bool(_POSSESSIVE.search(token.text)) and not any(t.key in names().kin for t in following)
     return possessive or not person_first
 
 
@@ -221,9 +244,9 @@ def _name_at(reading: _Reading, i: int) -> tuple[float, int]:
     """Confidence and number of words of the name that begins at word ``i``; length 0 where none does."""
     tokens, lex = reading.tokens, reading.lex
     token = tokens[i]
-    if token.key in _TITLE_KEYS or (len(token.key) < 2 and not token.initial):
+    if token.key in titles() or (len(token.key) < 2 and not token.initial):
         return 0.0, 0
-    if i > 0 and token.joined and tokens[i - 1].key in _TITLE_KEYS:
+    if i > 0 and token.joined and tokens[i - 1].key in titles():
         return _titled(tokens, i, lex)
     if token.start in reading.introduced:
         listed = token.key in lex.given or token.key in lex.family
@@ -236,26 +259,21 @@ def _name_at(reading: _Reading, i: int) -> tuple[float, int]:
     return _capitalised(reading, i)
 
 
-_TITLE_KEYS = {folded(title) for title in TITLES}
-_WEAK_KEYS = {folded(title) for title in WEAK_TITLES}
-
-
 def _titled(tokens: Sequence[_Token], i: int, lex: Lexicon) -> tuple[float, int]:
     token, title = tokens[i], tokens[i - 1].key
-    named = token.key in NAMES_MOSTLY or (token.key in lex.family and len(token.key) > 3 and title not in _WEAK_KEYS)
-    if ordinary(token.key) and not (token.capital and named and token.key not in _AFTER_TITLE):
+    named = token.key in names().mostly_names or (
+        token.key in lex.family and len(token.key) > 3 and title not in titles(weak=True)
+    )
+    if ordinary(token.key) and not (token.capital and named and token.key not in names().after_title):
         return 0.0, 0
     if token.capital or token.initial:
         return 0.95, _run(tokens, i, lex, bold=True)
     known = token.key in lex.given or token.key in lex.family
-    if (title not in _WEAK_KEYS and len(token.key) > 2) or (
-        known and (token.key not in WORDS_TOO or token.key in NAMES_MOSTLY)
+    if (title not in titles(weak=True) and len(token.key) > 2) or (
+        known and (token.key not in names().words_too or token.key in names().mostly_names)
     ):
         return 0.9 if known else 0.7, _run(tokens, i, lex, bold=False)
     return 0.0, 0
-
-
-_AFTER_TITLE = words_of("i you he she it we they what how why when where who and but so ok okay yes no said")
 
 
 def _uncapitalised(reading: _Reading, i: int) -> tuple[float, int]:
@@ -263,14 +281,14 @@ def _uncapitalised(reading: _Reading, i: int) -> tuple[float, int]:
     text, tokens, lex = reading.text, reading.tokens, reading.lex
     token = tokens[i]
     if token.key in lex.spoken and (reading.language == "en" or reading.greeted(i)):
-        sure = reading.greeted(i) or bool(_AFTER_NAME.match(text, token.end))
+        sure = reading.greeted(i) or bool(_after_name().match(text, token.end))
         if _eponym(tokens, i) and not sure:
             return 0.0, 0
-        if any(t.joined and t.key in EPONYM_HEADS for t in tokens[i + 1 : i + 2]):
+        if any(t.joined and t.key in eponyms().named_after for t in tokens[i + 1 : i + 2]):
             return 0.0, 0
         return 0.85 if sure else 0.6, _run(tokens, i, lex, bold=False)
-    addressed = _VOCATIVE_BEFORE.search(text[max(0, token.start - 14) : token.start])
-    if token.key in NAMES_MOSTLY and (
+    addressed = _addressed().search(text[max(0, token.start - 14) : token.start])
+    if token.key in names().mostly_names and (
         token.start in reading.cued
         or token.start in reading.introduced
         or _AGED.match(text, token.end)
@@ -278,27 +296,29 @@ def _uncapitalised(reading: _Reading, i: int) -> tuple[float, int]:
     ):
         return 0.6, _run(tokens, i, lex, bold=False)
     known = (
-        reading.language == "en" and token.key in lex.given and token.key not in WORDS_TOO and not ordinary(token.key)
+        reading.language == "en"
+        and token.key in lex.given
+        and token.key not in names().words_too
+        and not ordinary(token.key)
     )
     length = _run(tokens, i, lex, bold=False, initials=True) if known else 1
     if length > 1:
         return 0.7, length
     strong = token.start in reading.introduced and len(token.key) > 2 and not ordinary(token.key)
-    if strong and _AFTER_INTRODUCTION.match(text, token.end) and token.key not in WORDS_TOO:
+    if strong and _AFTER_INTRODUCTION.match(text, token.end) and token.key not in names().words_too:
         return 0.6, 1
     return 0.0, 0
 
 
 _AGED = re.compile(r"\s+is\s+an?\s+\d")
-_VOCATIVE_BEFORE = re.compile(
-    r"\b(?:so|okay|ok|well|alright|all right|now|yes|yeah|no|right|and)\s*,\s*$", re.IGNORECASE
-)
 _VOCATIVE_AFTER = re.compile(r"\s*[,.?!]")
 _AFTER_INTRODUCTION = re.compile(r"\s*(?:[.,!?;]|$|\s(?:and|from|i)\b)", re.IGNORECASE)
 
 
 def _not_a_name(token: _Token) -> bool:
-    return token.key in NATIONALITIES or (token.text.isupper() and len(token.text) < 5 and not token.initial)
+    return token.key in place_words().nationalities or (
+        token.text.isupper() and len(token.text) < 5 and not token.initial
+    )
 
 
 def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
@@ -310,9 +330,13 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
     length = _run(tokens, i, lex, bold=True)
     run = tokens[i : i + length]
     full = length > 1 and any(_listed(t, lex) or (t.initial and length > 2) for t in run[1:])
-    if length == 1 and _eponym(tokens, i) and not (given and _AFTER_NAME.match(text, token.end)):
+    if length == 1 and _eponym(tokens, i) and not (given and _after_name().match(text, token.end)):
         return 0.0, 0
-    if any(t.key in EPONYM_HEADS | _NO_PERSON for t in tokens[i : i + length + 1] if t.joined or t is token):
+    if any(
+        t.key in eponyms().named_after or t.key in names().no_person
+        for t in tokens[i : i + length + 1]
+        if t.joined or t is token
+    ):
         return 0.0, 0
     if any(_eponym(tokens, i + n) for n in range(length)) and not (given and listed):
         return 0.0, 0
@@ -322,14 +346,20 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
         return 0.8, length
     cue = reading.greeted(i)
     if listed and given:
-        if key in WORDS_TOO and token.opens and length == 1 and not cue and not _AFTER_NAME.match(text, token.end):
+        if (
+            key in names().words_too
+            and token.opens
+            and length == 1
+            and not cue
+            and not _after_name().match(text, token.end)
+        ):
             return _BARE, length
         # A listed name at the start of a sentence is a name unless it is a word, too.
-        if not token.opens or key in lex.spoken or cue or _AFTER_NAME.match(text, token.end):
+        if not token.opens or key in lex.spoken or cue or _after_name().match(text, token.end):
             return 0.85 if cue else 0.7, length
         return 0.55, length
-    if key in WORDS_TOO and length == 1:
-        return (0.6, 1) if cue and key in NAMES_MOSTLY else (0.0, 0)
+    if key in names().words_too and length == 1:
+        return (0.6, 1) if cue and key in names().mostly_names else (0.0, 0)
     if listed:
         return 0.7 if cue else 0.55 if not token.opens else _BARE, length
     if key in lower_too or key in lex.places or key in lex.countries:
@@ -340,14 +370,6 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
 
 
 _BARE = 0.45  # capitals that a sentence or a title explains: a therapy, a questionnaire, the first word
-_NO_PERSON = words_of(
-    "street st via viale rua rue cite ul strada vicolo corso piazza avenue ave road rd lane drive dr court boulevard blvd place square way terrace strasse hospital clinic "
-    "center centre university college school institute inc ltd llc corp corporation company co gmbh group bank "
-    "foundation orchestra club hotel restaurant church county city state river lake mountain beach park island airport "
-    "department ministry committee association society museum library news times weekly magazine award republic union "
-    "kingdom states war act article festival records music band song album calle avenida plaza paseo universidad "
-    "instituto clinica fundacion facultad servicio"
-)
 
 
 def _unknown(tokens: Sequence[_Token], i: int, length: int, text: str, cue: bool, token: _Token) -> tuple[float, int]:
@@ -358,10 +380,10 @@ def _unknown(tokens: Sequence[_Token], i: int, length: int, text: str, cue: bool
         return 0.0, 0
     person = (
         cue
-        or bool(_PERSON_BEFORE.search(text[max(0, token.start - 24) : token.start]))
-        or bool(_PERSON_AFTER.match(text, _end(run[-1])))
+        or bool(_person_before().search(text[max(0, token.start - 24) : token.start]))
+        or bool(_person_after().match(text, _end(run[-1])))
     )
-    if _PLACE_BEFORE.search(text[max(0, token.start - 24) : token.start]):
+    if _place_before().search(text[max(0, token.start - 24) : token.start]):
         return 0.0, 0
     foreign = not all(t.text.isascii() for t in run)
     if length > 1:
@@ -369,23 +391,6 @@ def _unknown(tokens: Sequence[_Token], i: int, length: int, text: str, cue: bool
     if person:
         return 0.6 if not token.opens or cue else 0.55, length
     return (0.5 if foreign else 0.4, length) if not token.opens else (0.0, 0)
-
-
-_PERSON_BEFORE = re.compile(
-    r"\b(?:by|says?|said|asked|told|under|between|remove|ask|meet|met|marry|married|why is|shouted (?:at|to)|dear|thanks)"
-    r"\s+$",
-    re.IGNORECASE,
-)
-_PERSON_AFTER = re.compile(
-    r"(?:['’]s\s+(?:\w+\s+)?(?:kid|son|daughter|mother|father|wife|husband|brother|sister|friend|house|name|address|"
-    r"account|killers?|phone|card|birthday|appointment|doctor)|\s+(?:said|says|asked|told|thinks|called|wrote|listed|"
-    r"shouted|sang|recorded|began|started|went|flew|moved|lives|lived|works|worked|married|was born|is an?|was an?|"
-    r"will be|has been|speak|points out|spent|hates|loves|likes)\b|\s*:\s*[\"“])",
-    re.IGNORECASE,
-)
-_PLACE_BEFORE = re.compile(
-    r"\b(?:in|at|from|near|of|the|live in|lives in|visit|leaving|via|through|across|around)\s+$", re.I
-)
 
 
 def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool, initials: bool = False) -> int:
@@ -401,9 +406,13 @@ def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool, initials
         previous = tokens[i + length - 1]
         if not token.joined or _POSSESSIVE.search(previous.text):
             break
-        if token.key in PARTICLES and bold:
+        if token.key in names().particles and bold:
             beyond = tokens[i + length + 1 : i + length + 3]
-            if beyond and beyond[0].joined and (beyond[0].capital or (beyond[0].key in PARTICLES and len(beyond) > 1)):
+            if (
+                beyond
+                and beyond[0].joined
+                and (beyond[0].capital or (beyond[0].key in names().particles and len(beyond) > 1))
+            ):
                 length += 1
                 continue
             break
@@ -426,27 +435,33 @@ def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool, initials
 
 def _family_after_given(previous: _Token, token: _Token, lex: Lexicon) -> bool:
     """ "Brian White": a family name that is a word, right after a given name that is none."""
-    given = previous.key in lex.given and previous.key not in WORDS_TOO
+    given = previous.key in lex.given and previous.key not in names().words_too
     return (
-        given and len(token.key) > 3 and token.key in lex.family and token.key in WORDS_TOO and not token.text.isupper()
+        given
+        and len(token.key) > 3
+        and token.key in lex.family
+        and token.key in names().words_too
+        and not token.text.isupper()
     )
 
 
 def _surname(tokens: Sequence[_Token], lex: Lexicon) -> bool:
-    return any(t.joined and t.key in lex.family and t.key not in WORDS_TOO and not ordinary(t.key) for t in tokens)
+    return any(
+        t.joined and t.key in lex.family and t.key not in names().words_too and not ordinary(t.key) for t in tokens
+    )
 
 
 _SUFFIX = re.compile(r"[IVX]{1,4}|Jr|Sr")
 
 
 def _ends_run(token: _Token) -> bool:
-    name_too = token.key in NAMES_MOSTLY or (
-        token.key in WORDS_TOO and len(token.key) > 3 and token.key not in ORDINARY
+    name_too = token.key in names().mostly_names or (
+        token.key in names().words_too and len(token.key) > 3 and token.key not in ordinary_words().words
     )
     return (
         (ordinary(token.key) and not name_too)
-        or token.key in _NO_PERSON
-        or token.key in _TITLE_KEYS
+        or token.key in names().no_person
+        or token.key in titles()
         or (token.text.isupper() and len(token.text) > 1)
     )
 
@@ -460,12 +475,14 @@ def _repeated(text: str, tokens: Sequence[_Token], found: Sequence[Identifier]) 
         for word in _WORD.findall(text[hit.start : hit.end])
         if len(word) > 2
     }
-    parts = {part for part in parts if part not in PARTICLES and part not in EPONYMS and not ordinary(part)}
+    parts = {
+        part for part in parts if part not in names().particles and part not in eponyms().people and not ordinary(part)
+    }
     covered = [(hit.start, hit.end) for hit in found]
     at = 0
     for token in tokens:
         while at < len(covered) and covered[at][1] <= token.start:
             at += 1
         inside = at < len(covered) and covered[at][0] <= token.start
-        if not inside and token.key in parts and (token.capital or token.key not in WORDS_TOO):
+        if not inside and token.key in parts and (token.capital or token.key not in names().words_too):
             yield Identifier(token.start, _end(token), "PERSON", 0.65)

@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
-    CITIES,
-    EPONYM_HEADS,
-    EPONYMS,
-    NATIONALITIES,
+    cues,
+    eponyms,
     folded,
     lexicon,
     ordinary,
+    ordinary_words,
+    place_words,
 )
+from synthgen.wordlists import alternatives
 
 _UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆĈĊČĎĐĒĖĘĚĜĞĠĢĤĦĪĮİĶĹĻĽŁŃŅŇŌŐŒŔŖŘŚŞŠŢŤŪŮŰŲŹŻŽΑ-ΩА-Я"
 _NAME = rf"(?:[{_UPPER}][^\W\d_]{{0,2}}\.|[{_UPPER}][^\W\d_]*(?:['’.-][^\W\d_]+)*)"
@@ -23,36 +25,31 @@ _NAMES = (
     rf"{_NAME}(?:[ ](?:(?:de|del|la|las|los|el|of|the|and|y|i|do|da|dos|das|du|van|von|der|den|di)[ ])*{_NAME}){{0,4}}"
 )
 
-# English streets end in their kind; continental ones begin with it, or carry it as an ending; the number is on either side.
-_KIND_AFTER = (
-    "street|st|avenue|ave|road|rd|lane|ln|drive|dr|court|ct|boulevard|blvd|place|pl|square|sq|way|terrace|terr|close|"
-    "crescent|parkway|pkwy|highway|hwy|circle|cir|trail|alley|row|gardens|grove|mews|plaza|walk|hill|extensions?|"
-    "strasse|straße|terrasse|tér|utca|u|út|plein|gate|vej|väg"
-)
-_KIND_BEFORE = (
-    "calle|c/|c\\.|avenida|avda\\.?|av\\.|avd\\.|paseo|pº|p\\.º|plaza|pza\\.?|plza\\.?|carretera|ctra\\.?|camino|cuesta|ronda|"
-    "travesía|travesia|urbanización|urb\\.|rambla|glorieta|vía|via|viale|vicolo|corso|piazza|largo|strada|rua|rúa|rue|"
-    "passeig|carrera|cra\\.|ul\\.|ulica|ulice|avinguda|carrer|barrio|callejón|pasaje|polígono|sector|chemin|route|impasse|allée|place|rampa"
-)
-_KIND_ENDING = (
-    "strasse|straße|str\\.|weg|gasse|platz|allee|gata|gatan|gate|veien|vegen|vej|vägen|katu|kuja|tie|polku|laan|straat|"
-    "plein|kade|gracht|utca|körút|stræti|braut|holt|hvammur|gården|gade|stien|allé|backen|stigen|lid"
-)
 _NUMBER = r"\d{1,6}(?:[ -]?[A-Za-z]\b)?(?:[/-]\d{1,4})?"
 _UNIT = r"(?:(?:apt|apartment|suite|ste|unit|flat|floor|room|box|no|nº|piso|bajo|km)\.?\s*#?\s*\d[\w-]*)"
 _GAP = r"(?:[ ]*\\?\n[\s?>*|,]*|[ ]*,[ ]*|[ ])"
 _TAIL = rf"(?:{_GAP}(?:{_UNIT}|nan\b|{_NAMES}(?:[ ]\d{{1,2}}\b)?|[A-Z]{{2,3}}\b|\d{{2}}\b|\d[\d-]{{2,6}}\b)){{0,7}}"
-_STREETS = [
-    (re.compile(rf"\b\d{{1,6}}[ ](?:\d{{1,5}}[ ])?(?:{_NAME}[ ]){{1,4}}(?i:{_KIND_AFTER})\b\.?(?:[ ]{_NUMBER})?"), 0.85),
-    (re.compile(rf"\b(?:{_NAME}[ ]){{1,3}}(?i:{_KIND_AFTER})\.?[ ]{_NUMBER}"), 0.7),
-    (re.compile(rf"(?<!\w)(?i:{_KIND_BEFORE})\.?[ ]*(?:(?i:de|del|la|las|los|el|do|da|dr\.|dra\.|san|santa|virgen)[ ])*"
-                rf"{_NAMES}(?:[ ]*,?[ ]*(?:nº|n\.º|num\.?|número|(?i:s/n)|(?:km\.?[ ]?)?#?{_NUMBER}))+(?:[ ]*,[ ]*\d{{1,3}}[ºª]?(?:[ ]?[A-Z]\b)?)*"), 0.85),
-    (re.compile(rf"\b(?:\d{{2,6}}[ ])?(?:[^\W\d_]+[ ]){{0,2}}[^\W\d_]{{2,}}(?i:{_KIND_ENDING})[ ]{_NUMBER}"), 0.75),
-    (re.compile(rf"\b\d{{2,6}}[ ](?:{_NAMES})[ ]\d{{1,5}}\b"), 0.8),
-    (re.compile(rf"\b\d{{1,6}}[ ](?:\d{{1,5}}[ ])?(?i:{_KIND_BEFORE})[ ]*(?:(?:de|del|della|delle|la|do|da|dos)[ ])*{_NAMES}"), 0.8),
-    (re.compile(r"\b(?:PSC|P\.?O\.?[ ]Box|Box|Apartado)[ ]\d+(?:,[ ]Box[ ]\d+)?(?:\s+(?:APO|FPO|DPO)[ ][A-Z]{2}[ ]\d{5})?"), 0.8),
-    (re.compile(r"\b\d{2,6}\s+(?:(?i:apt|suite|unit|flat)\.?)\s*\d+\b|(?<!\w)(?i:apt|suite|unit|flat)\.?[ ]#?\d[\w-]*"), 0.6),
-]  # fmt: skip
+
+
+@cache
+def _street_patterns() -> list[tuple[re.Pattern[str], float]]:
+    """English streets end in their kind; continental ones begin with it, or carry it as an ending; the number is on
+    either side."""
+    words = place_words()
+    after, before, ending = map(alternatives, (words.streets_after, words.streets_before, words.streets_ending))
+    return [
+        (re.compile(rf"\b\d{{1,6}}[ ](?:\d{{1,5}}[ ])?(?:{_NAME}[ ]){{1,4}}(?i:{after})\b\.?(?:[ ]{_NUMBER})?"), 0.85),
+        (re.compile(rf"\b(?:{_NAME}[ ]){{1,3}}(?i:{after})\.?[ ]{_NUMBER}"), 0.7),
+        (re.compile(rf"(?<!\w)(?i:{before})\.?[ ]*(?:(?i:de|del|la|las|los|el|do|da|dr\.|dra\.|san|santa|virgen)[ ])*"
+                    rf"{_NAMES}(?:[ ]*,?[ ]*(?:nº|n\.º|num\.?|número|(?i:s/n)|(?:km\.?[ ]?)?#?{_NUMBER}))+(?:[ ]*,[ ]*\d{{1,3}}[ºª]?(?:[ ]?[A-Z]\b)?)*"), 0.85),
+        (re.compile(rf"\b(?:\d{{2,6}}[ ])?(?:[^\W\d_]+[ ]){{0,2}}[^\W\d_]{{2,}}(?i:{ending})[ ]{_NUMBER}"), 0.75),
+        (re.compile(rf"\b\d{{2,6}}[ ](?:{_NAMES})[ ]\d{{1,5}}\b"), 0.8),
+        (re.compile(rf"\b\d{{1,6}}[ ](?:\d{{1,5}}[ ])?(?i:{before})[ ]*(?:(?:de|del|della|delle|la|do|da|dos)[ ])*{_NAMES}"), 0.8),
+        (re.compile(r"\b(?:PSC|P\.?O\.?[ ]Box|Box|Apartado)[ ]\d+(?:,[ ]Box[ ]\d+)?(?:\s+(?:APO|FPO|DPO)[ ][A-Z]{2}[ ]\d{5})?"), 0.8),
+        (re.compile(r"\b\d{2,6}\s+(?:(?i:apt|suite|unit|flat)\.?)\s*\d+\b|(?<!\w)(?i:apt|suite|unit|flat)\.?[ ]#?\d[\w-]*"), 0.6),
+    ]  # fmt: skip
+
+
 _STREET_CUE = re.compile(
     r"(?i:\b(?:address(?: is|:| to| of [\w ]+ is)?|lives? (?:at|on)|living (?:at|on)|located (?:at|on)|"
     r"sent? (?:it )?to|side of|(?:is|be|was|are|meet|arrived|off) (?:at|on|in)\b|domicilio\s*:|direcci[oó]n\s*:|here's [\w ]+address:))\s*"
@@ -63,40 +60,34 @@ _AFTER_CUE = re.compile(
 )
 _TAIL_OF = re.compile(_TAIL)
 
-_STATES = (
-    "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|"
-    "RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC"
-)
-_POSTCODES = [
-    (re.compile(r"(?i:\b(?:zip(?:[ -]?code)?|post(?:al)?[ -]?code|c\.?p\.?)(?:\s+(?:is|was)|\s*:|\s)\s*(?:is\s+)?)([A-Z]{0,2}-?\d{3,6}(?:-\d{4})?\b)"), 0.9),
-    (re.compile(rf"\b(?:{_STATES}),?\s+(\d{{5}}(?:-\d{{4}})?)\b"), 0.8),
-    (re.compile(rf"\b{_NAME}\s+(?:[A-Z]{{2}}\s+)(\d{{4,5}})\b"), 0.6),
-    (re.compile(r"\b([A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKSTUW]|[A-HK-Y]\d[ABEHMNPRVWXY])[ ]\d[ABD-HJLNP-UW-Z]{2})\b"), 0.7),
-    (re.compile(rf"(?<![\d.,/])\b((?:0[1-9]|[1-4]\d|5[0-2])\d{{3}})[ ,.-]+(?={_NAME})"), 0.5),
-]  # fmt: skip
 
-_ORGANISATION_AFTER = (
-    "inc|ltd|llc|llp|plc|corp|corporation|company|gmbh|s\\.a\\.?|s\\.l\\.?|university|college|academy|hospital|clinic|"
-    "medical (?:center|centre|group)|health (?:center|centre|system)|healthcare|infirmary|surgery|pharmacy|hospice|"
-    "orchestra|bank|foundation|institute|trust|group|partners|associates|airlines|industries|technologies|"
-    "high school|primary school|elementary(?: school)?|middle school|school|nursing home|care home"
-)
-_ORGANISATION_BEFORE = (
-    "hospital|complejo hospitalario|complejo asistencial|clínica|clinica|centro de salud|centro médico|centro medico|"
-    "instituto|universidad|fundación|fundacion|fundació|facultad de|ambulatorio|policlínica|policlinico|sanatorio|"
-    "centro hospitalario|hospital clínico|hospital general|corporació|corporación|university of|school of|college of|bank of|"
-    "servicio \\w+ de salud|residencia"
-)
-_ORGANISATIONS = [
-    (re.compile(rf"\b((?:{_NAME}(?:[ ]|[ ]?&[ ]?)(?:(?:and|of|for|the)[ ])?){{1,5}}(?i:{_ORGANISATION_AFTER})\b)"), 0.75),
-    (re.compile(rf"\b((?i:{_ORGANISATION_BEFORE})[ ](?:(?:de|del|la|las|los|el|y|e|i|d['’]|the|of)[ ]?)*{_NAMES}"
-                rf"(?:[ ](?:de|del|y)[ ](?:(?:la|las|los|el)[ ])?{_NAMES}){{0,3}})"), 0.75),
-    (re.compile(rf"(?i:\b(?:work(?:s|ed|ing)?|job|employed|intern(?:ed|ing)?|founded|office|meet \w+|ordered|applied|position) (?:at|for|by|with|from)[ ])({_NAMES})"), 0.65),
-    (re.compile(rf"(?i:\b(?:year|years|months?|studied|nurse|doctor|teacher|manager|student|seen|treated|admitted) at[ ])({_NAMES})"), 0.6),
-    (re.compile(rf"\b(?i:the)[ ]({_NAMES})[ ](?:office|orchestra|building|headquarters|team|company|store|branch|factory|plant|website|app)\b"), 0.6),
-    (re.compile(rf"\b(?i:address of|company|recorded for|employer(?: is|:)?)[ ]({_NAMES})"), 0.55),
-    (re.compile(rf"\b([{_UPPER}][^\W\d_]{{2,}}-[{_UPPER}][^\W\d_]{{2,}})(?=[ ](?:in|as|is|was|and)\b)"), 0.5),
-]  # fmt: skip
+@cache
+def _postcode_patterns() -> list[tuple[re.Pattern[str], float]]:
+    states = "|".join(place_words().states).upper()
+    return [
+        (re.compile(r"(?i:\b(?:zip(?:[ -]?code)?|post(?:al)?[ -]?code|c\.?p\.?)(?:\s+(?:is|was)|\s*:|\s)\s*(?:is\s+)?)([A-Z]{0,2}-?\d{3,6}(?:-\d{4})?\b)"), 0.9),
+        (re.compile(rf"\b(?:{states}),?\s+(\d{{5}}(?:-\d{{4}})?)\b"), 0.8),
+        (re.compile(rf"\b{_NAME}\s+(?:[A-Z]{{2}}\s+)(\d{{4,5}})\b"), 0.6),
+        (re.compile(r"\b([A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKSTUW]|[A-HK-Y]\d[ABEHMNPRVWXY])[ ]\d[ABD-HJLNP-UW-Z]{2})\b"), 0.7),
+        (re.compile(rf"(?<![\d.,/])\b((?:0[1-9]|[1-4]\d|5[0-2])\d{{3}})[ ,.-]+(?={_NAME})"), 0.5),
+    ]  # fmt: skip
+
+
+@cache
+def _organisation_patterns() -> list[tuple[re.Pattern[str], float]]:
+    """The first is of English, where the kind stands last."""
+    after, before = map(alternatives, (place_words().organisations_after, place_words().organisations_before))
+    return [
+        (re.compile(rf"\b((?:{_NAME}(?:[ ]|[ ]?&[ ]?)(?:(?:and|of|for|the)[ ])?){{1,5}}(?i:{after})\b)"), 0.75),
+        (re.compile(rf"\b((?i:{before})[ ](?:(?:de|del|la|las|los|el|y|e|i|d['’]|the|of)[ ]?)*{_NAMES}"
+                    rf"(?:[ ](?:de|del|y)[ ](?:(?:la|las|los|el)[ ])?{_NAMES}){{0,3}})"), 0.75),
+        (re.compile(rf"(?i:\b(?:work(?:s|ed|ing)?|job|employed|intern(?:ed|ing)?|founded|office|meet \w+|ordered|applied|position) (?:at|for|by|with|from)[ ])({_NAMES})"), 0.65),
+        (re.compile(rf"(?i:\b(?:year|years|months?|studied|nurse|doctor|teacher|manager|student|seen|treated|admitted) at[ ])({_NAMES})"), 0.6),
+        (re.compile(rf"\b(?i:the)[ ]({_NAMES})[ ](?:office|orchestra|building|headquarters|team|company|store|branch|factory|plant|website|app)\b"), 0.6),
+        (re.compile(rf"\b(?i:address of|company|recorded for|employer(?: is|:)?)[ ]({_NAMES})"), 0.55),
+        (re.compile(rf"\b([{_UPPER}][^\W\d_]{{2,}}-[{_UPPER}][^\W\d_]{{2,}})(?=[ ](?:in|as|is|was|and)\b)"), 0.5),
+    ]  # fmt: skip
+
 
 _CAPITALISED_RUN = re.compile(rf"{_NAMES}")
 _PLACED = re.compile(
@@ -123,31 +114,26 @@ def places(text: str, language: str = "en") -> list[Identifier]:
 def _streets(text: str) -> Iterator[Identifier]:
     if not any(c.isdigit() for c in text) and "s/n" not in text:
         return
-    for pattern, score in _STREETS:
+    for pattern, score in _street_patterns():
         for match in pattern.finditer(text):
             end = _tail(text, match.end())
             yield Identifier(match.start(), end - (text[end - 1] == "."), "ADDRESS", score)
     for cue in _STREET_CUE.finditer(text):
         after = _AFTER_CUE.match(text, cue.end())
-        if after and not _MEASURE.match(text, after.end()) and not _ordinary_phrase(after[0]):
+        if after and not _measure().match(text, after.end()) and not _ordinary_phrase(after[0]):
             yield Identifier(after.start(), _tail(text, after.end()), "ADDRESS", 0.7)
 
 
-_MEASURE = re.compile(
-    r"\s*(?:%|mg|mcg|ml|kg|lbs?|years?|months?|weeks?|days?|hours?|minutes?|times?|am|pm|a\.m|p\.m|percent|/)", re.I
-)
+@cache
+def _measure() -> re.Pattern[str]:
+    return re.compile(rf"\s*(?:{alternatives(cues().measures)})", re.IGNORECASE)
 
 
 def _ordinary_phrase(phrase: str) -> bool:
     words = re.findall(r"[^\W\d_]+", phrase)
     return all(word.islower() and (ordinary(word) or len(word) < 4) for word in words) or any(
-        word.lower() in _NOT_STREETS for word in words
+        word.lower() in ordinary_words().not_streets for word in words
     )
-
-
-_NOT_STREETS = frozenset(
-    {"grade", "stage", "level", "room", "week", "day", "number", "type", "phase", "age", "least", "about"}
-)
 
 
 def _tail(text: str, end: int) -> int:
@@ -159,14 +145,14 @@ def _tail(text: str, end: int) -> int:
 
 
 def _postcodes(text: str) -> Iterator[Identifier]:
-    for pattern, score in _POSTCODES:
+    for pattern, score in _postcode_patterns():
         for match in pattern.finditer(text):
             yield Identifier(match.start(1), match.end(1), "POSTCODE", score)
 
 
 def _organisations(text: str, language: str) -> Iterator[Identifier]:
     # In Spanish the kind stands first: what ends in "Hospital" is a name and the next line's heading.
-    for pattern, score in _ORGANISATIONS[language == "es" :]:
+    for pattern, score in _organisation_patterns()[language == "es" :]:
         for match in pattern.finditer(text):
             words = [folded(word) for word in re.findall(r"[^\W\d_]+", match[1])]
             first = next((word for word in words if not ordinary(word) and len(word) > 1), "")
@@ -196,21 +182,19 @@ def _towns(text: str, language: str) -> Iterator[Identifier]:
                     before = text[max(0, begin - 30) : begin]
                     yield from _town(text, name, begin, end, before)
                     taken |= ((1 << length) - 1) << start
-        if not taken and language == "en" and not _STREET_KIND.search(match[0]):
+        if not taken and language == "en" and not _street_kind().search(match[0]):
             yield from _unknown_town(text, match.start(), match[0])
 
 
-_LOWER_PLACE = re.compile(
-    r"\b(?:live[sd]? in|living in|born in|grew up in|raised in|moved to|moving to|originally from|i'm from|i am from|"
-    r"comes? from|flew to|flying to|trip to|travell?ed to|travell?ing to|vacation in|visit|visited|went to|back from|"
-    r"city of|town of|university of)\s+([a-zß-ÿ]{3,}(?:\s[a-zß-ÿ]{3,})?)"
-)
+@cache
+def _lower_place() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{alternatives(place_words().leading)})\s+([a-zß-ÿ]{{3,}}(?:\s[a-zß-ÿ]{{3,}})?)")
 
 
 def _uncapitalised(text: str) -> Iterator[Identifier]:
     """Listed places without their capital, as recognisers of speech write them: only after a word that leads there."""
     lex = lexicon()
-    for match in _LOWER_PLACE.finditer(text):
+    for match in _lower_place().finditer(text):
         both, one = folded(match[1]), folded(match[1].split()[0])
         name = both if both in lex.places or both in lex.countries else one
         if name in lex.countries or (name in lex.places and not ordinary(name)):
@@ -220,18 +204,30 @@ def _uncapitalised(text: str) -> Iterator[Identifier]:
 
 def _town(text: str, name: str, begin: int, end: int, before: str) -> Iterator[Identifier]:
     lex = lexicon()
-    if name in EPONYMS or _EPONYM_AFTER.match(text, end):
+    if name in eponyms().people or _eponym_after().match(text, end):
         return
     if name in lex.countries:
         yield Identifier(begin, end, "COUNTRY", 0.8 if len(name) > 3 or name in {"usa", "uk"} else 0.5)
-    elif name in _CITY_KEYS or not (name in lex.given or name in lex.family) or _SOMEWHERE.search(before):
+    elif name in _cities() or not (name in lex.given or name in lex.family) or _SOMEWHERE.search(before):
         score = 0.8 if _PLACED.search(before) else 0.7 if _SOMEWHERE.search(before) else 0.55
         yield Identifier(begin, end, "LOCATION", score)
 
 
-_CITY_KEYS = frozenset(folded(city) for city in CITIES)
-_STREET_KIND = re.compile(rf"\b(?:{_KIND_AFTER})$", re.IGNORECASE)
-_EPONYM_AFTER = re.compile(rf"(?:['’]s)?\s+(?:{'|'.join(sorted(EPONYM_HEADS))})\b", re.IGNORECASE)
+@cache
+def _cities() -> frozenset[str]:
+    return frozenset(folded(city) for city in place_words().cities)
+
+
+@cache
+def _street_kind() -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{alternatives(place_words().streets_after)})$", re.IGNORECASE)
+
+
+@cache
+def _eponym_after() -> re.Pattern[str]:
+    return re.compile(rf"(?:['’]s)?\s+(?:{'|'.join(sorted(eponyms().named_after))})\b", re.IGNORECASE)
+
+
 _COUNTRY_CLUB = re.compile(r"\s+(?:country club|airport|beach|park|county)\b", re.IGNORECASE)
 
 
@@ -240,7 +236,7 @@ def _unknown_town(text: str, start: int, run: str) -> Iterator[Identifier]:
     first = folded(run.split(" ")[0]).rstrip(".")
     end = start + len(run.rstrip("."))
     before = text[max(0, start - 30) : start]
-    if ordinary(first) or first in EPONYMS or first in lexicon().given or _EPONYM_AFTER.match(text, end):
+    if ordinary(first) or first in eponyms().people or first in lexicon().given or _eponym_after().match(text, end):
         return
     shouted = run.isupper() and len(run) > 3
     if _PLACED.search(before) and (_SOMEWHERE.search(before) or before.rstrip().endswith(":") or "visit" in before):
@@ -252,5 +248,5 @@ def _unknown_town(text: str, start: int, run: str) -> Iterator[Identifier]:
 def _groups(text: str) -> Iterator[Identifier]:
     for match in _GROUP.finditer(text):
         word = match[0].lower()
-        if word in NATIONALITIES or word.removesuffix("s") in NATIONALITIES:
+        if word in place_words().nationalities or word.removesuffix("s") in place_words().nationalities:
             yield Identifier(match.start(), match.end(), "GROUP", 0.7)

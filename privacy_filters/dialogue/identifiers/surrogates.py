@@ -7,22 +7,21 @@ days, so that the order of events stays (Stubbs & Uzuner 2015). Drawn from the s
 
 from __future__ import annotations
 
-import calendar
 import datetime as dt
 import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from synthgen.english import MONTHS
 from synthgen.errors import MissingExtraError
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
 from synthgen.privacy_filters.dialogue.identifiers.patterns import luhn
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity
-from synthgen.privacy_filters.dialogue.identifiers.vocabulary import PARTICLES, folded, given_names, lexicon
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import folded, given_names, lexicon, names, place_words
 
-_MONTHS = [name.lower() for name in calendar.month_name][1:]
 _ATTEMPTS = 20
 
 
@@ -111,7 +110,7 @@ class _Draw:
         position = 0
         made = []
         for part in parts:
-            if not part or not part[0].isalpha() or folded(part) in PARTICLES:
+            if not part or not part[0].isalpha() or folded(part) in names().particles:
                 made.append(part)
                 continue
             made.append(self._name_part(part, first=position == 0, alone=len(words) == 1))
@@ -169,9 +168,9 @@ class _Draw:
         shift = self._days % 11 + 1
 
         def month(match: re.Match[str]) -> str:
-            return _cased(calendar.month_name[(_MONTHS.index(match[0].lower()) + shift) % 12 + 1], match[0])
+            return _cased(MONTHS[(MONTHS.index(match[0].lower()) + shift) % 12].title(), match[0])
 
-        return re.sub("|".join(_MONTHS), month, re.sub(r"(?<!\d)\d{1,2}(?!\d)", self._small, original), flags=re.I)
+        return re.sub("|".join(MONTHS), month, re.sub(r"(?<!\d)\d{1,2}(?!\d)", self._small, original), flags=re.I)
 
     def _small(self, match: re.Match[str]) -> str:
         return str((int(match[0]) + abs(self._days)) % 28 + 1)
@@ -186,7 +185,7 @@ def _day(year: int, month: int, day: int) -> dt.date | None:
 
 def _kind(organisation: str) -> str:
     """The last word, when it says what sort of organisation it is."""
-    kinds = {"hospital", "clinic", "university", "school", "college", "bank", "pharmacy", "hospice", "institute"}
+    kinds = place_words().kept_kinds
     last: Sequence[str] = [word for word in organisation.split() if word.lower().strip(".") in kinds]
     return last[-1].strip(".") if last else "Company"
 

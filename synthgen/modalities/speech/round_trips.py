@@ -49,8 +49,8 @@ def inside_sessions(seed: int, scratch: Path) -> tuple[SpeechRoundTrip, ...]:
     if find_spec("espeakng_loader") is None:
         return ()
     return (
-        RoundTrip("3s_within_20s", "perturbed", lambda records: inside_a_session(records, 3.0, 20.0, seed, scratch)),
-        RoundTrip("half_of_7s", "perturbed", lambda records: inside_a_session(records, 3.5, 7.0, seed, scratch)),
+        RoundTrip("3s_within_20s", "beyond", lambda records: inside_a_session(records, 3.0, 20.0, seed, scratch)),
+        RoundTrip("half_of_7s", "beyond", lambda records: inside_a_session(records, 3.5, 7.0, seed, scratch)),
     )
 
 

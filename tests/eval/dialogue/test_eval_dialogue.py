@@ -15,8 +15,8 @@ from synthgen.eval.dialogue import diversity
 from synthgen.eval.dialogue.classifier import tstr
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.consistency import persona_consistency
-from synthgen.eval.dialogue.evaluate import evaluate
-from synthgen.eval.dialogue.judge import ALLIANCE, QUALITIES, judged, parse, prompt
+from synthgen.eval.dialogue.evaluate import evaluate, judge_release
+from synthgen.eval.dialogue.judge import judged, parse, prompt, questions
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.eval.dialogue.runs import longest_shared_runs, reproduction_rate
 from synthgen.eval.dialogue.space import fit_style
@@ -311,7 +311,7 @@ def test_style_has_no_content() -> None:
 
 
 def answer(value: int) -> str:
-    return json.dumps({**dict.fromkeys(QUALITIES, value), "alliance": [value] * len(ALLIANCE)})
+    return json.dumps({**dict.fromkeys(questions().qualities, value), "alliance": [value] * len(questions().alliance)})
 
 
 @pytest.mark.parametrize(
@@ -351,10 +351,8 @@ def test_the_judge_sees_both_kinds_and_its_silence_is_counted() -> None:
         for i, s in enumerate(fresh(40, 10))
     ]
     judge, asked = judge_by(lambda text: "no" if "sleep7" in text else answer(5 if "MARK" in text else 3))
-    off = evaluate(samples, people, CONFIG, 0, Silent(), judge=judge)
-    assert not asked and "judge_empathy" not in by_name(off.quality)
     few = EvaluationConfig.model_validate({**CONFIG.model_dump(), "judge_dialogues": 10})
-    on = by_name(evaluate(samples, people, few, 0, Silent(), judge=judge).quality)
+    on = by_name(judge_release(samples, people, few, judge, 0, Silent()))
     assert len(asked) == 20 and on["judge_empathy"].value == 5 and on["judge_empathy_real"].value == 3
     asked.clear()
     found = by_name(
@@ -363,7 +361,7 @@ def test_the_judge_sees_both_kinds_and_its_silence_is_counted() -> None:
         )
     )  # fmt: skip
     assert len(asked) == 60 and 10 < sum("MARK" in text for text in asked[:40]) < 30
-    for name in (*QUALITIES, "alliance"):
+    for name in (*questions().qualities, "alliance"):
         assert found[f"judge_{name}"].value == 5 and found[f"judge_{name}_real"].value == 3
         assert found[f"judge_{name}"].better == "3" and "SD 0.00" in found[f"judge_{name}"].note
     silent = sum("sleep7" in text for text in asked)

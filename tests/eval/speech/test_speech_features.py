@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import signal
 from speech_signals import keep, session, track, vowel
 
 from synthgen.estimates import NotMeasurableError
 from synthgen.eval.speech.diarisation import Span, diarisation_errors
 from synthgen.eval.speech.features import NAMES, Acoustics, Measured, acoustics, timbre
-from synthgen.eval.speech.intelligibility import word_errors, words
+from synthgen.eval.speech.intelligibility import words
 from synthgen.eval.speech.records import RATE, Part, Turn, Voices, read, some_turns, sound_of
 from synthgen.eval.speech.timing import latencies, pitch_correlation, severity_in_pauses
 from synthgen.payloads.speech import Audio, Segment, Track
+from synthgen.pretrained.recogniser import word_errors
 
 
 def measured(samples: np.ndarray) -> Acoustics:
@@ -172,6 +175,22 @@ def test_words_and_word_errors() -> None:
     assert word_errors(said, ["a", "cat", "sat", "upon", "the", "mat", "today"]) == 3
     assert word_errors(said, []) == 6
     assert word_errors([], said) == 6
+
+
+def _by_definition(reference: list[str], hypothesis: list[str]) -> int:
+    """Levenshtein's distance as it is defined: the cheapest of leaving out, putting in, and saying something else."""
+    if not reference or not hypothesis:
+        return len(reference) + len(hypothesis)
+    last = _by_definition(reference[:-1], hypothesis[:-1]) + (reference[-1] != hypothesis[-1])
+    return min(_by_definition(reference[:-1], hypothesis) + 1, _by_definition(reference, hypothesis[:-1]) + 1, last)
+
+
+_SAID = st.lists(st.sampled_from(["yes", "no", "not", "don't", "été", "a", "b"]), max_size=5)
+
+
+@given(_SAID, _SAID)
+def test_word_errors_are_the_distance_of_levenshtein(reference: list[str], hypothesis: list[str]) -> None:
+    assert word_errors(reference, hypothesis) == _by_definition(reference, hypothesis)
 
 
 A, B = "a", "b"

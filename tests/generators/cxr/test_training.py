@@ -94,7 +94,7 @@ fit_generator(cohort(12), TINY, Path(sys.argv[1]), seed=3, progress=Silent())
 
 def test_sigkill_in_the_middle_changes_nothing(records: list[CxrReal], trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(Path(__file__).parents[2] / "helpers"), os.environ.get("PYTHONPATH", "")])
     child = subprocess.Popen([sys.executable, "-c", _CHILD, str(folder)], env=os.environ | {"PYTHONPATH": path})
     deadline = time.monotonic() + 120
     while not (folder / "checkpoints" / "autoencoder.safetensors").exists():

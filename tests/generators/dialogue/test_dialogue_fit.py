@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tiny_base import TEMPLATE, cohort, save_tiny_base, tokenizer_on
 
 from synthgen.errors import UserError
-from synthgen.generators.dialogue.conduct.prompts import RULES
+from synthgen.generators.dialogue.conduct.prompts import prompt_words
 from synthgen.generators.dialogue.config import GeneratorConfig, InProcessConfig
 from synthgen.generators.dialogue.fit.config import CanaryConfig, FitConfig, LoraSection
 from synthgen.generators.dialogue.fit.examples import (
@@ -99,7 +99,7 @@ def fitted(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def layout() -> ChatLayout:
-    return ChatLayout(tokenizer_on([*RULES, *(r.payload.text for r in cohort(8))], 700))
+    return ChatLayout(tokenizer_on([*prompt_words().rules, *(r.payload.text for r in cohort(8))], 700))
 
 
 def trained_text(layout: ChatLayout, examples: Sequence[object]) -> str:
@@ -219,7 +219,8 @@ fit_adapters(cohort(4), sys.argv[2], TINY, Path(sys.argv[1]), seed=3, progress=S
 
 def test_sigkill_in_the_middle_changes_nothing(base: str, fitted: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    own = Path(__file__)
+    path = os.pathsep.join([str(own.parent), str(own.parents[2] / "helpers"), os.environ.get("PYTHONPATH", "")])
     child = subprocess.Popen([sys.executable, "-c", _CHILD, str(folder), base], env=os.environ | {"PYTHONPATH": path})
     deadline = time.monotonic() + 120
     while not (folder / "checkpoints" / "adapters.safetensors").exists():
@@ -315,7 +316,7 @@ def test_bad_input_is_one_clear_line(base: str, tmp_path: Path) -> None:
 
 def test_a_template_without_a_system_message_takes_it_into_the_first_users() -> None:
     strict = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + TEMPLATE
-    layout = ChatLayout(tokenizer_on([*RULES, "Hello there."], 700, strict))
+    layout = ChatLayout(tokenizer_on([*prompt_words().rules, "Hello there."], 700, strict))
     messages = chat("patient", "Be brief.", Dialogue((Turn("clinician", "Hello."), Turn("patient", "Hello there."))))
     text = layout._tokenizer.decode(layout.encode(messages, lambda i: True).tokens)
     assert text == "<|user|>Be brief.\n\nHello.<|end|><|assistant|>Hello there.<|end|>"

@@ -13,8 +13,8 @@ from tiny_base import cohort, save_tiny_base
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.fit.canaries import (
-    ALPHABETS,
     Canaries,
+    alphabets,
     draw_canaries,
     plant_canaries,
     read_canaries,
@@ -37,10 +37,10 @@ def test_secrets_are_distinct_and_of_the_stated_space(space: str) -> None:
     canaries = draw_canaries(config, seed=0)
     secrets = [c.secret for c in canaries.planted] + list(canaries.references)
     assert len(set(secrets)) == 530 and len(canaries.planted) == 30
-    assert all(len(s.split()) == 5 and set(s.split()) <= set(ALPHABETS[space]) for s in secrets)
+    assert all(len(s.split()) == 5 and set(s.split()) <= set(alphabets()[space]) for s in secrets)
     assert Counter(c.repetitions for c in canaries.planted) == {1: 15, 3: 15}
     used = Counter(part for secret in secrets for part in secret.split())
-    assert set(used) == set(ALPHABETS[space]), "every letter of the space is drawn"
+    assert set(used) == set(alphabets()[space]), "every letter of the space is drawn"
     assert draw_canaries(config, seed=0) == canaries != draw_canaries(config, seed=1)
 
 

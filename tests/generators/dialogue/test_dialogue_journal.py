@@ -157,7 +157,7 @@ with Journaled(Slow(), Path(sys.argv[1])) as realiser:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_conversation_that_is_killed_goes_on_at_its_turn(tmp_path: Path, seed: int) -> None:
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[2] / "helpers")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
     def start(path: Path) -> subprocess.Popen[bytes]:

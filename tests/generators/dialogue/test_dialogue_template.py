@@ -23,15 +23,7 @@ from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.protocol import Request, Sampling
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.realisers.template.hear import grammar, question_in, question_of, topic_of, topics
-from synthgen.generators.dialogue.realisers.template.scripts import (
-    ASSESS,
-    FURTHER,
-    PLAN,
-    TECHNIQUES,
-    VISIT,
-    VISIT_FURTHER,
-    every,
-)
+from synthgen.generators.dialogue.realisers.template.scripts import every, scripts
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed
 from synthgen.generators.dialogue.views import ClinicianView
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic
@@ -66,7 +58,12 @@ def sessions(seed: int) -> tuple[DialogueSynthetic, ...]:
 
 
 SEEDS = [0, 1, 2]
-VISIT_MOVES = {move for moves in VISIT.values() for move in moves} | {*ASSESS, *PLAN, *VISIT_FURTHER}
+VISIT_MOVES = {
+    *(move for moves in scripts().visit.values() for move in moves),
+    *scripts().assess,
+    *scripts().plan,
+    *scripts().visit_further,
+}
 
 
 # The shape -----------------------------------------------------------------------------------------------------------
@@ -160,10 +157,10 @@ def test_every_move_is_recognised_by_its_own_words() -> None:
         ("agenda", "referral", "task", "remembered", "warning", "recap", "thought", "emotion", "behaviour", "phq9",
          "gad7", "technique_name", "close", "pastime", "alternative"), "what we said"
     )  # fmt: skip
-    stages = [("therapy", "work", technique) for technique in TECHNIQUES]
+    stages = [("therapy", "work", technique) for technique in scripts().techniques]
     stages += [("therapy", stage, "") for stage in ("check-in", "homework", "homework review", "closing", "risk check")]
     stages += [("visit", stage, "") for stage in ("opening", "history", "plan", "assessment", "closing")]
-    assert set(FURTHER) >= {"work", "check-in"}
+    assert set(scripts().further) >= {"work", "check-in"}
     for setting, stage, technique in stages:
         for move in every(setting, stage, technique):
             for line, one in enumerate(grammar().rules.get(f"{move}.ask", ()), start=1):

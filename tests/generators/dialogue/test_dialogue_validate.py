@@ -7,7 +7,7 @@ from hand_arc import hand_arc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthgen.generators.dialogue.conduct.prompts import RULES
+from synthgen.generators.dialogue.conduct.prompts import prompt_words
 from synthgen.generators.dialogue.conduct.session import Brief, Session, begin
 from synthgen.generators.dialogue.conduct.validate import complaint, is_told, session_fault, spoken, told_now, words
 from synthgen.generators.dialogue.realisers.protocol import Response
@@ -71,7 +71,7 @@ def test_speech_passes(text: str) -> None:
         ("[looks away] I am tired.", "schema"),
         ("I am tired [looks away", "stage direction"),
         ("_nods slowly_ Yes.", "stage direction"),
-        (RULES[0], "instructions"),
+        (prompt_words().rules[0], "instructions"),
         ("Okay: do not repeat, and write only what is said aloud, please.", "instructions"),
         ("word " * 5, "loop"),
         ("and then I went and then I went and then I went home", "loop"),

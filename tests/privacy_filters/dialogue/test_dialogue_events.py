@@ -54,7 +54,7 @@ def test_what_the_clinician_asks_is_nobodys_event() -> None:
 
 
 def test_a_gap_in_a_phrase_is_of_three_words_at_most() -> None:
-    words = WordList.read("what: {end: end ~ life, cry: cri*}")
+    words = WordList.of({"what": {"end": ["end ~ life"], "cry": ["cri*"]}})
     assert words.classes(["end", "his", "own", "life"], 0) == {"what:end"}
     assert words.classes(["end", "of", "a", "very", "long", "life"], 0) == set()
     assert words.classes(["cry"], 0) == set()

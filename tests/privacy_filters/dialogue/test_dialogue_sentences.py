@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from synthgen.payloads.dialogue import Dialogue, Turn
-from synthgen.privacy_filters.dialogue.near_duplicate import remembered
+from synthgen.pretrained.sentence import remembered
 from synthgen.privacy_filters.dialogue.sentences import Sentences, told
 
 TRAIN = people(20)

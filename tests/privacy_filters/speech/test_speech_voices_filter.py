@@ -86,7 +86,7 @@ def test_enrolling_in_two_steps_is_enrolling_at_once() -> None:
     added, names = speakers(6, 3, seed=4), [f"c{i}" for i in range(6)]
     once, twice = VOICES.enrolled(added, names), VOICES.enrolled(added[:3], names[:3]).enrolled(added[3:], names[3:])
     assert once.index.patients == twice.index.patients
-    assert np.array_equal(once.density.scale, twice.density.scale)
+    assert np.array_equal(once.density.of(None), twice.density.of(None))
     assert once.density.measures.sum() == 20 and VOICES.enrolled([], []) is VOICES
 
 

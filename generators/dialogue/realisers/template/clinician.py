@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
-from typing import Final
 
 from synthgen.generators.dialogue.plan.persons import notes_to_you
 from synthgen.generators.dialogue.realisers.template.hear import (
@@ -17,64 +15,10 @@ from synthgen.generators.dialogue.realisers.template.hear import (
     topic_of,
     topics,
 )
+from synthgen.generators.dialogue.realisers.template.listening import listening, technique_spoken
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, joined
-from synthgen.generators.dialogue.realisers.template.scripts import (
-    ASSESS,
-    DEEPEN,
-    DETAILS,
-    FOLLOW,
-    FURTHER,
-    GREETINGS,
-    PLAN,
-    VISIT_FURTHER,
-    script,
-)
+from synthgen.generators.dialogue.realisers.template.scripts import script, scripts
 from synthgen.generators.dialogue.views import ClinicianView
-
-_UNDONE: Final = re.compile(
-    r"i didn't\b|no\. i'm sorry|half of it|some of it|made a start|first few days|did it twice\. then|meant to, |"
-    r"feel bad"
-)
-_COMFORT: Final = frozenset({"check-in", "problem", "daily life", "background", "exploration", "risk check", "rupture"})
-_TENDER: Final = frozenset(
-    {"when you were growing up", "relationships", "what you have not told anybody", "money", "blame", "feeling numb",
-     "what was left unsaid", "what has been hardest", "what it has cost", "where you keep it", "drink and other things"}
-)  # fmt: skip
-"""Topics after which no clinician merely nods."""
-_PRAISE: Final = frozenset({"check-in", "homework review", "exploration"})
-"""Stages in which a word of comfort, or of praise, is in place."""
-_BACK: Final = re.compile(r"come back\b|ring us\b|the nurse will\b|I want to see you\b|we'll repeat\b")
-"""How a proposal begins that is about the next time."""
-_ACTION: Final = re.compile(
-    r"(?!an?\b|there\b|I\b|I'|we\b|we'|the\b|you\b|you'|it\b|if\b|most\b|half an\b|salt\b|heat\b|regular\b)"
-)
-"""How a proposal begins that is for the patient to do."""
-_GOOD: Final = re.compile(
-    r"\b(feel better|better than|better, i think|managed|went back|laughed|on time|slept through|good days?|i did it)\b"
-)
-_BAD: Final = re.compile(
-    r"\b(worse|cry|cried|ashamed|guilty|afraid|frightened|scared|lonely|died|hopeless|tired of|had a row|alone|hide|"
-    r"hurts?|failed|failing|bullied|attacked|nightmares?|burden)\b"
-)
-_NAMES: Final = {
-    "self-monitoring": "looking closely at one situation",
-    "thought record": "putting a thought on paper, with both sides",
-    "cognitive restructuring": "the thought that keeps coming back",
-    "Socratic questioning": "what lies behind a thought",
-    "behavioural activation": "what you do, and what it does to you",
-    "behavioural experiment": "putting the fear to the test",
-    "exposure hierarchy": "the ladder, and the first rung",
-    "interoceptive exposure": "bringing on the feelings that frighten you",
-    "worry time": "a place for the worrying",
-    "problem solving": "one problem, and the first step",
-    "sleep restriction": "the nights and the time in bed",
-    "trauma-focused work": "what it has come to mean",
-    "response prevention": "waiting with the urge",
-    "urge surfing": "the urge as a wave",
-    "grief work": "the loss and what remains",
-    "relapse prevention": "the plan for later",
-}
-"""Techniques as they are spoken of."""
 
 
 def clinician_says(view: ClinicianView, seed: int) -> str:
@@ -102,7 +46,7 @@ def _values(view: ClinicianView, heard: Heard) -> dict[str, str]:
         values["phq9" if scores.instrument == "PHQ-9" else "gad7"] = str(scores.total)
     values["agenda"] = joined(view.agenda)
     values["referral"] = view.referral.split(", ", 2)[-1]
-    values["technique_name"] = _NAMES.get(view.technique, view.technique)
+    values["technique_name"] = technique_spoken(view.technique)
     if view.position.stage.name == "homework":
         values["task"] = view.assign.task if view.assign else ""
     else:
@@ -170,7 +114,7 @@ def _fits(view: ClinicianView, voice: Voice, move: str) -> bool:
         return _made_here(view)[-1:] == ["mood_number" if name == "mood_higher" else "task_confidence"]
     if name in {"review_noticed", "review_keep", "review_barrier", "review_feel", "review_when", "review_effort"}:
         undone = any(
-            _UNDONE.search(turn.text.lower())
+            listening().undone_said.search(turn.text.lower())
             for turn in view.transcript
             if turn.speaker == "patient" and turn.stage == "homework review"
         )
@@ -201,19 +145,19 @@ def _wants_more(view: ClinicianView, voice: Voice, spare: int, optional: int, he
 
 def _further(view: ClinicianView, voice: Voice) -> str:
     if view.setting == "visit":
-        open_to = [move for move in VISIT_FURTHER if move not in voice.heard.done]
-        return voice.rng.choice(open_to or VISIT_FURTHER)
-    deep = [move for move in DEEPEN if move not in voice.heard.done]
+        open_to = [move for move in scripts().visit_further if move not in voice.heard.done]
+        return voice.rng.choice(open_to or scripts().visit_further)
+    deep = [move for move in scripts().deepen if move not in voice.heard.done]
     if gist := _told_last(view):
-        fitting = {DETAILS[kind] for kind in details_of(topic_of(view.transcript[-2].text))}
-        if _BAD.search(gist):
+        fitting = {scripts().details[kind] for kind in details_of(topic_of(view.transcript[-2].text))}
+        if listening().bad_said.search(gist):
             fitting |= {"fu_feel", "fu_cope", "fu_since", "fu_importance"}
         recent = {move for _, move in voice.heard.moves[-4:]}
         if fresh := sorted(fitting - recent):
             unused = [move for move in fresh if move not in voice.heard.done]
             return voice.rng.choice(unused or fresh)
-    stage = [move for move in FURTHER.get(view.position.stage.name, ()) if move not in voice.heard.done]
-    return voice.rng.choice(stage or deep or FOLLOW)
+    stage = [move for move in scripts().further.get(view.position.stage.name, ()) if move not in voice.heard.done]
+    return voice.rng.choice(stage or deep or scripts().follow)
 
 
 def _probe(view: ClinicianView, voice: Voice, topic: str) -> str:
@@ -239,19 +183,19 @@ def _react(view: ClinicianView, voice: Voice, move: str) -> str:
     if before[0] == len(view.transcript) - 2 and voice.can(f"{before[1]}.react") and voice.chance(often):
         return voice.fresh(f"{before[1]}.react")
     gist = _told_last(view)
-    if gist and topic_of(view.transcript[-2].text) in _TENDER:
+    if gist and topic_of(view.transcript[-2].text) in listening().tender:
         if voice.chance(0.7):
             return voice.fresh("reflect_hard" if voice.chance(0.6) else "reflect", gist=gist)
         return voice.fresh("ack_hard")
     text = last.text.lower()
     kind = voice.rng.random()
     if gist and kind < (0.5 if view.setting == "therapy" else 0.3):
-        hard = view.setting == "therapy" and _BAD.search(gist) and voice.chance(0.3)
+        hard = view.setting == "therapy" and listening().bad_said.search(gist) and voice.chance(0.3)
         return voice.fresh("reflect_hard" if hard else "reflect", gist=gist)
     if view.setting == "therapy" and kind < 0.8:
-        if view.position.stage.name in _COMFORT and _BAD.search(text):
+        if view.position.stage.name in listening().comfort and listening().bad_said.search(text):
             return voice.fresh("ack_hard")
-        if view.position.stage.name in _PRAISE and _GOOD.search(text):
+        if view.position.stage.name in listening().praise and listening().good_said.search(text):
             return voice.fresh("ack_good")
     return voice.fresh("ack") + "." if kind < (0.93 if view.setting == "therapy" else 0.75) else ""
 
@@ -272,7 +216,7 @@ def _told_last(view: ClinicianView) -> str:
         return ""
     asked = view.transcript[-2]
     move = move_of(asked.text, view.setting, asked.stage, view.technique if asked.stage == "work" else "")
-    return "" if move and move not in GREETINGS else notes_to_you(view.disclosed[-1])
+    return "" if move and move not in scripts().greetings else notes_to_you(view.disclosed[-1])
 
 
 def _gists(view: ClinicianView, stage: bool = False) -> list[str]:
@@ -313,12 +257,12 @@ def _point(view: ClinicianView, voice: Voice, stage: str) -> str:
         if at == len(pairs):
             return voice.say("exam_end", finding=pairs[-1][1])
         return voice.say("history_else.ask")
-    name, checks = ("assess", ASSESS) if stage == "assessment" else ("plan", PLAN)
+    name, checks = ("assess", scripts().assess) if stage == "assessment" else ("plan", scripts().plan)
     unused = [move for move in checks if move not in voice.heard.done] or list(checks)
     if at < len(points):
         text = voice.say(f"{name}_first" if at == 0 else f"{name}_next", point=points[at])
         if name == "plan":
-            back, can = _BACK.match(points[at]), _ACTION.match(points[at])
+            back, can = listening().next_time_said.match(points[at]), listening().to_do_said.match(points[at])
             unused = ["plan_back" if back else "plan_can" if can else "plan_happy"]
         ask = f"{voice.rng.choice(unused)}.ask" if at or voice.chance(0.6) else ""
         return f"{text} {voice.fresh(ask) if ask else ''}"

@@ -11,7 +11,7 @@ from typing import Final
 from synthgen.generators.dialogue.plan.compose import MORE, content
 from synthgen.generators.dialogue.plan.config import THERAPY
 from synthgen.generators.dialogue.plan.grammar import Grammar, plain, read_rules
-from synthgen.generators.dialogue.realisers.template.scripts import QUESTIONS, every
+from synthgen.generators.dialogue.realisers.template.scripts import every, scripts
 from synthgen.payloads.dialogue import Turn
 
 MOVES: Final = "synthgen.generators.dialogue.realisers.template.moves"
@@ -120,7 +120,7 @@ def question_of(text: str) -> str:
     if "?" not in text:
         return ""
     said = plain(text)
-    return next((move for move in QUESTIONS if any(one.search(said) for one in _asked(move))), "")
+    return next((move for move in scripts().questions if any(one.search(said) for one in _asked(move))), "")
 
 
 @lru_cache(maxsize=16_384)

@@ -8,26 +8,15 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from synthgen.generators.dialogue.plan.compose import words_of
+from synthgen.english import MONTHS, WEEKDAYS
+from synthgen.generators.dialogue.plan.empty_words import words_of
 from synthgen.generators.dialogue.plan.types import Fact
 from synthgen.generators.dialogue.realisers.template.hear import Heard, grammar, has_tail, hear, move_of, question_in
+from synthgen.generators.dialogue.realisers.template.listening import listening
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, first_sentences
-from synthgen.generators.dialogue.realisers.template.scripts import TECHNIQUES, TOLD
+from synthgen.generators.dialogue.realisers.template.scripts import scripts
 from synthgen.generators.dialogue.views import PatientView
 
-_LOWER: Final = {
-    "": "thirty",
-    "ninety-five": "fifty",
-    "ninety": "forty-five",
-    "eighty-five": "forty",
-    "eighty": "forty",
-    "seventy-five": "thirty-five",
-    "seventy": "thirty",
-    "sixty": "thirty",
-    "fifty-five": "twenty-five",
-    "fifty": "twenty",
-    "forty-five": "twenty",
-}
 _FRIEND: Final = "a friend of mine"
 
 
@@ -43,7 +32,7 @@ def patient_says(view: PatientView, seed: int) -> str:
 
 @cache
 def _techniques() -> tuple[str, ...]:
-    return tuple(TECHNIQUES)
+    return tuple(scripts().techniques)
 
 
 def _technique(view: PatientView) -> str:
@@ -110,7 +99,7 @@ def _values(view: PatientView, heard: Heard) -> dict[str, str]:
     if view.homework is not None and view.homework.obstacle:
         obstacle = view.homework.obstacle
         values |= {"obstacle": obstacle, "Obstacle": obstacle[:1].upper() + obstacle[1:]}
-    values["number_lower"] = _LOWER.get(heard.values.get("number", ""), "thirty")
+    values["number_lower"] = listening().lower.get(heard.values.get("number", ""), "thirty")
     return values
 
 
@@ -153,7 +142,7 @@ def _tell(view: PatientView, voice: Voice, move: str) -> str:
 
 def _detail(view: PatientView, voice: Voice, move: str) -> str:
     """What belongs to the fact that was told last, where it was asked about and has not been said."""
-    kind = TOLD.get(move)
+    kind = scripts().told.get(move)
     if kind is None or not view.told:
         return ""
     fact = _last_told(view)
@@ -188,14 +177,8 @@ _MANNERS: Final[Mapping[str, tuple[tuple[float, str], ...]]] = {
 _MOST_TAILS: Final = {"verbose": 5, "tangential": 4}
 _FILLED: Final = {"plain": 0.07, "verbose": 0.1, "terse": 0.03, "tangential": 0.12, "guarded": 0.1, "pleasing": 0.07}
 
-_NAMED: Final = re.compile(
-    r"(?:I|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|January|February|March|April|May|June|July|August|September|"
-    r"October|November|December|Christmas|Easter)\b"
-)
+_NAMED: Final = re.compile(rf"(?:I|(?:{'|'.join(WEEKDAYS).title()})s?|{'|'.join(MONTHS).title()}|Christmas|Easter)\b")
 """What begins with a capital wherever it stands."""
-_OPENED: Final = re.compile(
-    r"(?:Well|Um|Oh|Yes|No|Hm|All right|Okay|Right|Thank|Good|Fine|Let me|Honestly|How|I mean)\b"
-)
 
 
 def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False) -> str:
@@ -213,7 +196,7 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
                 told = "elaborate_told" if keep and rule == "elaborate" and voice.chance(0.5) else rule
                 text = f"{text} {voice.fresh(told)}"
                 break
-    if voice.chance(_FILLED[view.style]) and not _OPENED.match(text):
+    if voice.chance(_FILLED[view.style]) and not listening().opened_said.match(text):
         text = text if _NAMED.match(text) else text[:1].lower() + text[1:]
         text = f"{voice.say('filler')}, {text}"
     return text

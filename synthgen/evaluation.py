@@ -11,11 +11,11 @@ from typing import TypeVar
 import numpy as np
 
 from synthgen.config import Section
-from synthgen.generate import Generated, kept_samples
 from synthgen.privacy_filters.gate import FirstAttempts, Gate, judge_generator, share_nearer_to_train
 from synthgen.records import C, Cohort, Synthetic
 from synthgen.report import Evaluation, GeneratorTest, PlantedResult
 from synthgen.run import Run
+from synthgen.sampling import Generated, kept_samples
 from synthgen.seeds import stage_seed
 
 T = TypeVar("T")

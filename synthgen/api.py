@@ -1,0 +1,187 @@
+"""The commands as functions: what the command line does, called from Python.
+
+Arguments are checked first; what is heavy is loaded when they hold. A user's mistake is a
+:class:`synthgen.errors.UserError` of one line; a verdict is a value, never an exception. ``progress`` is where long
+work reports to: nowhere by default, on standard error where it is None.
+
+>>> import synthgen
+>>> synthgen.generate("tabular")  # nothing is loaded for a wrong word
+Traceback (most recent call last):
+...
+synthgen.errors.UserError: no modality 'tabular': give one of cxr, dialogue, speech
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthgen import arguments
+from synthgen.errors import UserError
+from synthgen.offer import Offer
+from synthgen.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from synthgen.modality import Modality
+    from synthgen.release import Sealed
+    from synthgen.report import Evaluation, Outcome
+
+_SILENT = Silent()
+
+
+def generate(
+    modality: str | Modality[Any, Any, Any] = "cxr",
+    *,
+    data: str | Path | None = None,
+    out: str | Path = "release",
+    work: str | Path = "work",
+    model: str | Path | None = None,
+    samples: int | None = None,
+    config: str | None = None,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    formats: Sequence[str] = (),
+    accept: Sequence[str] = (),
+    vouch_for_model: bool = False,
+    progress: Progress | None = _SILENT,
+) -> Sealed:
+    """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals.
+
+    Args:
+        modality: a name, or a bundle in which parts are your own (``replace(load_modality("cxr"), generator=…)``).
+        data: folder of the real cohort; without it, and without ``model``, a simulated one.
+        out: release folder; must not exist.
+        work: private work folder (mode 0700); the same one resumes.
+        model: fitted model folder; without it one is fitted. Without ``data`` the verdict is NO_COHORT.
+        samples: samples in the release.
+        config: preset by name, or a YAML file.
+        settings: ``key=value``, e.g. ``"gate.alpha=0.02"``.
+        seed: of everything but the split. Random if left out, as it should be for what is released.
+        formats: further release formats.
+        accept: seal these verdicts too; never REFUSE.
+        vouch_for_model: states that a ``model`` that does not say so saw no held-out patient.
+
+    Returns:
+        Where the result stands. ``quarantined`` is True where the verdict seals no release; reasons lie beside it.
+
+    Raises:
+        UserError: for whatever the user must put right.
+    """
+    demo = data is None and model is None
+    offer, kind = _offered(modality)
+    asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed, samples=samples, demo=demo)
+    wanted, verdicts = arguments.formats(asked.offer, formats), arguments.accepted(accept)
+    arguments.present(_path(data), "--data")
+    arguments.present(_path(model), "--model")
+    from synthgen import session
+    from synthgen.pipeline import Plan
+
+    name = Path(asked.preset).stem
+    plan = Plan(_path(data), _path(model), Path(out), name, wanted, verdicts, demo, vouched=vouch_for_model)
+    return session.generate(asked, plan, Path(work), progress, kind)
+
+
+def fit(
+    modality: str | Modality[Any, Any, Any],
+    *,
+    data: str | Path,
+    out: str | Path,
+    work: str | Path = "work",
+    config: str | None = None,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    progress: Progress | None = _SILENT,
+) -> Path:
+    """Fits a generator on the training part of a cohort into ``out``, and returns it; run again, it resumes."""
+    offer, kind = _offered(modality)
+    asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed)
+    arguments.present(Path(data), "--data")
+    from synthgen import commands
+    from synthgen.session import session
+
+    with session(asked, Path(work), progress, kind) as run:
+        commands.fit(run, Path(data), Path(out))
+    return Path(out)
+
+
+def screen(
+    candidates: str | Path,
+    modality: str | None = None,
+    *,
+    data: str | Path,
+    out: str | Path = "screening.json",
+    work: str | Path = "work",
+    config: str | None = None,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    progress: Progress | None = _SILENT,
+) -> Outcome:
+    """Judges synthetic records that were made elsewhere, with the same gate; the report goes to ``out``."""
+    folder = Path(work)
+    name = arguments.modality_of(modality, Path(candidates), folder)
+    # Not the settings of the candidates: who made them must not set the gate.
+    preset = config or arguments.settings_of(None, folder, name, settings)
+    asked = arguments.asked(name, preset, settings, work=folder, seed=seed)
+    arguments.present(Path(candidates), "CANDIDATES")
+    arguments.present(Path(data), "--data")
+    if Path(out).exists():
+        raise UserError(f"--out {out} exists: choose another name")
+    from synthgen import commands
+    from synthgen.session import session
+
+    with session(asked, folder, progress) as run:
+        return commands.screen(run, Path(data), Path(candidates), Path(out))
+
+
+def evaluate(
+    release: str | Path,
+    modality: str | None = None,
+    *,
+    data: str | Path,
+    work: str | Path = "work",
+    config: str | None = None,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    progress: Progress | None = _SILENT,
+) -> Evaluation:
+    """Attacks and evaluates a release against the cohort behind it."""
+    arguments.present(Path(release), "RELEASE")
+    arguments.present(Path(data), "--data")
+    folder = Path(work)
+    name = arguments.modality_of(modality, Path(release), folder)
+    preset = config or arguments.settings_of(Path(release), folder, name, settings)
+    asked = arguments.asked(name, preset, settings, work=folder, seed=seed)
+    from synthgen import commands
+    from synthgen.session import session
+
+    with session(asked, folder, progress) as run:
+        return commands.evaluate(run, Path(release), Path(data))
+
+
+def demo_cohort(
+    modality: str,
+    out: str | Path,
+    *,
+    config: str | None = None,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    progress: Progress | None = _SILENT,
+) -> Path:
+    """Writes a simulated cohort like the one that :func:`generate` uses when no data is given, and returns it."""
+    asked = arguments.asked(modality, config, settings, seed=seed, demo=True)
+    from synthgen import session
+
+    session.write_demo_cohort(asked, Path(out), progress)
+    return Path(out)
+
+
+def _offered(modality: str | Modality[Any, Any, Any]) -> tuple[str | Offer, Modality[Any, Any, Any] | None]:
+    if isinstance(modality, str):
+        return modality, None
+    kind = modality
+    return Offer(kind.name, kind.section, kind.presets, kind.releases.formats, kind.configs), kind
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
