@@ -20,7 +20,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (),  # the spine: what stands in no other layer
     ("synthgen.modalities",),
     tuple(
-        f"synthgen.{name}" for name in ("__main__", "arguments", "cli", "completion", "forecast", "session", "tables")
+        f"synthgen.{name}"
+        for name in ("__main__", "api", "arguments", "cli", "completion", "forecast", "session", "tables")
     ),
 )
 SPINE = 3
