@@ -29,7 +29,7 @@ from synthgen.generators.dialogue.config import ConductConfig, GeneratorConfig, 
 from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc
-from synthgen.generators.dialogue.realisers.protocol import Request, Response, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Prompt, Response, Sampling
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.realisers.transformers import TransformersRealiser, open_transformers
 from synthgen.generators.dialogue.sampler import DialogueGenerator, planner
@@ -37,7 +37,7 @@ from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, IdentifierRule
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
-from synthgen.records import Request as Session
+from synthgen.records import Request
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "generators" / "dialogue"))
 from tiny_chat import save_tiny_chat
@@ -49,7 +49,7 @@ class Counted:
     def __init__(self, realiser: TransformersRealiser) -> None:
         self.realiser, self.answers, self.batches = realiser, 0, 0
 
-    def generate(self, requests: Sequence[Request]) -> list[Response]:
+    def generate(self, requests: Sequence[Prompt]) -> list[Response]:
         self.answers, self.batches = self.answers + len(requests), self.batches + 1
         return self.realiser.generate(requests)
 
@@ -93,7 +93,7 @@ def judging(count: int) -> float:
     generator = DialogueGenerator(
         realiser=TemplateRealiser(), plan=planner(plan), config=GeneratorConfig(plan=plan), segment=0
     )
-    asked = [Session(slot, condition(slot, 1)) for slot in range(240 + 2 * count)]
+    asked = [Request(slot, condition(slot, 1)) for slot in range(240 + 2 * count)]
     dialogues = [sample.payload for sample in generator(asked)]
     train, patients = dialogues[:240], [str(i) for i in range(240)]
     filters = DialogueFilters.over(train, patients, None, (RareFacts.over,))

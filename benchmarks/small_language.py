@@ -20,7 +20,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from synthgen.generators.dialogue.config import InProcessConfig
 from synthgen.generators.dialogue.fit.examples import SIDES, ChatLayout, chat, session_examples, system_prompt
 from synthgen.generators.dialogue.fit.lora import padded
-from synthgen.generators.dialogue.realisers.protocol import Message, Request, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Message, Prompt, Sampling
 from synthgen.generators.dialogue.realisers.transformers import open_transformers
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.progress import Progress
@@ -205,7 +205,7 @@ def converse(base: Path, adapter: Path | None, conditions: Sequence[DialogueCond
             if len(messages) == 1:
                 messages = chat(side, system, Dialogue((Turn(side, "x"),)))[:2]
             draw = int(np.random.default_rng([seed, i, turn]).integers(2**62))
-            requests.append(Request(draw, tuple(messages), Sampling(max_tokens=48, temperature=0.8, top_p=0.95)))
+            requests.append(Prompt(draw, tuple(messages), Sampling(max_tokens=48, temperature=0.8, top_p=0.95)))
         answers = realiser.generate(requests)
         for i, answer in zip(list(going), answers, strict=True):
             if answer.text.strip():

@@ -92,10 +92,11 @@ class Gate(Generic[T]):
         return BlockRate(self.calibration.k, self.calibration.n)
 
     def block_rate_in(self, mix: Mapping[Facet, float]) -> BlockRate:
-        """The same for strangers who are composed like ``mix``, with a weight for each facet."""
+        """The same for strangers who are composed like ``mix``, with a weight for each facet, where facets differ."""
         g = np.asarray(self.calibration.strangers)
         owned = [facets(record.condition) for record in self.strangers]
-        return weighted(g <= self.calibration.threshold, mix_weights(owned, _that_matter(g, self.records), mix))
+        told = mix if len(mix) == 1 or _groups_differ(g, owned, mix) else {EVERYBODY: 1.0}
+        return weighted(g <= self.calibration.threshold, mix_weights(owned, _that_matter(g, self.records), told))
 
 
 def _payloads(records: Sequence[Real[T, C]]) -> tuple[list[T], list[str]]:
@@ -137,6 +138,16 @@ def mix_weights(
         members = np.where(inside, records, 0.0) if inside.sum() >= LEAST_IN_FACET else records
         weights += share * members / members.sum()
     return weights
+
+
+def _groups_differ(g: NDArray[np.float64], owned: Sequence[tuple[Facet, ...]], mix: Mapping[Facet, float]) -> bool:
+    """Whether the facets' patients lie closer or farther than one another (Kruskal and Wallis 1952, 5%).
+
+    Where they do not, weights would take the calibration's power and mend nothing.
+    """
+    inside = [np.array([facet in own for own in owned]) for facet in mix]
+    groups = [g[members] for members in inside if members.sum() >= LEAST_IN_FACET]
+    return len(groups) > 1 and bool(stats.kruskal(*groups).pvalue < _MATTERS)
 
 
 def _that_matter(g: NDArray[np.float64], records: Sequence[int]) -> NDArray[np.float64]:

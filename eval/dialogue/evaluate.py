@@ -11,7 +11,7 @@ from synthgen.eval.dialogue.attacks import attack_release
 from synthgen.eval.dialogue.classifier import tstr
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.consistency import persona_consistency
-from synthgen.eval.dialogue.judge import Judge, judged
+from synthgen.eval.dialogue.judge import LanguageModel, judged
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.eval.dialogue.space import TextEncoder
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic
@@ -62,7 +62,7 @@ def judge_release(
     samples: Sequence[DialogueSynthetic],
     cohort: Cohort[Dialogue, DialogueCondition],
     config: EvaluationConfig,
-    judge: Judge,
+    judge: LanguageModel,
     seed: int,
     progress: Progress,
 ) -> tuple[Estimate, ...]:

@@ -26,7 +26,7 @@ from synthgen.progress import Progress
 from synthgen.records import Estimate
 from synthgen.wordlists import Lines, WordLists, word_lists
 
-Judge = Callable[[list[str]], list[str]]
+LanguageModel = Callable[[list[str]], list[str]]
 """Prompts to answers, one each, in order; an empty answer where there is none."""
 
 _NAMES: Final = {"clinician": "Clinician", "patient": "Patient", "companion": "Companion"}
@@ -95,7 +95,7 @@ def parse(answer: str) -> Scores | None:
 
 
 def judged(
-    judge: Judge,
+    judge: LanguageModel,
     synthetic: Dialogues,
     real: Dialogues,
     bars: Progress,

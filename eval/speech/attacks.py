@@ -17,7 +17,7 @@ from synthgen.eval.dialogue.runs import membership_runs
 from synthgen.eval.speech.config import EvaluationConfig
 from synthgen.eval.speech.features import timbre
 from synthgen.eval.speech.pairs import Prints
-from synthgen.eval.speech.records import Part
+from synthgen.eval.speech.records import SpeakerTrack
 from synthgen.eval.speech.verification import linkability
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
 from synthgen.progress import Progress
@@ -90,7 +90,7 @@ def _membership_runs(matched: Sets[Prints], seed: int) -> tuple[Estimate, ...]:
 
 
 def _transcripts(found: Prints) -> Dialogues:
-    kept: list[tuple[Part, Dialogue]] = []
+    kept: list[tuple[SpeakerTrack, Dialogue]] = []
     for part in found.parts:
         turns = tuple(Turn("patient", s.text) for s in part.track.segments if s.text.strip())
         if sum(len(turn.text.split()) for turn in turns) >= _FEWEST_WORDS:

@@ -17,7 +17,7 @@ from scipy import fft
 
 from synthgen.errors import MissingExtraError
 from synthgen.estimates import Floats, Indices
-from synthgen.eval.speech.records import RATE, Part, Sound, Turn, read, sound_of
+from synthgen.eval.speech.records import RATE, Sound, SpeakerTrack, Turn, read, sound_of
 
 _HOP = RATE // 100
 _WINDOW = 4 * _HOP
@@ -160,7 +160,7 @@ def measure(turns: Sequence[Turn], seconds: float) -> Measured:
     return Measured(tuple(kept), np.asarray(rows, dtype=np.float64).reshape(len(rows), len(NAMES)))
 
 
-def timbre(part: Part, seconds: float) -> Floats | None:
+def timbre(part: SpeakerTrack, seconds: float) -> Floats | None:
     """What an attacker hears of a voice: 32 bands of its long-term spectrum to 8 kHz, and F0, tilt, noise. [36].
 
     From its first turns, ``seconds`` in all; None where nothing voiced is among them. No filter uses it.

@@ -16,7 +16,7 @@ import numpy as np
 
 from synthgen.estimates import Floats, Indices, NotMeasurableError, patient_counts
 from synthgen.eval.attacks import unit
-from synthgen.eval.speech.records import Part, Voices
+from synthgen.eval.speech.records import SpeakerTrack, Voices
 from synthgen.payloads.speech import Track
 from synthgen.progress import Progress
 
@@ -37,7 +37,7 @@ class Prints:
         windows: the vectors of its windows, [W, D] each, unit norm.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[SpeakerTrack, ...]
     rows: Floats
     windows: tuple[Floats, ...]
 
@@ -60,7 +60,7 @@ class Prints:
 
 def prints(found: Voices, vectors: VoiceVectors, progress: Progress, name: str) -> Prints:
     """Listens to every part."""
-    parts: list[Part] = []
+    parts: list[SpeakerTrack] = []
     windows: list[Floats] = []
     task = progress.task(f"listen to {name}", len(found.parts), "recording")
     for part in found.parts:

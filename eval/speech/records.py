@@ -21,7 +21,7 @@ Sound = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Part:
+class SpeakerTrack:
     """One speaker in one recording.
 
     Attributes:
@@ -46,7 +46,7 @@ class Part:
 class Turn:
     """One turn of a part."""
 
-    part: Part
+    part: SpeakerTrack
     segment: Segment
 
 
@@ -54,7 +54,7 @@ class Turn:
 class Voices:
     """A set of recordings by their speakers."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SpeakerTrack, ...]
     recordings: tuple[tuple[str, Recording], ...]
     """Each with its patient, by number."""
 
@@ -93,7 +93,7 @@ class Voices:
 
 
 def _voices(found: Sequence[tuple[str, str, Sequence[Recording]]], *, one_voice: bool) -> Voices:
-    parts: list[Part] = []
+    parts: list[SpeakerTrack] = []
     recordings: list[tuple[str, Recording]] = []
     for patient, severity, own in found:
         for recording in own:
@@ -101,7 +101,7 @@ def _voices(found: Sequence[tuple[str, str, Sequence[Recording]]], *, one_voice:
                 if not track.segments:
                     continue
                 voice = patient if one_voice else f"{patient}/{track.role}"
-                parts.append(Part(patient, voice, len(recordings), severity, track))
+                parts.append(SpeakerTrack(patient, voice, len(recordings), severity, track))
             recordings.append((patient, recording))
     return Voices(tuple(parts), tuple(recordings))
 

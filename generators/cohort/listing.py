@@ -34,7 +34,7 @@ E = TypeVar("E", bound=Entry)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row of a table. ``row["Path"]`` is the stripped cell, or ``""`` where the column is absent.
 
     Attributes:

@@ -36,7 +36,7 @@ _LEAST_TO_SCALE = 20
 Scores = NDArray[np.float64]
 
 
-class Part(Protocol):
+class Scorer(Protocol):
     """One column of the scores."""
 
     @property
@@ -51,7 +51,7 @@ class Part(Protocol):
         ...
 
 
-Builder = Callable[[Sequence[Dialogue], Sequence[str]], Part]
+Builder = Callable[[Sequence[Dialogue], Sequence[str]], Scorer]
 """Makes a column that protects these dialogues; the second argument is the patient of each."""
 
 
@@ -169,8 +169,8 @@ class DialogueFilters:
 
     shared: SharedWords
     near: NearDuplicate
-    local: tuple[Part, ...]
-    whole: tuple[Part, ...]
+    local: tuple[Scorer, ...]
+    whole: tuple[Scorer, ...]
     stretches: Stretches
     strangers: tuple[Strangers, ...] = ()
 
@@ -206,7 +206,7 @@ class DialogueFilters:
     ) -> Self:
         """Without a scale."""
         near = NearDuplicate.over(dialogues, patients)
-        local: list[Part] = [Passages.over(dialogues, patients, near.lexicon, config)]
+        local: list[Scorer] = [Passages.over(dialogues, patients, near.lexicon, config)]
         if encode is not None:
             local += [
                 Meanings.over(dialogues, patients, encode, config),

@@ -24,7 +24,7 @@ _LEAST = 0.02  # of a log score: below, a spread of the few is an accident
 _ENOUGH = 8  # speakers, below which nothing is learned
 
 
-class Judge(Protocol[X_contra]):
+class Scorer(Protocol[X_contra]):
     """Scores a track against protected speakers."""
 
     def score(self, track: X_contra, exclude: str | None = None) -> float: ...
@@ -45,7 +45,7 @@ class Strangers:
 
     @classmethod
     def among(
-        cls, tracks: Sequence[X], patients: Sequence[str], over: Callable[[Sequence[X], Sequence[str]], Judge[X]]
+        cls, tracks: Sequence[X], patients: Sequence[str], over: Callable[[Sequence[X], Sequence[str]], Scorer[X]]
     ) -> Self:
         """Learns it from T: one track of each speaker in one half of T is scored against the other half, and back.
 

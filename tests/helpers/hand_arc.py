@@ -16,7 +16,7 @@ from synthgen.generators.dialogue.plan.types import (
     Situation,
     Stage,
 )
-from synthgen.generators.dialogue.realisers.protocol import Request, Response
+from synthgen.generators.dialogue.realisers.protocol import Prompt, Response
 from synthgen.generators.dialogue.views import ClinicianView, PatientView
 
 
@@ -94,18 +94,18 @@ def hand_arc(sessions: int = 2, *, work: tuple[int, int] = (6, 8)) -> CaseArc:
 class Puppet:
     """A realiser that obeys its view: enough of a grammar to drive the loop, and a record of what it was asked."""
 
-    def __init__(self, spoil: Callable[[Request, str], Response] | None = None) -> None:
-        self.seen: list[Request] = []
+    def __init__(self, spoil: Callable[[Prompt, str], Response] | None = None) -> None:
+        self.seen: list[Prompt] = []
         self.batches: list[int] = []
         self._spoil = spoil or (lambda _, text: Response(text))
 
-    def generate(self, requests: Sequence[Request]) -> list[Response]:
+    def generate(self, requests: Sequence[Prompt]) -> list[Response]:
         self.seen += requests
         self.batches.append(len(requests))
         return [self._spoil(request, puppet_text(request)) for request in requests]
 
 
-def puppet_text(request: Request) -> str:
+def puppet_text(request: Prompt) -> str:
     view = request.view
     assert view is not None
     letters = re.sub(r"\d", lambda digit: "abcdefghij"[int(digit.group())], f"{request.seed:019d}")

@@ -13,7 +13,7 @@ from scipy import signal
 
 from synthgen.eval.attacks import unit
 from synthgen.eval.speech.pairs import Prints
-from synthgen.eval.speech.records import RATE, Part
+from synthgen.eval.speech.records import RATE, SpeakerTrack
 from synthgen.payloads.speech import (
     Audio,
     Emotion,
@@ -95,6 +95,6 @@ def gaussian_voices(
         centre = unit(rng.standard_normal(dimensions))
         for recording in range(recordings):
             name = str(voice)
-            parts.append(Part(name, name, voice * recordings + recording, "", Track("speaker", audio, ())))
+            parts.append(SpeakerTrack(name, name, voice * recordings + recording, "", Track("speaker", audio, ())))
             found.append(unit(centre + spread * rng.standard_normal((windows, dimensions))))
     return Prints(tuple(parts), unit(np.stack([w.mean(axis=0) for w in found])), tuple(found))

@@ -323,3 +323,21 @@ def test_a_threshold_at_copy_distance_is_refused() -> None:
     noise = [tuple(np.array(r.payload) + 1e-7) for r in train[20:36]]
     with pytest.raises(CopiesAmongStrangersError, match="as near to another patient as an exact copy"):
         calibrate_gate(filters, train, calibration, 0.02, seed=0, trial=[Planted("exact", "exact", tuple(noise))])
+
+
+def test_groups_that_do_not_differ_cost_no_power() -> None:
+    rng = np.random.default_rng(4)
+    train = cohort(rng, 100, "t")
+    calibration = [
+        Real(r.patient, r.record, Label("rare" if int(r.patient[1:]) % 10 == 0 else "common"), r.payload)
+        for r in cohort(rng, 150, "c", visits=1)
+    ]
+    filters = Distance(np.array([r.payload for r in train]), tuple(r.patient for r in train))
+    gate = calibrate_gate(filters, train, calibration, 0.05, seed=1)
+    mix = {("stratum", "rare"): 1.0, ("stratum", "common"): 1.0}
+    assert gate.block_rate_in(mix).n == pytest.approx(gate.block_rate.n)
+    apart = [
+        replace(r, payload=(9.0 + r.payload[0] / 50, 9.0)) if r.condition.stratum == "rare" else r for r in calibration
+    ]
+    uneven = calibrate_gate(filters, train, apart, 0.05, seed=1)
+    assert uneven.block_rate_in(mix).n < 0.6 * uneven.block_rate.n

@@ -28,13 +28,13 @@ def test_every_option_of_every_command_has_help() -> None:
             assert getattr(option, "help", ""), option.name
 
 
-@pytest.mark.parametrize("document", sorted(p.name for p in (ROOT / "docs").glob("*.md")))
+@pytest.mark.parametrize("document", sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")))
 def test_documents_name_files_that_exist(document: str) -> None:
-    text = (ROOT / "docs" / document).read_text("utf-8")
+    text = (ROOT / document).read_text("utf-8")
     for path in re.findall(r"`((?:synthgen|generators|privacy_filters|eval|benchmarks|configs|tests)/[\w/.-]+)`", text):
         assert (ROOT / path).exists(), path
     for path in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (ROOT / "docs" / path).exists(), path
+        assert (ROOT / document).parent.joinpath(path).exists(), path
 
 
 def test_the_two_commands_install_with_the_constraints() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import Row
+from synthgen.generators.cohort.listing import TableRow
 from synthgen.generators.cxr.cohort.cells import blank
 from synthgen.payloads.cxr import NO_FINDING
 
@@ -22,7 +22,7 @@ UNCERTAIN: Final = "uncertain finding"
 
 
 def findings(
-    row: Row, uncertain: Literal["negative", "positive", "drop"], vocabulary: tuple[str, ...]
+    row: TableRow, uncertain: Literal["negative", "positive", "drop"], vocabulary: tuple[str, ...]
 ) -> tuple[str, ...] | None:
     """The positive findings of a row; None where an uncertain one drops it.
 
@@ -46,7 +46,7 @@ def findings(
     return tuple(found)
 
 
-def _value(row: Row, finding: str) -> int:
+def _value(row: TableRow, finding: str) -> int:
     cell = row[finding]
     if blank(cell):
         return 0

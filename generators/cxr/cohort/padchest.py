@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import Row, counted, files_by_name, in_order
+from synthgen.generators.cohort.listing import TableRow, counted, files_by_name, in_order
 from synthgen.generators.cxr.cohort import cells, pixels, tables
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
@@ -57,7 +57,7 @@ def labels(cell: str, where: str) -> tuple[str, ...]:
     return tuple(label.strip() for label in value if label.strip())
 
 
-def _age(row: Row) -> int | None:
+def _age(row: TableRow) -> int | None:
     """Completed years are not to be had from a year of birth: this is the age reached in the year of the study."""
     study, birth = row["StudyDate_DICOM"][:4], row["PatientBirth"].split(".")[0]
     if not (study.isdigit() and birth.isdigit()):

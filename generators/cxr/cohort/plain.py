@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import Row, counted, files_below, in_order, inside, licence_of
+from synthgen.generators.cohort.listing import TableRow, counted, files_below, in_order, inside, licence_of
 from synthgen.generators.cxr.cohort import cells, pixels, tables
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
@@ -51,7 +51,7 @@ def names_dicom(table: Path) -> bool:
     return PurePosixPath(first).suffix.lower() in {"", ".dcm", ".dicom", ".dic"} and bool(first)
 
 
-def file_of(row: Row, folder: Path) -> Path:
+def file_of(row: TableRow, folder: Path) -> Path:
     """The file below the folder that the row names. Raises UserError for none, or one that leads outside."""
     name = row["file_name"]
     return inside(folder, "" if cells.blank(name) else name, row.where)

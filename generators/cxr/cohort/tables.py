@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import Row, wide_enough
+from synthgen.generators.cohort.listing import TableRow, wide_enough
 
 
 def _open(path: Path) -> TextIO:
@@ -39,7 +39,7 @@ def _wanted(names: Sequence[str], table: str, required: Sequence[str], optional:
     return {name: names.index(name) for name in (*required, *optional) if name in names}
 
 
-def read_rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Row]:
+def read_rows(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Iterator[TableRow]:
     """The rows of a table, one at a time, with the required columns and those of the optional ones that it has.
 
     Raises:
@@ -62,7 +62,7 @@ def read_rows(path: Path, required: Sequence[str], optional: Sequence[str] = ())
                     continue
                 wide_enough(f"{path.name}, row {number}", cells, shortest, len(names))
                 rows += 1
-                yield Row(f"{path.name}, row {number}", {name: cells[i].strip() for name, i in wanted.items()})
+                yield TableRow(f"{path.name}, row {number}", {name: cells[i].strip() for name, i in wanted.items()})
             if not rows:
                 raise UserError(f"{path.name} has a header but no rows")
     except UnicodeDecodeError as error:

@@ -10,7 +10,7 @@ from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.text import one_line
 from synthgen.patient_ids import one_spelling
 
-Row = tuple[str, Mapping[str, Any]]
+RawRow = tuple[str, Mapping[str, Any]]
 """Where a row stands, for messages (``"visits.jsonl, line 12"``), and its values by column."""
 
 _LISTS: Final = ("turns", "messages", "conversations", "conversation", "dialogue", "dialog", "utterances")
@@ -46,13 +46,13 @@ class Raw:
     labels: Mapping[str, Any]
 
 
-def dialogues(rows: Iterable[Row], file: str) -> Iterator[Raw]:
+def dialogues(rows: Iterable[RawRow], file: str) -> Iterator[Raw]:
     """Dialogues from a table with a dialogue or a turn in each row, whichever its first row shows.
 
     Raises:
         UserError: a row is neither; the line says which, and what it lacks.
     """
-    of_turns: list[Row] = []
+    of_turns: list[RawRow] = []
     for where, row in rows:
         if any(row.get(name) is not None for name in _LISTS):
             yield _of_record(where, row)
@@ -138,8 +138,8 @@ def _content(value: object, where: str) -> object:
     return value
 
 
-def _of_turns(rows: list[Row], file: str) -> Iterator[Raw]:
-    groups: dict[str, list[Row]] = {}
+def _of_turns(rows: list[RawRow], file: str) -> Iterator[Raw]:
+    groups: dict[str, list[RawRow]] = {}
     for where, row in rows:
         own = _identifier(_value(row, _ID))
         key = own or "/".join(part for part in (_identifier(_value(row, _PATIENT)), _identifier(_session(row))) if part)
@@ -161,7 +161,7 @@ def _of_turns(rows: list[Row], file: str) -> Iterator[Raw]:
         yield Raw(group[0][0], key, patients.pop(), _session(first), turns, _labels(constant))
 
 
-def _order(item: Row, column: str) -> float:
+def _order(item: RawRow, column: str) -> float:
     where, row = item
     try:
         return float(row[column])

@@ -10,7 +10,7 @@ from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort import rows, transcripts
-from synthgen.generators.dialogue.cohort.raw import Raw, Row, dialogues
+from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, dialogues
 from synthgen.generators.dialogue.cohort.roles import known_roles, normalised
 from synthgen.generators.dialogue.cohort_config import CohortConfig
 from synthgen.progress import Progress
@@ -85,7 +85,7 @@ def read(sources: Sources, progress: Progress) -> Iterator[Raw]:
         yield from _transcripts(sources, progress)
         return
     for file in sources.files:
-        reader: Callable[[Path, Progress], Iterator[Row]] = {
+        reader: Callable[[Path, Progress], Iterator[RawRow]] = {
             "jsonl": rows.json_rows,
             "csv": rows.csv_rows,
             "datasets": rows.arrow_rows if file.suffix.lower() == ".arrow" else rows.parquet_rows,

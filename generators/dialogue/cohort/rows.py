@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from synthgen.errors import UserError
-from synthgen.generators.dialogue.cohort.raw import Row
+from synthgen.generators.dialogue.cohort.raw import RawRow
 from synthgen.generators.dialogue.cohort.text import lines, whole
 from synthgen.progress import Progress
 
@@ -17,7 +17,7 @@ _LONGEST_CELL: Final = 1 << 28
 _BATCH: Final = 64
 
 
-def json_rows(path: Path, progress: Progress) -> Iterator[Row]:
+def json_rows(path: Path, progress: Progress) -> Iterator[RawRow]:
     """JSON lines; or one JSON array, or one object over several lines.
 
     Raises:
@@ -40,7 +40,7 @@ def json_rows(path: Path, progress: Progress) -> Iterator[Row]:
         yield f"{path.name}, line {number}", _object(row, f"{path.name}, line {number}")
 
 
-def _array(path: Path, progress: Progress) -> Iterator[Row]:
+def _array(path: Path, progress: Progress) -> Iterator[RawRow]:
     try:
         values = _parsed(whole(path, progress))
     except ValueError as error:
@@ -64,7 +64,7 @@ def _object(row: Any, where: str) -> dict[str, Any]:
     return row
 
 
-def csv_rows(path: Path, progress: Progress) -> Iterator[Row]:
+def csv_rows(path: Path, progress: Progress) -> Iterator[RawRow]:
     """CSV or TSV with a header; column names in any case. Comma, semicolon or tab, as the header shows.
 
     Raises:
@@ -77,7 +77,7 @@ def csv_rows(path: Path, progress: Progress) -> Iterator[Row]:
         csv.field_size_limit(before)
 
 
-def _csv_rows(path: Path, progress: Progress) -> Iterator[Row]:
+def _csv_rows(path: Path, progress: Progress) -> Iterator[RawRow]:
     numbered = lines(path, progress)
     head = next((line for _, line in numbered), "")
     delimiter = max("\t;,", key=head.count)
@@ -104,7 +104,7 @@ def _csv_rows(path: Path, progress: Progress) -> Iterator[Row]:
         raise UserError(f"{path.name} cannot be read as CSV after line {begins - 1}") from None
 
 
-def parquet_rows(path: Path, progress: Progress) -> Iterator[Row]:
+def parquet_rows(path: Path, progress: Progress) -> Iterator[RawRow]:
     """Rows of a Parquet file. Raises UserError where it is none."""
     import pyarrow as pa
     from pyarrow import parquet as pq
@@ -116,7 +116,7 @@ def parquet_rows(path: Path, progress: Progress) -> Iterator[Row]:
         raise UserError(f"{path.name} is not a readable Parquet file") from None
 
 
-def arrow_rows(path: Path, progress: Progress) -> Iterator[Row]:
+def arrow_rows(path: Path, progress: Progress) -> Iterator[RawRow]:
     """Rows of a ``data-….arrow`` file, as ``datasets.Dataset.save_to_disk`` writes it. Raises UserError."""
     import pyarrow as pa
 
@@ -127,7 +127,7 @@ def arrow_rows(path: Path, progress: Progress) -> Iterator[Row]:
         raise UserError(f"{path.name} is not a readable Arrow file of a datasets folder") from None
 
 
-def _numbered(path: Path, batches: Any) -> Iterator[Row]:
+def _numbered(path: Path, batches: Any) -> Iterator[RawRow]:
     number = 0
     for batch in batches:
         for row in batch.to_pylist():

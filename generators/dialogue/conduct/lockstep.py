@@ -12,7 +12,7 @@ from synthgen.generators.dialogue.conduct.session import Brief, Session, begin, 
 from synthgen.generators.dialogue.conduct.validate import complaint, session_fault, spoken, told_now
 from synthgen.generators.dialogue.conduct.views import view
 from synthgen.generators.dialogue.config import ConductConfig
-from synthgen.generators.dialogue.realisers.protocol import Realiser, Request, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Prompt, Realiser, Sampling
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.progress import Task
 
@@ -105,11 +105,11 @@ def conduct_sessions(
     return [result for result in results if result is not None]
 
 
-def _request(underway: Underway, sampling: Sampling, examples: Sequence[tuple[Turn, ...]]) -> Request:
+def _request(underway: Underway, sampling: Sampling, examples: Sequence[tuple[Turn, ...]]) -> Prompt:
     session = underway.session
     seen = view(session)
     seed = turn_seed(session.brief.seed, len(session.turns), len(underway.rejected))
-    return Request(seed, render(seen, examples), sampling, seen)
+    return Prompt(seed, render(seen, examples), sampling, seen)
 
 
 def _outcome(underway: Underway, tries: int) -> Dialogue | Failure | None:

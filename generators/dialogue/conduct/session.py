@@ -36,7 +36,7 @@ class Brief:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class Opening:
     """One utterance that the session will hold.
 
     Attributes:
@@ -61,7 +61,7 @@ class Session:
     """
 
     brief: Brief
-    slots: tuple[Slot, ...]
+    slots: tuple[Opening, ...]
     turns: tuple[Turn, ...] = ()
     told: tuple[str, ...] = ()
     facts: dict[str, Fact] = field(default_factory=dict, compare=False, repr=False)
@@ -76,7 +76,7 @@ class Session:
         return speaker_of(len(self.turns))
 
     @property
-    def slot(self) -> Slot:
+    def slot(self) -> Opening:
         return self.slots[len(self.turns)]
 
     @property
@@ -143,7 +143,7 @@ def begin(brief: Brief) -> Session:
     """
     facts = {fact.key: fact for fact in brief.patient.facts}
     lengths = _lengths(brief.plan.stages, np.random.default_rng((brief.seed, 0x5E55)))
-    slots: list[Slot] = []
+    slots: list[Opening] = []
     total = sum(lengths)
     for index, (stage, length) in enumerate(zip(brief.plan.stages, lengths, strict=True)):
         if missing := [key for key in stage.disclosures if key not in facts]:
@@ -171,7 +171,7 @@ def _lengths(stages: tuple[Stage, ...], rng: np.random.Generator) -> list[int]:
     return lengths
 
 
-def _stage_slots(index: int, stage: Stage, length: int, *, start: int, total: int) -> list[Slot]:
+def _stage_slots(index: int, stage: Stage, length: int, *, start: int, total: int) -> list[Opening]:
     """Spreads the stage's disclosures over the patient's utterances in it, after the clinician could ask."""
     patient = [n for n in range(length) if speaker_of(start + n) == "patient"]
     open_to = [n for n in patient if n > 0 and start + n < total - 2] or patient
@@ -181,7 +181,7 @@ def _stage_slots(index: int, stage: Stage, length: int, *, start: int, total: in
     for j, key in enumerate(stage.disclosures):
         due.setdefault(open_to[j * len(open_to) // len(stage.disclosures)], []).append(key)
     last = open_to[-1] if stage.disclosures else -1
-    return [Slot(index, n, length - n, tuple(due.get(n, ())), deadline=n >= last >= 0) for n in range(length)]
+    return [Opening(index, n, length - n, tuple(due.get(n, ())), deadline=n >= last >= 0) for n in range(length)]
 
 
 def speaker_of(turn: int) -> Speaker:

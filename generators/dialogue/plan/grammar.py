@@ -27,7 +27,7 @@ from synthgen.wordlists import word_lists
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class Gap:
     """A value of the context, or a rule."""
 
     name: str
@@ -38,11 +38,11 @@ class Slot:
 class Choice:
     """One of several sequences."""
 
-    options: tuple[Parts, ...]
+    options: tuple[Pieces, ...]
 
 
-Part = str | Slot | Choice
-Parts = tuple[Part, ...]
+Piece = str | Gap | Choice
+Pieces = tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Alternative:
     """One line of a rule."""
 
     guard: tuple[tuple[tuple[str, bool], ...], ...]
-    parts: Parts
+    parts: Pieces
     weight: float
     needs: frozenset[str]
 
@@ -92,19 +92,19 @@ def alternative(line: str) -> Alternative:
     parts, end = _sequence(line, 0, "")
     if end != len(line):
         raise ValueError(f"unmatched bracket in {line!r}")
-    needs = frozenset(part.name for part in parts if isinstance(part, Slot))
+    needs = frozenset(part.name for part in parts if isinstance(part, Gap))
     return Alternative(guard, parts, weight, needs)
 
 
-def _sequence(line: str, at: int, closers: str) -> tuple[Parts, int]:
-    parts: list[Part] = []
+def _sequence(line: str, at: int, closers: str) -> tuple[Pieces, int]:
+    parts: list[Piece] = []
     text = ""
     while at < len(line):
         char = line[at]
         if char in closers:
             break
         if char == "[":
-            options: list[Parts] = []
+            options: list[Pieces] = []
             while True:
                 option, at = _sequence(line, at + 1, "|]")
                 options.append(option)
@@ -121,7 +121,7 @@ def _sequence(line: str, at: int, closers: str) -> tuple[Parts, int]:
             if text:
                 parts.append(text)
                 text = ""
-            parts.append(Slot(found.group(1), found.group(2) or ""))
+            parts.append(Gap(found.group(1), found.group(2) or ""))
             at = found.end()
         elif char == "]":
             raise ValueError(f"unmatched bracket in {line!r}")
@@ -209,13 +209,13 @@ class Grammar:
         return bool(values.get(name)) if name in values else name in self.rules and self.can(name, values, tags)
 
     def _say(
-        self, parts: Parts, rng: random.Random, values: Mapping[str, str], tags: Set[str], memo: dict[str, str] | None
+        self, parts: Pieces, rng: random.Random, values: Mapping[str, str], tags: Set[str], memo: dict[str, str] | None
     ) -> str:
         said: list[str] = []
         for part in parts:
             if isinstance(part, str):
                 said.append(part)
-            elif isinstance(part, Slot):
+            elif isinstance(part, Gap):
                 text = values.get(part.name) or (memo or {}).get(part.name, "")
                 if not text:
                     text = self.expand(part.name, rng, values, tags, memo)
@@ -229,8 +229,8 @@ class Grammar:
                 said.append(self._say(options[int(rng.random() * len(options))], rng, values, tags, memo))
         return "".join(said)
 
-    def _can_say(self, parts: Parts, values: Mapping[str, str], tags: Set[str]) -> bool:
-        return all(self._sayable(part.name, values, tags) for part in parts if isinstance(part, Slot))
+    def _can_say(self, parts: Pieces, values: Mapping[str, str], tags: Set[str]) -> bool:
+        return all(self._sayable(part.name, values, tags) for part in parts if isinstance(part, Gap))
 
     # Read backwards --------------------------------------------------------------------------------------------------
 
@@ -239,7 +239,7 @@ class Grammar:
         # Choices may be empty: spaces at their borders are as many as there are.
         return tuple(re.compile(re.sub(r" +", " *", self._pattern(one.parts, 0))) for one in self.rules[name])
 
-    def _pattern(self, parts: Parts, depth: int) -> str:
+    def _pattern(self, parts: Pieces, depth: int) -> str:
         out = []
         for part in parts:
             if isinstance(part, str):
@@ -267,15 +267,15 @@ class Grammar:
                 sentence
                 for one in self.rules.get(name, ())
                 for sentence in _sentences(one.parts)
-                if any(isinstance(part, Slot) and part.name in slots for part in sentence)
+                if any(isinstance(part, Gap) and part.name in slots for part in sentence)
             ]
             # The one with the most words of its own is the surest.
             sentences.sort(key=lambda parts: -sum(len(part) for part in parts if isinstance(part, str)))
             self._heard[key] = tuple(self._sentence_pattern(parts, slots) for parts in sentences)
         return self._heard[key]
 
-    def _sentence_pattern(self, parts: Parts, slots: frozenset[str]) -> re.Pattern[str]:
-        def pattern(inner: Parts, seen: set[str]) -> str:
+    def _sentence_pattern(self, parts: Pieces, slots: frozenset[str]) -> re.Pattern[str]:
+        def pattern(inner: Pieces, seen: set[str]) -> str:
             out = []
             for part in inner:
                 if isinstance(part, str):
@@ -292,9 +292,9 @@ class Grammar:
         return re.compile(rf"(?:^|(?<=[.?!:,] )|(?<=\"))(?:{pattern(parts, set())})\s*(?=[.?!]|$)", re.IGNORECASE)
 
 
-def _sentences(parts: Parts) -> list[Parts]:
+def _sentences(parts: Pieces) -> list[Pieces]:
     """The parts of an alternative, cut where a sentence ends."""
-    sentences: list[list[Part]] = [[]]
+    sentences: list[list[Piece]] = [[]]
     for part in parts:
         if not isinstance(part, str):
             sentences[-1].append(part)

@@ -15,7 +15,7 @@ from synthgen.wordlists import WordLists, word_lists
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StagePlan:
     """A stage before its length is known.
 
     Attributes:
@@ -37,12 +37,12 @@ class Part:
 class Parts(WordLists):
     """``content/stages.yaml``."""
 
-    intake: tuple[Part, ...]
-    later: tuple[Part, ...]
-    risk: Part
-    alliance: tuple[Part, ...]
-    visit: tuple[Part, ...]
-    return_visit: tuple[Part, ...]
+    intake: tuple[StagePlan, ...]
+    later: tuple[StagePlan, ...]
+    risk: StagePlan
+    alliance: tuple[StagePlan, ...]
+    visit: tuple[StagePlan, ...]
+    return_visit: tuple[StagePlan, ...]
 
 
 @cache
@@ -51,7 +51,7 @@ def parts() -> Parts:
     return word_lists(CONTENT, "stages", Parts)
 
 
-def share_out(parts: tuple[Part, ...], target: int) -> list[tuple[Part, int]]:
+def share_out(parts: tuple[StagePlan, ...], target: int) -> list[tuple[StagePlan, int]]:
     """Parts with their utterances: even numbers, but for the closing's, that add up to ``target``, which must be odd.
 
     A session that is too short for all parts leaves out spare ones, the longest first.
@@ -74,8 +74,8 @@ def share_out(parts: tuple[Part, ...], target: int) -> list[tuple[Part, int]]:
 
 
 def no_longer_than(
-    shares: list[tuple[Part, int]], most: Mapping[str, int], into: Sequence[str]
-) -> list[tuple[Part, int]]:
+    shares: list[tuple[StagePlan, int]], most: Mapping[str, int], into: Sequence[str]
+) -> list[tuple[StagePlan, int]]:
     """The same utterances, with what a stage has no use for given in turns to the stages ``into`` that are there.
 
     Args:
@@ -95,6 +95,6 @@ def _even(x: float) -> int:
     return 2 * round(x / 2)
 
 
-def stage(part: Part, length: int, goal: str = "", **values: object) -> Stage:
+def stage(part: StagePlan, length: int, goal: str = "", **values: object) -> Stage:
     """A stage of ``length`` utterances exactly, but the closing may be one longer."""
     return Stage(part.name, goal or part.goal, (length, length), **values)  # type: ignore[arg-type]

@@ -153,7 +153,7 @@ def _techniques(rng: random.Random, own: Content, sessions: int) -> list[str]:
     return order[:sessions]
 
 
-def _parts(rng: random.Random, number: int, now: Course, technique: str, alliance: Alliance) -> tuple[stages.Part, ...]:
+def _parts(rng: random.Random, number: int, now: Course, technique: str, alliance: Alliance) -> tuple[stages.StagePlan, ...]:
     known = stages.parts()
     parts = list(known.intake if number == 1 else known.later)
     if now.phq9 is not None and now.phq9.items[8] > 0:
@@ -166,7 +166,7 @@ def _parts(rng: random.Random, number: int, now: Course, technique: str, allianc
 
 
 def _told(
-    part: stages.Part, length: int, number: int, teller: Teller, own: Content, common: Content, tags: set[str]
+    part: stages.StagePlan, length: int, number: int, teller: Teller, own: Content, common: Content, tags: set[str]
 ) -> list[str]:
     """Draws the facts that are disclosed in a stage."""
     most = min(part.facts, max(0, length // 2 - 1))

@@ -114,7 +114,7 @@ def _visit_course(
 
 
 def _visit_facts(
-    part: stages.Part, length: int, number: int, teller: Teller, own: Content, common: Content, tags: set[str]
+    part: stages.StagePlan, length: int, number: int, teller: Teller, own: Content, common: Content, tags: set[str]
 ) -> list[str]:
     most = min(part.facts, max(0, length // 2 - 1))
     if not most:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Protocol, Self, cast, runtime_checkable
 
 from synthgen.files import disk_errors, private_folder
-from synthgen.generators.dialogue.realisers.protocol import Finish, Realiser, Request, Response
+from synthgen.generators.dialogue.realisers.protocol import Finish, Prompt, Realiser, Response
 
 
 @runtime_checkable
@@ -28,7 +28,7 @@ class Forgetful(Protocol):
         ...
 
 
-def request_digest(request: Request, identity: str = "") -> str:
+def request_digest(request: Prompt, identity: str = "") -> str:
     """Hex digest of what an answer depends on: the model's identity, seed, messages, sampling, schema."""
     parts = [
         identity,
@@ -70,7 +70,7 @@ class Journaled:
         if size:
             self._truncate(self._kept)
 
-    def generate(self, requests: Sequence[Request]) -> list[Response]:
+    def generate(self, requests: Sequence[Prompt]) -> list[Response]:
         """Answers from the file where it holds these requests next, from the realiser otherwise."""
         keys = [request_digest(request, self._identity) for request in requests]
         if self._replay:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.generators.dialogue.config import ServerConfig
 from synthgen.generators.dialogue.realisers.messages import STEP, structured, without_front
-from synthgen.generators.dialogue.realisers.protocol import Finish, Message, Request, Response
+from synthgen.generators.dialogue.realisers.protocol import Finish, Message, Prompt, Response
 from synthgen.records import JsonValue
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class OpenAIRealiser:
         self._model, self._config, self._client, self._sleep = model, config, client, sleep
         self._url = check_url(config.url, config.allow_remote) + "/chat/completions"
 
-    def generate(self, requests: Sequence[Request]) -> list[Response]:
+    def generate(self, requests: Sequence[Prompt]) -> list[Response]:
         """One answer per request. One that the server fails to give after all retries is marked as failed.
 
         Raises:
@@ -107,7 +107,7 @@ class OpenAIRealiser:
         parts = urlsplit(self._config.url)
         return f"{parts.scheme}://{parts.netloc}"
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Prompt) -> Response:
         messages, trouble = request.messages, _Again("")
         for attempt in range(self._config.retries + 1):
             if attempt:
@@ -135,7 +135,7 @@ class OpenAIRealiser:
             )
         return shorter
 
-    def _post(self, request: Request, messages: Sequence[Message]) -> Response | None:
+    def _post(self, request: Prompt, messages: Sequence[Message]) -> Response | None:
         """One try. None where the server says that the prompt is too long.
 
         Raises:
@@ -178,7 +178,7 @@ def _refusal(status: int, where: str, model: str) -> str:
     return f"the server at {where} refuses the request with status {status}: its log says why"
 
 
-def _body(model: str, request: Request, messages: Sequence[Message]) -> dict[str, JsonValue]:
+def _body(model: str, request: Prompt, messages: Sequence[Message]) -> dict[str, JsonValue]:
     body: dict[str, JsonValue] = {
         "model": model,
         "messages": [{"role": message.role, "content": message.content} for message in messages],

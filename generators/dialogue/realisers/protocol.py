@@ -30,7 +30,7 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Prompt:
     """One answer that is wanted. It depends on nothing but this.
 
     Attributes:
@@ -60,4 +60,4 @@ class Response:
 class Realiser(Protocol):
     """Answers requests in one batch. The answer to a request does not depend on the others beyond rounding."""
 
-    def generate(self, requests: Sequence[Request]) -> list[Response]: ...
+    def generate(self, requests: Sequence[Prompt]) -> list[Response]: ...

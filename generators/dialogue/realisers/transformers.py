@@ -23,7 +23,7 @@ from transformers.cache_utils import DynamicLayer
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.generators.dialogue.config import InProcessConfig
 from synthgen.generators.dialogue.realisers.messages import fit_to_context, structured, with_schema
-from synthgen.generators.dialogue.realisers.protocol import Message, Request, Response
+from synthgen.generators.dialogue.realisers.protocol import Message, Prompt, Response
 
 Ids = NDArray[np.int64]
 
@@ -133,7 +133,7 @@ class TransformersRealiser:
         self._ends = sorted({*ends, *([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])})
         self._pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (self._ends or [0])[0]
 
-    def generate(self, requests: Sequence[Request]) -> list[Response]:
+    def generate(self, requests: Sequence[Prompt]) -> list[Response]:
         """One answer per request, all in one batch.
 
         Raises:
@@ -150,7 +150,7 @@ class TransformersRealiser:
         """Drops the keys and values that were kept."""
         self._kept.clear()
 
-    def _prompt(self, request: Request) -> Ids:
+    def _prompt(self, request: Prompt) -> Ids:
         messages = request.messages if request.schema is None else with_schema(request.messages, request.schema)
         most = self._context - request.sampling.max_tokens
         return self._encode(fit_to_context(messages, lambda m: len(self._encode(m)), most))
@@ -170,7 +170,7 @@ class TransformersRealiser:
         )
         return cast(list[int], ids)
 
-    def _answer(self, requests: Sequence[Request], prompts: Sequence[Ids], most: int) -> list[Ids]:
+    def _answer(self, requests: Sequence[Prompt], prompts: Sequence[Ids], most: int) -> list[Ids]:
         """Reads the prompts and decodes one batch."""
         sampler = RowSampler(
             [request.seed for request in requests],
@@ -279,7 +279,7 @@ class TransformersRealiser:
             logits, places = out.logits[:, -1], places + 1
         return [np.asarray(tokens, np.int64) for tokens in drawn]
 
-    def _response(self, request: Request, ids: Ids) -> Response:
+    def _response(self, request: Prompt, ids: Ids) -> Response:
         ended = len(ids) > 0 and int(ids[-1]) in self._ends
         text = self._tokenizer.decode(ids.tolist(), skip_special_tokens=True)
         return structured(Response(text.strip(), "stop" if ended else "length"), request.schema)

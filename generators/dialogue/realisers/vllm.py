@@ -15,7 +15,7 @@ from typing import Any
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.generators.dialogue.config import InProcessConfig
 from synthgen.generators.dialogue.realisers.messages import fit_to_context, structured
-from synthgen.generators.dialogue.realisers.protocol import Message, Request, Response
+from synthgen.generators.dialogue.realisers.protocol import Message, Prompt, Response
 
 
 class VllmRealiser:
@@ -31,7 +31,7 @@ class VllmRealiser:
         self._llm, self._adapter, self._context = llm, adapter, context
         self._tokenizer = llm.get_tokenizer()
 
-    def generate(self, requests: Sequence[Request]) -> list[Response]:
+    def generate(self, requests: Sequence[Prompt]) -> list[Response]:
         """One answer per request; vLLM batches them as it sees fit.
 
         Raises:
@@ -53,7 +53,7 @@ class VllmRealiser:
             for r, answer in zip(requests, (output.outputs[0] for output in outputs), strict=True)
         ]
 
-    def _fitted(self, request: Request) -> tuple[Message, ...]:
+    def _fitted(self, request: Prompt) -> tuple[Message, ...]:
         return fit_to_context(request.messages, self._count, self._context - request.sampling.max_tokens)
 
     def _count(self, messages: Sequence[Message]) -> int:
@@ -67,7 +67,7 @@ def _chat(messages: Sequence[Message]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.content} for message in messages]
 
 
-def _sampling(request: Request) -> Any:
+def _sampling(request: Prompt) -> Any:
     from vllm import SamplingParams  # type: ignore[import-not-found,unused-ignore]
     from vllm.sampling_params import StructuredOutputsParams  # type: ignore[import-not-found,unused-ignore]
 

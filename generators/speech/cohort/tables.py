@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import Row, wide_enough
+from synthgen.generators.cohort.listing import TableRow, wide_enough
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "file_name": ("file_name", "filename", "file", "path", "audio", "audio_path", "wav"),
@@ -26,7 +26,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 _FIELD_LIMIT = 10 * 2**20
 
 
-def read_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
+def read_rows(path: Path, required: Sequence[str]) -> Iterator[TableRow]:
     """The rows of a table with the columns of :data:`NAMES` that it has, one at a time.
 
     Raises:
@@ -70,7 +70,7 @@ def chosen(names: Sequence[str], table: str, required: Sequence[str]) -> dict[st
     return found
 
 
-def _csv_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
+def _csv_rows(path: Path, required: Sequence[str]) -> Iterator[TableRow]:
     csv.field_size_limit(_FIELD_LIMIT)
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
@@ -82,10 +82,10 @@ def _csv_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
             if not any(cell.strip() for cell in cells):
                 continue
             wide_enough(f"{path.name}, row {number}", cells, max(columns.values()) + 1, len(names))
-            yield Row(f"{path.name}, row {number}", {column: cells[i].strip() for column, i in columns.items()})
+            yield TableRow(f"{path.name}, row {number}", {column: cells[i].strip() for column, i in columns.items()})
 
 
-def _json_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
+def _json_rows(path: Path, required: Sequence[str]) -> Iterator[TableRow]:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -99,4 +99,4 @@ def _json_rows(path: Path, required: Sequence[str]) -> Iterator[Row]:
                 raise UserError(f"{where}: must be an object with the keys {', '.join(required)}")
             columns = chosen(list(values), where, required)
             cells = {c: "" if values[name] is None else str(values[name]).strip() for c, name in columns.items()}
-            yield Row(where, cells)
+            yield TableRow(where, cells)

@@ -11,12 +11,11 @@ import numpy as np
 from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.model_folder import check_folder
-from synthgen.generators.dialogue.realisers.protocol import Message, Realiser, Request, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Message, Prompt, Realiser, Sampling
 from synthgen.generators.dialogue.sampler import open_generator, open_realiser, realiser_of
 from synthgen.payloads.dialogue import Dialogue, DialogueReal, DialogueRoundTrip, Turn
 from synthgen.privacy_filters.dialogue.planted import spliced
-from synthgen.records import Request as Session
-from synthgen.records import RoundTrip
+from synthgen.records import Request, RoundTrip
 
 _MOST_RECORDS, _MOST_TURNS = 60, 24
 _INSTRUCTION = (
@@ -43,7 +42,7 @@ def round_trips(model: Path, config: GeneratorConfig, rows: int, seed: int) -> t
 def _within(records: Sequence[DialogueReal], model: Path, config: GeneratorConfig, seed: int) -> list[Dialogue]:
     generator = open_generator(model, config, rows=len(records))
     condition = condition_sampler(config.plan)
-    hosts = generator([Session(seed + i, condition(i * config.plan.sessions, seed)) for i in range(len(records))])
+    hosts = generator([Request(seed + i, condition(i * config.plan.sessions, seed)) for i in range(len(records))])
     rng = np.random.default_rng((seed, 0x5915))
     return [spliced(record.payload, host.payload.turns, rng) for record, host in zip(records, hosts, strict=True)]
 
@@ -59,6 +58,6 @@ def _by_model(records: Sequence[DialogueReal], realiser: Realiser, rows: int, se
     return [replace(dialogue, turns=tuple(next(again) for _ in dialogue.turns)) for dialogue in cut]
 
 
-def _request(turn: Turn, seed: int) -> Request:
+def _request(turn: Turn, seed: int) -> Prompt:
     messages = (Message("system", _INSTRUCTION), Message("user", turn.text))
-    return Request(seed, messages, Sampling(max_tokens=max(32, 2 * len(turn.text.split()))))
+    return Prompt(seed, messages, Sampling(max_tokens=max(32, 2 * len(turn.text.split()))))

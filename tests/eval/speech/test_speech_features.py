@@ -15,7 +15,7 @@ from synthgen.estimates import NotMeasurableError
 from synthgen.eval.speech.diarisation import Span, diarisation_errors
 from synthgen.eval.speech.features import NAMES, Acoustics, Measured, acoustics, timbre
 from synthgen.eval.speech.intelligibility import words
-from synthgen.eval.speech.records import RATE, Part, Turn, Voices, read, some_turns, sound_of
+from synthgen.eval.speech.records import RATE, SpeakerTrack, Turn, Voices, read, some_turns, sound_of
 from synthgen.eval.speech.timing import latencies, pitch_correlation, severity_in_pauses
 from synthgen.payloads.speech import Audio, Segment, Track
 from synthgen.pretrained.recogniser import word_errors
@@ -88,7 +88,7 @@ def test_every_measure_is_finite_for_any_noise() -> None:
 
 def test_timbre_tells_formants_apart_and_is_the_same_for_the_same(tmp_path: Path) -> None:
     def of(formant: float, seed: int) -> np.ndarray:
-        part = Part("p", "p", 0, "", track(tmp_path, vowel(150, 3.0, formant=formant, seed=seed)))
+        part = SpeakerTrack("p", "p", 0, "", track(tmp_path, vowel(150, 3.0, formant=formant, seed=seed)))
         found = timbre(part, 20.0)
         assert found is not None
         return found
@@ -110,7 +110,7 @@ def test_a_long_turn_is_heard_by_its_middle_and_another_rate_is_resampled(tmp_pa
 def test_turns_are_drawn_evenly_over_voices_and_emotions() -> None:
     audio = Audio(Path("nowhere"), "0", RATE, RATE)
     parts = tuple(
-        Part(
+        SpeakerTrack(
             str(v),
             str(v),
             v,
@@ -131,16 +131,16 @@ def test_latencies_are_the_gaps_between_speakers(tmp_path: Path) -> None:
     assert latencies(session(tmp_path, turns, 0.4)) == pytest.approx([0.4, 0.4])  # type: ignore[arg-type]
 
 
-def _sheet(columns: dict[str, list[float]], parts: list[Part]) -> Measured:
+def _sheet(columns: dict[str, list[float]], parts: list[SpeakerTrack]) -> Measured:
     rows = np.zeros((len(parts), len(NAMES)))
     for name, values in columns.items():
         rows[:, NAMES.index(name)] = values
     return Measured(tuple(Turn(part, Segment(0, 0, 1, "")) for part in parts), rows)
 
 
-def _part(voice: int, recording: int, severity: str = "") -> Part:
+def _part(voice: int, recording: int, severity: str = "") -> SpeakerTrack:
     audio = Audio(Path("nowhere"), "0", RATE, RATE)
-    return Part(str(voice), str(voice), recording, severity, Track("patient", audio, ()))
+    return SpeakerTrack(str(voice), str(voice), recording, severity, Track("patient", audio, ()))
 
 
 def test_pitch_that_persists_correlates_and_pitch_that_does_not_does_not() -> None:

@@ -12,7 +12,7 @@ from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessi
 from synthgen.generators.dialogue.conduct.session import Brief, begin, restart_seed, turn_seed
 from synthgen.generators.dialogue.config import ConductConfig
 from synthgen.generators.dialogue.plan.types import CaseArc, Stage
-from synthgen.generators.dialogue.realisers.protocol import Request, Response
+from synthgen.generators.dialogue.realisers.protocol import Prompt, Response
 from synthgen.payloads.dialogue import Dialogue
 
 
@@ -57,7 +57,7 @@ def test_one_batch_per_step() -> None:
 def test_a_bad_answer_is_tried_again_with_another_seed() -> None:
     bad: set[int] = set()
 
-    def spoil(request: Request, text: str) -> Response:
+    def spoil(request: Prompt, text: str) -> Response:
         if len(bad) < 6 and request.seed % 3 == 0:
             bad.add(request.seed)
             return Response("Therapist: hello")
@@ -71,7 +71,7 @@ def test_a_bad_answer_is_tried_again_with_another_seed() -> None:
 
 
 def test_a_session_that_cannot_go_on_is_given_up_with_its_trace_and_the_others_are_not() -> None:
-    def spoil(request: Request, text: str) -> Response:
+    def spoil(request: Prompt, text: str) -> Response:
         assert request.view is not None
         stuck = request.view.number == 2 and request.view.position.stage.name == "work"
         return Response("{}" if stuck else text)
@@ -86,7 +86,7 @@ def test_a_session_that_cannot_go_on_is_given_up_with_its_trace_and_the_others_a
 
 
 def test_a_fact_that_is_never_told_ends_the_session() -> None:
-    def mute(request: Request, text: str) -> Response:
+    def mute(request: Prompt, text: str) -> Response:
         return Response(text.replace("cellar", "attic"))
 
     (result,) = conduct_sessions([Brief(hand_arc(), 1, 2)], Puppet(mute), ConductConfig())

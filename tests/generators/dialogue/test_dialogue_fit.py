@@ -34,7 +34,7 @@ from synthgen.generators.dialogue.fit.examples import (
 from synthgen.generators.dialogue.fit.lora import movements, open_adapted, open_base, with_adapters
 from synthgen.generators.dialogue.fit.training import fit_adapters, fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, model_digest, read_excerpts
-from synthgen.generators.dialogue.realisers.protocol import Request, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Prompt, Sampling
 from synthgen.generators.dialogue.realisers.transformers import open_transformers
 from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
 from synthgen.progress import Silent, Task
@@ -377,7 +377,7 @@ def test_a_fitted_folder_opens_with_the_realiser_that_generates(base: str, tmp_p
     assert model_digest(tmp_path / "model") == before
 
     messages = tuple(chat("patient", "You are a patient.", cohort(1)[0].payload)[:2])
-    asked = [Request(seed, messages, Sampling(max_tokens=12)) for seed in range(4)]
+    asked = [Prompt(seed, messages, Sampling(max_tokens=12)) for seed in range(4)]
     settings = InProcessConfig(device="cpu", dtype="float32")
     plain = open_transformers(base, settings).generate(asked)
     adapted = open_transformers(base, settings, tmp_path / "model" / "adapter").generate(asked)

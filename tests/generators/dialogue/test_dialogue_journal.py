@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from synthgen.generators.dialogue.realisers.journal import Journaled, request_digest
-from synthgen.generators.dialogue.realisers.protocol import Message, Request, Response, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Message, Prompt, Response, Sampling
 
 
 class Fickle:
@@ -22,7 +22,7 @@ class Fickle:
         self.calls = 0
         self.forgotten: list[int] = []
 
-    def generate(self, requests: Sequence[Request]) -> list[Response]:
+    def generate(self, requests: Sequence[Prompt]) -> list[Response]:
         self.calls += 1
         return [Response(f"answer {os.urandom(8).hex()} é\u2028", "stop", "") for _ in requests]
 
@@ -30,8 +30,8 @@ class Fickle:
         self.forgotten.append(self.calls)
 
 
-def batch(n: int) -> list[Request]:
-    return [Request(100 * n + i, (Message("user", f"question {n} {i}"),)) for i in range(3)]
+def batch(n: int) -> list[Prompt]:
+    return [Prompt(100 * n + i, (Message("user", f"question {n} {i}"),)) for i in range(3)]
 
 
 def test_answers_are_replayed_in_order(tmp_path: Path) -> None:
@@ -79,13 +79,13 @@ def test_another_call_or_another_model_is_not_answered_from_the_file(tmp_path: P
 
 
 def test_the_digest_covers_all_that_an_answer_depends_on() -> None:
-    base = Request(1, (Message("user", "a"),))
+    base = Prompt(1, (Message("user", "a"),))
     others = [
-        Request(2, base.messages),
-        Request(1, (Message("user", "b"),)),
-        Request(1, (Message("assistant", "a"),)),
-        Request(1, base.messages, Sampling(max_tokens=9)),
-        Request(1, base.messages, schema={"type": "object"}),
+        Prompt(2, base.messages),
+        Prompt(1, (Message("user", "b"),)),
+        Prompt(1, (Message("assistant", "a"),)),
+        Prompt(1, base.messages, Sampling(max_tokens=9)),
+        Prompt(1, base.messages, schema={"type": "object"}),
     ]
     digests = {request_digest(request) for request in (base, *others)} | {request_digest(base, "model")}
     assert len(digests) == 7
@@ -93,7 +93,7 @@ def test_the_digest_covers_all_that_an_answer_depends_on() -> None:
 
 def test_a_failure_of_the_realiser_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     class Dying(Fickle):
-        def generate(self, requests: Sequence[Request]) -> list[Response]:
+        def generate(self, requests: Sequence[Prompt]) -> list[Response]:
             if self.calls == 2:
                 raise RuntimeError
             return super().generate(requests)
@@ -115,7 +115,7 @@ def test_a_realiser_that_keeps_state_computes_an_unfinished_segment_again(tmp_pa
         def __init__(self) -> None:
             self.since = 0
 
-        def generate(self, requests: Sequence[Request]) -> list[Response]:
+        def generate(self, requests: Sequence[Prompt]) -> list[Response]:
             self.since += 1
             return [Response(f"{request.seed} {self.since}") for request in requests]
 

@@ -25,7 +25,7 @@ from tiny_chat import save_tiny_chat
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.config import ServerConfig
 from synthgen.generators.dialogue.realisers.openai import OpenAIRealiser, check_url, open_openai
-from synthgen.generators.dialogue.realisers.protocol import Message, Request, Response, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Message, Prompt, Response, Sampling
 
 PRIVATE = "the parrot Quibble bit the bishop"
 
@@ -86,8 +86,8 @@ def client(url: str, pauses: list[float] | None = None, **config: Any) -> OpenAI
     return realiser
 
 
-def ask(n: int = 1, **values: Any) -> list[Request]:
-    return [Request(2**40 + i, (Message("system", "s"), Message("user", f"{PRIVATE} {i}")), **values) for i in range(n)]
+def ask(n: int = 1, **values: Any) -> list[Prompt]:
+    return [Prompt(2**40 + i, (Message("system", "s"), Message("user", f"{PRIVATE} {i}")), **values) for i in range(n)]
 
 
 def test_requests_carry_what_they_should_and_answers_keep_their_order() -> None:
@@ -220,7 +220,7 @@ def test_a_context_that_overflows_is_met_by_dropping_the_front() -> None:
             echo(handler, body, n)
 
     turns = tuple(Message("user" if i % 2 == 0 else "assistant", f"turn {i}") for i in range(41))
-    request = Request(1, (Message("system", "s"), *turns))
+    request = Prompt(1, (Message("system", "s"), *turns))
     with server(small) as (url, bodies):
         (answer,) = client(url).generate([request])
     assert "turn 40" in answer.text
@@ -354,7 +354,7 @@ def test_transformers_serve_killed_in_the_middle_of_a_batch_and_started_again(tm
     realiser = open_openai(str(model), config)
     realiser._sleep = lambda _: time.sleep(0.5)
     asked = [
-        Request(i, (Message("system", "you are a doctor"), Message("user", f"i feel tired {i}")), Sampling(60))
+        Prompt(i, (Message("system", "you are a doctor"), Message("user", f"i feel tired {i}")), Sampling(60))
         for i in range(40)
     ]
     answers: list[Response] = []

@@ -19,7 +19,7 @@ from synthgen.generators.dialogue.model_folder import (
     write_model_folder,
 )
 from synthgen.generators.dialogue.plan.types import CaseArc
-from synthgen.generators.dialogue.realisers.protocol import Request as Asked
+from synthgen.generators.dialogue.realisers.protocol import Prompt as Asked
 from synthgen.generators.dialogue.realisers.protocol import Response
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed, open_generator, realiser_of
 from synthgen.payloads.dialogue import DialogueCondition, Turn

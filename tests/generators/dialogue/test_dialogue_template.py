@@ -20,14 +20,14 @@ from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.persons import notes_to_you, you_form
 from synthgen.generators.dialogue.plan.types import CaseArc
-from synthgen.generators.dialogue.realisers.protocol import Request, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Prompt, Sampling
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.realisers.template.hear import grammar, question_in, question_of, topic_of, topics
 from synthgen.generators.dialogue.realisers.template.scripts import every, scripts
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed
 from synthgen.generators.dialogue.views import ClinicianView
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic
-from synthgen.records import Request as SampleRequest
+from synthgen.records import Request
 
 CONFIG = GeneratorConfig()
 
@@ -46,7 +46,7 @@ def plan(condition: DialogueCondition) -> CaseArc:
 def write(seed: int, slots: range, config: PlanConfig = CONFIG.plan) -> list[DialogueSynthetic]:
     generator = DialogueGenerator(realiser=TemplateRealiser(), plan=plan, config=CONFIG, segment=0)
     sampler = condition_sampler(config)
-    made = generator([SampleRequest(1000 * seed + slot, sampler(slot, seed)) for slot in slots])
+    made = generator([Request(1000 * seed + slot, sampler(slot, seed)) for slot in slots])
     assert not generator.given_up  # no utterance is turned down eight times
     return made
 
@@ -93,7 +93,7 @@ def test_the_same_request_gives_the_same_words_and_another_seed_others() -> None
     alone = write(0, range(7, 8))
     assert alone == [first[7]]  # whoever advances beside it
     generator = DialogueGenerator(realiser=TemplateRealiser(), plan=plan, config=CONFIG, segment=0)
-    (other,) = generator([SampleRequest(1, first[7].condition)])
+    (other,) = generator([Request(1, first[7].condition)])
     assert other.payload.labels == first[7].payload.labels
     shared = set(other.payload.turns) & set(first[7].payload.turns)
     assert len(shared) < 0.4 * len(other.payload.turns)
@@ -286,7 +286,7 @@ def test_the_clinician_s_words_do_not_depend_on_what_is_hidden() -> None:
     for turn in made.turns:
         if turn.speaker == "clinician":
             one, two = (
-                realiser.generate([Request(7, (), Sampling(), view(each))])[0].text for each in (session, changed)
+                realiser.generate([Prompt(7, (), Sampling(), view(each))])[0].text for each in (session, changed)
             )
             assert one == two
             compared += 1
@@ -361,7 +361,7 @@ def test_totals_that_are_spoken_of_are_the_labels(seed: int) -> None:
 
 
 def test_a_request_without_a_view_fails_and_does_not_raise() -> None:
-    (response,) = TemplateRealiser().generate([Request(0, (), Sampling())])
+    (response,) = TemplateRealiser().generate([Prompt(0, (), Sampling())])
     assert response.finish == "failed" and "view" in response.reason
 
 
@@ -369,7 +369,7 @@ def test_a_clinician_view_alone_is_enough() -> None:
     condition = condition_sampler(CONFIG.plan)(0, 0)
     first = view(begin(Brief(plan(condition), 1, 0)))
     assert isinstance(first, ClinicianView)
-    texts = {TemplateRealiser().generate([Request(seed, (), Sampling(), first)])[0].text for seed in range(30)}
+    texts = {TemplateRealiser().generate([Prompt(seed, (), Sampling(), first)])[0].text for seed in range(30)}
     assert len(texts) > 25  # greetings are many
 
 

@@ -17,7 +17,7 @@ from synthgen.generators.dialogue.config import ConductConfig, InProcessConfig
 from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.journal import Journaled
 from synthgen.generators.dialogue.realisers.messages import fit_to_context, structured, without_front
-from synthgen.generators.dialogue.realisers.protocol import Message, Request, Response, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Message, Prompt, Response, Sampling
 from synthgen.generators.dialogue.realisers.transformers import RowSampler, TransformersRealiser, open_transformers
 from synthgen.payloads.dialogue import Dialogue
 
@@ -46,8 +46,8 @@ def talk(exchanges: int, word: str = "tired") -> tuple[Message, ...]:
     return (Message("system", "you are a doctor"), *(Message(roles[i % 2], t) for i, t in enumerate(turns)))  # type: ignore[arg-type]
 
 
-def requests(sampling: Sampling = Sampling(40)) -> list[Request]:  # noqa: B008
-    return [Request(2**40 + i, talk(i, word), sampling) for i, word in enumerate(("sad", "calm", "worried", "quiet"))]
+def requests(sampling: Sampling = Sampling(40)) -> list[Prompt]:  # noqa: B008
+    return [Prompt(2**40 + i, talk(i, word), sampling) for i, word in enumerate(("sad", "calm", "worried", "quiet"))]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.9])
@@ -129,7 +129,7 @@ def test_a_nucleus_wider_than_the_head_is_drawn_from_whole() -> None:
 
 def test_lengths_are_kept_per_request_and_said(chat: Path) -> None:
     realiser = opened(chat)
-    short, long = realiser.generate([Request(5, talk(1), Sampling(2)), Request(5, talk(1), Sampling(60))])
+    short, long = realiser.generate([Prompt(5, talk(1), Sampling(2)), Prompt(5, talk(1), Sampling(60))])
     assert short.finish == "length" and len(short.text.split()) <= 2
     assert long.finish == "stop"
     assert long.text.startswith(short.text)
@@ -188,9 +188,9 @@ def test_a_full_context_drops_whole_exchanges_from_the_front(chat: Path) -> None
     assert shown[0] == messages[0] and shown[-1] == messages[-1]
     assert [m.role for m in shown[1:]] == ["user", "assistant"] * ((len(shown) - 2) // 2) + ["user"]
     assert (len(messages) - len(shown)) % 16 == 0
-    assert realiser.generate([Request(1, messages, Sampling(30))])[0].text
+    assert realiser.generate([Prompt(1, messages, Sampling(30))])[0].text
     with pytest.raises(UserError, match="longer than the model's context"):
-        realiser.generate([Request(1, (Message("system", "walk " * 200), Message("user", "talk")), Sampling(30))])
+        realiser.generate([Prompt(1, (Message("system", "walk " * 200), Message("user", "talk")), Sampling(30))])
     assert without_front(messages[:2], 8) == messages[:2]
 
 
@@ -250,5 +250,5 @@ def test_structured_answers_are_json_of_the_schema_or_failed(chat: Path) -> None
     for text in ("three", '{"score": ', '{"other": 1}', "[1]"):
         answer = structured(Response(text), schema)
         assert answer.finish == "failed" and text not in answer.reason
-    (answer,) = opened(chat).generate([Request(1, talk(1), Sampling(10), schema=schema)])
+    (answer,) = opened(chat).generate([Prompt(1, talk(1), Sampling(10), schema=schema)])
     assert answer.finish == "failed"

@@ -17,7 +17,7 @@ from synthgen.generators.dialogue.config import ConductConfig
 from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc, SessionPlan
-from synthgen.generators.dialogue.realisers.protocol import Request
+from synthgen.generators.dialogue.realisers.protocol import Prompt
 from synthgen.generators.dialogue.views import ClinicianView, PatientView
 from synthgen.payloads.dialogue import Dialogue, Setting, Turn
 
@@ -37,18 +37,18 @@ def strings(value: object) -> Iterator[str]:
             yield from strings(item)
 
 
-def seen_by(requests: list[Request], side: type) -> list[Request]:
+def seen_by(requests: list[Prompt], side: type) -> list[Prompt]:
     return [request for request in requests if isinstance(request.view, side)]
 
 
-def session(arc: CaseArc, number: int, seed: int = 3) -> list[Request]:
+def session(arc: CaseArc, number: int, seed: int = 3) -> list[Prompt]:
     puppet = Puppet()
     (result,) = conduct_sessions([Brief(arc, number, seed)], puppet, ConductConfig())
     assert isinstance(result, Dialogue)
     return puppet.seen
 
 
-def without_transcript(request: Request) -> str:
+def without_transcript(request: Prompt) -> str:
     """All that a side is told beside what both have heard: the view and the prompt."""
     view = replace(request.view, transcript=())  # type: ignore[type-var]
     said = {turn.text for turn in request.view.transcript}  # type: ignore[union-attr]

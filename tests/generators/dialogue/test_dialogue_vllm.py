@@ -13,7 +13,7 @@ import pytest
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.generators.dialogue.config import InProcessConfig
 from synthgen.generators.dialogue.realisers import vllm as adapter
-from synthgen.generators.dialogue.realisers.protocol import Message, Request, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Message, Prompt, Sampling
 
 INSTALLED = importlib.util.find_spec("vllm") is not None
 
@@ -36,7 +36,7 @@ def test_the_calls_fit_the_installed_api() -> None:
     engine = set(inspect.signature(EngineArgs).parameters)
     assert {"seed", "dtype", "load_format", "enable_prefix_caching", "gpu_memory_utilization"} <= engine
     assert {"max_model_len", "enable_lora", "max_lora_rank"} <= engine
-    params = adapter._sampling(Request(2**62, (), Sampling(7, 0.5, 0.9), schema={"type": "object"}))
+    params = adapter._sampling(Prompt(2**62, (), Sampling(7, 0.5, 0.9), schema={"type": "object"}))
     assert (params.seed, params.max_tokens, params.temperature, params.top_p) == (2**62, 7, 0.5, 0.9)
     assert isinstance(params.structured_outputs, StructuredOutputsParams)
     assert LoRARequest("synthgen", 1, "folder").lora_path == "folder"
@@ -67,7 +67,7 @@ def test_one_call_per_batch_with_one_sampling_each_and_prompts_that_fit(monkeypa
     engine = Engine()
     realiser = adapter.VllmRealiser(llm=engine, adapter="lora", context=60)
     turns = tuple(Message("user" if i % 2 == 0 else "assistant", f"turn {i}") for i in range(41))
-    requests = [Request(i, (Message("system", "s"), *turns[: 1 + 20 * i]), Sampling(10)) for i in range(3)]
+    requests = [Prompt(i, (Message("system", "s"), *turns[: 1 + 20 * i]), Sampling(10)) for i in range(3)]
     answers = realiser.generate(requests)
     assert [answer.text for answer in answers] == ["turn 0!", "turn 20!", "turn 40!"]
     assert {answer.finish for answer in answers} == {"length"}
@@ -75,5 +75,5 @@ def test_one_call_per_batch_with_one_sampling_each_and_prompts_that_fit(monkeypa
     assert call["sampling_params"] == [0, 1, 2] and call["lora_request"] == "lora" and call["use_tqdm"] is False
     assert [len(chat) for chat in call["messages"]] == [2, 22, 10]
     with pytest.raises(UserError, match="longer than the model's context"):
-        realiser.generate([Request(1, (Message("user", "word " * 80),), Sampling(10))])
+        realiser.generate([Prompt(1, (Message("user", "word " * 80),), Sampling(10))])
     assert realiser.generate([]) == []

@@ -8,7 +8,7 @@ from dialogue_people import people
 from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.words import dialogue_words
-from synthgen.records import Planted
+from synthgen.records import Planted, RoundTrip
 
 
 def by_name(records: list[DialogueReal], seed: int = 0) -> dict[str, Planted[Dialogue]]:
@@ -100,5 +100,6 @@ def test_one_record_of_one_turn_can_be_copied() -> None:
 
 def test_round_trips_come_last_under_their_own_names() -> None:
     records = people(3)
-    found = list(planted_copies(records, [("said_again", "generator", lambda rs: [r.payload for r in rs])], 0))
+    trip = RoundTrip("said_again", "generator", lambda real: [record.payload for record in real])
+    found = list(planted_copies(records, [trip], 0))
     assert (found[-1].perturbation, found[-1].domain) == ("said_again", "generator")
