@@ -153,7 +153,9 @@ def _techniques(rng: random.Random, own: Content, sessions: int) -> list[str]:
     return order[:sessions]
 
 
-def _parts(rng: random.Random, number: int, now: Course, technique: str, alliance: Alliance) -> tuple[stages.StagePlan, ...]:
+def _parts(
+    rng: random.Random, number: int, now: Course, technique: str, alliance: Alliance
+) -> tuple[stages.StagePlan, ...]:
     known = stages.parts()
     parts = list(known.intake if number == 1 else known.later)
     if now.phq9 is not None and now.phq9.items[8] > 0:
