@@ -6,6 +6,7 @@ they hold. Offers come through the entry point group ``synthgen.offers``; a moda
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -36,7 +37,7 @@ class Offer:
 
 def names() -> tuple[str, ...]:
     """The installed modalities."""
-    return tuple(sorted({entry.name for entry in metadata.entry_points(group=MODALITIES)}))
+    return _names(metadata.entry_points().select(group=MODALITIES))
 
 
 def offer_of(word: str) -> Offer:
@@ -46,12 +47,16 @@ def offer_of(word: str) -> Offer:
         UserError: there is none of that name.
         MissingExtraError: it has no offer of its own, and its packages are not installed.
     """
-    name = chosen(word, names(), f"no modality {word!r}")
-    for entry in metadata.entry_points(group=GROUP):
-        if entry.name == name:
-            offer: Offer = entry.load()
-            return offer
+    installed = metadata.entry_points()  # which takes a while: once for both groups
+    name = chosen(word, _names(installed.select(group=MODALITIES)), f"no modality {word!r}")
+    for entry in installed.select(group=GROUP, name=name):
+        offer: Offer = entry.load()
+        return offer
     from synthgen import modality
 
     loaded = modality.load(name)
     return Offer(loaded.name, loaded.section, loaded.presets, loaded.releases.formats, loaded.configs)
+
+
+def _names(found: Iterable[metadata.EntryPoint]) -> tuple[str, ...]:
+    return tuple(sorted({entry.name for entry in found}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from synthgen.config import Section
 from synthgen.generators.dialogue.plan.config import PlanConfig
@@ -91,3 +91,11 @@ class DemoCohortConfig(Section):
     patients: int = Field(400, ge=1, le=1_000_000, description="Simulated patients.")
     sessions: int = Field(1, ge=1, le=12, description="Sessions of each patient.")
     utterances: tuple[int, int] = Field((62, 86), description="Least and most utterances planned for a session.")
+
+    @model_validator(mode="after")
+    def _plannable(self) -> Self:
+        try:
+            PlanConfig(sessions=self.sessions, utterances=self.utterances)
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        return self

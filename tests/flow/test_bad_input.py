@@ -159,7 +159,7 @@ def test_models_that_must_not_be_opened(synthgen: Run, finished: Path, tmp_path:
     (other / "synthgen.json").write_text(json.dumps({**card, "modality": "speech"}))
     pickled = Path(shutil.copytree(finished / "work" / "model", tmp_path / "pickled"))
     (pickled / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"\x80\x04")
-    for folder, word in ((other, "'speech'"), (pickled, "pickled weights"), (tmp_path / "none", "no model folder")):
+    for folder, word in ((other, "'speech'"), (pickled, "pickled weights"), (tmp_path / "none", "there is no such")):
         refused(synthgen(*GENERATE, "--model", folder, "--work", f"w-{folder.name}", cwd=tmp_path), word)
 
 

@@ -92,6 +92,7 @@ def test_a_released_session_that_is_a_patients_own_is_found(
             "example.org",
         ),
         (("--set", "modality.generator.plan.sessions=13"), "sessions"),
+        (("--set", "modality.demo.utterances=[10,12]"), "utterances must be two different numbers"),
         (("--set", "modality.generator.plan.therapy.moon_sickness=1"), "moon_sickness"),
     ],
 )
