@@ -7,6 +7,7 @@ Everything is tiny (32 pixels, networks of a few thousand weights), so that it t
 little cannot earn a PASS, and the reasons that are printed say what it wants.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from synthgen.engines.local import LocalEngine
 from synthgen.generators.cxr.phantom import render, sample_patient, sample_visit
 from synthgen.modalities.cxr.binding import CXR
 from synthgen.modality import Ready
-from synthgen.payloads.cxr import CxrCondition, CxrSynthetic
+from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrSynthetic
 from synthgen.pipeline import Plan, release_from
 from synthgen.progress import Silent
 from synthgen.records import Request, Synthetic
@@ -42,7 +43,7 @@ def phantoms(requests: Sequence[Request[CxrCondition]]) -> list[CxrSynthetic]:
     return [Synthetic(request.seed, request.condition, _phantom(request)) for request in requests]
 
 
-def _phantom(request: Request[CxrCondition]):
+def _phantom(request: Request[CxrCondition]) -> CxrImage:
     person = sample_patient(request.seed)
     findings, view = request.condition.findings, request.condition.view or "PA"
     return render(person, sample_visit(request.seed + 1, person), findings, view, SIZE)
@@ -71,4 +72,6 @@ def release(folder: Path) -> Sealed:
 if __name__ == "__main__":
     sealed = release(Path(sys.argv[1]))
     print(f"{sealed.outcome}: {sealed.folder}")
-    print((sealed.folder / "README.md").read_text("utf-8") if sealed.quarantined else sealed.fitness)
+    report = json.loads((sealed.folder / "privacy_report.json").read_text("utf-8"))
+    for reason in report["privacy"]["reasons"]:
+        print(f"- {reason}")

@@ -24,7 +24,7 @@ class BlockRate:
 
     >>> rate = BlockRate(k=1, n=99)
     >>> rate.expected, rate.limit(draws=64, level=0.01)
-    (0.01, 5)
+    (0.01, 4)
     """
 
     k: float

@@ -18,13 +18,12 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 DOCTESTED = (
     "synthgen.digests",
     "synthgen.estimates",
-    "synthgen.gate",
-    "synthgen.modality",
     "synthgen.patient_ids",
     "synthgen.privacy_filters.calibration",
     "synthgen.privacy_filters.power",
     "synthgen.seeds",
 )
+ELSEWHERE = re.compile(r"""<(?:script|img|iframe|link)\b[^>]*\s(?:src|href)=["']?(?:https?:)?//""")
 QUOTE = re.compile(r"^<!-- (\S+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -50,9 +49,9 @@ def test_what_the_documents_quote_stands_in_the_file() -> None:
 def test_the_walk_through_leaves_nothing_of_the_modality_out() -> None:
     source = (ROOT / "examples/vitals/synthgen_vitals/__init__.py").read_text("utf-8")
     quotes = "".join(quoted for _, quoted in QUOTE.findall((ROOT / "docs/add_a_modality.md").read_text("utf-8")))
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            assert ast.get_source_segment(source, node) in quotes, node.name
+    told = quotes.splitlines()
+    for line in source[source.index("class VitalsConfig") :].splitlines():
+        assert line in told
 
 
 def test_the_questions_answer_every_reason_that_the_verdict_gives() -> None:
@@ -61,7 +60,8 @@ def test_the_questions_answer_every_reason_that_the_verdict_gives() -> None:
     reasons = [node.value for node in ast.walk(tree) if isinstance(node, ast.Yield) and node.value is not None]
     assert len(reasons) >= 14
     for reason in reasons:
-        told = [part.value for part in ast.walk(reason) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+        parts = [part.value for part in ast.walk(reason) if isinstance(part, ast.Constant)]
+        told = [part for part in parts if isinstance(part, str)]
         pieces = [piece.strip() for text in told for piece in re.split(r"[:;(),]", text) if len(piece.strip()) > 12]
         assert any(piece in answers for piece in pieces), ast.unparse(reason)
 
@@ -110,5 +110,4 @@ def test_the_site_builds_and_asks_for_nothing_from_elsewhere(tmp_path: Path) -> 
     pages = sorted((tmp_path / "site").rglob("*.html"))
     assert len(pages) >= len(DOCS)
     for page in pages:
-        loaded = re.findall(r"<(?:script|img|iframe)[^>]* src=\"?(https?:|//)|<link[^>]* href=\"?(https?:|//)", page.read_text("utf-8"))
-        assert not [found for found in loaded if any(found)], page
+        assert not ELSEWHERE.search(page.read_text("utf-8")), page
