@@ -2,7 +2,7 @@
 
     python examples/judge_images.py
 
-The "patients" are phantoms, twenty of them to protect and twenty strangers to set the threshold. Eight further
+The "patients" are phantoms, fifteen of them to protect and twenty strangers to set the threshold. Eight further
 phantoms stand for an honest generator's samples, and eight patients whose image was only brightened for a leaky one's.
 """
 
@@ -36,8 +36,8 @@ def brightened(picture: CxrImage) -> CxrImage:
 
 
 def main() -> None:
-    people = [record(person) for person in range(46)]
-    train, calibration, audit = people[:20], people[20:40], people[40:]
+    people = [record(person) for person in range(41)]
+    train, calibration, audit = people[:15], people[15:35], people[35:]
     honest = [image(person) for person in range(1000, 1008)]
     leaky = [brightened(real.payload) for real in train[:8]]
     with gate("cxr", train=train, calibration=calibration, audit=audit, config="demo", settings=SMALL) as opened:
