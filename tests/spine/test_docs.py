@@ -28,7 +28,10 @@ def test_every_option_of_generate_has_help() -> None:
         assert getattr(option, "help", ""), option.name
 
 
-@pytest.mark.parametrize("document", sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")))
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_documents_name_files_that_exist(document: str) -> None:
     text = (ROOT / document).read_text("utf-8")
     for path in re.findall(r"`((?:synthgen|generators|privacy_filters|eval|benchmarks|configs|tests)/[\w/.-]+)`", text):
