@@ -205,6 +205,9 @@ def common_scale(scores: Scores, scales: Sequence[Scale]) -> Scores:
 def k_for(alpha: float, n: int) -> int:
     """k = max(1, floor(alpha (n + 1))): how many of n strangers the gate may block at level alpha.
 
+    >>> k_for(0.01, 99), k_for(0.01, 300), k_for(0.05, 99)
+    (1, 3, 5)
+
     Raises:
         ValueError: if alpha is not in (0, 1) or n < 1.
     """
@@ -216,12 +219,20 @@ def k_for(alpha: float, n: int) -> int:
 
 
 def attainable_alpha(n: int) -> float:
-    """1 / (n + 1): the smallest level that n calibration patients allow."""
+    """1 / (n + 1): the smallest level that n calibration patients allow.
+
+    >>> attainable_alpha(99)
+    0.01
+    """
     return 1.0 / (n + 1.0)
 
 
 def patients_needed(alpha: float) -> int:
-    """The smallest n whose attainable level is alpha."""
+    """The smallest n whose attainable level is alpha.
+
+    >>> patients_needed(0.01), patients_needed(0.05)
+    (99, 19)
+    """
     return math.ceil(1.0 / alpha - 1.0 - 1e-9)
 
 

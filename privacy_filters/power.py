@@ -20,7 +20,12 @@ Weights = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class BlockRate:
-    """The rate at which strangers are rejected, Beta(k, n + 1 - k) distributed; k and n may be effective numbers."""
+    """The rate at which strangers are rejected, Beta(k, n + 1 - k) distributed; k and n may be effective numbers.
+
+    >>> rate = BlockRate(k=1, n=99)
+    >>> rate.expected, rate.limit(draws=64, level=0.01)
+    (0.01, 4)
+    """
 
     k: float
     n: float
@@ -60,7 +65,11 @@ def weighted(blocked: NDArray[np.bool_], weights: Weights) -> BlockRate:
 
 
 def miss_upper(planted: int, caught: int, confidence: float = 0.95) -> float:
-    """Upper Clopper-Pearson bound on the miss rate; 1 - 0.05^(1/m) where all m are caught."""
+    """Upper Clopper-Pearson bound on the miss rate; 1 - 0.05^(1/m) where all m are caught.
+
+    >>> [round(miss_upper(m, m), 3) for m in (20, 59, 299)]
+    [0.139, 0.05, 0.01]
+    """
     if not 0 <= caught <= planted:
         raise ValueError(f"caught must be in 0 to {planted}, got {caught}")
     missed = planted - caught
@@ -97,5 +106,9 @@ def detectable_share(rate: BlockRate, draws: int, limit: int, catch: float, powe
 
 
 def released_share(miss: float, attempts: int) -> float:
-    """Of slots that keep copying, the share of which a copy is released: 1 - (1 - m)^r, m missed per attempt."""
+    """Of slots that keep copying, the share of which a copy is released: 1 - (1 - m)^r, m missed per attempt.
+
+    >>> round(released_share(0.05, 3), 3)
+    0.143
+    """
     return 1.0 - (1.0 - miss) ** attempts

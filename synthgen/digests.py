@@ -18,7 +18,11 @@ KEY_BYTES = 32
 
 
 def keyed(key: bytes, *parts: str | bytes) -> str:
-    """Hex digest (128 bits) of the parts under ``key`` (up to 64 bytes): BLAKE2b in its keyed mode (RFC 7693)."""
+    """Hex digest (128 bits) of the parts under ``key`` (up to 64 bytes): BLAKE2b in its keyed mode (RFC 7693).
+
+    >>> keyed(b"secret", "model") == keyed(b"secret", "model") != keyed(b"other", "model")
+    True
+    """
     digest = hashlib.blake2b(key=key, digest_size=16)
     for part in parts:
         text = part.encode() if isinstance(part, str) else part

@@ -71,7 +71,11 @@ def percentile_interval(draws: Floats) -> tuple[float, float]:
 
 
 def clopper_pearson(successes: int, n: int) -> tuple[float, float]:
-    """Exact 95% interval of a proportion (Clopper and Pearson 1934)."""
+    """Exact 95% interval of a proportion (Clopper and Pearson 1934).
+
+    >>> [round(end, 3) for end in clopper_pearson(0, 60)]
+    [0.0, 0.06]
+    """
     if not 0 <= successes <= n:
         raise ValueError(f"successes must be in 0 to {n}, got {successes}")
     if n == 0:
@@ -82,7 +86,12 @@ def clopper_pearson(successes: int, n: int) -> tuple[float, float]:
 
 
 def proportion(metric: str, successes: int, n: int, *, better: str = "higher", note: str = "") -> Estimate:
-    """A share of independent units with its Clopper-Pearson interval."""
+    """A share of independent units with its Clopper-Pearson interval.
+
+    >>> found = proportion("share_caught", 57, 60)
+    >>> found.value, [round(end, 3) for end in found.ci95], found.n
+    (0.95, [0.861, 0.99], 60)
+    """
     value = successes / n if n else float("nan")
     return Estimate(metric, value, clopper_pearson(successes, n), n, better, note)
 
@@ -193,6 +202,9 @@ def auc(
     resamples: int = RESAMPLES,
 ) -> Estimate:
     """Area under the ROC curve of two groups of disjoint patients, each resampled by itself. Ties count one half.
+
+    >>> auc("membership_auc", np.array([0.9, 0.4, 0.7]), np.array([0.1, 0.5])).value
+    0.8333333333333334
 
     ``n`` is the number of patients in both groups together.
     """

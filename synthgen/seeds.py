@@ -6,7 +6,11 @@ import hashlib
 
 
 def attempt_seed(run_seed: int, slot: int, attempt: int) -> int:
-    """blake2b(run_seed, slot, attempt) as an integer in [0, 2^63)."""
+    """blake2b(run_seed, slot, attempt) as an integer in [0, 2^63).
+
+    >>> attempt_seed(7, slot=3, attempt=0) == attempt_seed(7, slot=3, attempt=0) != attempt_seed(7, slot=3, attempt=1)
+    True
+    """
     return _hash("attempt", run_seed, slot, attempt)
 
 

@@ -28,7 +28,10 @@ def test_every_option_of_every_command_has_help() -> None:
             assert getattr(option, "help", ""), option.name
 
 
-@pytest.mark.parametrize("document", sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")))
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_documents_name_files_that_exist(document: str) -> None:
     text = (ROOT / document).read_text("utf-8")
     for path in re.findall(r"`((?:synthgen|generators|privacy_filters|eval|benchmarks|configs|tests)/[\w/.-]+)`", text):
@@ -44,3 +47,19 @@ def test_the_two_commands_install_with_the_constraints() -> None:
     assert commands[0].endswith("synthgen generate --modality cxr")
     assert commands[1].endswith("pytest")
     assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text()
+
+
+def test_commands_in_the_documents_have_the_options_that_they_are_given() -> None:
+    known = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in typer.main.get_command(app).commands.items()  # type: ignore[attr-defined]
+    }
+    texts = [path.read_text("utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))]
+    lines = [
+        line for text in texts for line in text.replace("\\\n", " ").splitlines() if line.startswith("    synthgen ")
+    ]
+    assert len(lines) > 20
+    for line in lines:
+        _, name, *words = line.split("#")[0].split()
+        given = {word for word in words if re.match(r"-n$|--\w", word)}
+        assert given <= known[name], line
