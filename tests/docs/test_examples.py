@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 DOCTESTED = (
+    "synthgen.api",
     "synthgen.digests",
     "synthgen.estimates",
     "synthgen.patient_ids",
