@@ -1,29 +1,27 @@
 """A generator of one's own in the chest X-ray bundle: cohort, filters, attacks and release stay as they are.
 
-    python examples/own_generator.py FOLDER
+    python examples/own_generator.py FOLDER            # tiny: half a minute of one core
+    python examples/own_generator.py FOLDER --demo     # the demo preset: some minutes
 
 The generator here is the phantom renderer: it draws a new simulated person for every request, and never saw the cohort.
-Everything is tiny (32 pixels, networks of a few thousand weights), so that it takes half a minute of one core: so
-little cannot earn a PASS, and the reasons that are printed say what it wants.
+Tiny means 32 pixels, 60 patients and networks of a few thousand weights: so little cannot earn a PASS, and the reasons
+that are printed say what it wants. With the cohort and the filters of the demo preset it can.
 """
 
+import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from synthgen.engines.local import LocalEngine
+import synthgen
 from synthgen.generators.cxr.phantom import render, sample_patient, sample_visit
-from synthgen.modalities.cxr.binding import CXR
-from synthgen.modality import Ready
-from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrSynthetic
-from synthgen.pipeline import Plan, release_from
+from synthgen.modalities.cxr.binding import CXR, CxrConfig
+from synthgen.modality import Modality, Ready
+from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Silent
-from synthgen.records import Request, Synthetic
+from synthgen.records import Generator, Request, Synthetic
 from synthgen.release import Sealed
-from synthgen.run import Run
-from synthgen.workfolder import opened
 
 SIZE = 32
 SMALL = (
@@ -38,39 +36,45 @@ SMALL = (
 )
 
 
-def phantoms(requests: Sequence[Request[CxrCondition]]) -> list[CxrSynthetic]:
+def phantoms(size: int) -> Generator[CxrImage, CxrCondition]:
     """One sample for each request; it depends on its own request only, whatever else is asked for beside it."""
-    return [Synthetic(request.seed, request.condition, _phantom(request)) for request in requests]
+    return lambda requests: [Synthetic(r.seed, r.condition, _phantom(r, size)) for r in requests]
 
 
-def _phantom(request: Request[CxrCondition]) -> CxrImage:
+def _phantom(request: Request[CxrCondition], size: int) -> CxrImage:
     person = sample_patient(request.seed)
     findings, view = request.condition.findings, request.condition.view or "PA"
-    return render(person, sample_visit(request.seed + 1, person), findings, view, SIZE)
+    return render(person, sample_visit(request.seed + 1, person), findings, view, size)
 
 
-MINE = Ready(
-    lambda scratch: phantoms,
-    description="Phantom renderer: simulated people, a new one for every sample",
-    version="1",  # another version is another model, which wants a work folder of its own
-    saw_cohort=False,  # certain here: leave it True for whatever was trained on patients
-)
-KIND = replace(CXR, generator=MINE)
+def mine(size: int) -> Modality[CxrImage, CxrCondition, CxrConfig]:
+    """The bundle with another generator in it."""
+    renderer = Ready(
+        lambda scratch: phantoms(size),
+        description="Phantom renderer: simulated people, a new one for every sample",
+        version="1",  # another version is another model, which wants a work folder of its own
+        saw_cohort=False,  # certain here: leave it True for whatever was trained on patients
+    )
+    return replace(CXR, generator=renderer)
 
 
-def release(folder: Path) -> Sealed:
-    """A run over a small demo cohort, from the split by patient to the seal or the quarantine."""
-    config = KIND.config("demo", SMALL, seed=1)
-    data = folder / "cohort"
+def release(folder: Path, settings: Sequence[str] = SMALL) -> Sealed:
+    """A run over a demo cohort, from the split by patient to the seal or the quarantine."""
+    config = CXR.config("demo", settings, seed=1)
+    kind, data = mine(config.modality.generator.size), folder / "cohort"
     if not data.exists():
-        KIND.cohorts.write_demo(data, config.modality, seed=1, progress=Silent())
-    plan = Plan(data, None, folder / "release", "demo", ("imagefolder",), (), demo=False)
-    with opened(folder / "work", modality=KIND.name, config_digest=config.digest()) as work:
-        return release_from(Run(KIND, config, work, Silent()), plan, LocalEngine())
+        kind.cohorts.write_demo(data, config.modality, seed=1, progress=Silent())
+    return synthgen.generate(
+        kind, data=data, out=folder / "release", work=folder / "work", config="demo", settings=settings, seed=1
+    )
 
 
 if __name__ == "__main__":
-    sealed = release(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--demo", action="store_true", help="as large as the demo preset")
+    given = parser.parse_args()
+    sealed = release(given.folder, ("threads=1",) if given.demo else SMALL)
     print(f"{sealed.outcome}: {sealed.folder}")
     report = json.loads((sealed.folder / "privacy_report.json").read_text("utf-8"))
     for reason in report["privacy"]["reasons"]:

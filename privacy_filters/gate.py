@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -337,16 +337,23 @@ def judge_generator(
 
 
 def attempts_needed(
-    gate: Gate[T], mix: Mapping[Facet, float], most: int, share: float, least: int, power: float = 0.95
+    gate: Gate[T],
+    mix: Callable[[int], Mapping[Facet, float]],
+    most: int,
+    share: float,
+    least: int,
+    power: float = 0.95,
 ) -> int:
     """The fewest first attempts, from ``least`` to ``most``, whose test would see ``share`` copies; ``least`` if none.
 
     A gate that catches nineteen copies in twenty is assumed.
+
+    Args:
+        mix: what so many first attempts ask for: the more they are, the more it is like what the patients are.
     """
-    block = gate.block_rate_in(mix)
     draws = least
     while draws <= most:
-        limit = first_limit(gate, mix, draws)
+        block, limit = gate.block_rate_in(mix(draws)), first_limit(gate, mix(draws), draws)
         if detectable_share(block, draws, limit, _PLANNED_CATCH, power) <= share:
             return draws
         draws = math.ceil(1.1 * draws) + 1

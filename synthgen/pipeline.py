@@ -20,7 +20,7 @@ from synthgen.last_pass import last_pass
 from synthgen.modality import GeneratorKind
 from synthgen.origin import Origin, check_origin
 from synthgen.people import find_people
-from synthgen.privacy_filters.gate import attempts_needed, first_limit
+from synthgen.privacy_filters.gate import Facet, attempts_needed, first_limit
 from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
@@ -101,7 +101,12 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     run.progress.stage(4, STAGES, "generate and screen")
     risk = level_for_try(RISK, tries or 1)
     reads = kind.generator.reads_cohort(model)
-    mix = Counter(("stratum", condition(slot, config.seed).stratum) for slot in range(config.samples))
+    slots = range(max(config.samples, config.gate.attempts) if reads else config.samples)
+    strata = [condition(slot, config.seed).stratum for slot in slots]
+
+    def mix(draws: int) -> Counter[Facet]:
+        return Counter(("stratum", stratum) for stratum in strata[:draws])
+
     probes = (
         attempts_needed(screen.gate, mix, config.gate.attempts, config.gate.detectable, config.samples, power=1 - risk)
         - config.samples
@@ -112,7 +117,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         run,
         model=model,
         judge=screen.judge,
-        limit=first_limit(screen.gate, mix, config.samples + probes),
+        limit=first_limit(screen.gate, mix(config.samples + probes), config.samples + probes),
         probes=probes,
         condition=condition,
         engine=engine,

@@ -20,7 +20,7 @@ from synthgen.payloads.speech import Speech
 from synthgen.pretrained.speaker import unit
 from synthgen.privacy_filters.nearest import chord
 from synthgen.privacy_filters.speech.listening import Heard, Listener, spread
-from synthgen.privacy_filters.speech.recordings import Recordings
+from synthgen.privacy_filters.speech.recordings import Recordings, band_levels
 from synthgen.privacy_filters.speech.strangers import Strangers
 from synthgen.privacy_filters.speech.transcripts import Transcripts
 from synthgen.privacy_filters.speech.voices import Voices, Whitening
@@ -79,13 +79,13 @@ class SpeechFilters:
     transcripts: Transcripts | None
 
     @property
-    def parts(self) -> tuple[Self]:
-        """They share their work, so that there is one."""
-        return (self,)
+    def parts(self) -> tuple[Passages, Further]:
+        """Long stretches need no ear, and see most copies of a recording."""
+        return Passages(self.recordings[_PASSAGE], self.strangers[_PASSAGE]), Further(self)
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (*self.voices, *self.recordings, *(self.transcripts.names if self.transcripts else ()))
+        return tuple(name for part in self.parts for name in part.names)
 
     @classmethod
     def over(
@@ -148,32 +148,7 @@ class SpeechFilters:
 
     def scores(self, payloads: Sequence[Speech], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N, F], in the order of ``names``; NaN for a sample in which nobody speaks."""
-        rows = []
-        for number, payload in enumerate(payloads):
-            own = None if exclude is None else exclude[number]
-            rows.append(
-                np.min([self._of(track, own) for track in self.listener.all(payload)] or [self._unknown], axis=0)
-            )
-        found = np.stack(rows) if rows else np.empty((0, len(self._unknown)))
-        if self.transcripts is None:
-            return found
-        return np.concatenate([found, self.transcripts.scores(payloads, exclude)], axis=1)
-
-    @property
-    def _unknown(self) -> list[float]:
-        return [float("nan")] * (len(self.voices) + len(self.recordings))
-
-    def _of(self, track: Heard, exclude: str | None) -> list[float]:
-        """The score of one track in each ear, and as a recording."""
-        scores = []
-        for ear, voices in self.voices.items():
-            windows = _heard(track.windows, ear, self.whitening)
-            score = voices.score(windows, exclude)
-            if self.register:
-                score = min(score, self.register[ear].score(windows))
-            scores.append(self.strangers[ear](score))
-        copies = [self.strangers[name](r.score(track.levels, exclude)) for name, r in self.recordings.items()]
-        return [*scores, *copies]
+        return np.concatenate([part.scores(payloads, exclude) for part in self.parts], axis=1)
 
     def nearest_patients(self, payloads: Sequence[Speech]) -> list[str]:
         """By the mean vector of each track in Resemblyzer."""
@@ -203,6 +178,60 @@ class SpeechFilters:
         """One unit vector per track, shape [K, D]; K may be 0."""
         means = [track.windows[_RETRIEVAL].mean(axis=0) for track in self.listener.all(payload)]
         return unit(np.stack(means)) if means else np.empty((0, 1), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Passages:
+    """Whether long stretches of a recording are there."""
+
+    recordings: Recordings
+    strangers: Strangers
+
+    names = (_PASSAGE,)
+
+    def scores(self, payloads: Sequence[Speech], exclude: Sequence[str] | None = None) -> Scores:
+        """Shape [N, 1]."""
+        own = [None] * len(payloads) if exclude is None else exclude
+        return np.array([self._of(payload, name) for payload, name in zip(payloads, own, strict=True)]).reshape(-1, 1)
+
+    def _of(self, payload: Speech, exclude: str | None) -> float:
+        tracks = [track for recording in payload.recordings for track in recording.tracks]
+        return min(self.strangers(self.recordings.score(band_levels(track), exclude)) for track in tracks)
+
+
+@dataclass(frozen=True)
+class Further:
+    """Every ear, short stretches, and what is said."""
+
+    filters: SpeechFilters
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        transcripts = self.filters.transcripts
+        return (*self.filters.voices, _EXCERPT, *(transcripts.names if transcripts else ()))
+
+    def scores(self, payloads: Sequence[Speech], exclude: Sequence[str] | None = None) -> Scores:
+        """Shape [N, F], in the order of ``names``; NaN for a sample in which nobody speaks."""
+        unknown = [float("nan")] * (len(self.filters.voices) + 1)
+        rows = []
+        for number, payload in enumerate(payloads):
+            own = None if exclude is None else exclude[number]
+            heard = self.filters.listener.all(payload)
+            rows.append(np.min([self._of(track, own) for track in heard] or [unknown], axis=0))
+        found = np.stack(rows) if rows else np.empty((0, len(unknown)))
+        transcripts = self.filters.transcripts
+        return found if transcripts is None else np.concatenate([found, transcripts.scores(payloads, exclude)], axis=1)
+
+    def _of(self, track: Heard, exclude: str | None) -> list[float]:
+        """The score of one track in each ear, and as a recording."""
+        known, scores = self.filters, []
+        for ear, voices in known.voices.items():
+            windows = _heard(track.windows, ear, known.whitening)
+            score = voices.score(windows, exclude)
+            if known.register:
+                score = min(score, known.register[ear].score(windows))
+            scores.append(known.strangers[ear](score))
+        return [*scores, known.strangers[_EXCERPT](known.recordings[_EXCERPT].score(track.levels, exclude))]
 
 
 def _tracks(

@@ -243,11 +243,11 @@ def test_a_condition_that_is_memorised_does_not_drown_in_the_others(world) -> No
 def test_as_many_first_attempts_are_judged_as_show_the_share(world) -> None:  # type: ignore[no-untyped-def]
     gate, *_ = world
     mix = {("stratum", "any"): 1.0}
-    needed = attempts_needed(gate, mix, most=5000, share=0.2, least=10)
+    needed = attempts_needed(gate, lambda draws: mix, most=5000, share=0.2, least=10)
     assert 10 < needed < 5000
     assert judge_generator(gate, attempts(needed, 0), 0.95, None).detectable_share <= 0.2
     assert judge_generator(gate, attempts(needed // 2, 0), 0.95, None).detectable_share > 0.2
-    assert attempts_needed(gate, mix, most=5000, share=0.001, least=10) == 10
+    assert attempts_needed(gate, lambda draws: mix, most=5000, share=0.001, least=10) == 10
 
 
 def test_honest_generators_of_uneven_cohorts_are_not_refused() -> None:

@@ -18,7 +18,7 @@ from synthgen.records import Filters
 for package in ("soundfile", "soxr", "pyworld"):
     pytest.importorskip(package)
 
-COLUMNS = ("speaker", "speaker_narrow", "spectrum", "recording", "recording_passage")
+COLUMNS = ("recording_passage", "speaker", "speaker_narrow", "spectrum", "recording")
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_every_window_of_a_long_track_is_heard(listener: Listener, gate: Gate[Sp
 def test_a_second_clip_of_a_speaker_lies_nearer_than_strangers(filters: SpeechFilters, sounds: Path) -> None:
     again = filters.scores([r.payload for r in people(24, sounds, utterances=2) if r.record.endswith("_1")])
     strangers = filters.scores([r.payload for r in people(24, sounds, first=900)])
-    for column in range(3):
+    for column in (1, 2, 3):  # the ears
         wins = (again[:, None, column] < strangers[None, :, column]).mean()
         assert wins > 0.62, filters.names[column]  # chance: one half
 
@@ -132,7 +132,7 @@ def test_the_worst_track_of_all_sessions_counts(filters: SpeechFilters, sounds: 
 
 def test_what_cannot_be_heard_is_rejected(gate: Gate[Speech], filters: SpeechFilters, sounds: Path) -> None:
     nothing = clip(np.zeros(2 * RATE, dtype=np.float32), sounds)
-    assert np.isnan(filters.scores([nothing])).all()
+    assert np.isnan(filters.scores([nothing])).any(axis=1).all()
     assert gate.calibration.rejects(filters.scores([nothing])).all()
     assert filters.nearest_patients([nothing])[0] in {f"p{i:05d}" for i in range(24)}
     assert filters.distances([nothing], [nothing]).tolist() == [[2.0]]
