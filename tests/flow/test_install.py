@@ -1,4 +1,4 @@
-"""The wheel, installed where the checkout is not: the command starts, and a missing extra is named."""
+"""The wheel, built from the sdist and installed where the checkout is not: the command starts, and a missing extra is named."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def test_the_wheel_installs_and_runs_elsewhere(tmp_path: Path) -> None:
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path / "dist", ROOT)
+    run(sys.executable, "-m", "build", "--outdir", tmp_path / "dist", ROOT)  # the wheel is built from the sdist
     (wheel,) = (tmp_path / "dist").glob("synthgen_medical-*.whl")
     venv.create(tmp_path / "clean", with_pip=True)
     python = tmp_path / "clean" / "bin" / "python"
