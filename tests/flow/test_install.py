@@ -1,4 +1,4 @@
-"""The wheel, built from the sdist and installed where the checkout is not: the command starts, and a missing extra is named."""
+"""The wheel, built from the sdist, where the checkout is not: the command starts, and a missing extra is named."""
 
 import os
 import subprocess
