@@ -87,13 +87,17 @@ def forecast(asked: Asked, plan: Plan, known: Mapping[tuple[str, str], Cost]) ->
 
 
 def told(measured: Cost, scale: Scale, factor: float) -> str:
-    """``"estimate: 0:02:10 of computing on one core (0:01:27 to 0:03:15), 0.9 GiB of memory, 0.1 GiB of disk"``."""
+    """``"estimate: 0:02:10 of computing on one core (0:01:27 to 0:03:15), 1.2 GiB of memory, 21 MiB of disk"``."""
     time, disk = seconds(measured, scale), measured.cohort_mib * scale.size + measured.rest_mib * scale.samples
     return (
         f"estimate: {duration(time)} of computing on one core "
         f"({duration(time / factor)} to {duration(time * factor)}), "
-        f"{measured.memory_mib / 1024:.1f} GiB of memory, {disk / 1024:.1f} GiB of disk"
+        f"{_mib(measured.memory_mib)} of memory, {_mib(disk)} of disk"
     )
+
+
+def _mib(count: float) -> str:
+    return f"{count:.0f} MiB" if count < 1024 else f"{count / 1024:.1f} GiB"
 
 
 def seconds(measured: Cost, scale: Scale) -> float:
