@@ -116,6 +116,11 @@ def test_a_split_that_a_release_does_not_tell_is_asked_for(
     assert not (tmp_path / "work").exists()
 
 
+def _heed_ctrl_c() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would this process, were the tests started so."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     "stage", ["stage 3 of 6", *(pytest.param(f"stage {i} of 6", marks=pytest.mark.slow) for i in (1, 5))]
 )
@@ -123,8 +128,9 @@ def test_ctrl_c_says_that_the_same_command_resumes_and_it_does(
     stage: str, synthgen: Run, finished_dialogue: Path, tmp_path: Path
 ) -> None:
     process = subprocess.Popen(
-        command(*DIALOGUE.arguments), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
-    )
+        command(*DIALOGUE.arguments), cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True,
+        preexec_fn=_heed_ctrl_c,
+    )  # fmt: skip
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith(stage):

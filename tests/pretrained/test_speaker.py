@@ -98,7 +98,7 @@ def test_mel_bands_lie_where_they_should() -> None:
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoders, "find_spec", lambda _: None)
-    with pytest.raises(MissingExtraError, match=r"synthgen\[speech\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[speech\]"):
         Resemblyzer.load()
 
 

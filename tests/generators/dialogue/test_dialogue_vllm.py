@@ -20,7 +20,7 @@ INSTALLED = importlib.util.find_spec("vllm") is not None
 
 @pytest.mark.skipif(INSTALLED, reason="vLLM is installed")
 def test_without_vllm_the_extra_is_named() -> None:
-    with pytest.raises(MissingExtraError, match=r"synthgen\[vllm\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[vllm\]"):
         adapter.open_vllm("any/model", InProcessConfig())
 
 

@@ -39,7 +39,7 @@ DIALOGUE = Dialogue(
 def test_without_coqui_tts_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "TTS.utils.synthesizer", None)
     monkeypatch.setitem(sys.modules, "TTS", None)
-    with pytest.raises(MissingExtraError, match=r"synthgen\[coqui\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[coqui\]"):
         open_backend(GeneratorConfig(backend="coqui", model=str(tmp_path)))
 
 

@@ -255,5 +255,5 @@ def test_without_transformers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch
     import sys
 
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(MissingExtraError, match=r"synthgen\[tts\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[tts\]"):
         Transformers.opened(str(folder))
