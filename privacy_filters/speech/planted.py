@@ -34,8 +34,8 @@ def planted_copies(
 
     The WORLD round trip is what this project's own emotion layer does to any voice: it counts as the generator's
     domain; what else that layer does is handed in as round trips. Pitch is shifted with WORLD at constant duration,
-    tempo at constant pitch; speed moves both. Halves, and cuts of a second in another order, are caught nearly always, but
-    not so surely in voices that are alike that it could be claimed (docs/results/gate.md, "Sound").
+    tempo at constant pitch; speed moves both. Halves, and cuts of a second in another order, are caught nearly always,
+    but in voices that are alike not so surely that it could be claimed (docs/results/gate.md, "Sound").
 
     Args:
         records: training records, one per patient.
