@@ -31,6 +31,19 @@ class MissingExtraError(UserError):
         super().__init__(f"{feature} needs packages that are not installed: {install_command(extra)}")
 
 
+def require(*packages: str) -> None:
+    """Says at once that a package is missing which will be needed later.
+
+    Raises:
+        ModuleNotFoundError: naming the first that is not installed.
+    """
+    from importlib.util import find_spec
+
+    for package in packages:
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(f"no module named {package!r}", name=package)
+
+
 def install_command(extra: str) -> str:
     """What installs an extra here: from the folder or the wheel that this installation came from, or by name."""
     import json  # what is missing is seldom told: --help does not wait for it

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 
 from synthgen.config import RunConfig
+from synthgen.errors import require
 from synthgen.eval.dialogue.evaluate import evaluate, judge_release
 from synthgen.generators.dialogue.candidates import load_candidates
 from synthgen.generators.dialogue.cohort import load_cohort
@@ -45,6 +46,8 @@ from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
+
+require("sklearn", "pydivsufsort", "presidio_analyzer")  # what is imported where it is used
 
 DialogueMaker = Generator[Dialogue, DialogueCondition]
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.config import RunConfig
+from synthgen.errors import require
 from synthgen.eval.speech.diariser import WindowClustering
 from synthgen.eval.speech.evaluate import evaluate
 from synthgen.generators.speech.candidates import load_candidates
@@ -57,6 +58,10 @@ from synthgen.slots import Conditions
 
 _EAR = "speaker"
 
+
+require(
+    "soundfile", "soxr", "pyworld", "sklearn", "pydivsufsort", "presidio_analyzer"
+)  # what is imported where it is used
 
 SpeechMaker = Generator[Speech, SpeechCondition]
 
