@@ -92,6 +92,13 @@ def test_a_generator_of_ones_own_runs_in_the_bundle(tmp_path: Path) -> None:
     assert not (tmp_path / "release").exists()
 
 
+@pytest.mark.slow
+def test_a_generator_of_ones_own_reaches_a_pass_in_the_bundle(tmp_path: Path) -> None:
+    """The demo preset's cohort and filters, some six minutes of one core."""
+    own = runpy.run_path(str(ROOT / "examples/own_generator.py"))
+    assert own["release"](tmp_path, ("threads=1",)).outcome == "PASS"
+
+
 def test_the_notebook_runs() -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
