@@ -1,11 +1,12 @@
 """Draws docs/images/readme.png: synthetic radiographs, and a stretch of a synthetic session as words and as sound.
 
-Run from the repository: ``python benchmarks/readme_picture.py``. The radiographs are taken from
-docs/images/phantom_synthetic_sheet.png, whose generator was trained on phantoms. No patient is in any of it.
+Run from the repository: ``python benchmarks/readme_picture.py RELEASE/contact_sheet.png``, with the sheet that
+``synthgen generate --modality cxr`` puts beside a release of its demo cohort. No patient is in any of it.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import wrap
@@ -27,8 +28,8 @@ INK, SOFT, COLOURS = "#1b2430", "#5d6b7a", {"clinician": "#2b6cb0", "patient": "
 FIRST, TURNS, RIGHT = 3, 5, 500
 
 
-def radiographs(canvas: Image.Image) -> None:
-    sheet = Image.open(IMAGES / "phantom_synthetic_sheet.png").convert("L")
+def radiographs(canvas: Image.Image, path: Path) -> None:
+    sheet = Image.open(path).convert("L")
     for place, (column, row) in enumerate(CELLS):
         x, y = LEFT + column * STEP[0], TOP + row * STEP[1]
         tile = sheet.crop((x, y, x + TILE, y + TILE))
@@ -78,7 +79,7 @@ def waveform(draw: ImageDraw.ImageDraw, recording: Recording, shown: list[tuple[
 
 def main() -> None:
     canvas = Image.new("RGB", SIZE, "white")
-    radiographs(canvas)
+    radiographs(canvas, Path(sys.argv[1]))
     draw = ImageDraw.Draw(canvas)
     with TemporaryDirectory() as folder:
         recording = session(Path(folder))

@@ -17,7 +17,8 @@ rate k / (n + 1) in expectation, the true rate given the calibration set being B
 2012, Conditional validity of inductive conformal predictors). The tails are fixed beforehand; centre and scale are
 robust statistics of the same patients: recomputed with the stranger among them the statement would be exact (full
 conformal prediction), and one record among n moves a median by O(1/n). The tests hold the rate and its spread against
-the Beta distribution by simulation."""
+the Beta distribution by simulation.
+"""
 
 from __future__ import annotations
 
@@ -318,7 +319,7 @@ def useful_columns(calibration: Calibration, strangers: Scores, copies: Sequence
     there = [common_scale(kind, calibration.scales) for kind in copies]
 
     def caught(columns: list[int]) -> float:
-        threshold = np.sort(here[:, columns].min(axis=1))[calibration.k - 1]
+        threshold = _closest_but(calibration.k, here[:, columns].min(axis=1))
         return float(np.mean([(~(kind[:, columns].min(axis=1) > threshold)).mean() for kind in there]))
 
     kept = list(range(len(calibration.names)))

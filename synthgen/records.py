@@ -260,8 +260,8 @@ class Filters(Columns[T_contra], Protocol[T_contra]):
 
     @property
     def parts(self) -> Sequence[Columns[T_contra]]:
-        """The same filters in the same order, part by part, the cheapest first."""
-        ...
+        """The same filters in the same order, part by part, the cheapest first; one, where they share their work."""
+        return (self,)
 
     def enrolled(self, payloads: Sequence[T_contra], patients: Sequence[str]) -> Self:
         """The same filters, protecting these records too; nothing is fitted on them."""

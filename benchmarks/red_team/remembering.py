@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ _MOST = 20_000
 
 
 @dataclass
-class Remembering(Generic[T]):
+class Remembering(Filters[T]):
     """Fitted filters, whose answers are kept in memory. They are asked whatever they have not been asked before.
 
     Attributes:
@@ -36,11 +36,6 @@ class Remembering(Generic[T]):
         if name.startswith("__") or name == "filters":
             raise AttributeError(name)
         return getattr(self.filters, name)
-
-    @property
-    def parts(self) -> tuple[Remembering[T]]:
-        """They share their work, so that there is one."""
-        return (self,)
 
     @property
     def names(self) -> tuple[str, ...]:

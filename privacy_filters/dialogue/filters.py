@@ -27,6 +27,7 @@ from synthgen.privacy_filters.dialogue.runs import Matches, RunIndex
 from synthgen.privacy_filters.dialogue.sentences import Sentences
 from synthgen.privacy_filters.dialogue.standard import Strangers, Stretches, lowest
 from synthgen.privacy_filters.dialogue.words import dialogue_words
+from synthgen.records import Filters
 
 _SAMPLED = 40  # training dialogues that tell how long runs are shared by chance
 _LEAST_BY_CHANCE = 3
@@ -155,7 +156,7 @@ def _scores_of_the_other_half(
 
 
 @dataclass(frozen=True)
-class DialogueFilters:
+class DialogueFilters(Filters[Dialogue]):
     """The fitted filters over the training dialogues; see :class:`synthgen.privacy_filters.gate.Filters`.
 
     Attributes:
@@ -214,11 +215,6 @@ class DialogueFilters:
             ]
         whole = tuple(build(dialogues, patients) for build in (Coverage.over, *further))
         return cls(SharedWords.over(dialogues, patients), near, tuple(local), whole, Stretches.of(dialogues))
-
-    @property
-    def parts(self) -> tuple[Self]:
-        """They share their work, so that there is one."""
-        return (self,)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from synthgen.privacy_filters.gate import (
     share_nearer_to_train,
 )
 from synthgen.privacy_filters.nearest import LocalScale
-from synthgen.records import Planted, Real
+from synthgen.records import Filters, Planted, Real
 
 Point = tuple[float, float]
 
@@ -36,16 +36,12 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Distance:
+class Distance(Filters[Point]):
     """One filter: distance to the nearest training patient over that patient's own local scale."""
 
     points: np.ndarray
     patients: tuple[str, ...]
     names: tuple[str, ...] = ("distance",)
-
-    @property
-    def parts(self) -> tuple["Distance"]:
-        return (self,)
 
     def scores(self, payloads: Sequence[Point], exclude: Sequence[str] | None = None) -> np.ndarray:
         names, owner = np.unique(self.patients, return_inverse=True)

@@ -16,7 +16,7 @@ from synthgen.last_pass import last_pass
 from synthgen.modality import Modality
 from synthgen.privacy_filters.gate import Gate, calibrate_gate
 from synthgen.progress import Silent
-from synthgen.records import JsonValue, Real, Request, Synthetic
+from synthgen.records import Filters, JsonValue, Real, Request, Synthetic
 from synthgen.run import Run
 from synthgen.sampling import Generated, generate, kept_samples
 from synthgen.workfolder import Workfolder, opened
@@ -38,16 +38,12 @@ class Nothing(Section):
 
 
 @dataclass(frozen=True)
-class Nearest:
+class Nearest(Filters[Point]):
     """One filter: distance to the nearest protected point."""
 
     points: np.ndarray
     patients: tuple[str, ...]
     names: tuple[str, ...] = ("distance",)
-
-    @property
-    def parts(self) -> tuple["Nearest"]:
-        return (self,)
 
     def scores(self, payloads: Sequence[Point], exclude: Sequence[str] | None = None) -> np.ndarray:
         d = cdist(np.array(payloads), self.points)

@@ -12,7 +12,7 @@ from synthgen.config import Section
 from synthgen.estimates import auc, one_record_each
 from synthgen.files import demo_folder, private_folder, write_atomically
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
-from synthgen.records import Loaded, Planted, Real, Synthetic
+from synthgen.records import Filters, Loaded, Planted, Real, Synthetic
 from synthgen.report import Column, DatasetFacts, Evaluation
 from synthgen.slots import BySeed
 
@@ -83,15 +83,11 @@ class Gaussian(GeneratorKind):
 
 
 @dataclass(frozen=True)
-class Nearest:  # one filter: how near the nearest patient lies, in units of the spread of each sign
+class Nearest(Filters):  # one filter: how near the nearest patient lies, in units of the spread of each sign
     rows: np.ndarray
     patients: tuple
     spread: np.ndarray
     names = ("nearest_row",)
-
-    @property
-    def parts(self):
-        return (self,)
 
     def scores(self, payloads, exclude=None):
         d = self.distances(payloads, self.rows)
