@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.generators.cohort.listing import also_skipped, none_absent
-from synthgen.generators.cxr.cohort import store
+from synthgen.generators.cxr.cohort import dicom_header, store
 from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.cohort_config import CohortConfig
@@ -17,6 +18,12 @@ from synthgen.patient_ids import SAME_NUMBER, linked_groups
 from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Progress
 from synthgen.records import Link, Loaded, Real
+
+# The setting that takes what is left out for a reason.
+_TAKEN_BY: Final = {
+    dicom_header.BURNED_IN: "modality.cohort.burned_in=keep",
+    dicom_header.SILENT: "modality.cohort.unnamed_part=keep",
+}
 
 __all__ = ["CohortConfig", "load_cohort"]
 
@@ -65,7 +72,9 @@ def load_cohort(
 def _refuse_empty(listing: Listing, data: Path) -> None:
     if not listing.entries:
         reasons = "; ".join(f"{skip.count} × {skip.reason}" for skip in listing.skipped) or "its table has no rows"
-        raise UserError(f"no image is left of the {listing.layout} cohort in {data}: {reasons}")
+        taken = [key for skip in listing.skipped for key in (_TAKEN_BY.get(skip.reason),) if key]
+        advice = "; to take such images, set " + " ".join(taken) if taken else ""
+        raise UserError(f"no image is left of the {listing.layout} cohort in {data}: {reasons}{advice}")
 
 
 def _read(listing: Listing, decoded: store.Decoded) -> tuple[Listing, Iterator[CxrImage]]:

@@ -127,7 +127,7 @@ def _chests(
         elif isinstance(found, str):
             skipped[found] += 1
         elif found.silent and config.unnamed_part == "skip":
-            skipped["header that does not say which part of the body it shows"] += 1
+            skipped[dicom_header.SILENT] += 1
         elif any(_same_bytes(path, other) for other in same_uid[found.instance_uid]):
             skipped["copy of another file"] += 1
         else:

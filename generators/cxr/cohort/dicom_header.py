@@ -16,6 +16,7 @@ from synthgen.payloads.cxr import Sex, View
 from synthgen.wordlists import PhraseSet, WordLists, alternatives, word_lists
 
 SYNTHETIC: Final = "synthetic image, of a release and of no patient"
+SILENT: Final = "header that does not say which part of the body it shows"
 BURNED_IN: Final = "image with text burned in (BurnedInAnnotation YES)"
 
 RADIOGRAPHS: Final = frozenset({"CR", "DX"})

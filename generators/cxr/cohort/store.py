@@ -22,6 +22,7 @@ from synthgen.progress import Progress
 
 VERSION: Final = 2
 """Raised whenever decoding changes, so that arrays decoded otherwise are not reused."""
+_NAMED: Final = 3
 
 
 def private_folder(folder: Path) -> Path:
@@ -157,13 +158,13 @@ def _write(
 
 
 def refuse_unread(problems: Sequence[ImageError], of: int, skip: bool) -> None:
-    """Raises UserError for images that cannot be read, with their number, the first one and the way round."""
+    """Raises UserError for images that cannot be read, with their number, the first ones and the way round."""
     if problems and not skip:
+        more = len(problems) - _NAMED
+        told = "; ".join(str(problem) for problem in problems[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
         raise UserError(
-            f"{len(problems)} of {of} images cannot be read: {problems[0]}"
-            + (f"; and {len(problems) - 1} more" if len(problems) > 1 else "")
-            + ("; or leave it out" if len(problems) == 1 else "; or leave them out")
-            + " by modality.cohort.damaged=skip"
+            f"{len(problems)} of {of} images cannot be read: {told}; or set modality.cohort.damaged=skip, which leaves "
+            f"{'it' if len(problems) == 1 else 'them'} out"
         )
 
 
