@@ -21,7 +21,6 @@ from pydicom.filereader import read_dataset
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
     UID,
-    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -168,7 +167,7 @@ def settle_syntax(dataset: Any, expected: int, name: str) -> None:
     """
     data = bytes(dataset.PixelData) if "PixelData" in dataset else b""
     declared = UID(str(dataset.file_meta.TransferSyntaxUID))
-    compressed = declared.is_compressed and declared != DeflatedExplicitVRLittleEndian
+    compressed = declared.is_transfer_syntax and declared.is_compressed and not declared.is_deflated
     stream = _stream(data)
     if stream and (compressed or len(data) not in (expected, expected + 1)):
         known = _syntax_of(stream, declared)

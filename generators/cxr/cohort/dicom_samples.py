@@ -48,7 +48,7 @@ def read_samples(dataset: Any, name: str) -> Samples:
     """
     if "PixelData" not in dataset:
         return _floating(dataset)
-    pixels, notes = dicom_header.number(dataset, "Rows") * dicom_header.number(dataset, "Columns"), ()
+    pixels = dicom_header.number(dataset, "Rows") * dicom_header.number(dataset, "Columns")
     samples = dicom_header.number(dataset, "SamplesPerPixel") or 1
     allocated = dicom_header.number(dataset, "BitsAllocated") or _allocated(len(dataset.PixelData), pixels * samples)
     if allocated == 1:

@@ -44,7 +44,8 @@ class Table:
 
     def __call__(self, values: NDArray[Any]) -> NDArray[np.int32]:
         """What the values, int32 [h, w], become; those beyond the table become its ends."""
-        return self.entries[np.clip(values - self.first, 0, self.entries.size - 1)]
+        looked_up: NDArray[np.int32] = self.entries[np.clip(values - self.first, 0, self.entries.size - 1)]
+        return looked_up
 
 
 @dataclass(frozen=True, slots=True)

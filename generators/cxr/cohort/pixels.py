@@ -228,8 +228,9 @@ def _deep(picture: Image.Image, path: Path) -> NDArray[np.float32] | None:
     values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.ndim != 3:
         raise damaged(path.name)
-    luma = values[..., :3].astype(np.float32) @ np.array([0.114, 0.587, 0.299], np.float32)
-    return luma * (values[..., 3].astype(np.float32) / 65_535) if values.shape[2] == 4 else luma
+    shares = values[..., 3:].astype(np.float32) / 65_535 if values.shape[2] == 4 else np.float32(1)
+    luma: NDArray[np.float32] = (values[..., :3] * shares) @ np.array([0.114, 0.587, 0.299], np.float32)
+    return luma
 
 
 def _gray(picture: Image.Image) -> Image.Image:
