@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.pixels import pixel_array
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
 from synthgen.generators.cxr.cohort import dicom_header
 from synthgen.generators.cxr.cohort.dicom_files import settle_syntax
@@ -20,6 +20,10 @@ from synthgen.generators.cxr.cohort.pixels import damaged, unsupported
 
 BITS: Final = "bits of the pixels that the header does not say right"
 _MOSTLY: Final = 0.9
+# Two readings of the same bits are told apart by how smooth they are, on so many rows.
+_ROWS: Final = 256
+_MUCH_SMOOTHER: Final = 0.5
+_SOME: Final = 0.01
 _BYTES: Final = (1, 2, 4)
 
 
@@ -49,7 +53,7 @@ def read_samples(dataset: Any, name: str) -> Samples:
     if "PixelData" not in dataset:
         return _floating(dataset)
     pixels = dicom_header.number(dataset, "Rows") * dicom_header.number(dataset, "Columns")
-    samples = dicom_header.number(dataset, "SamplesPerPixel") or 1
+    samples = _samples(dataset, pixels)
     allocated = dicom_header.number(dataset, "BitsAllocated") or _allocated(len(dataset.PixelData), pixels * samples)
     if allocated == 1:
         raise unsupported(name, "1 bit a pixel, which is no radiograph", "export it with its gray levels")
@@ -58,9 +62,23 @@ def read_samples(dataset: Any, name: str) -> Samples:
     if samples == 3:
         return Samples(pixel_array(dataset), None, int(dataset.BitsStored))
     if dataset.file_meta.TransferSyntaxUID.is_compressed and dataset["PixelData"].is_undefined_length:
-        return _compressed(dataset)
+        return _compressed(dataset, allocated)
     cells, notes = _cells(dataset, pixels, allocated, name)
+    if cells.dtype.itemsize == 2 and _likelier(cells.byteswap(), cells, relative=True):
+        cells, notes = cells.byteswap(), (BITS,)
     return _interpreted(cells, dataset, notes)
+
+
+def _samples(dataset: Any, pixels: int) -> int:
+    """Samples per pixel; where the number does not fit the interpretation, what the pixels' length says."""
+    samples = dicom_header.number(dataset, "SamplesPerPixel") or 1
+    colour = dicom_header.text(dataset, "PhotometricInterpretation").upper().startswith(("RGB", "YBR"))
+    size = max(dicom_header.number(dataset, "BitsAllocated") // 8, 1)
+    if colour != (samples == 3):
+        for other in (1, 3):
+            if len(dataset.PixelData) in (other * size * pixels, other * size * pixels + 1):
+                return other
+    return samples
 
 
 def _allocated(length: int, count: int) -> int:
@@ -82,8 +100,18 @@ def _complete(dataset: Any, samples: int, allocated: int) -> None:
     said = "".join(dicom_header.text(dataset, "PhotometricInterpretation").upper().split("\\")[0].split())
     if samples == 1:
         dataset.PhotometricInterpretation = "MONOCHROME1" if said == "MONOCHROME1" else "MONOCHROME2"
-    elif not said.startswith("YBR"):
-        dataset.PhotometricInterpretation = "RGB"
+    else:
+        dataset.PhotometricInterpretation = _colours(said, dataset)
+
+
+def _colours(said: str, dataset: Any) -> str:
+    """The interpretation of colour: without a compression there is no transform of one, and all samples are there."""
+    if not said.startswith("YBR"):
+        return "RGB"
+    halved = len(dataset.PixelData) < 3 * int(dataset.Rows) * int(dataset.Columns)
+    return (
+        said if dataset.file_meta.TransferSyntaxUID.is_compressed or (said == "YBR_FULL_422" and halved) else "YBR_FULL"
+    )
 
 
 def _floating(dataset: Any) -> Samples:
@@ -99,7 +127,9 @@ def _floating(dataset: Any) -> Samples:
     return Samples(values, nothing if nothing.any() else None, 0)
 
 
-def _compressed(dataset: Any) -> Samples:
+def _compressed(dataset: Any, allocated: int) -> Samples:
+    if dataset.file_meta.TransferSyntaxUID == RLELossless:  # the cells as they are, unused bits and all
+        return _interpreted(_as_cells(dataset, allocated // 8), dataset, ())
     values = pixel_array(dataset)
     bits, wide = int(dataset.BitsStored), 8 * values.dtype.itemsize
     if values.dtype.kind == "u":
@@ -154,23 +184,41 @@ def _interpreted(cells: NDArray[Any], dataset: Any, notes: tuple[str, ...]) -> S
     above = int(cells.max()) >> bits
     if high > bits - 1 and above:
         cells = cells >> (high + 1 - bits)
-    elif above and not signed and _smoother(cells, cells & ((1 << bits) - 1)):
+    elif above and not signed and _wraps(cells, bits):
         bits, notes = int(cells.max()).bit_length(), (BITS,)
-    values = (cells.astype(np.int64) & ((1 << min(bits, wide)) - 1)).astype(np.int64)
+    values = cells.astype(np.int64) & ((1 << min(bits, wide)) - 1)
+    other = np.where(values >> (bits - 1), values - (1 << bits), values)
     if signed:
-        values = np.where(values >> (bits - 1), values - (1 << bits), values)
+        values, other = other, values
+    if _both_signs(values, bits) and _likelier(other, values):
+        values, notes = other, (BITS,)
     # 32 bits of which the last are more than anything shows: scaled down rather than overflown
     return Samples(values.astype(np.int32) if bits < 32 else values.astype(np.float32), padding, bits, notes)
 
 
-def _smoother(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether neighbouring pixels differ less in one than in the other, for its spread: values cut off wrap around."""
-    return _roughness(one) < _roughness(other)
+def _wraps(cells: NDArray[Any], bits: int) -> bool:
+    """Whether the upper bits belong to the values: without them the picture is rougher."""
+    return _roughness(cells, relative=True) < _roughness(cells & ((1 << bits) - 1), relative=True)
 
 
-def _roughness(values: NDArray[Any]) -> float:
-    numbers = values[::2].astype(np.float32)
-    return float(np.abs(np.diff(numbers, axis=1)).mean() / max(float(numbers.std()), 1e-9))
+def _likelier(other: NDArray[Any], values: NDArray[Any], *, relative: bool = False) -> bool:
+    """Whether the other reading of the same bits is far smoother."""
+    return _roughness(other, relative=relative) < _MUCH_SMOOTHER * _roughness(values, relative=relative)
+
+
+def _both_signs(values: NDArray[Any], bits: int) -> bool:
+    """Whether anatomy, and not a frame or padding alone, lies on both sides of where the sign turns."""
+    some = values[:: max(1, values.shape[0] // _ROWS)].ravel()
+    upper = (some < 0) | (some >= 1 << (bits - 1))
+    fewer = some[upper] if 2 * upper.sum() < some.size else some[~upper]
+    return bool(fewer.size > _SOME * some.size and np.ptp(np.percentile(fewer, (25, 75))) > _SOME * np.ptp(some))
+
+
+def _roughness(values: NDArray[Any], *, relative: bool = False) -> float:
+    """Mean difference of neighbours, or its share of the spread: where bits are read wrongly, values wrap around."""
+    numbers = values[:: max(1, values.shape[0] // _ROWS)].astype(np.float64)
+    mean = float(np.abs(np.diff(numbers, axis=1)).mean())
+    return mean / max(float(numbers.std()), 1e-9) if relative else mean
 
 
 def _padding(cells: NDArray[Any], dataset: Any) -> NDArray[np.bool_] | None:
