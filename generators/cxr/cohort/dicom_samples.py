@@ -14,7 +14,7 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
 from synthgen.generators.cxr.cohort import dicom_header
-from synthgen.generators.cxr.cohort.dicom_files import settle_syntax
+from synthgen.generators.cxr.cohort.dicom_files import settle_syntax, stream_bits
 from synthgen.generators.cxr.cohort.dicom_voi import numbers
 from synthgen.generators.cxr.cohort.pixels import damaged, unsupported
 
@@ -54,14 +54,15 @@ def read_samples(dataset: Any, name: str) -> Samples:
         return _floating(dataset)
     pixels = dicom_header.number(dataset, "Rows") * dicom_header.number(dataset, "Columns")
     samples = _samples(dataset, pixels)
-    allocated = dicom_header.number(dataset, "BitsAllocated") or _allocated(len(dataset.PixelData), pixels * samples)
+    allocated = dicom_header.number(dataset, "BitsAllocated") or _allocated(dataset, pixels * samples)
     if allocated == 1:
         raise unsupported(name, "1 bit a pixel, which is no radiograph", "export it with its gray levels")
     settle_syntax(dataset, pixels * samples * allocated // 8, name)
     _complete(dataset, samples, allocated)
+    compressed = dataset.file_meta.TransferSyntaxUID.is_compressed and dataset["PixelData"].is_undefined_length
     if samples == 3:
-        return Samples(pixel_array(dataset), None, int(dataset.BitsStored))
-    if dataset.file_meta.TransferSyntaxUID.is_compressed and dataset["PixelData"].is_undefined_length:
+        return Samples(_colour(dataset, compressed), None, int(dataset.BitsStored))
+    if compressed:
         return _compressed(dataset, allocated)
     cells, notes = _cells(dataset, pixels, allocated, name)
     if cells.dtype.itemsize == 2 and _likelier(cells.byteswap(), cells, relative=True):
@@ -81,14 +82,18 @@ def _samples(dataset: Any, pixels: int) -> int:
     return samples
 
 
-def _allocated(length: int, count: int) -> int:
-    """Bits allocated, by the pixels' length, where the header does not say."""
-    return 8 * next((size for size in reversed(_BYTES) if length >= size * count), 1)
+def _allocated(dataset: Any, count: int) -> int:
+    """Bits allocated, where the header does not say: by the compressed stream, or by the pixels' length."""
+    if bits := stream_bits(dataset.PixelData):
+        dataset.BitsStored = dicom_header.number(dataset, "BitsStored") or bits
+        return 8 if bits <= 8 else 16
+    return 8 * next((size for size in reversed(_BYTES) if len(dataset.PixelData) >= size * count), 1)
 
 
 def _complete(dataset: Any, samples: int, allocated: int) -> None:
     """Puts in what pydicom asks for and only one value can be meant."""
     dataset.SamplesPerPixel, dataset.BitsAllocated = samples, allocated
+    dataset.Rows, dataset.Columns = (dicom_header.number(dataset, keyword) for keyword in ("Rows", "Columns"))
     stored = dicom_header.number(dataset, "BitsStored")
     dataset.BitsStored = stored if 1 < stored <= allocated else allocated
     high = dicom_header.number(dataset, "HighBit")
@@ -112,6 +117,20 @@ def _colours(said: str, dataset: Any) -> str:
     return (
         said if dataset.file_meta.TransferSyntaxUID.is_compressed or (said == "YBR_FULL_422" and halved) else "YBR_FULL"
     )
+
+
+def _colour(dataset: Any, compressed: bool) -> NDArray[Any]:
+    """[h, w, 3]; by pixel or by plane, whichever is smoother where the bytes are those of the colours."""
+    values: NDArray[Any] = pixel_array(dataset, allow_excess_frames=False)
+    if compressed or dataset.PhotometricInterpretation != "RGB":
+        return values
+    height, width, _ = values.shape
+    if dataset.PlanarConfiguration == 0:
+        other = values.reshape(3, height, width).transpose(1, 2, 0)
+    else:
+        other = values.transpose(2, 0, 1).reshape(height, width, 3)
+    one_way, another = (_roughness(v[..., 0]) + _roughness(v[..., 0].T) for v in (values, other))
+    return other if another < _MUCH_SMOOTHER * one_way else values
 
 
 def _floating(dataset: Any) -> Samples:
@@ -141,7 +160,7 @@ def _cells(dataset: Any, pixels: int, allocated: int, name: str) -> tuple[NDArra
     """Native pixels as unsigned cells of 1, 2 or 4 bytes, no bit of them changed; [h, w]."""
     length, told = len(dataset.PixelData), allocated % 8 == 0 and allocated // 8 in _BYTES
     size = allocated // 8 if told else 0
-    if not (told and size * pixels <= length <= size * pixels + 1):
+    if not told or length < size * pixels or dataset.BitsStored == 8 * size < length // pixels * 8:
         fitting = [other for other in _BYTES if other * pixels <= length <= other * pixels + 1]
         size = fitting[0] if fitting else size
     if size and length >= size * pixels:
@@ -159,7 +178,7 @@ def _as_cells(dataset: Any, size: int) -> NDArray[Any]:
     dataset.BitsAllocated = dataset.BitsStored = 8 * size
     dataset.HighBit, dataset.PixelRepresentation = 8 * size - 1, 0
     try:
-        return np.asarray(pixel_array(dataset, raw=True))
+        return np.asarray(pixel_array(dataset, raw=True, allow_excess_frames=False))
     finally:
         dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = min(stored, 8 * size), high, sign
 

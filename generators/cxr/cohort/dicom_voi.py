@@ -98,16 +98,20 @@ def gray_of(
         anatomy: where it is no padding; None is everywhere.
         bits: of the stored values.
     """
+    field = pixels.field_of(_without(values, anatomy))
+    anatomy = field.within if anatomy is None else anatomy if field.within is None else anatomy & field.within
     unfit: tuple[str, ...] = ()
     for gray, notes in _by_header(values, stored, anatomy, bits, dataset):
         if _shows(gray if anatomy is None else gray[anatomy]):
-            return gray, None, (*unfit, *notes)
+            return gray, field.frame, (*unfit, *notes)
         unfit = (UNFIT,)
-    numbers_there = values.astype(np.float32)
-    field = pixels.field_of(
-        numbers_there if anatomy is None else np.where(anatomy, numbers_there, np.median(numbers_there[anatomy]))
-    )
-    return pixels.stretch(numbers_there, field.low, field.high), field.frame, unfit
+    return pixels.stretch(values.astype(np.float32), field.low, field.high), field.frame, unfit
+
+
+def _without(values: NDArray[Any], anatomy: NDArray[np.bool_] | None) -> Floats:
+    """The values, with the median of the anatomy in place of padding."""
+    numbers = values.astype(np.float32)
+    return numbers if anatomy is None else np.where(anatomy, numbers, np.median(numbers[anatomy]))
 
 
 def _by_header(
@@ -116,25 +120,32 @@ def _by_header(
     whole = np.rint(values).astype(np.int32)
     for table in _tables(dataset, "VOILUTSequence", whole):
         yield pixels.stretch(table(whole).astype(np.float32), 0, table.white), ()
+    ends = np.array([[0, 2**bits - 1]], np.int64)
     for window in _windows(dataset):
         gray = window(values.astype(np.float32))
         if values is not stored:
             other = window(stored.astype(np.float32))
-            if _meant_for_stored(window, gray, other, anatomy, bits):
+            nominal = bits > 0 and _is_all(window, ends) and not _is_all(window, rescaled(ends, dataset))
+            if _meant_for_stored(window, gray, other, anatomy, nominal):
                 yield other, (STORED,)
                 continue
         yield gray, ()
 
 
 def _meant_for_stored(
-    window: Window, gray: Floats, other: Floats, anatomy: NDArray[np.bool_] | None, bits: int
+    window: Window, gray: Floats, other: Floats, anatomy: NDArray[np.bool_] | None, nominal: bool
 ) -> bool:
-    """Whether a window was made for stored values: it cuts hardly any of them, and many of the rescaled ones."""
+    """Whether a window was made for stored values: it is all of them, or cuts few of them and many of the rescaled."""
     if anatomy is not None:
         gray, other = gray[anatomy], other[anatomy]
-    nominal = bits > 0 and abs(window.width / 2**bits - 1) < 0.01 and abs(window.center / 2 ** (bits - 1) - 1) < 0.01
     cut, cut_other = (float(((levels <= 0) | (levels >= 255)).mean()) for levels in (gray, other))
     return _shows(other) and (nominal or (cut_other <= 0.02 and (cut >= 0.25 or not _shows(gray))))
+
+
+def _is_all(window: Window, ends: NDArray[Any]) -> bool:
+    """Whether a window spans from one end to the other."""
+    edges = window.center - window.width / 2, window.center + window.width / 2
+    return bool(np.abs(np.sort(ends.ravel()) - edges).max() < 0.02 * window.width)
 
 
 def _windows(dataset: Any) -> Iterator[Window]:

@@ -997,3 +997,96 @@ def test_pictures(tmp_path: Path, load: Load, make: Callable[[Path], Any]) -> No
     make(tmp_path / "a.png")
     write_csv(tmp_path / "metadata.csv", PLAIN_HEADER, [("a.png", "p1", "Nodule", "PA", "F", "50")])
     alike(one(load, tmp_path))
+
+
+# --- several at once
+
+
+def lut(item: list[Dataset], sequence: str = "VOILUTSequence") -> Change:
+    return lambda dataset: setattr(dataset, sequence, item)
+
+
+def around(stored: NDArray[Any], width: int, low: int, high: int) -> NDArray[Any]:
+    """A frame of noise."""
+    out, mask = stored.copy(), np.ones(stored.shape, bool)
+    mask[width:-width, width:-width] = False
+    out[mask] = np.random.default_rng(0).integers(low, high, int(mask.sum()))
+    return out
+
+
+MIDDLE = slice(18, -18)
+WHOLE = {"WindowCenter": 32768, "WindowWidth": 65536}
+
+
+@pytest.mark.parametrize(
+    ("stored", "change", "tags"),
+    [
+        pytest.param(around(STORED, 9, 64000, 65536), None, {"bits": 16}, id="a frame of noise"),
+        pytest.param(around(STORED, 9, 64000, 65536), None, {"bits": 16} | WHOLE, id="a frame and a window of it all"),
+        pytest.param(around(STORED, 16, 60000, 65536), None, {"bits": 16}, id="three quarters are a noisy frame"),
+        pytest.param(framed(STORED, 65535, 16), None, {"bits": 16}, id="three quarters are a frame"),
+        pytest.param(framed(STORED, 65535), None, {"bits": 16} | WHOLE, id="a white frame, a window of it all"),
+        pytest.param(4095 - STORED, None, {"RescaleSlope": -1, "RescaleIntercept": 4095}, id="slope -1"),
+        pytest.param(4095 - STORED, None, {"RescaleSlope": -1, "RescaleIntercept": 4095} | FULL, id="and a window"),
+        pytest.param(STORED.astype(np.int32) - 70_000, None, {"bits": 32}, id="32 bits, signed"),
+        pytest.param(STORED.astype(np.uint32) * 200_000, None, {"bits": 32}, id="32 bits, all of them used"),
+        pytest.param(
+            np.stack([STORED] * 2), None, {"Rows": SIDE, "Columns": SIDE} | FULL, id="bytes of a second frame"
+        ),
+        pytest.param(STORED, value("Rows", "LO", "64"), FULL, id="rows as text"),
+        pytest.param(
+            STORED, lut(table(RAMP, [4096, -1024, 12])), {"RescaleSlope": 1, "RescaleIntercept": -1024}, id="table"
+        ),
+        pytest.param(STORED, lut(table(RAMP * 16, [4096, 0, 16]), "ModalityLUTSequence"), WHOLE, id="modality, window"),
+        pytest.param(
+            STORED, lut(table(RAMP * 16, [4096, 0, 16]), "ModalityLUTSequence"), FULL, id="modality, window before it"
+        ),
+        pytest.param(
+            4095 - STORED,
+            lut(table(RAMP, [4096, 0, 16])),
+            {"PhotometricInterpretation": "MONOCHROME1"},
+            id="negative, table",
+        ),
+        pytest.param(
+            STORED,
+            drop("BitsStored", "HighBit", "BitsAllocated", "PixelRepresentation", "SamplesPerPixel"),
+            {"syntax": JPEG2000Lossless} | FULL,
+            id="nothing said of a compressed image",
+        ),
+        pytest.param(
+            np.stack([CHEST] * 3),
+            None,
+            {"bits": 8, "Rows": SIDE, "Columns": SIDE, "SamplesPerPixel": 3} | RGB,
+            id="planes, called pixels",
+        ),
+    ],
+)
+@read_right
+def test_several_at_once(
+    tmp_path: Path, load: Load, stored: NDArray[Any], change: Change | None, tags: dict[str, Any]
+) -> None:
+    put(tmp_path / "a.dcm", stored, change, **tags)
+    read = one(load, tmp_path)[MIDDLE, MIDDLE]
+    assert np.corrcoef(read.ravel(), CHEST[MIDDLE, MIDDLE].ravel())[0, 1] > 0.995
+    assert np.ptp(read) >= 100
+
+
+@pytest.mark.parametrize(
+    ("interpretation", "halved"),
+    [("YBR_FULL_422", False), ("YBR_FULL_422", True), ("YBR_RCT", False), ("YBR_ICT", False)],
+)
+@read_right
+def test_colours_of_a_compression_without_one(tmp_path: Path, load: Load, interpretation: str, halved: bool) -> None:
+    flat = np.full_like(CHEST, 128)
+    colour = np.stack([CHEST, flat, flat], -1)
+    if halved:  # two lumas, then what they share
+        colour = np.stack([CHEST[:, ::2], CHEST[:, 1::2], flat[:, ::2], flat[:, ::2]], -1)
+    tags = {"PhotometricInterpretation": interpretation, "SamplesPerPixel": 3, "PlanarConfiguration": 0}
+    put(tmp_path / "a.dcm", colour, bits=8, Rows=SIDE, Columns=SIDE, **tags)
+    same(one(load, tmp_path))
+
+
+@read_right
+def test_the_mark_without_a_file_meta(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + saved(tmp_path, False, True))
+    same(one(load, tmp_path))
