@@ -166,7 +166,7 @@ def settle_syntax(dataset: Any, expected: int, name: str) -> None:
     Raises:
         ImageError: they are compressed in a way that cannot be decoded here.
     """
-    data = bytes(dataset.PixelData) if "PixelData" in dataset else b""
+    data = dataset.PixelData
     declared = UID(str(dataset.file_meta.TransferSyntaxUID))
     compressed = declared.is_transfer_syntax and declared.is_compressed and not declared.is_deflated
     stream = _stream(data)

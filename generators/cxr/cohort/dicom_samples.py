@@ -65,7 +65,8 @@ def read_samples(dataset: Any, name: str) -> Samples:
     if compressed:
         return _compressed(dataset, allocated)
     cells, notes = _cells(dataset, pixels, allocated, name)
-    if cells.dtype.itemsize == 2 and _likelier(cells.byteswap(), cells, relative=True):
+    some = _some(cells)
+    if cells.dtype.itemsize == 2 and _likelier(some.byteswap(), some, relative=True):
         cells, notes = cells.byteswap(), (BITS,)
     return _interpreted(cells, dataset, notes)
 
@@ -205,14 +206,22 @@ def _interpreted(cells: NDArray[Any], dataset: Any, notes: tuple[str, ...]) -> S
         cells = cells >> (high + 1 - bits)
     elif above and not signed and _wraps(cells, bits):
         bits, notes = int(cells.max()).bit_length(), (BITS,)
-    values = cells.astype(np.int64) & ((1 << min(bits, wide)) - 1)
-    other = np.where(values >> (bits - 1), values - (1 << bits), values)
+    some = _some(cells)
+    declared, other = _numbers(some, bits, signed), _numbers(some, bits, not signed)
+    if _both_signs(declared, bits) and _likelier(other, declared):
+        signed, notes = not signed, (BITS,)
+    return Samples(_numbers(cells, min(bits, wide), signed), padding, bits, notes)
+
+
+def _numbers(cells: NDArray[Any], bits: int, signed: bool) -> NDArray[Any]:
+    """Cells as int32 of so many bits; of 32 bits as float32, because more than 31 do not fit."""
+    kind: Any = np.int64 if bits > 16 else np.int32
+    values = cells.astype(kind)
+    if bits < 8 * cells.dtype.itemsize:
+        values &= kind((1 << bits) - 1)
     if signed:
-        values, other = other, values
-    if _both_signs(values, bits) and _likelier(other, values):
-        values, notes = other, (BITS,)
-    # 32 bits of which the last are more than anything shows: scaled down rather than overflown
-    return Samples(values.astype(np.int32) if bits < 32 else values.astype(np.float32), padding, bits, notes)
+        values[values >= 1 << (bits - 1)] -= kind(1 << bits)
+    return values.astype(np.int32 if bits < 32 else np.float32, copy=False)
 
 
 def _wraps(cells: NDArray[Any], bits: int) -> bool:
@@ -225,9 +234,13 @@ def _likelier(other: NDArray[Any], values: NDArray[Any], *, relative: bool = Fal
     return _roughness(other, relative=relative) < _MUCH_SMOOTHER * _roughness(values, relative=relative)
 
 
+def _some(cells: NDArray[Any]) -> NDArray[Any]:
+    return cells[:: max(1, cells.shape[0] // _ROWS)]
+
+
 def _both_signs(values: NDArray[Any], bits: int) -> bool:
     """Whether anatomy, and not a frame or padding alone, lies on both sides of where the sign turns."""
-    some = values[:: max(1, values.shape[0] // _ROWS)].ravel()
+    some = values.ravel()
     upper = (some < 0) | (some >= 1 << (bits - 1))
     fewer = some[upper] if 2 * upper.sum() < some.size else some[~upper]
     return bool(fewer.size > _SOME * some.size and np.ptp(np.percentile(fewer, (25, 75))) > _SOME * np.ptp(some))
@@ -235,7 +248,7 @@ def _both_signs(values: NDArray[Any], bits: int) -> bool:
 
 def _roughness(values: NDArray[Any], *, relative: bool = False) -> float:
     """Mean difference of neighbours, or its share of the spread: where bits are read wrongly, values wrap around."""
-    numbers = values[:: max(1, values.shape[0] // _ROWS)].astype(np.float64)
+    numbers = _some(values).astype(np.float64)
     mean = float(np.abs(np.diff(numbers, axis=1)).mean())
     return mean / max(float(numbers.std()), 1e-9) if relative else mean
 

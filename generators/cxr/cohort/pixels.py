@@ -289,11 +289,13 @@ def field_of(values: NDArray[np.float32]) -> Field:
     Args:
         values: [h, w], finite; those that are not to count may be the median of the others.
     """
-    low, high = _without_outliers(_sample(values.ravel()), _sample(_border(values)))
+    sample = _sample(values.ravel())
+    low, high = _without_outliers(sample, _sample(_border(values)))
+    kept = robust_range(sample[(sample >= low) & (sample <= high)])
+    if (low, high) == (sample[0], sample[-1]):
+        return Field(*kept)
     outside = (values < low) | (values > high)
-    if not outside.any():
-        return Field(*robust_range(values))
-    return Field(*robust_range(values[~outside]), ~outside, outside if _border(outside).mean() > 0.5 else None)
+    return Field(*kept, ~outside, outside if _border(outside).mean() > 0.5 else None)
 
 
 def _sample(values: NDArray[np.float32]) -> NDArray[np.float32]:
