@@ -65,8 +65,8 @@ def read_samples(dataset: Any, name: str) -> Samples:
     if compressed:
         return _compressed(dataset, allocated)
     cells, notes = _cells(dataset, pixels, allocated, name)
-    some = _some(cells)
-    if cells.dtype.itemsize == 2 and _likelier(some.byteswap(), some, relative=True):
+    some = _some(cells.view(np.int16) if cells.itemsize == 2 and dataset.PixelRepresentation == 1 else cells)
+    if cells.itemsize == 2 and _likelier(some.byteswap(), some, relative=True):
         cells, notes = cells.byteswap(), (BITS,)
     return _interpreted(cells, dataset, notes)
 
