@@ -34,8 +34,10 @@ from pydicom.uid import (
 from test_cohort_dicom import write_dicom
 
 from synthgen.errors import UserError
+from synthgen.generators.cxr.candidates import load_images
 from synthgen.generators.cxr.cohort.polarity import contrasts, polarity
 from synthgen.payloads.cxr import CxrImage
+from synthgen.progress import Silent
 
 SIDE = 64
 CHEST = chest(1, SIDE, SIDE)
@@ -535,6 +537,13 @@ def test_what_is_no_chest_is_not_turned_over() -> None:
     pictures += [np.full((64, 64), 7, np.uint8)]
     turned = [polarity(picture) for picture in pictures].count("negative")
     assert turned <= 1
+
+
+def test_candidates_are_judged_as_they_would_be_released(tmp_path: Path) -> None:
+    Image.fromarray(255 - CHEST).save(tmp_path / "a.png")
+    ((name, image),) = load_images(tmp_path, size=SIDE, progress=Silent())
+    assert name == "a.png"
+    np.testing.assert_array_equal(image, 255 - CHEST)
 
 
 def padchest(folder: Path, said: list[str], pictures: list[NDArray[Any]]) -> None:
