@@ -135,8 +135,8 @@ def _colour(dataset: Any, compressed: bool) -> NDArray[Any]:
 
 
 def _floating(dataset: Any) -> Samples:
-    dataset.PhotometricInterpretation = dataset.get("PhotometricInterpretation") or "MONOCHROME2"
-    dataset.SamplesPerPixel, dataset.NumberOfFrames = 1, 1
+    dataset.Rows, dataset.Columns = (dicom_header.number(dataset, keyword) for keyword in ("Rows", "Columns"))
+    dataset.PhotometricInterpretation, dataset.SamplesPerPixel, dataset.NumberOfFrames = "MONOCHROME2", 1, 1
     dataset.BitsAllocated = 32 if "FloatPixelData" in dataset else 64
     values = pixel_array(dataset).astype(np.float32)
     nothing = ~np.isfinite(values)

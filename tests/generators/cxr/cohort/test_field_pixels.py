@@ -373,6 +373,7 @@ def test_floating_point(tmp_path: Path, load: Load) -> None:
             del dataset.PixelData
             dataset.add_new(keyword, vr, values.tobytes())
             dataset.BitsAllocated = 8 * values.dtype.itemsize
+            del dataset.PhotometricInterpretation
 
         put(tmp_path / name / "a.dcm", change=change)
         read = one(load, tmp_path / name)
