@@ -21,9 +21,17 @@ from synthgen.progress import Progress
 LOOKED_FOR: Final = "PADCHEST*.csv[.gz], or a CSV with the columns ImageID, Projection, Labels"
 LICENCE: Final = "PadChest Dataset Research Use Agreement (BIMCV)"
 _REQUIRED: Final = ("ImageID", "PatientID", "Projection", "Labels")
-_OPTIONAL: Final = ("ImageDir", "StudyDate_DICOM", "PatientBirth", "PatientSex_DICOM")
+_OPTIONAL: Final = (
+    "ImageDir",
+    "StudyDate_DICOM",
+    "PatientBirth",
+    "PatientSex_DICOM",
+    "PhotometricInterpretation_DICOM",
+)
 _NORMAL: Final = frozenset({"normal", "unchanged"})
 _UNUSABLE: Final = frozenset({"exclude", "suboptimal study"})
+# The files hold the stored values: what the table calls MONOCHROME1 is a negative.
+_INVERTED: Final = {"MONOCHROME1": True, "MONOCHROME2": False}
 _LATERAL: Final = frozenset({"L"})
 
 
@@ -96,5 +104,6 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
             condition = CxrCondition(
                 cells.findings(named, row.where), view, cells.sex(row["PatientSex_DICOM"], row.where), _age(row)
             )
-            entries.append(Entry(patient, name, condition, file, row.where))
+            inverted = _INVERTED.get(row["PhotometricInterpretation_DICOM"].upper())
+            entries.append(Entry(patient, name, condition, file, row.where, inverted=inverted))
     return Listing("padchest", LICENCE, in_order(entries), counted(skipped), pixels.measure, pixels.decode)
