@@ -4,64 +4,103 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping
 from functools import cache
 from typing import Final, Literal
 
 from synthgen.generators.dialogue.cohort.text import one_line
+from synthgen.generators.dialogue.cohort_config import Side
 from synthgen.payloads.dialogue import Speaker
 from synthgen.wordlists import Words, word_lists
 
-_TITLES: Final = frozenset({"dr", "doctor", "nurse", "prof"})
+_TITLES: Final = frozenset({"dr", "doctor", "nurse", "prof", "doktor", "dra"})
 _CHAT: Final = {"assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
-                "chatbot": "assistant", "user": "user", "human": "user"}  # fmt: skip
-SILENT: Final = frozenset({"system", "tool", "function", "developer"})
-"""Roles of a chat that say nothing in the room."""
+                "ai": "assistant", "chatbot": "assistant", "chatgpt": "assistant", "sys": "assistant", "user": "user", "human": "user",
+                "usr": "user"}  # fmt: skip
+# Names that say nothing beyond one file: which of two letters or numbers is the clinician is another every time.
+_ANONYMOUS: Final = re.compile(
+    r"(?:(?:unknown_)?(?:speaker|spk|spkr|sprecher|sprecherin|locuteur|locutrice|hablante|locutor|parlante|mówca|voice|"
+    r"channel|ch|person|talker|unknown|unbekannt|inconnu|session|s)_?)?(?:[a-z]|\d+)?"
+)
 
 
 @cache
-def known_roles() -> Mapping[str, Speaker]:
+def known_roles() -> Mapping[str, Speaker | Literal["nobody"]]:
     """The side that each role name of ``roles.yaml`` stands for."""
-    sides = word_lists(__package__, "roles", dict[Speaker, Words])
+    sides = word_lists(__package__, "roles", dict[Speaker | Literal["nobody"], Words])
     return {name: side for side, names in sides.items() for name in names}
+
+
+def joined(role: str) -> str:
+    """Lower case, words joined by ``_``, a number kept: ``"Speaker 02:"`` is ``speaker_02``."""
+    plain = unicodedata.normalize("NFKC", one_line(role, 200)).casefold()
+    return re.sub(r"[\W_]+", "_", plain).strip("_")
 
 
 def normalised(role: str) -> str:
     """Lower case, words joined by ``_``, without a number at the end: ``"Guest family 2:"`` is ``guest_family``."""
-    joined = re.sub(r"[\W_]+", "_", one_line(role).lower()).strip("_")
-    return re.sub(r"_?\d+$", "", joined) or joined
+    name = joined(role)
+    return re.sub(r"_?\d+$", "", name) or name
 
 
-def speaker_of(
-    role: str, own: Mapping[str, Speaker], clinician: Literal["assistant", "user"]
-) -> Speaker | Literal["silent", ""]:
-    """The side that a role name stands for; ``"silent"`` for a system prompt; empty where it is not known.
+def is_anonymous(role: str) -> bool:
+    """True for ``Speaker 1``, ``SPEAKER_00``, ``spk_0``, ``A``: names that a diarisation gives."""
+    return bool(_ANONYMOUS.fullmatch(joined(role))) and normalised(role) not in known_roles()
+
+
+def is_chat(role: str) -> bool:
+    """True for the roles of a chat with a language model."""
+    return normalised(role) in _CHAT
+
+
+def speaker_of(role: str, own: Mapping[str, Side], clinician: Literal["assistant", "user"]) -> Side | Literal[""]:
+    """The side that a role name stands for; ``"nobody"`` for a system prompt or a narrator; empty where not known.
 
     Args:
-        own: the cohort's own names, which win over the known ones; compared as they are first, then normalised.
+        own: the cohort's own names, which win over the known ones: as they are, then in lower case, then without a
+            number at the end where the own name has none.
         clinician: the chat role of the clinician.
     """
+    found = _own(role, own)
+    if found:
+        return found
     name = normalised(role)
-    for key in (role, one_line(role)):
-        if key in own:
-            return own[key]
-    by_name = {normalised(key): side for key, side in own.items()}
-    if name in by_name:
-        return by_name[name]
-    if name in SILENT:
-        return "silent"
     if name in _CHAT:
         return "clinician" if _CHAT[name] == clinician else "patient"
+    if name in known_roles():
+        return known_roles()[name]
     first, *rest = name.split("_")
-    if name not in known_roles() and first in _TITLES and not any(part in known_roles() for part in rest):
+    if first in _TITLES and not {known_roles().get(part) for part in rest} & {"patient", "companion"}:
         return "clinician"  # a voice tag such as "Dr Smith"
-    return known_roles().get(name, "")
+    return ""
 
 
-def guess(role: str) -> Speaker:
-    """The side of the known name that an unknown one is most like; the patient's where it is like none."""
-    close = difflib.get_close_matches(normalised(role), [*known_roles()], n=1, cutoff=0.75)
-    if close:
-        return known_roles()[close[0]]
-    parts = [known_roles()[part] for part in normalised(role).split("_") if len(part) > 2 and part in known_roles()]
-    return parts[0] if parts else "patient"
+def _own(role: str, own: Mapping[str, Side]) -> Side | Literal[""]:
+    for key in (role, one_line(role), one_line(role, 200)):
+        if key in own:
+            return own[key]
+    by_name = {joined(key): side for key, side in own.items()}
+    return by_name.get(joined(role)) or by_name.get(normalised(role)) or ""
+
+
+def proposed(role: str, lacking: frozenset[str]) -> Speaker | Literal["nobody", ""]:
+    """The side to propose for an unknown name: that of a known name in it or like it, or the only side that lacks.
+
+    Args:
+        lacking: which of clinician and patient nobody else is, wherever this name speaks.
+    """
+    own = "" if is_anonymous(role) else _resembled(role)
+    if own:
+        return own
+    return "clinician" if lacking == {"clinician"} else "patient" if lacking == {"patient"} else ""
+
+
+def _resembled(role: str) -> Speaker | Literal["nobody", ""]:
+    name = normalised(role)
+    parts = {known_roles()[part] for part in name.split("_") if part in known_roles() and len(part) > 1}
+    for side in ("companion", "clinician", "patient"):  # "mother of the patient" is no patient
+        if side in parts:
+            return side
+    close = difflib.get_close_matches(name, [known for known in known_roles() if len(known) > 3], n=1, cutoff=0.75)
+    return known_roles()[close[0]] if close else ""

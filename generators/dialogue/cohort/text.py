@@ -21,6 +21,8 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE: Final = 400
+_FOREIGN: Final = 0.4
+"""Share of letters beyond ASCII above which a line was not written in Windows-1252 (Cyrillic, Greek, Chinese, …)."""
 # C0 and C1 controls but for tab and line feed; byte order marks; bidirectional overrides; lone surrogates.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LINE_ENDS: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -100,6 +102,10 @@ def _wide_encoding(head: bytes) -> str:
 
 def _windows(content: bytes) -> str:
     try:
-        return content.decode("cp1252")
+        text = content.decode("cp1252")
     except UnicodeDecodeError:
-        return content.decode("latin-1")
+        text = content.decode("latin-1")
+    letters = sum(c.isalpha() for c in text)
+    if letters > 8 and sum(c.isalpha() and not c.isascii() for c in text) > _FOREIGN * letters:
+        raise UnicodeDecodeError("cp1252", content, 0, len(content), "no language of these letters")
+    return text

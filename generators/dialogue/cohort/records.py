@@ -1,0 +1,423 @@
+"""Dialogues from rows of any table or object: a dialogue in each, several within one, or a turn in each."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeGuard
+
+from synthgen.errors import UserError
+from synthgen.generators.dialogue.cohort import recognisers
+from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, listed, plain
+from synthgen.generators.dialogue.cohort.marks import marked, speakers
+from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, RawTurn, Reading
+from synthgen.generators.dialogue.cohort.roles import is_chat
+from synthgen.generators.dialogue.cohort.tally import flow
+from synthgen.generators.dialogue.cohort.turn_rows import dialogues_of_turns, is_turn
+from synthgen.payloads.dialogue import Speaker
+
+_DEEPEST: Final = 8
+_SESSIONS: Final = frozenset({
+    "sessions", "visits", "encounters", "consultations", "appointments", "interviews", "meetings", "sitzungen",
+    "termine", "séances", "sesiones", "sedute", "contacts",
+})  # fmt: skip
+_PEOPLE: Final = frozenset({
+    "patients", "patient", "clients", "client", "subjects", "participants", "people", "persons", "cases", "patienten",
+})  # fmt: skip
+_WRAPPERS: Final = frozenset({
+    "data", "dataset", "result", "results", "response", "body", "payload", "root", "items", "export", "content",
+    "output", "transcript", "transcription", "dialogues", "dialogs", "records", "rows", "entries", "train", "test",
+    "validation", "dev", "valid", "examples", "samples", "documents", "corpus", *_SESSIONS, *_PEOPLE,
+})  # fmt: skip
+_SPEAKERS: Final[Mapping[str, Speaker]] = {
+    "clinicianspeaker": "clinician",
+    "patientspeaker": "patient",
+    "companionspeaker": "companion",
+}
+
+
+def dialogues(rows: Iterable[RawRow], file: str, reading: Reading) -> Iterator[Raw]:
+    """Dialogues from a table or objects, whichever its rows show.
+
+    Raises:
+        UserError: a row is neither a dialogue nor a turn; the line says which, and what it lacks.
+    """
+    of_turns: list[RawRow] = []
+    asked: dict[str, str] = {}
+    for number, (where, row) in enumerate(rows):
+        if number == 0:
+            reading.columns.check(row, where)
+        if is_turn(row, reading) and not has_turns(row, reading):
+            of_turns.append((where, row))
+            continue
+        if pair := _question(row, reading):
+            yield _of_pair(where, row, pair, file, asked, reading)
+            continue
+        found = list(_within(where, row, reading))
+        if not found:
+            raise UserError(_no_dialogue(where, row, reading))
+        yield from (_of_record(w, r, file, reading) for w, r in found)
+    yield from dialogues_of_turns(of_turns, file, reading, lambda where, row: _turn(where, row, reading))
+
+
+def is_transcript(row: Mapping[str, Any], reading: Reading) -> bool:
+    """True where a first row shows dialogues or turns."""
+    return is_turn(row, reading) or bool(_question(row, reading)) or bool(list(_within("", row, reading)))
+
+
+def _no_dialogue(where: str, row: Mapping[str, Any], reading: Reading) -> str:
+    texts = sorted((name for name, value in row.items() if isinstance(value, str) and value), key=lambda n: len(row[n]))
+    speaker, text = (texts[0], texts[-1]) if len(texts) > 1 else ("SPEAKER", "TEXT")
+    advice = reading.tally.set("columns", flow({"speaker": str(speaker), "text": str(text)}))
+    return (
+        f"{where}: no dialogue here; a row needs turns (with role and text), messages or conversations, or the columns "
+        f"dialogue_id, speaker, text; its own are {listed(row)}: where two of them hold these, as in {advice}"
+    )
+
+
+# --- One within another ----------------------------------------------------------------------------------------------
+
+
+def has_turns(row: Mapping[str, Any], reading: Reading) -> str:
+    """The key under which the row has the turns of a dialogue; empty where it has none."""
+    plain_turn = is_turn(row, reading)
+    for name in reading.columns.all(row, "turns"):
+        value = row[name]
+        if isinstance(value, str) and (plain_turn or not speakers(value, reading.knows)):
+            value = _literal(value)
+        if isinstance(value, list) and not any(_holds(item, reading, 1) for item in value):
+            return name
+        if isinstance(value, Mapping) and _columnar(value, reading):
+            return name
+        if isinstance(value, str) and not plain_turn and not is_empty(value) and _is_turns_word(name, value, reading):
+            return name
+    return _marked_text(row, reading) if not plain_turn else ""
+
+
+def _is_turns_word(name: str, value: str, reading: Reading) -> bool:
+    """A text under a name that means a dialogue is one, marks or not; ``transcript`` and its like need marks."""
+    certain = plain(name) in {"turns", "messages", "conversations", "conversation", "dialogue", "dialog", "utterances"}
+    return certain or speakers(value, reading.knows) > 1
+
+
+def _marked_text(row: Mapping[str, Any], reading: Reading) -> str:
+    names = reading.columns.all(row, "text")
+    return next((n for n in names if isinstance(row[n], str) and speakers(row[n], reading.knows) > 1), "")
+
+
+def _columnar(value: Mapping[str, Any], reading: Reading) -> bool:
+    """A list for each field, as older versions of datasets wrote a list of objects."""
+    lists = bool(value) and all(isinstance(own, list) for own in value.values())
+    return lists and is_turn(value, reading)
+
+
+def _holds(value: object, reading: Reading, depth: int = 0) -> bool:
+    """True where a dialogue stands anywhere within."""
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, Mapping):
+        return (
+            recognisers.turns_in(value) is not None
+            or bool(has_turns(value, reading))
+            or any(_holds(own, reading, depth + 1) for own in value.values() if isinstance(own, (list, Mapping)))
+        )
+    return isinstance(value, list) and (
+        _is_turn_list(value, reading) or any(_holds(o, reading, depth + 1) for o in value)
+    )
+
+
+def _is_turn_list(value: object, reading: Reading) -> bool:
+    """A list of objects that have a role and a text."""
+    return isinstance(value, list) and bool(value) and all(
+        isinstance(item, Mapping) and is_turn(item, reading) and not has_turns(item, reading) for item in value
+    )  # fmt: skip
+
+
+def _within(where: str, row: Mapping[str, Any], reading: Reading, depth: int = 0) -> Iterator[RawRow]:
+    """The dialogues of an object, each with what the objects about it say."""
+    heard = recognisers.turns_in(row)
+    if heard is not None:
+        yield where, {**{k: v for k, v in row.items() if not isinstance(v, (list, Mapping))}, "turns": heard}
+        return
+    if has_turns(row, reading):
+        yield where, row
+        return
+    if depth > _DEEPEST:
+        return
+    names = [name for name, value in row.items() if isinstance(value, (list, Mapping)) and _holds(value, reading)]
+    for name in names:
+        own = row[name]
+        about = _inherited(row, name, names, reading)
+        keyed = plain(str(name)) not in _WRAPPERS and (depth > 0 or len(names) == len(row))
+        yield from _children(f"{where}, {_safe(name, keyed)}", own, about, str(name), keyed, reading, depth + 1)
+
+
+def _safe(name: object, keyed: bool) -> str:
+    return "one of its keys" if keyed else str(name)
+
+
+def _children(
+    where: str, own: Any, about: Mapping[str, Any], name: str, keyed: bool, reading: Reading, depth: int
+) -> Iterator[RawRow]:
+    if keyed:
+        about = _named_by_key(about, name, own, reading)
+    if _is_turn_list(own, reading):
+        yield where, {**about, "turns": own}
+    elif isinstance(own, Mapping):
+        if _keys_are_names(own, name, reading):
+            for key, child in own.items():
+                yield from _children(f"{where}, {key}", child, about, str(key), True, reading, depth + 1)
+        else:
+            yield from _within(where, {**about, **_person(own, name, reading)}, reading, depth)
+    else:
+        for number, child in enumerate(own, start=1):
+            at = f"{where}, {number}"
+            if _is_turn_list(child, reading):
+                yield at, {**about, "turns": child}
+            elif isinstance(child, Mapping) and _holds(child, reading):
+                yield from _within(at, {**about, **_person(child, name, reading)}, reading, depth)
+            else:
+                reading.notice("entries beside dialogues hold none and are left out")
+
+
+def _keys_are_names(value: Mapping[str, Any], name: str, reading: Reading) -> bool:
+    """The keys of an object are ids where every one of them holds a dialogue, and none is a word for a part."""
+    if has_turns(value, reading) or plain(name) not in _PEOPLE | _SESSIONS | {"dialogues", "dialogs", "data"}:
+        return False
+    return all(isinstance(own, (list, Mapping)) and _holds(own, reading) and plain(str(key)) not in _WRAPPERS
+               for key, own in value.items())  # fmt: skip
+
+
+def _named_by_key(about: Mapping[str, Any], key: str, own: Any, reading: Reading) -> Mapping[str, Any]:
+    """An object or a list of turns that stands under an id: a dialogue's, or a patient's who has several."""
+    one = _is_turn_list(own, reading) or (isinstance(own, Mapping) and bool(has_turns(own, reading)))
+    if one and not reading.columns.value(own if isinstance(own, Mapping) else {}, "dialogue_id"):
+        return {**about, "dialogue_id": key}
+    if one or not is_empty(reading.columns.value(about, "patient_id")):
+        return about
+    return {**about, "patient_id": key}
+
+
+def _inherited(row: Mapping[str, Any], child: str, children: list[str], reading: Reading) -> dict[str, Any]:
+    """What an object says of the dialogues in it: its patient and labels. Its id is the patient's who has sessions."""
+    columns = reading.columns
+    ids = set(columns.all(row, "dialogue_id"))
+    about = {key: value for key, value in row.items() if key not in ids and key not in children}
+    if plain(str(child)) in _SESSIONS and is_empty(columns.value(row, "patient_id")):
+        about["patient_id"] = columns.value(row, "dialogue_id")
+    return {key: value for key, value in about.items() if not isinstance(value, list)}
+
+
+def _person(child: Mapping[str, Any], name: str, reading: Reading) -> Mapping[str, Any]:
+    """An object among ``patients`` is a person: its id is the patient's."""
+    named = reading.columns.value(child, "patient_id")
+    own = child.get("id", child.get("name")) if plain(name) in _PEOPLE and is_empty(named) else None
+    return {**{k: v for k, v in child.items() if k != "id"}, "patient_id": own} if own is not None else child
+
+
+# --- One dialogue ----------------------------------------------------------------------------------------------------
+
+
+def _of_record(where: str, row: Mapping[str, Any], file: str, reading: Reading) -> Raw:
+    name = has_turns(row, reading) or "turns"
+    items = row[name]
+    if isinstance(items, str):
+        items = _literal(items) if isinstance(_literal(items), list) else _of_text(where, items, name, reading)
+    if isinstance(items, Mapping):
+        items = [dict(zip(items, values, strict=False)) for values in zip(*items.values(), strict=False)]
+    if not isinstance(items, list):
+        raise UserError(f"{where}: {name} must be a list, each item with a role and a text")
+    turns = _named(tuple(t for number, item in enumerate(items, start=1)
+                         for t in _turns(f"{where}, turn {number}", item, reading)), where, reading)  # fmt: skip
+    return _raw(where, {key: value for key, value in row.items() if key != name}, turns, file, reading)
+
+
+def _raw(where: str, row: Mapping[str, Any], turns: tuple[RawTurn, ...], file: str, reading: Reading) -> Raw:
+    columns = reading.columns
+    return Raw(
+        where,
+        identifier(columns.value(row, "dialogue_id"), where, "dialogue_id"),
+        identifier(columns.value(row, "patient_id"), where, "patient"),
+        _session(row, reading),
+        turns,
+        labels_of(row, reading),
+        file,
+        _date(row, reading),
+    )
+
+
+def _of_text(where: str, text: str, name: str, reading: Reading) -> list[dict[str, Any]]:
+    """The turns of a dialogue in one text."""
+    parts = marked(text, reading.knows)
+    if not any(part.role for part in parts):
+        raise UserError(
+            f"{where}: {name} must be a list of turns, or a text with a mark such as 'Doctor: ' before each turn"
+        )
+    reading.notice("texts have words before the first speaker, which are left out", sum(not p.role for p in parts))
+    return [{"role": part.role, "text": part.text} for part in parts if part.role]
+
+
+def _literal(text: str) -> Any:
+    """A list or an object that a table holds as text, as JSON or as Python prints it; the text where it is none."""
+    if text.lstrip()[:1] not in {"[", "{"}:
+        return text
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            value = parse(text.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, (list, Mapping)) and not (isinstance(value, list) and all(isinstance(v, str) and len(
+            v.split()) < 3 for v in value)):  # fmt: skip
+            return value
+    return text
+
+
+def labels_of(row: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
+    """What else a row says, by name."""
+    columns = reading.columns
+    used: set[str] = set(columns.all(row, "turns")) | {"labels", "sessions", "file_name", "__index_level_0__"}
+    for field in ("dialogue_id", "patient_id", "session", "date"):
+        used |= set(columns.all(row, field))
+    found = {str(name): value for name, value in row.items() if name not in used}
+    own = row.get("labels")
+    if isinstance(own, Mapping):
+        found |= {str(name): value for name, value in own.items()}
+    elif isinstance(own, str) and own.strip():
+        found.setdefault("topic", own)
+    return found
+
+
+def speaker_labels(labels: Mapping[str, Any]) -> dict[str, Speaker]:
+    """The side of each speaker whom a dialogue's own labels name (``clinician_speaker: SPEAKER_01``)."""
+    found: dict[str, Speaker] = {}
+    for name, value in labels.items():
+        side = _SPEAKERS.get(plain(name))
+        if side and not is_empty(value):
+            found |= {one.strip(): side for one in str(value).split(";") if one.strip()}
+    return found
+
+
+def _session(row: Mapping[str, Any], reading: Reading) -> object:
+    own = row.get("labels")
+    found = reading.columns.value(row, "session")
+    if isinstance(found, Mapping):
+        found = reading.columns.value(found, "session") or found.get("number") or found.get("id")
+    return found or (reading.columns.value(own, "session") if isinstance(own, Mapping) else None)
+
+
+def _date(row: Mapping[str, Any], reading: Reading) -> str:
+    value = reading.columns.value(row, "date")
+    return "" if is_empty(value) or isinstance(value, (Mapping, list)) else str(value)
+
+
+# --- A question and its answer ---------------------------------------------------------------------------------------
+
+
+def _question(row: Mapping[str, Any], reading: Reading) -> tuple[str, str] | None:
+    question, answer = reading.columns.key(row, "question"), reading.columns.key(row, "answer")
+    if not question or not answer or has_turns(row, reading):
+        return None
+    texts = row[question], row[answer]
+    said = all(value is None or isinstance(value, str) for value in texts)
+    return (
+        (question, answer)
+        if said and not any(value and speakers(value, reading.knows) > 1 for value in texts)
+        else None
+    )
+
+
+def _of_pair(
+    where: str, row: Mapping[str, Any], pair: tuple[str, str], file: str, asked: dict[str, str], reading: Reading
+) -> Raw:
+    """Two turns. Whoever asks one question in several rows, for several answers, is one person."""
+    turns = (RawTurn("patient", row[pair[0]], where), RawTurn("clinician", row[pair[1]], where))
+    rest = {key: value for key, value in row.items() if key not in pair}
+    raw = _raw(where, rest, turns, file, reading)
+    again = " ".join(str(row[pair[0]] or "").split())
+    first = asked.setdefault(again, raw.patient or f"asked in {where}")
+    if first != raw.patient and not raw.patient and first != f"asked in {where}":
+        reading.notice("questions were answered before: whoever asked is one patient")
+    return Raw(where, raw.record, raw.patient or first, raw.session, turns, raw.labels, file, raw.date)
+
+
+# --- One turn --------------------------------------------------------------------------------------------------------
+
+
+def _turns(where: str, item: object, reading: Reading) -> Iterator[RawTurn]:
+    """An item of a list of turns: an object with a role and a text, or by role; a marked text; a pair."""
+    if isinstance(item, str):
+        parts = [part for part in marked(item, reading.knows) if part.role]
+        yield from (RawTurn(part.role, part.text, where) for part in parts)
+        if parts:
+            return
+    if _is_pair(item) and reading.knows(item[0]):
+        yield RawTurn(item[0], item[1], where)
+        return
+    if isinstance(item, Mapping) and not reading.columns.key(item, "speaker"):
+        said = {str(key): value for key, value in item.items() if reading.knows(str(key)) and isinstance(value, str)}
+        if said and not reading.columns.key(item, "text"):
+            yield from (RawTurn(role, text, where) for role, text in said.items())
+            return
+    yield _turn(where, item, reading)
+
+
+def _is_pair(item: object) -> TypeGuard[Sequence[str]]:
+    return isinstance(item, (list, tuple)) and len(item) == 2 and all(isinstance(part, str) for part in item)
+
+
+def _turn(where: str, item: object, reading: Reading) -> RawTurn:
+    if not isinstance(item, Mapping):
+        raise UserError(f"{where}: a turn must have a role and a text, as in {{role: doctor, text: …}}")
+    role, text = reading.columns.key(item, "speaker"), reading.columns.key(item, "text")
+    name = _role_name(item, role, where, reading)
+    if not text and not is_chat(name):
+        raise UserError(f"{where}: a turn needs a {'text' if role else 'role'}")
+    emotion, stage = item.get("emotion"), item.get("stage")
+    return RawTurn(
+        name,
+        _content(item[text], where) if text else None,  # a chat message that calls a tool says nothing
+        where,
+        emotion if isinstance(emotion, str) else "",
+        stage if isinstance(stage, str) else "",
+    )
+
+
+def _role_name(item: Mapping[str, Any], key: str, where: str, reading: Reading) -> str:
+    """Empty where the item names nobody. A recogniser's number is ``speaker 0``."""
+    if not key:
+        return ""
+    value = reading.columns.value(item, "speaker")
+    if isinstance(value, Mapping):
+        value = next((value[k] for k in ("role", "name", "label", "id") if isinstance(value.get(k), str)), None)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"speaker {value}"
+    if value is not None and not isinstance(value, str):
+        raise UserError(f"{where}: the role must be a name")
+    return (value or "").strip()
+
+
+def _named(turns: tuple[RawTurn, ...], where: str, reading: Reading) -> tuple[RawTurn, ...]:
+    """Turns that name nobody are left out where most others do, as a recogniser leaves some. Raises UserError."""
+    unnamed = [turn for turn in turns if not turn.role]
+    if unnamed and 2 * len(unnamed) >= len(turns):
+        first = unnamed[0].where
+        raise UserError(f"{first}: a turn needs a role, and the role must be a name: say who speaks")
+    reading.notice("turns name no speaker and are left out", len(unnamed))
+    return tuple(turn for turn in turns if turn.role)
+
+
+def _content(value: object, where: str) -> object:
+    """The text; that of a chat message in parts is put together."""
+    if isinstance(value, Mapping):
+        value = value.get("parts", value.get("text"))
+    if isinstance(value, list) and all(isinstance(part, (str, Mapping)) for part in value):
+        texts = (part if isinstance(part, str) else part.get("text", part.get("content")) for part in value)
+        return "\n".join(text for text in texts if isinstance(text, str))
+    if is_empty(value):
+        return None if not isinstance(value, str) else value
+    if not isinstance(value, str):
+        raise UserError(f"{where}: the text must be a string")
+    return value
