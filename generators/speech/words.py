@@ -46,7 +46,7 @@ def told_in(path: Path, progress: Progress) -> tuple[Told, ...]:
     """
     if not path.exists():
         raise UserError(f"generator.dialogues: there is no file or folder {path}")
-    loaded = load_transcripts(path, TranscriptConfig(), progress)
+    loaded = load_transcripts(path, TranscriptConfig(synthetic="take", markup="keep"), progress)
     patients: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for number, record in enumerate(loaded.records):
         patients[record.patient].append((record.condition.session, number))

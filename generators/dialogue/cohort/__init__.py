@@ -43,7 +43,7 @@ class Found:
 
 
 def load_cohort(
-    data: Path, config: CohortConfig, progress: Progress, key: str = KEY
+    data: Path, config: CohortConfig, progress: Progress, key: str = KEY, offered: frozenset[str] | None = None
 ) -> Loaded[Dialogue, DialogueCondition]:
     """Reads a file or a folder of real transcripts, in the order of the files.
 
@@ -54,11 +54,12 @@ def load_cohort(
 
     Args:
         key: where ``config`` stands among the settings, for advice.
+        offered: which of its settings can be made there; None for all.
 
     Raises:
         UserError: anything about the files that the user must put right, in one line without private text.
     """
-    found, sources, tally = find_dialogues(data, config, progress, key)
+    found, sources, tally = find_dialogues(data, config, progress, key, offered)
     found = _real(found, config, tally, progress)
     unnamed = sum(not one.patient for one in found)
     if unnamed:
@@ -97,14 +98,14 @@ def _real(found: list[Found], config: CohortConfig, tally: Tally, progress: Prog
 
 
 def find_dialogues(
-    data: Path, config: CohortConfig, progress: Progress, key: str = KEY
+    data: Path, config: CohortConfig, progress: Progress, key: str = KEY, offered: frozenset[str] | None = None
 ) -> tuple[list[Found], Sources, Tally]:
     """The dialogues of a cohort or of somebody's candidates, and what was left out on the way, which is also said.
 
     Raises:
         UserError: see :func:`load_cohort`.
     """
-    tally = Tally(key)
+    tally = Tally(key, offered)
     reading = Reading.of(config, tally, progress)
     sources = recognise(data, reading)
     kept = _Kept(reading)
@@ -156,7 +157,9 @@ class _Kept:
         if raw.patient and same in self._told:
             self._reading.notice("dialogues say the same as another of their patient, and stay")
         record = raw.record or raw.where
-        if record in self._places and self._contents[record].turns == turns:
+        before = self._places.get(record)
+        one = before is not None and patient_key(before.patient) == patient_key(raw.patient)
+        if one and self._contents[record].turns == turns:
             self._reading.tally.skipped["the same dialogue a second time"] += 1
             return
         record = self._name(record, raw)

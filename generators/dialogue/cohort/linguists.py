@@ -87,4 +87,5 @@ def _chat_lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _said(text: str) -> str:
     plain = _FILLER.sub(r"\1", _CODE.sub(" ", _BULLET.sub(" ", text)))
-    return " ".join(_LEFT_OUT.sub(r"\1", _INSIDE.sub("", plain)).replace(" .", ".").replace(" ?", "?").split())
+    words = " ".join(_LEFT_OUT.sub(r"\1", _INSIDE.sub("", plain)).split())
+    return re.sub(r"\s+(?=[.,!?](?:\s|$))", "", words)

@@ -166,7 +166,9 @@ def _mark(row: str, often: Known, known: Known) -> tuple[str, str] | None:
 def _colon(row: str, known: Known) -> tuple[str, str] | None:
     """Without a space behind the colon (``10:30``) only a known name marks."""
     found = _COLON.match(row)
-    if found is None or len(found["name"].split()) > 8 or (found["tight"] and not known(found["name"])):
+    if found is None or len(found["name"].split()) > 8:
+        return None
+    if found["tight"] and (not known(found["name"]) or (found["name"][-1].isdigit() and found["tight"][0].isdigit())):
         return None
     return found["name"].strip(), (found["rest"] or found["tight"] or "").strip()
 

@@ -16,12 +16,13 @@ _CLOSED: Final = re.compile(r"</?[A-Za-z]\w{0,20}\s*/>")
 # An id of a prompt before its words, as the virtual interviewer of DAIC-WOZ has: "how_doingV (how are you doing)".
 _PROMPT: Final = re.compile(r"^\s*[\w']*_[\w']*\s*\((.*)\)\s*$", re.DOTALL)
 _SCRUBBED: Final = re.compile(r"\bscrubbed_entry\b")
-_SPACES: Final = re.compile(r"[ \t]{2,}")
-_BEFORE_POINT: Final = re.compile(r"(?<=\w)[ \t]+(?=[.,;!?](?:\s|$))")
+_GONE: Final = "\x00"
+_GAP: Final = re.compile(r"[ \t]*\x00[ \t\x00]*(?P<point>[.,;!?](?=[\s\x00]|$))?")
 
 
 class _Marks(WordLists):
     events: Phrases
+    ordinary: Phrases
     unheard: Phrases
     html: Words
 
@@ -30,18 +31,24 @@ class _Marks(WordLists):
 def _patterns() -> tuple[re.Pattern[str], ...]:
     """HTML tags; events in any kind of brackets; what a letter row stands for; in that order."""
     marks = word_lists(__package__, "markup", _Marks)
-    event = rf"(?:{alternatives(tuple(sorted(marks.events, key=len, reverse=True)))})(?![^\W_])"
+    event = _beginning(marks.events)
+    either = _beginning((*marks.events, *marks.ordinary))
+    alone = _beginning(marks.ordinary)
     rest = r"[^\[\](){}<>*\n]{0,60}"
     return (
         re.compile(rf"</?(?:{'|'.join(marks.html)})(?:\s[^<>]{{0,200}})?/?>", re.IGNORECASE),
         re.compile(
-            rf"\[+\s*/?{event}{rest}\]+|\(+\s*{event}{rest}\)+|<\s*/?{event}{rest}>|\{{\s*{event}{rest}\}}|"
-            rf"\*+\s*{event}{rest}\*+",
+            rf"\[+\s*/?{either}{rest}\]+|\(+\s*(?:{event}{rest}|{alone}\s*)\)+|<\s*/?{either}{rest}>|"
+            rf"\{{\s*{either}{rest}\}}|\*+\s*(?:{event}{rest}|{alone}\s*)\*+",
             re.IGNORECASE,
         ),
         re.compile(r"\[\s*\]|\(\s*\.*\s*\)|\[\s*\.{2,}\s*\]|\[\s*(?:\d{1,2}:)?\d{1,2}:\d{2}(?:[.,]\d+)?\s*\]"),
-        re.compile(rf"(?<![^\W_])(?:{'|'.join(marks.unheard)})(?![^\W_])|(?<!\w)(?:XXX+|X{{2}})(?!\w)"),
+        re.compile(rf"(?<!\w)(?:{'|'.join(marks.unheard)})+(?!\w)", re.IGNORECASE),
     )
+
+
+def _beginning(phrases: tuple[str, ...]) -> str:
+    return rf"(?:{alternatives(tuple(sorted(phrases, key=len, reverse=True)))})(?![^\W_])"
 
 
 def stripped(text: str) -> str:
@@ -55,14 +62,13 @@ def stripped(text: str) -> str:
     if not any(c in text for c in "<[({*&_xX"):
         return text
     said = html.unescape(text) if _ENTITY.search(text) else text
-    said = _BREAK.sub("\n", said)
+    said = _BREAK.sub("\n", said.replace(_GONE, ""))
     prompt = _PROMPT.match(said)
-    said = _CLOSED.sub(" ", prompt[1] if prompt else said)
+    said = _CLOSED.sub(_GONE, prompt[1] if prompt else said)
     tags, events, empty, unheard = _patterns()
-    said = events.sub(" ", tags.sub("", said))
-    said = _unpaired(said)
-    said = unheard.sub(" ", empty.sub(" ", _SCRUBBED.sub(" ", said)))
-    return text if said == text else _tidy(said)
+    said = _unpaired(events.sub(_GONE, tags.sub("", said)))
+    said = unheard.sub(_GONE, empty.sub(_GONE, _SCRUBBED.sub(_GONE, said)))
+    return said if _GONE not in said else _closed_up(said)
 
 
 def _unpaired(text: str) -> str:
@@ -74,6 +80,7 @@ def _unpaired(text: str) -> str:
     return text
 
 
-def _tidy(text: str) -> str:
-    tidy = _BEFORE_POINT.sub("", _SPACES.sub(" ", text)).strip()
-    return tidy if any(c.isalnum() for c in tidy) else ""
+def _closed_up(text: str) -> str:
+    """One space where marks were, none before a point; empty where no word is left."""
+    closed = _GAP.sub(lambda gap: gap["point"] or " ", text).strip()
+    return closed if any(c.isalnum() for c in closed) else ""

@@ -9,8 +9,10 @@ from typing import Final
 
 _CLOCK: Final = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{1,2}(?:[.,]\d+)?)")
 _NUMBER: Final = re.compile(r"[^\W\d]*[ _-]?(\d{1,6})(?:\.0+)?|.*[_:-](?:[^\W\d]{1,9})?(\d{1,6})")
-_RESET: Final = 0.5
+_FALL: Final = 0.2
 """Share of the time so far that a step back must undo for another recording to begin."""
+_OVERLAP: Final = 0.02
+"""Share of a recording by which a turn may begin before the one above it."""
 _CALENDAR: Final = 1e8
 """Seconds from which on a time is a date, which says nothing of where a recording begins."""
 
@@ -42,12 +44,22 @@ def ascending(values: Sequence[float]) -> bool:
     return all(before <= after for before, after in pairwise(values))
 
 
-def begins_again(times: Sequence[float]) -> int:
-    """The place where the time falls back to a beginning, as in a second recording; 0 where it does nowhere."""
-    highest = 0.0
-    for at, time in enumerate(times):
-        after = max(times[at : at + 3])  # one turn out of its place is no beginning
-        if highest > 0 and after < _RESET * highest and at > 1:
-            return at
-        highest = max(highest, time)
-    return 0
+def begins_again(times: Sequence[float]) -> bool:
+    """True where the time falls back and goes on from there, as in a second recording, wherever it falls back at all.
+
+    A turn alone that is out of its place is no beginning: the next one is late again.
+    """
+    falls = [at for at in range(1, len(times)) if times[at] < times[at - 1]]
+    return bool(falls) and all(_is_beginning(times, at) for at in falls)
+
+
+def _is_beginning(times: Sequence[float], at: int) -> bool:
+    highest = max(times[:at])
+    deep = highest - times[at] > _FALL * (highest - times[0])
+    return deep and at + 1 < len(times) and times[at + 1] < highest
+
+
+def runs_on(times: Sequence[float]) -> bool:
+    """True for the times of one recording: they never fall back by more than speech overlaps."""
+    span = max(times) - min(times) if times else 0.0
+    return span > 0 and all(before - after <= _OVERLAP * span for before, after in pairwise(times))

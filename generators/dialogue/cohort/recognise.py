@@ -132,7 +132,7 @@ def _sorted_out(found: list[Path], reading: Reading) -> tuple[dict[str, list[Pat
 def _quiet(reading: Reading) -> Reading:
     from synthgen.generators.dialogue.cohort.tally import Tally
 
-    return Reading(reading.config, Tally(reading.tally.key), Silent(), reading.columns)
+    return Reading(reading.config, Tally(reading.tally.key, reading.tally.offered), Silent(), reading.columns)
 
 
 def _has_dialogues(path: Path, reading: Reading) -> bool:

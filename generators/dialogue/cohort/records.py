@@ -86,13 +86,17 @@ def has_turns(row: Mapping[str, Any], reading: Reading) -> str:
         value = row[name]
         if isinstance(value, str) and (plain_turn or not speakers(value, reading.knows)):
             value = _literal(value)
-        if isinstance(value, list) and not any(_holds(item, reading, 1) for item in value):
+        if isinstance(value, list) and (_all_turns(value, reading) or not any(_holds(o, reading, 1) for o in value)):
             return name
         if isinstance(value, Mapping) and _columnar(value, reading):
             return name
         if isinstance(value, str) and not plain_turn and not is_empty(value) and _is_turns_word(name, value, reading):
             return name
     return _marked_text(row, reading) if not plain_turn else ""
+
+
+def _all_turns(value: list[Any], reading: Reading) -> bool:
+    return bool(value) and all(isinstance(item, Mapping) and is_turn(item, reading) for item in value)
 
 
 def _is_turns_word(name: str, value: str, reading: Reading) -> bool:

@@ -16,7 +16,8 @@ from synthgen.wordlists import Words, word_lists
 
 _TITLES: Final = frozenset({"dr", "doctor", "nurse", "prof", "doktor", "dra"})
 _CHAT: Final = {"assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
-                "ai": "assistant", "chatbot": "assistant", "chatgpt": "assistant", "sys": "assistant", "user": "user", "human": "user",
+                "ai": "assistant", "chatbot": "assistant", "chatgpt": "assistant", "sys": "assistant",
+                "user": "user", "human": "user",
                 "usr": "user"}  # fmt: skip
 # Names that say nothing beyond one file: which of two letters or numbers is the clinician is another every time.
 _ANONYMOUS: Final = re.compile(
@@ -81,7 +82,8 @@ def _own(role: str, own: Mapping[str, Side]) -> Side | Literal[""]:
         if key in own:
             return own[key]
     by_name = {joined(key): side for key, side in own.items()}
-    return by_name.get(joined(role)) or by_name.get(normalised(role)) or ""
+    unnumbered = {name: side for name, side in by_name.items() if name == normalised(name)}
+    return by_name.get(joined(role)) or unnumbered.get(normalised(role)) or ""
 
 
 def proposed(role: str, lacking: frozenset[str]) -> Speaker | Literal["nobody", ""]:
@@ -98,9 +100,13 @@ def proposed(role: str, lacking: frozenset[str]) -> Speaker | Literal["nobody", 
 
 def _resembled(role: str) -> Speaker | Literal["nobody", ""]:
     name = normalised(role)
+    if misspelt := _closest(name, 0.88):
+        return misspelt
     parts = {known_roles()[part] for part in name.split("_") if part in known_roles() and len(part) > 1}
-    for side in ("companion", "clinician", "patient"):  # "mother of the patient" is no patient
-        if side in parts:
-            return side
-    close = difflib.get_close_matches(name, [known for known in known_roles() if len(known) > 3], n=1, cutoff=0.75)
+    sides: tuple[Speaker, ...] = ("companion", "clinician", "patient")  # "mother of the patient" is no patient
+    return next((side for side in sides if side in parts), "") or _closest(name, 0.75)
+
+
+def _closest(name: str, cutoff: float) -> Speaker | Literal["nobody", ""]:
+    close = difflib.get_close_matches(name, [known for known in known_roles() if len(known) > 3], n=1, cutoff=cutoff)
     return known_roles()[close[0]] if close else ""

@@ -14,6 +14,7 @@ from synthgen.generators.dialogue.cohort.text import one_line
 
 _MOST: Final = 12
 _SIDE: Final = "SIDE"
+_LINES: Final = 'JSON lines such as {"dialogue_id": "1", "turns": [{"role": "doctor", "text": "Hello"}, …]}'
 
 
 @dataclass
@@ -33,16 +34,24 @@ class Unknown:
 
 @dataclass
 class Tally:
-    """Counts by reason. ``key``: where the settings of reading stand, for advice."""
+    """Counts by reason.
+
+    Attributes:
+        key: where the settings of reading stand, for advice.
+        offered: which of them stand there; None for all.
+    """
 
     key: str = "modality.cohort"
+    offered: frozenset[str] | None = None
     skipped: Counter[str] = field(default_factory=Counter)
     noticed: Counter[str] = field(default_factory=Counter)
     unknown: dict[str, Unknown] = field(default_factory=dict)
     licences: Counter[str] = field(default_factory=Counter)
 
     def set(self, name: str, value: str) -> str:
-        """``--set modality.cohort.NAME=VALUE`` as a shell takes it."""
+        """``--set modality.cohort.NAME=VALUE`` as a shell takes it; what else would do where there is no such setting."""
+        if self.offered is not None and name not in self.offered:
+            return _LINES
         return f"--set {self.key}.{name}={shlex.quote(value)}"
 
 

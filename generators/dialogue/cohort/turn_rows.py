@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, listed, plain
-from synthgen.generators.dialogue.cohort.order import ascending, begins_again, number, seconds
+from synthgen.generators.dialogue.cohort.order import ascending, begins_again, number, runs_on, seconds
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, RawTurn, Reading
 from synthgen.generators.dialogue.cohort.tally import flow
 from synthgen.patient_ids import one_spelling
@@ -117,13 +117,12 @@ def _times(rows: Sequence[RawRow], reading: Reading) -> list[float]:
 
 def _restarts(rows: Sequence[RawRow], reading: Reading) -> bool:
     times = _times(rows, reading)
-    return bool(times) and begins_again(times) > 0
+    return bool(times) and not runs_on(times)
 
 
 def _one_recording(rows: Sequence[RawRow], reading: Reading) -> bool:
     """True where times run through all rows, so that they are of one recording."""
-    times = _times(rows, reading)
-    return len(times) > 1 and times[-1] > times[0] and not begins_again(times) and not _dividing(rows, reading)
+    return runs_on(_times(rows, reading)) and not _dividing(rows, reading)
 
 
 def _undivided(rows: Sequence[RawRow], file: str, reading: Reading) -> str:

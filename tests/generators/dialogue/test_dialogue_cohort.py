@@ -264,7 +264,8 @@ def test_a_row_of_turns_may_be_merged(tmp_path: Path) -> None:
         ("patient_guest", "companion"), ("Mary", ""), ("Dr. Smith", "clinician"), ("doctor_mother", ""),
         ("assistant", "clinician"), ("user", "patient"),
         ("system", "nobody"), ("Therapeutin", "clinician"), ("Patientin", "patient"), ("Dolmetscherin", "companion"),
-        ("ÄRZTIN:", "clinician"), ("A", ""), ("SPEAKER_00", ""), ("Prof. Dr. Meyer", "clinician"), ("narrator", "nobody"),
+        ("ÄRZTIN:", "clinician"), ("A", ""), ("SPEAKER_00", ""), ("Prof. Dr. Meyer", "clinician"),
+        ("narrator", "nobody"),
     ],
 )  # fmt: skip
 def test_roles(role: str, side: str) -> None:
