@@ -18,6 +18,7 @@ from synthgen.generators.dialogue.cohort.turn_rows import dialogues_of_turns, is
 from synthgen.payloads.dialogue import Speaker
 
 _DEEPEST: Final = 8
+_ABOUT: Final = frozenset({"labels", "metadata", "meta", "info", "attributes", "annotations", "properties"})
 _SESSIONS: Final = frozenset({
     "sessions", "visits", "encounters", "consultations", "appointments", "interviews", "meetings", "sitzungen",
     "termine", "séances", "sesiones", "sedute", "contacts",
@@ -28,6 +29,7 @@ _PEOPLE: Final = frozenset({
 _WRAPPERS: Final = frozenset({
     "data", "dataset", "result", "results", "response", "body", "payload", "root", "items", "export", "content",
     "output", "transcript", "transcription", "dialogues", "dialogs", "records", "rows", "entries", "train", "test",
+    "conversations", "conversation", "dialogue", "dialog", "messages", "turns", "utterances", "segments", "row",
     "validation", "dev", "valid", "examples", "samples", "documents", "corpus", *_SESSIONS, *_PEOPLE,
 })  # fmt: skip
 _SPEAKERS: Final[Mapping[str, Speaker]] = {
@@ -153,7 +155,8 @@ def _within(where: str, row: Mapping[str, Any], reading: Reading, depth: int = 0
     for name in names:
         own = row[name]
         about = _inherited(row, name, names, reading)
-        keyed = plain(str(name)) not in _WRAPPERS and (depth > 0 or len(names) == len(row))
+        several = len(names) > 1 or any(sign.isdigit() for sign in str(name))
+        keyed = several and plain(str(name)) not in _WRAPPERS
         yield from _children(f"{where}, {_safe(name, keyed)}", own, about, str(name), keyed, reading, depth + 1)
 
 
@@ -239,6 +242,7 @@ def _of_record(where: str, row: Mapping[str, Any], file: str, reading: Reading) 
 
 def _raw(where: str, row: Mapping[str, Any], turns: tuple[RawTurn, ...], file: str, reading: Reading) -> Raw:
     columns = reading.columns
+    row = _flat(row)
     return Raw(
         where,
         identifier(columns.value(row, "dialogue_id"), where, "dialogue_id"),
@@ -249,6 +253,13 @@ def _raw(where: str, row: Mapping[str, Any], turns: tuple[RawTurn, ...], file: s
         file,
         _date(row, reading),
     )
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """With what an object of labels or metadata within it says, where the row itself does not."""
+    inner = [value for name, value in row.items() if plain(str(name)) in _ABOUT and isinstance(value, Mapping)]
+    return {**{str(k): v for one in inner for k, v in one.items()}, **{k: v for k, v in row.items() if not any(
+        v is one for one in inner)}}  # fmt: skip
 
 
 def _of_text(where: str, text: str, name: str, reading: Reading) -> list[dict[str, Any]]:
@@ -303,11 +314,10 @@ def speaker_labels(labels: Mapping[str, Any]) -> dict[str, Speaker]:
 
 
 def _session(row: Mapping[str, Any], reading: Reading) -> object:
-    own = row.get("labels")
     found = reading.columns.value(row, "session")
     if isinstance(found, Mapping):
         found = reading.columns.value(found, "session") or found.get("number") or found.get("id")
-    return found or (reading.columns.value(own, "session") if isinstance(own, Mapping) else None)
+    return found
 
 
 def _date(row: Mapping[str, Any], reading: Reading) -> str:
@@ -373,7 +383,8 @@ def _is_pair(item: object) -> TypeGuard[Sequence[str]]:
 def _turn(where: str, item: object, reading: Reading) -> RawTurn:
     if not isinstance(item, Mapping):
         raise UserError(f"{where}: a turn must have a role and a text, as in {{role: doctor, text: …}}")
-    role, text = reading.columns.key(item, "speaker"), reading.columns.key(item, "text")
+    role, texts = reading.columns.key(item, "speaker"), reading.columns.all(item, "text")
+    text = next((one for one in texts if isinstance(item[one], str) and item[one]), next(iter(texts), ""))
     name = _role_name(item, role, where, reading)
     if not text and not is_chat(name):
         raise UserError(f"{where}: a turn needs a {'text' if role else 'role'}")
@@ -391,7 +402,9 @@ def _role_name(item: Mapping[str, Any], key: str, where: str, reading: Reading) 
     """Empty where the item names nobody. A recogniser's number is ``speaker 0``."""
     if not key:
         return ""
-    value = reading.columns.value(item, "speaker")
+    named = [item[one] for one in reading.columns.all(item, "speaker") if not is_empty(item[one])]
+    known = (one for one in named if isinstance(one, str) and reading.knows(one))
+    value = next(known, named[0] if named else None)
     if isinstance(value, Mapping):
         value = next((value[k] for k in ("role", "name", "label", "id") if isinstance(value.get(k), str)), None)
     if isinstance(value, float) and value.is_integer():

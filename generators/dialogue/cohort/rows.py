@@ -119,7 +119,9 @@ def _csv_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
     else:
         cells = _quoted(path, body, delimiter, names, reading)
     for number, row in cells:
-        if any(cell.strip() for cell in row):
+        if [cell.strip().lower() for cell in row] == names:
+            reading.notice("rows repeat the header and are left out")
+        elif any(cell.strip() for cell in row):
             where = f"{path.name}, line {number}"
             _check_width(where, row, names)
             yield where, dict(zip(names, [*row, *[""] * (len(names) - len(row))], strict=False))

@@ -49,7 +49,7 @@ class Tally:
     licences: Counter[str] = field(default_factory=Counter)
 
     def set(self, name: str, value: str) -> str:
-        """``--set modality.cohort.NAME=VALUE`` as a shell takes it; what else would do where there is no such setting."""
+        """``--set modality.cohort.NAME=VALUE`` as a shell takes it, or what would do where there is no such setting."""
         if self.offered is not None and name not in self.offered:
             return _LINES
         return f"--set {self.key}.{name}={shlex.quote(value)}"

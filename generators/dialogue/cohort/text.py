@@ -23,6 +23,16 @@ _MARKS: Final = (
 _SAMPLE: Final = 400
 _FOREIGN: Final = 0.4
 """Share of letters beyond ASCII above which a line was not written in Windows-1252 (Cyrillic, Greek, Chinese, …)."""
+_RETURN: Final = re.compile(b"(?<=\r)(?!\n)")
+_OTHER: Final = {
+    b"PK\x03\x04": ("an office document or an archive", "save it as CSV or as plain text (UTF-8)"),
+    b"\xd0\xcf\x11\xe0": ("an old office document", "save it as CSV or as plain text (UTF-8)"),
+    b"%PDF": ("a PDF", "save it as plain text (UTF-8)"),
+    b"{\\rtf": ("rich text", "save it as plain text (UTF-8)"),
+    b"PAR1": ("a Parquet file", "let its name end in .parquet"),
+    b"SQLite format 3": ("a data base", "export it as CSV (UTF-8)"),
+    b"\x1f\x8b": ("compressed with gzip", "let its name end in .gz"),
+}
 # C0 and C1 controls but for tab and line feed; byte order marks; bidirectional overrides; lone surrogates.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LINE_ENDS: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -55,6 +65,7 @@ def lines(path: Path, progress: Progress) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with _open(path) as file:
+            _refuse_other(path, cast(io.BufferedReader, file).peek(_SAMPLE)[:_SAMPLE])
             wide = _wide_encoding(cast(io.BufferedReader, file).peek(_SAMPLE)[:_SAMPLE])
             if wide:
                 progress.say(f"{path.name} is read as {wide.upper()}")
@@ -62,7 +73,7 @@ def lines(path: Path, progress: Progress) -> Iterator[tuple[int, str]]:
                     yield number, line
                 return
             other = 0
-            for number, raw in enumerate(file, start=1):
+            for number, raw in enumerate(_split(file), start=1):
                 content = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
                 try:
                     yield number, content.decode("utf-8")
@@ -77,6 +88,18 @@ def lines(path: Path, progress: Progress) -> Iterator[tuple[int, str]]:
         raise UserError(f"{path.name} is a damaged gzip file (after line {number})") from None
     except OSError as error:
         raise UserError(f"{path.name} cannot be read: {error.strerror or 'input/output error'}") from None
+
+
+def _split(file: BinaryIO) -> Iterator[bytes]:
+    """Lines that end in a line feed, or in a carriage return alone."""
+    for line in file:
+        yield from _RETURN.split(line) if b"\r" in line[:-2] else (line,)
+
+
+def _refuse_other(path: Path, head: bytes) -> None:
+    for mark, (what, cure) in _OTHER.items():
+        if head.startswith(mark):
+            raise UserError(f"{path.name} is {what}, whatever its name says: {cure}")
 
 
 def whole(path: Path, progress: Progress) -> str:

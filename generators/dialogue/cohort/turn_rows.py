@@ -53,6 +53,8 @@ def _divided_by(rows: Sequence[RawRow], reading: Reading) -> tuple[str, ...]:
     session, patient = columns.key(first, "session"), columns.key(first, "patient_id")
     if session and _a_row_each(rows, session):
         session = ""
+    if ids and patient and _numbered_by_patient(rows, ids[0], patient, columns.key(first, "speaker")):
+        return (ids[0], patient, session) if session and _several(rows, ids[0], session) else (ids[0], patient)
     if ids:
         return (ids[0], session) if session and _several(rows, ids[0], session) else (ids[0],)
     date = columns.key(first, "date")
@@ -65,6 +67,15 @@ def _several(rows: Sequence[RawRow], name: str, session: str) -> bool:
     return len(pairs) > len({one for one, _ in pairs})
 
 
+def _numbered_by_patient(rows: Sequence[RawRow], name: str, patient: str, speaker: str) -> bool:
+    """True where every patient's dialogues are numbered anew: one id, several patients, each spoken with."""
+    speakers: dict[tuple[str, str], set[str]] = {}
+    for _, row in rows:
+        speakers.setdefault((str(row.get(name)), str(row.get(patient))), set()).add(str(row.get(speaker)))
+    several = len(speakers) > len({one for one, _ in speakers})
+    return several and all(len(own) > 1 for own in speakers.values())
+
+
 def _a_row_each(rows: Sequence[RawRow], name: str) -> bool:
     """True for a column that numbers the rows: it names no dialogue of several turns."""
     values = [str(row.get(name)) for _, row in rows]
@@ -75,7 +86,7 @@ def _name(key: tuple[str, ...], by: tuple[str, ...], reading: Reading, group: Se
     """An id alone where the dialogue has one; what divides the rows, joined, otherwise."""
     columns = reading.columns
     if by and by[0] in columns.all(group[0][1], "dialogue_id"):
-        return key[0] if len(key) == 1 or not key[1] else f"{key[0]}/{key[1]}"
+        return "/".join(part for part in key if part)
     return "/".join(part for part in key if part)
 
 
@@ -178,6 +189,8 @@ def _once(group: list[RawRow], reading: Reading) -> list[RawRow]:
     kept: dict[tuple[str, ...], RawRow] = {}
     for where, row in group:
         kept.setdefault(tuple(str(row.get(name)) for name in names), (where, row))
+    if len({name[:2] for name in kept}) < len(kept):
+        return group  # one number for several texts: these are no annotators
     reading.notice("rows repeat a turn and are left out", len(group) - len(kept))
     return list(kept.values())
 

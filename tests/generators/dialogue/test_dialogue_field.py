@@ -366,3 +366,144 @@ def test_read_as_it_was_said(case: Case, tmp_path: Path) -> None:
     assert read == case.read
     assert patients == case.patients or not case.patients
     assert not case.said or any(case.said in line for line in said)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Files that are refused: words of the message, and what is read when its advice is followed.
+
+    Attributes:
+        then: settings in place of those that the message proposes, for a proposal that leaves a choice.
+        mended: files in place of those of the same name, for advice about them.
+    """
+
+    name: str
+    files: Files
+    words: tuple[str, ...]
+    read: list[str]
+    then: Mapping[str, Any] = field(default_factory=dict)
+    mended: Files = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def settings_in(message: str) -> dict[str, Any]:
+    """The settings that a message proposes, as the command line would read them."""
+    found: dict[str, Any] = {}
+    for word in re.findall(r"--set (modality\.cohort\.\w+=(?:'(?:[^']|'\"'\"')*'|\S+))", message):
+        key, _, value = shlex.split(word.rstrip(";,)"))[0].partition("=")
+        found[key.removeprefix("modality.cohort.")] = yaml.safe_load(value)
+    return found
+
+
+LABELS = "Participant_ID,PHQ8_Score\n300,2\n301,17\n"
+FILE = ("no known column tells one dialogue from another", "modality.cohort.without_id=file")
+TURNS = "speaker,text\nDoctor,Hello.\nPatient,Hi.\n"
+
+REFUSED = [
+    Asked("DAIC-WOZ, whose interviewer has a name", {"300_TRANSCRIPT.csv": DAIC, "301_TRANSCRIPT.csv": DAIC},
+          ("unknown role 'Ellie'", "roles='{Ellie: clinician}'"), [ELLIE_READ] * 2),
+    Asked("a name beside a known patient", {"a.jsonl": lines({"turns": turns("Hannah Vogt: Hello.", "Patient 12: Hi.")})},
+          ("""roles='{"Hannah Vogt": clinician}'""",), TWO),
+    Asked("a name beside a known clinician", {"a.jsonl": lines({"turns": turns("Therapist: Hello.", "Max O'Neill: Hi.")})},
+          ("unknown role", "patient"), TWO),
+    Asked("roles that are spelt wrongly", {"a.jsonl": lines({"turns": turns("Terapeut(in): Hello.", "Pateint: Hi.")})},
+          ("clinician", "Pateint: patient"), TWO),
+    Asked("a mother with a name", {"a.txt": "Doctor: Hello.\nPatient: Hi.\nAnna (Mutter): Ja.\n"},
+          ("""{"Anna (Mutter)": companion}""",), ["c:Hello.|p:Hi.|x:Ja."]),
+    Asked("diarised speakers in one file", {"a.json": json.dumps({"segments": [
+        {"speaker": "SPEAKER_00", "text": "Hello?"}, {"speaker": "SPEAKER_01", "text": "Hi."}]})},
+        ("{SPEAKER_00: SIDE, SPEAKER_01: SIDE}", "SPEAKER_00 has 1 turns, 1 of them questions"), ["c:Hello?|p:Hi."],
+        then={"roles": {"SPEAKER_00": "clinician", "SPEAKER_01": "patient"}}),
+    Asked("diarised speakers in several files", {"a.txt": "A: Hello.\nB: Hi.\n", "b.txt": "A: Hi.\nB: Hello.\n"},
+          ("{A: SIDE, B: SIDE}", "metadata.csv (file_name,clinician_speaker,patient_speaker)"), [TWO[0], "p:Hi.|c:Hello."],
+          mended={"metadata.csv": "file_name,clinician_speaker,patient_speaker\na.txt,A,B\nb.txt,B,A\n"}),
+    Asked("two names of persons", {"a.txt": "Hanna Vogt: Hello?\nMax Berg: Hi.\n"}, ("SIDE",), ["c:Hello?|p:Hi."],
+          then={"roles": {"Hanna Vogt": "clinician", "Max Berg": "patient"}}),
+    Asked("a list under a heading within a turn", {"a.txt": "Doctor: Hello.\nPatient: Hi.\nMedications: none\n"},
+          ("unknown role 'Medications'", "text says that it is no name"), ["c:Hello.|p:Hi. Medications: none"],
+          then={"roles": {"Medications": "text"}}),
+    Asked("a hundred patients by name", {f"{i:02d}.txt": f"Dr. Vogt: Hello.\nPerson {chr(65 + i)}y: Hi.\n"
+                                         for i in range(14)}, ("and 13 more", "modality.cohort.pair=infer"), TWO * 14,
+          then={"pair": "infer"}),
+    Asked("a table without an id", {"s.csv": "akte,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n2,Doctor,Hello.\n"
+          "2,Patient,Hi.\n"}, (*FILE, "columns='{dialogue_id: akte}'"), TWO * 2,
+          then={"columns": {"dialogue_id": "Akte"}}),
+    Asked("a file for each dialogue, which nothing says", {"a.csv": TURNS, "b.csv": TURNS}, FILE, TWO * 2,
+          then={"without_id": "file"}),
+    Asked("a JSON file of turns", {"a.json": json.dumps(HELLO)}, FILE, TWO, then={"without_id": "file"}),
+    Asked("times that begin again", {"s.csv": "start,speaker,text\n0,Doctor,Hello.\n9,Patient,Hi.\n30,Doctor,So?\n"
+          "2,Doctor,Hello.\n5,Patient,Hi.\n"}, FILE, ["c:Hello.|p:Hi.|c:So?|c:Hello.|p:Hi."],
+          then={"without_id": "file"}),
+    Asked("patients whose sessions nothing tells apart", {"s.csv": "patient_id,akte,speaker,text\np,1,Doctor,Hello.\n"
+          "p,1,Patient,Hi.\np,2,Doctor,Hello.\np,2,Patient,Hi.\n"}, ("columns='{dialogue_id: akte}'",), TWO * 2,
+          then={"columns": {"dialogue_id": "akte"}}),
+    Asked("numbers of turns that begin again", {"s.csv": "conversation_id,part,turn,speaker,text\na,x,1,Doctor,Hello.\n"
+          "a,x,2,Patient,Hi.\na,y,1,Doctor,Hello.\na,y,2,Patient,Hi!\n"}, ("begin again", "columns='{session: part}'"),
+          ["c:Hello.|p:Hi.", "c:Hello.|p:Hi!"]),
+    Asked("an id in the first row of a dialogue only", {"s.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n,Patient,Hi.\n"
+          "2,Doctor,Hello.\n,Patient,Hi.\n"}, ("is empty in 2 rows",), TWO * 2,
+          mended={"s.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n2,Doctor,Hello.\n2,Patient,Hi.\n"}),
+    Asked("columns of unknown names", {"s.csv": "dialogue_id,wer,was\n1,Doctor,Hello to you.\n1,Patient,Hi to you too.\n"},
+          ("its own are dialogue_id, wer, was", "{speaker: "), ["c:Hello to you.|p:Hi to you too."],
+          then={"columns": {"speaker": "wer", "text": "was"}}),
+    Asked("two kinds of files", {"a.vtt": VTT + cue(1, "Doctor: Hello.") + cue(2, "Patient: Hi."),
+                                 "a.txt": "Doctor: Hello.\nPatient: Hi.\n"},
+          ("webvtt, text", "modality.cohort.layout=webvtt"), TWO),
+    Asked("a quotation mark that swallows rows", {"s.csv": 'dialogue_id,speaker,text\n1,doctor,"okay then\n'
+          '1,patient,no never\n1,doctor,"good"\n'}, ("quotation mark",), ["c:okay then|p:no never|c:good"],
+          mended={"s.csv": 'dialogue_id,speaker,text\n1,doctor,okay then\n1,patient,no never\n1,doctor,good\n'}),
+    Asked("a quotation mark that swallows one row", {"s.csv": 'dialogue_id,speaker,text\n1,doctor,"okay then\n'
+          '1,patient,never"\n1,patient,no\n'}, ("a quotation mark is not closed",), ["c:okay then|p:never|p:no"],
+          mended={"s.csv": 'dialogue_id,speaker,text\n1,doctor,okay then\n1,patient,never\n1,patient,no\n'}),
+    Asked("subtitles in which nobody is named", {"a.vtt": VTT + cue(1, "Hello.") + cue(2, "Hi.")},
+          ("has no speaker", "<v Doctor>"), TWO, mended={"a.vtt": VTT + cue(1, "<v Doctor>Hello.") + cue(2, "<v Pt>Hi.")}),
+    Asked("subtitles with dashes for changes", {"a.srt": "1\n00:00:01,000 --> 00:00:02,000\n- Hello.\n- Hi.\n"},
+          ("without a name", "'Doctor: '"), TWO,
+          mended={"a.srt": "1\n00:00:01,000 --> 00:00:02,000\n- Doctor: Hello.\n- Patient: Hi.\n"}),
+    Asked("text that does not say who speaks", {"a.txt": "Hello.\nHi.\n"}, ("does not say who speaks", "'Doctor: '"), TWO,
+          mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n"}),
+    Asked("two visits in one text", {"a.txt": "Visit 1\nDoctor: Hello.\nPatient: Hi.\n\nVisit 2\nDoctor: So?\n"
+          "Patient: Hi.\n"}, ("another dialogue seems to begin",), [*TWO, "c:So?|p:Hi."],
+          mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n", "b.txt": "Doctor: So?\nPatient: Hi.\n"}),
+    Asked("documents of a word processor", {"a.docx": b"PK\x03\x04", "b.docx": b"PK\x03\x04"},
+          ("2 × .docx", "plain text (.txt, UTF-8)"), TWO, mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n"}),
+    Asked("a sheet", {"a.xlsx": b"PK\x03\x04"}, ("CSV (UTF-8)",), TWO,
+          mended={"a.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"}),
+    Asked("Cyrillic in a Windows code page", {"a.txt": "Врач: Как вы себя чувствуете?\nПациент: Хорошо.\n"
+          .encode("cp1251")}, ("save it as UTF-8",), ["c:Как вы себя чувствуете?|p:Хорошо."],
+          mended={"a.txt": "Врач: Как вы себя чувствуете?\nПациент: Хорошо.\n"}),
+    Asked("a patient who is an object without an id", {"a.jsonl": lines({"patient": {"age": 4}, "turns": HELLO})},
+          ("an object without an id",), TWO, mended={"a.jsonl": lines({"patient": {"id": 4}, "turns": HELLO})}),
+    Asked("ids that a spreadsheet has rounded", {"a.jsonl": lines({"patient_id": "1.2E+11", "turns": HELLO})},
+          ("a spreadsheet has rounded them",), TWO, mended={"a.jsonl": lines({"patient_id": "120000000001", "turns": HELLO})}),
+    Asked("two patients in a dialogue", {"a.jsonl": lines({"turns": turns("doctor: Hello.", "Patient 1: Hi.",
+                                                                          "Patient 2: Ho.")})},
+          ("dialogue of several patients", "modality.cohort.roles"), ["c:Hello.|p:Hi.|x:Ho."],
+          then={"roles": {"Patient 2": "companion"}}),
+    Asked("a release of synthetic dialogues", {"a.jsonl": lines(
+        {"dialogue_id": "SYNTHETIC-000001", "patient_id": "SYNTHETIC-P00001", "turns": HELLO})},
+        ("synthetic release", "modality.cohort.synthetic=take"), TWO),
+    Asked("a column that the settings misname", {"s.csv": "nr,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"},
+          ("columns names a dialogue_id that is not there", "nr, speaker, text"), TWO,
+          config={"columns": {"dialogue_id": "number"}}, then={"columns": {"dialogue_id": "nr"}}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", [pytest.param(a, id=a.name, marks=pytest.mark.field(KIND, "refused")) for a in REFUSED])
+def test_refused_with_advice_that_works(asked: Asked, tmp_path: Path) -> None:
+    folder = written(tmp_path, asked.files)
+    with pytest.raises(UserError) as caught:
+        load(folder, asked.config)
+    message = str(caught.value)
+    assert "\n" not in message and "Hello" not in message
+    for word in asked.words:
+        assert word in message, message
+    proposed = settings_in(message)
+    for name in asked.then:
+        assert name in {*proposed, *asked.config} or f"modality.cohort.{name}" in message or name == "roles"
+    if asked.mended:
+        for name in asked.files:
+            (folder / name).unlink()
+        written(folder, {**asked.files, **asked.mended} if "metadata.csv" in asked.mended else asked.mended)
+    followed = asked.then or ({} if asked.mended else proposed)
+    assert load(folder, {**asked.config, **followed})[0] == asked.read
