@@ -45,6 +45,11 @@ class CohortConfig(Section):
     patient: Literal["named", "folder"] = Field(
         "named", description="Whose a dialogue is: as a column names it, or the folder that its file lies in."
     )
+    absent: Literal["stop", "skip"] = Field("stop", description="Rows of metadata.csv whose file is not there.")
+    damaged: Literal["stop", "skip"] = Field("stop", description="Files, or lines of JSON, that cannot be read.")
+    unknown: Literal["stop", "skip"] = Field(
+        "stop", description="Dialogues in which somebody speaks whose side is not known."
+    )
     synthetic: Literal["skip", "take"] = Field(
         "skip", description="Dialogues of a synthetic release are left out of a cohort, or taken for patients'."
     )

@@ -71,6 +71,9 @@ def _sided(raw: Raw, reading: Reading) -> list[_Spoken] | None:
     sides: dict[str, Side | Literal[""]] = {name: _side(name, own, reading) for name in names}
     sides = _inferred(sides) if reading.config.pair == "infer" else sides
     if unknown := [name for name in names if not sides[name]]:
+        if reading.config.unknown == "skip":
+            reading.tally.skipped["dialogue with a speaker of unknown side"] += 1
+            return None
         _ask(raw, unknown, sides, reading)
         return None
     spoken: list[_Spoken] = []

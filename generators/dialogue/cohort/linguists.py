@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.cues import Cue
 from synthgen.generators.dialogue.cohort.raw import Reading
-from synthgen.generators.dialogue.cohort.text import clean, whole
+from synthgen.generators.dialogue.cohort.text import DamagedError, clean, whole
 
 _BULLET: Final = re.compile("\x15[^\x15]*\x15")
 _CODE: Final = re.compile(
@@ -26,7 +25,7 @@ def elan(path: Path, reading: Reading) -> list[Cue]:
     """The annotations of ELAN's tiers that have times of their own, by the participant or the tier.
 
     Raises:
-        UserError: it is no ELAN file.
+        DamagedError: it is no ELAN file.
     """
     text = whole(path, reading.progress)
     try:
@@ -37,7 +36,7 @@ def elan(path: Path, reading: Reading) -> list[Cue]:
         slots = {s.get("TIME_SLOT_ID", ""): s.get("TIME_VALUE") for s in root.iter("TIME_SLOT")}
         cues = [cue for tier in root.iter("TIER") for cue in _tier(tier, slots, path)]
     except (ElementTree.ParseError, ValueError):
-        raise UserError(f"{path.name} is no readable ELAN file: save it again in ELAN") from None
+        raise DamagedError(f"{path.name} is no readable ELAN file: save it again in ELAN") from None
     return sorted(cues, key=lambda cue: cue.start)
 
 
@@ -54,7 +53,7 @@ def chat(path: Path, reading: Reading) -> list[Cue]:
     """The utterances of a CHAT file by the role of the participant (``PAR`` is ``Participant``), codes taken off.
 
     Raises:
-        UserError: no line is an utterance.
+        DamagedError: no line is an utterance.
     """
     roles: dict[str, str] = {}
     cues: list[Cue] = []
@@ -67,7 +66,7 @@ def chat(path: Path, reading: Reading) -> list[Cue]:
             role = roles.get(code.strip(), code.strip()).replace("_", " ")
             cues.append(Cue(len(cues), role, text, f"{path.name}, line {number}"))
     if not cues:
-        raise UserError(f"{path.name} has no utterance: none of its lines begins with *, as in CHAT")
+        raise DamagedError(f"{path.name} has no utterance: none of its lines begins with *, as in CHAT")
     return cues
 
 

@@ -152,10 +152,10 @@ def _mark(row: str, often: Known, known: Known) -> tuple[str, str] | None:
     if bracket and (known(bracket["name"]) or is_anonymous(bracket["name"]) or bracket["time"]):
         return bracket["name"].strip(), bracket["rest"].strip()
     colon = _colon(row, known)
-    if colon and (known(colon[0]) or _is_name(colon[0]) or often(colon[0])):
+    if colon and (known(colon[0]) or is_name(colon[0]) or often(colon[0])):
         return colon
     above = _ABOVE.match(row)
-    if above and (known(above["name"]) or _is_name(above["name"])):
+    if above and (known(above["name"]) or is_name(above["name"])):
         return above["name"].strip(" ,"), ""
     below = _BELOW.match(row)
     if below and (known(below["name"]) or is_anonymous(below["name"])):
@@ -173,7 +173,7 @@ def _colon(row: str, known: Known) -> tuple[str, str] | None:
     return found["name"].strip(), (found["rest"] or found["tight"] or "").strip()
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
     """One to five words in capitals, as names are; particles apart."""
     words = re.sub(r"\(.*\)", "", name).split()
     plain = [word for word in words if word.strip(".,").lower() not in _PARTICLES]
@@ -192,7 +192,7 @@ def _dashed(row: str, known: Known) -> tuple[str, str] | None:
 
 def _alone(row: str, known: Known) -> tuple[str, str] | None:
     found = _ALONE.match(row)
-    return (found["name"].strip(), "") if found and known(found["name"]) and _is_name(found["name"]) else None
+    return (found["name"].strip(), "") if found and known(found["name"]) and is_name(found["name"]) else None
 
 
 def _sides(rows: Sequence[str], known: Known, form: Form) -> int:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.cues import Cue, attributed
 from synthgen.generators.dialogue.cohort.marks import begins_again, marked, speakers
 from synthgen.generators.dialogue.cohort.raw import Reading
+from synthgen.generators.dialogue.cohort.roles import is_heading
 from synthgen.generators.dialogue.cohort.subtitles import has_timings, subrip
 from synthgen.generators.dialogue.cohort.text import whole
+from synthgen.generators.dialogue.cohort.turn_rows import is_turn
+
+_TOP: Final = 15
+"""Lines in which a heading may stand."""
 
 
 def plain_text(path: Path, reading: Reading) -> list[Cue]:
@@ -21,6 +27,9 @@ def plain_text(path: Path, reading: Reading) -> list[Cue]:
     text = whole(path, reading.progress)
     if has_timings(text):
         return subrip(path, reading)
+    if _is_table(text, reading):
+        raise UserError(f"{path.name} is a table: let its name end in .csv")
+    text = _below_heading(text, reading)
     again = begins_again(text, reading.knows)
     if again:
         raise UserError(
@@ -38,10 +47,30 @@ def plain_text(path: Path, reading: Reading) -> list[Cue]:
     return attributed([cue for cue in cues if cue.role and cue.text], reading)
 
 
+def _below_heading(text: str, reading: Reading) -> str:
+    """Without the lines about the recording at the top, ``Patient: 12`` above ``Date: …`` among them."""
+    rows = text.replace("\r\n", "\n").split("\n")
+    at = [number for number, row in enumerate(rows[:_TOP], start=1) for one in marked(row, reading.knows, part=True)
+          if is_heading(one.role)]  # fmt: skip
+    if not at:
+        return text
+    ends = next((number for number in range(at[-1], len(rows)) if not rows[number].strip()), 0)
+    block = ends if 0 < ends < _TOP and speakers("\n".join(rows[ends:]), reading.knows) > 1 else at[-1]
+    reading.notice("lines of headings are left out", sum(bool(row.strip()) for row in rows[:block]))
+    return "\n" * block + "\n".join(rows[block:])
+
+
+def _is_table(text: str, reading: Reading) -> bool:
+    """True where the first line is a header with a column of speakers and one of texts."""
+    head = text.lstrip().split("\n", 1)[0].strip()
+    names = dict.fromkeys(part.strip(' "') for part in head.split(max("\t;,|", key=head.count)))
+    return len(names) > 1 and is_turn(names, reading)
+
+
 def is_dialogue(path: Path, reading: Reading) -> bool:
     """True for a text file in which two or more speak, by its marks."""
     try:
         text = whole(path, reading.progress)
     except UserError:
         return True  # its own reader says what is wrong
-    return has_timings(text) or speakers(text, reading.knows) > 1
+    return has_timings(text) or _is_table(text, reading) or speakers(text, reading.knows) > 1

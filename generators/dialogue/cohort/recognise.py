@@ -16,6 +16,7 @@ from synthgen.generators.dialogue.cohort.cues import Cue, turns_of
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, Reading, name_of
 from synthgen.generators.dialogue.cohort.records import dialogues, is_transcript
 from synthgen.generators.dialogue.cohort.roles import known_roles, normalised
+from synthgen.generators.dialogue.cohort.text import DamagedError
 from synthgen.patient_ids import patient_key
 from synthgen.progress import Silent
 
@@ -197,14 +198,33 @@ def read(sources: Sources, reading: Reading) -> Iterator[Raw]:
 def _records(sources: Sources, reading: Reading) -> Iterator[Raw]:
     described = _metadata(sources, reading)
     for file in sources.files:
-        reader: Callable[[Path, Reading], Iterator[RawRow]] = {
-            "jsonl": rows.json_rows,
-            "csv": rows.csv_rows,
-            "datasets": rows.arrow_rows if file.suffix.lower() == ".arrow" else rows.parquet_rows,
-        }[sources.layout]
-        own = described.get(sources.name(file))
-        for raw in dialogues(reader(file, reading), sources.name(file), reading):
-            yield _described(raw, own, reading) if own else raw
+        yield from _whole_or_counted(_of_file(file, described, sources, reading), sources, reading)
+
+
+def _of_file(
+    file: Path, described: Mapping[str, Mapping[str, object]], sources: Sources, reading: Reading
+) -> Iterator[Raw]:
+    reader: Callable[[Path, Reading], Iterator[RawRow]] = {
+        "jsonl": rows.json_rows,
+        "csv": rows.csv_rows,
+        "datasets": rows.arrow_rows if file.suffix.lower() == ".arrow" else rows.parquet_rows,
+    }[sources.layout]
+    own = described.get(sources.name(file))
+    for raw in dialogues(reader(file, reading), sources.name(file), reading):
+        yield _described(raw, own, reading) if own else raw
+
+
+def _whole_or_counted(found: Iterator[Raw], sources: Sources, reading: Reading) -> Iterator[Raw]:
+    """What a file holds, up to where it is damaged, which is counted where the settings say so. Raises UserError."""
+    try:
+        yield from found
+    except DamagedError as error:
+        if reading.config.damaged == "skip":
+            reading.tally.skipped["file that cannot be read, or not to its end"] += 1
+        elif len(sources.files) > 1:
+            raise UserError(f"{error}; or leave such files out with {reading.tally.set('damaged', 'skip')}") from None
+        else:
+            raise
 
 
 def _described(raw: Raw, row: Mapping[str, Any], reading: Reading) -> Raw:
@@ -254,22 +274,27 @@ def _transcripts(sources: Sources, reading: Reading) -> Iterator[Raw]:
         "chat": linguists.chat, "text": plain_text.plain_text,
     }[sources.layout]  # fmt: skip
     for stem, files in _by_visit(sources).items():
-        cues: list[Cue] = []
-        row: Mapping[str, object] = {}
-        for file, side in files:
-            own = parse(file, reading)
-            if side:  # the file says who speaks, whatever its tier is called
-                own = [Cue(cue.start, side, cue.text, cue.where) for cue in own]
-            cues += own
-            row = row or described.get(sources.name(file), {}) or described.get(stem, {})
-        if len(files) > 1:
-            cues.sort(key=lambda cue: cue.start)
-        record = {"dialogue_id": stem, **row, "turns": []}
-        name = sources.name(files[0][0])
-        first = next(iter(dialogues([(name, record)], name, _without_columns(reading))))
-        yield Raw(
-            first.where, first.record, first.patient, first.session, turns_of(cues), first.labels, name, first.date
-        )
+        yield from _whole_or_counted(_of_visit(stem, files, parse, described, sources, reading), sources, reading)
+
+
+def _of_visit(
+    stem: str, files: list[tuple[Path, str]], parse: Callable[[Path, Reading], list[Cue]],
+    described: Mapping[str, Mapping[str, object]], sources: Sources, reading: Reading,
+) -> Iterator[Raw]:  # fmt: skip
+    cues: list[Cue] = []
+    row: Mapping[str, object] = {}
+    for file, side in files:
+        own = parse(file, reading)
+        if side:  # the file says who speaks, whatever its tier is called
+            own = [Cue(cue.start, side, cue.text, cue.where) for cue in own]
+        cues += own
+        row = row or described.get(sources.name(file), {}) or described.get(stem, {})
+    if len(files) > 1:
+        cues.sort(key=lambda cue: cue.start)
+    record = {"dialogue_id": stem, **row, "turns": []}
+    name = sources.name(files[0][0])
+    first = next(iter(dialogues([(name, record)], name, _without_columns(reading))))
+    yield Raw(first.where, first.record, first.patient, first.session, turns_of(cues), first.labels, name, first.date)
 
 
 def _by_visit(sources: Sources) -> dict[str, list[tuple[Path, str]]]:
@@ -303,7 +328,12 @@ def _metadata(sources: Sources, reading: Reading) -> dict[str, Mapping[str, obje
     named = {sources.name(file) for file in sources.files}
     absent = sum(name not in named and name not in _by_visit(sources) for name in found)
     if absent and sources.layout in _TIMED:
-        raise UserError(f"{METADATA} names {absent} files that are not there: add them, or remove their rows")
+        if reading.config.absent == "stop":
+            raise UserError(
+                f"{METADATA} names {absent} files that are not there: add them, remove their rows, or leave them out "
+                f"with {reading.tally.set('absent', 'skip')}"
+            )
+        reading.tally.skipped["file that is not there"] += absent
     return found
 
 

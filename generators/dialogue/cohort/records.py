@@ -69,12 +69,21 @@ def is_transcript(row: Mapping[str, Any], reading: Reading) -> bool:
 
 
 def _no_dialogue(where: str, row: Mapping[str, Any], reading: Reading) -> str:
-    texts = sorted((name for name, value in row.items() if isinstance(value, str) and value), key=lambda n: len(row[n]))
-    speaker, text = (texts[0], texts[-1]) if len(texts) > 1 else ("SPEAKER", "TEXT")
-    advice = reading.tally.set("columns", flow({"speaker": str(speaker), "text": str(text)}))
+    """What a row lacks; with its names of columns, and two of them where they look like a speaker and a text."""
+    used = reading.columns.used(row)
+    texts = {str(name): value for name, value in row.items() if isinstance(value, str) and value and name not in used}
+    short = [name for name, value in texts.items() if len(value.split()) <= 3]
+    advice = ""
+    if short and len(texts) > 1:
+        speaker = next(
+            (name for name in short if reading.knows(texts[name])), min(short, key=lambda name: len(texts[name]))
+        )
+        text = max((name for name in texts if name != speaker), key=lambda name: len(texts[name]))
+        columns = reading.tally.set("columns", flow({"speaker": speaker, "text": text}))
+        advice = f": where two of them hold these, say so, as in {columns}"
     return (
         f"{where}: no dialogue here; a row needs turns (with role and text), messages or conversations, or the columns "
-        f"dialogue_id, speaker, text; its own are {listed(row)}: where two of them hold these, as in {advice}"
+        f"dialogue_id, speaker, text; its own are {listed(row)}{advice}"
     )
 
 

@@ -29,8 +29,18 @@ _ANONYMOUS: Final = re.compile(
 @cache
 def known_roles() -> Mapping[str, Speaker | Literal["nobody"]]:
     """The side that each role name of ``roles.yaml`` stands for."""
-    sides = word_lists(__package__, "roles", dict[Speaker | Literal["nobody"], Words])
-    return {name: side for side, names in sides.items() for name in names}
+    nobody: Literal["nobody"] = "nobody"
+    return {name: nobody if side == "heading" else side for side, names in _lists().items() for name in names}
+
+
+def is_heading(role: str) -> bool:
+    """True for what stands above a dialogue (``Date: …``), not in it."""
+    return normalised(role) in _lists()["heading"]
+
+
+@cache
+def _lists() -> Mapping[Speaker | Literal["nobody", "heading"], Words]:
+    return word_lists(__package__, "roles", dict[Speaker | Literal["nobody", "heading"], Words])
 
 
 def joined(role: str) -> str:

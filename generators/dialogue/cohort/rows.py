@@ -13,7 +13,7 @@ from typing import Any, Final
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.columns import listed, plain
 from synthgen.generators.dialogue.cohort.raw import RawRow, Reading
-from synthgen.generators.dialogue.cohort.text import lines, whole
+from synthgen.generators.dialogue.cohort.text import DamagedError, lines, whole
 
 _LONGEST_CELL: Final = 1 << 28
 _BATCH: Final = 64
@@ -38,7 +38,10 @@ def json_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
             if (number == 1 and path.name.lower().removesuffix(".gz").endswith(".json")) or line.strip() == "{":
                 yield from _values(path, reading)
                 return
-            raise UserError(f"{path.name}, line {number} is not valid JSON: repair or remove it") from None
+            if reading.config.damaged == "skip":
+                reading.tally.skipped["line that is not valid JSON"] += 1
+                continue
+            raise DamagedError(f"{path.name}, line {number} is not valid JSON: repair or remove it") from None
         yield f"{path.name}, line {number}", _object(row, f"{path.name}, line {number}")
 
 
@@ -51,7 +54,7 @@ def _values(path: Path, reading: Reading) -> Iterator[RawRow]:
         values = _one_after_another(text)
         if not values:
             line = getattr(error, "lineno", None)
-            raise UserError(f"{path.name} is not valid JSON{f' (line {line})' if line else ''}") from None
+            raise DamagedError(f"{path.name} is not valid JSON{f' (line {line})' if line else ''}") from None
     for number, row in enumerate(values if isinstance(values, list) else [values], start=1):
         where = f"{path.name}, item {number}"
         yield where, _object(row, where)
@@ -129,7 +132,7 @@ def _csv_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
 
 def _check_header(path: Path, names: Sequence[str]) -> None:
     if not any(names):
-        raise UserError(f"{path.name} is empty: it needs a header with dialogue_id, speaker, text")
+        raise DamagedError(f"{path.name} is empty: it needs a header with dialogue_id, speaker, text")
     counts = Counter(plain(name) for name in names if plain(name))
     if counts and max(counts.values()) > 1:
         raise UserError(f"{path.name}: a column of the header stands twice; keep one of each")
@@ -165,14 +168,14 @@ def _quoted(
         for row in reader:
             swallowed = next((cell for cell in row if _is_rows(cell, delimiter, names, reading)), None)
             if swallowed is not None:
-                raise UserError(
+                raise DamagedError(
                     f"{path.name}, line {begins}: a quotation mark is not closed, and the rows below it would become "
                     "part of its cell; double the mark, and put the cell in double quotes"
                 )
             yield begins, row
             begins = reader.line_num + offset
     except csv.Error:
-        raise UserError(
+        raise DamagedError(
             f"{path.name} cannot be read as CSV after line {begins}: a quotation mark within a cell must be doubled, "
             f"and the cell stand in double quotes (columns: {listed(names)})"
         ) from None
@@ -201,7 +204,7 @@ def parquet_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
         with pq.ParquetFile(path) as file:
             yield from _numbered(path, file.iter_batches(batch_size=_BATCH))
     except (pa.ArrowException, OSError):
-        raise UserError(f"{path.name} is not a readable Parquet file") from None
+        raise DamagedError(f"{path.name} is not a readable Parquet file") from None
 
 
 def arrow_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
@@ -212,7 +215,7 @@ def arrow_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
         with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
             yield from _numbered(path, stream)
     except (pa.ArrowException, OSError):
-        raise UserError(f"{path.name} is not a readable Arrow file of a datasets folder") from None
+        raise DamagedError(f"{path.name} is not a readable Arrow file of a datasets folder") from None
 
 
 def _numbered(path: Path, batches: Any) -> Iterator[RawRow]:

@@ -11,9 +11,9 @@ from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.cues import Cue, attributed, in_time
-from synthgen.generators.dialogue.cohort.marks import marked
+from synthgen.generators.dialogue.cohort.marks import is_name, marked
 from synthgen.generators.dialogue.cohort.raw import Reading
-from synthgen.generators.dialogue.cohort.text import whole
+from synthgen.generators.dialogue.cohort.text import DamagedError, whole
 
 _TIME: Final = r"(?:(\d+):)?(\d{1,3}):(\d{1,2})(?:[.,:](\d{1,3}))?"
 _TIMING: Final = re.compile(rf"^\s*[\[(]?\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}")
@@ -23,15 +23,17 @@ _TAG: Final = re.compile(
 )
 _ASIDE: Final = re.compile(r"^(?:NOTE|STYLE|REGION)(?:\s|$)")
 _CHANGE: Final = re.compile(r"^\s*(?:>>+|[-–—])\s*\S")
+_ABOVE: Final = re.compile(r'^\s*\d*\s*"(?P<name>[^"]+)"\s*(?:\(\d+\))?\s*$')
 _NUMBER: Final = re.compile(r"^\s*\d+\s*$")
 
 
 @dataclass
 class _Block:
-    """A cue: where its timing stands, when it begins, its lines."""
+    """A cue: where its timing stands, when it begins, who is named above it, its lines."""
 
     line: int
     start: float
+    above: str
     rows: list[str] = field(default_factory=list)
 
 
@@ -43,7 +45,7 @@ def webvtt(path: Path, reading: Reading) -> list[Cue]:
     """
     text = whole(path, reading.progress).lstrip("\ufeff \t\r\n")
     if not text.startswith("WEBVTT"):
-        raise UserError(f"{path.name} does not begin with WEBVTT: it is no WebVTT transcript")
+        raise DamagedError(f"{path.name} does not begin with WEBVTT: it is no WebVTT transcript")
     return _cues(path, text, reading)
 
 
@@ -61,7 +63,8 @@ def _cues(path: Path, text: str, reading: Reading) -> list[Cue]:
     rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     blocks = _blocks(rows, reading)
     if not blocks:
-        raise UserError(f"{path.name} has no cue: no line is a timing such as 00:01.000 --> 00:04.000")
+        raise DamagedError(f"{path.name} has no cue: no line is a timing such as 00:01.000 --> 00:04.000")
+    _take_names(blocks, reading)
     cues = [cue for block, own in zip(blocks, _spoken(blocks, reading), strict=True)
             for cue in _named(path, block, own)]  # fmt: skip
     return in_time(attributed(cues, reading), reading)
@@ -74,7 +77,8 @@ def _blocks(rows: Sequence[str], reading: Reading) -> list[_Block]:
     for at, row in enumerate(rows):
         timing = _TIMING.match(row)
         if timing:
-            blocks.append(_Block(at + 1, _start(timing)))
+            above = _ABOVE.match(rows[at - 1]) if at else None
+            blocks.append(_Block(at + 1, _start(timing), above["name"] if above else ""))
             cut = aside = False
         elif not row.strip():
             cut, aside = True, False
@@ -85,6 +89,16 @@ def _blocks(rows: Sequence[str], reading: Reading) -> list[_Block]:
                 cut = False
                 blocks[-1].rows.append(row)
     return blocks
+
+
+def _take_names(blocks: Sequence[_Block], reading: Reading) -> None:
+    """Takes the first line of each cue for the speaker's name where it is one throughout, as Teams writes it."""
+    first = [block.rows[0].strip() if len(block.rows) > 1 else "" for block in blocks]
+    if not all(one and (reading.knows(one) or is_name(one)) for one in first) or len(blocks) < 2:
+        return
+    if len(set(first)) <= max(2, len(blocks) // 2) and not any(_VOICE.search(row) for b in blocks for row in b.rows):
+        for block in blocks:
+            block.above = block.rows.pop(0).strip()
 
 
 def _is_name_of_cue(rows: Sequence[str], at: int, cut: bool) -> bool:
@@ -108,7 +122,7 @@ def _spoken(blocks: Sequence[_Block], reading: Reading) -> Iterator[list[tuple[s
             yield list(_voices(" ".join(block.rows)))
         else:
             said = marked(html.unescape(text), lambda name: name in names or reading.knows(name), part=True)
-            yield [(one.role, one.text) for one in said]
+            yield [(one.role or block.above, one.text) for one in said]
 
 
 def _unvoiced(row: str) -> str:
@@ -118,9 +132,7 @@ def _unvoiced(row: str) -> str:
 def _named(path: Path, block: _Block, spoken: list[tuple[str, str]]) -> Iterator[Cue]:
     where = f"{path.name}, line {block.line}"
     changes = sum(_CHANGE.match(row) is not None for row in block.rows)
-    if (changes > 1 or any(row.lstrip().startswith(">>") for row in block.rows)) and not all(
-        role for role, _ in spoken
-    ):
+    if (changes or any(row.lstrip().startswith(">>") for row in block.rows)) and not all(role for role, _ in spoken):
         raise UserError(
             f"{where}: a change of speakers is marked by a dash or >>, without a name: write the name before the "
             "words, as in 'Doctor: '"

@@ -38,6 +38,10 @@ _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\u202a-\u202e\u2
 _LINE_ENDS: Final = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
+class DamagedError(UserError):
+    """A file that cannot be read, which ``cohort.damaged=skip`` leaves out."""
+
+
 def clean(text: str) -> str:
     """The text without control characters, with ``\\n`` for every kind of line end, and stripped."""
     return _CONTROL.sub("", _LINE_ENDS.sub("\n", text)).strip()
@@ -60,7 +64,7 @@ def lines(path: Path, progress: Progress) -> Iterator[tuple[int, str]]:
     Windows-1252 (Latin-1 where that has no letter), which is said once a file.
 
     Raises:
-        UserError: the file cannot be read, or its gzip stream or its UTF-16 is damaged.
+        DamagedError: the file cannot be read, is of another kind, or its gzip stream or its UTF-16 is damaged.
     """
     number = 0
     try:
@@ -83,11 +87,11 @@ def lines(path: Path, progress: Progress) -> Iterator[tuple[int, str]]:
             if other:
                 progress.say(f"{path.name}: {other} of {number} lines are not UTF-8 and are read as Windows-1252")
     except UnicodeDecodeError:
-        raise UserError(f"{path.name} is damaged after line {number}: save it as UTF-8") from None
+        raise DamagedError(f"{path.name} is damaged after line {number}: save it as UTF-8") from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise UserError(f"{path.name} is a damaged gzip file (after line {number})") from None
+        raise DamagedError(f"{path.name} is a damaged gzip file (after line {number})") from None
     except OSError as error:
-        raise UserError(f"{path.name} cannot be read: {error.strerror or 'input/output error'}") from None
+        raise DamagedError(f"{path.name} cannot be read: {error.strerror or 'input/output error'}") from None
 
 
 def _split(file: BinaryIO) -> Iterator[bytes]:
@@ -99,7 +103,7 @@ def _split(file: BinaryIO) -> Iterator[bytes]:
 def _refuse_other(path: Path, head: bytes) -> None:
     for mark, (what, cure) in _OTHER.items():
         if head.startswith(mark):
-            raise UserError(f"{path.name} is {what}, whatever its name says: {cure}")
+            raise DamagedError(f"{path.name} is {what}, whatever its name says: {cure}")
 
 
 def whole(path: Path, progress: Progress) -> str:
@@ -116,9 +120,9 @@ def _wide_encoding(head: bytes) -> str:
         if head.startswith(mark):
             return encoding
     even, odd = head[0::2], head[1::2]
-    if len(odd) >= 2 and odd.count(0) > 0.6 * len(odd) and not even.count(0):
+    if len(odd) >= 2 and odd.count(0) > 0.6 * len(odd) and even.count(0) < 0.1 * len(even):
         return "utf-16-le"
-    if len(odd) >= 2 and even.count(0) > 0.6 * len(even) and not odd.count(0):
+    if len(odd) >= 2 and even.count(0) > 0.6 * len(even) and odd.count(0) < 0.1 * len(odd):
         return "utf-16-be"
     return ""
 

@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 from typing import Final
 
-from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.cues import Cue
 from synthgen.generators.dialogue.cohort.raw import Reading
-from synthgen.generators.dialogue.cohort.text import clean, whole
+from synthgen.generators.dialogue.cohort.text import DamagedError, clean, whole
 
 # What stands free in a TextGrid: strings (with "" for a quote), numbers and flags; all else is decoration.
 _TOKEN: Final = re.compile(r'"((?:[^"]|"")*)"|(?<![\w\[.])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w\]])|(<\w+>)')
@@ -19,13 +18,13 @@ def textgrid(path: Path, reading: Reading) -> list[Cue]:
     """The intervals with text of every interval tier of a TextGrid, by the tier's name, in the order of time.
 
     Raises:
-        UserError: it is no TextGrid, or ends early.
+        DamagedError: it is no TextGrid, or ends early.
     """
     tokens = [match.groups() for match in _TOKEN.finditer(whole(path, reading.progress))]
     strings = [string for string, _, _ in tokens[:2]]
     if strings != ["ooTextFile", "TextGrid"]:
-        raise UserError(f"{path.name} is no TextGrid in Praat's text format")
-    damaged = UserError(f"{path.name} is a damaged TextGrid: save it again as a text file in Praat")
+        raise DamagedError(f"{path.name} is no TextGrid in Praat's text format")
+    damaged = DamagedError(f"{path.name} is a damaged TextGrid: save it again as a text file in Praat")
     at = 2
 
     def number() -> float:
