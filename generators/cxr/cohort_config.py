@@ -21,6 +21,12 @@ class CohortConfig(Section):
     findings: tuple[str, ...] = Field(
         (), description="The findings to keep; empty keeps all. Images with only other findings are left out."
     )
+    damaged: Literal["error", "skip"] = Field(
+        "error", description="An image that cannot be read: an error, or left out and counted."
+    )
+    burned_in: Literal["skip", "keep"] = Field(
+        "skip", description="A DICOM image whose header says that text is burned into its pixels."
+    )
     unnamed_part: Literal["keep", "skip"] = Field(
         "keep", description="A DICOM radiograph whose header does not say which part of the body it shows."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.generators.cohort.listing import also_skipped, archives_in, none_absent, walk
-from synthgen.generators.cxr.cohort import labels, store
+from synthgen.generators.cxr.cohort import dicom_header, labels, store
 from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.cohort_config import CohortConfig
@@ -18,6 +18,12 @@ from synthgen.patient_ids import SAME_NUMBER, check_not_rounded, linked_groups, 
 from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Progress
 from synthgen.records import Link, Loaded, Real
+
+# The setting that takes what is left out for a reason.
+_TAKEN_BY: Final = {
+    dicom_header.BURNED_IN: "modality.cohort.burned_in=keep",
+    dicom_header.SILENT: "modality.cohort.unnamed_part=keep",
+}
 
 __all__ = ["CohortConfig", "load_cohort"]
 
@@ -51,18 +57,40 @@ def load_cohort(
     _refuse_one_patient(listing)
     listing = _within_vocabulary(listing, config.findings)
     listing, sizes = _present(listing, data, absent_is_error=config.absent == "error")
-    if not listing.entries:
-        reasons = "; ".join(f"{skip.count} × {skip.reason}" for skip in listing.skipped) or "its table has no rows"
-        raise UserError(f"no image is left of the {listing.layout} cohort in {data}: {reasons}")
-    images = store.pixels(listing, sizes, size=size, cache=cache, progress=progress)
+    _refuse_empty(listing, data)
+    decoded = store.pixels(
+        listing, sizes, size=size, cache=cache, progress=progress, skip_unread=config.damaged == "skip"
+    )
+    listing, images = _read(listing, decoded)
+    _refuse_empty(listing, data)
     for skip in listing.skipped:
         progress.say(f"left out {skip.count} × {skip.reason}")
+    for note, count in decoded.notes.items():
+        progress.say(f"{count} × {note}")
     _tell_two_in_one(listing, progress)
     records = (
         Real(entry.patient, entry.record, entry.condition, image)
         for entry, image in zip(listing.entries, images, strict=True)
     )
     return Loaded(tuple(records), listing.layout, listing.licence, listing.skipped, tuple(_links(listing.entries)))
+
+
+def _refuse_empty(listing: Listing, data: Path) -> None:
+    if not listing.entries:
+        reasons = "; ".join(f"{skip.count} × {skip.reason}" for skip in listing.skipped) or "its table has no rows"
+        taken = [key for skip in listing.skipped for key in (_TAKEN_BY.get(skip.reason),) if key]
+        advice = "; to take such images, set " + " ".join(taken) if taken else ""
+        raise UserError(f"no image is left of the {listing.layout} cohort in {data}: {reasons}{advice}")
+
+
+def _read(listing: Listing, decoded: store.Decoded) -> tuple[Listing, Iterator[CxrImage]]:
+    """The entries whose images could be read, and the images; the others are counted by reason."""
+    kept = [row for row in range(len(listing.entries)) if row not in decoded.unread]
+    skipped = listing.skipped
+    for reason, count in Counter(decoded.unread.values()).items():
+        skipped = also_skipped(skipped, reason, count)
+    entries = tuple(listing.entries[row] for row in kept)
+    return replace(listing, entries=entries, skipped=skipped), (decoded.images[row] for row in kept)
 
 
 def _links(entries: Sequence[Entry]) -> Iterator[Link]:

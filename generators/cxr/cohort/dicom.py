@@ -1,6 +1,7 @@
 """A tree of DICOM files, as a PACS exports it: folders of any depth, with laterals and other examinations among them.
 
-What is no frontal chest radiograph is left out and counted; a file that cannot be read is an error. PatientID becomes
+What is no frontal chest radiograph is left out and counted, and so are synthetic images and such with burned-in text; a
+file that cannot be read is an error, or left out as well. PatientID becomes
 an HMAC-SHA-256 under a random salt that is kept in the private cache folder, and a record's id is its rank among all
 images by patient and time: neither a patient's number, nor a date, nor a path goes further than this module.
 
@@ -17,17 +18,19 @@ import hmac
 import os
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.generators.cohort.listing import RowError, Rows, counted, in_order, is_written_link, licence_of, walk
-from synthgen.generators.cxr.cohort import dicom_header, dicom_labels, dicom_pixels, plain
+from synthgen.generators.cxr.cohort import dicom_header, dicom_labels, dicom_pixels, plain, store
+from synthgen.generators.cxr.cohort.dicom_files import begins_as_dicom, opened
 from synthgen.generators.cxr.cohort.dicom_header import Header
 from synthgen.generators.cxr.cohort.dicom_labels import Label
 from synthgen.generators.cxr.cohort.listing import Entry, Listing
+from synthgen.generators.cxr.cohort.pixels import ImageError
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.patient_ids import check_not_rounded, is_placeholder, number_key, patient_key
 from synthgen.payloads.cxr import CxrCondition
@@ -65,7 +68,7 @@ def files_in(data: Path, dead: list[Path] | None = None) -> Iterator[Path]:
 
 def _marked(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
+        return begins_as_dicom(file.read(132))
 
 
 def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> Listing:
@@ -81,7 +84,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
         raise UserError(f"the DICOM layout needs {LOOKED_FOR} in {data}")
     rows = Rows(config.unknown, progress.say)
     labels = dicom_labels.given(data, files, config, rows)
-    chests, skipped = _chests(files, config.unnamed_part == "keep", progress)
+    chests, skipped = _chests(files, labels or {}, config, progress)
     if labels is not None:
         skipped["image without a row in the table"] += sum(path not in labels for path in chests)
         chests = {path: header for path, header in chests.items() if path in labels}
@@ -106,6 +109,8 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
             f"{silent} DICOM files do not say which part of the body they show, and are taken for chests; "
             "modality.cohort.unnamed_part=skip leaves them out"
         )
+    if skipped[dicom_header.BURNED_IN]:
+        progress.say("text burned into an image may name its patient; modality.cohort.burned_in=keep takes such images")
     if labels is None:
         progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"')
     return Listing(
@@ -113,26 +118,39 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     )
 
 
-def _chests(files: tuple[Path, ...], keep_silent: bool, progress: Progress) -> tuple[dict[Path, Header], Counter[str]]:
+def _chests(
+    files: tuple[Path, ...], named: Container[Path], config: CohortConfig, progress: Progress
+) -> tuple[dict[Path, Header], Counter[str]]:
     """The headers of all frontal chest radiographs, each image once, and the reasons for the rest."""
     chests: dict[Path, Header] = {}
     skipped: Counter[str] = Counter()
     same_uid: defaultdict[str, list[Path]] = defaultdict(list)
+    unread: list[ImageError] = []
     task = progress.task("read DICOM headers", total=len(files), unit="file")
     for path in files:
-        with dicom_pixels.opened(path, header_only=True) as dataset:
-            found = dicom_header.examine(dataset)
+        found = _examined(path, path in named, config.burned_in == "keep")
         task.advance()
-        if isinstance(found, str):
+        if isinstance(found, ImageError):
+            unread.append(found)
+        elif isinstance(found, str):
             skipped[found] += 1
-        elif found.silent and not keep_silent:
-            skipped["header that does not say which part of the body it shows"] += 1
+        elif found.silent and config.unnamed_part == "skip":
+            skipped[dicom_header.SILENT] += 1
         elif any(_same_bytes(path, other) for other in same_uid[found.instance_uid]):
             skipped["copy of another file"] += 1
         else:
             same_uid[found.instance_uid].append(path)
             chests[path] = found
-    return chests, skipped
+    store.refuse_unread(unread, len(files), config.damaged == "skip")
+    return chests, skipped + Counter(error.reason for error in unread)
+
+
+def _examined(path: Path, named: bool, burned_in: bool) -> Header | str | ImageError:
+    try:
+        with opened(path, header_only=True) as dataset:
+            return dicom_header.examine(dataset, named=named, burned_in=burned_in)
+    except ImageError as error:
+        return error
 
 
 def _same_bytes(path: Path, other: Path) -> bool:

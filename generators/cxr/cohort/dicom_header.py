@@ -11,8 +11,13 @@ from functools import cache
 from typing import Any, Final, Literal
 
 from synthgen.generators.cxr.cohort import cells
+from synthgen.generators.cxr.write import RELEASED_ID
 from synthgen.payloads.cxr import Sex, View
 from synthgen.wordlists import PhraseSet, WordLists, alternatives, word_lists
+
+SYNTHETIC: Final = "synthetic image, of a release and of no patient"
+SILENT: Final = "header that does not say which part of the body it shows"
+BURNED_IN: Final = "image with text burned in (BurnedInAnnotation YES)"
 
 RADIOGRAPHS: Final = frozenset({"CR", "DX"})
 """Modality (0008,0060) of radiographs."""
@@ -25,9 +30,18 @@ TAGS: Final = (
     "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge", "BodyPartExamined", "ProtocolName",
     "ViewPosition", "AcquisitionDeviceProcessingDescription", "AnatomicRegionSequence", "InstanceNumber",
     "PatientOrientation", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns",
+    "PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio", "BurnedInAnnotation", "SyntheticData",
 )  # fmt: skip
 """All that is read of a header."""
 
+# What a file is by its class (PS3.4 B.5), where it does not name its modality.
+_CLASSES: Final = {
+    "": "",
+    "1.2.840.10008.5.1.4.1.1.1": "CR",
+    "1.2.840.10008.5.1.4.1.1.1.1": "DX",
+    "1.2.840.10008.5.1.4.1.1.1.1.1": "DX",
+    "1.2.840.10008.5.1.4.1.1.7": "SC",
+}
 # View codes of CID 4010: SNOMED RT and CT.
 _PA_CODES: Final = frozenset({"R-10214", "272479007"})
 _AP_CODES: Final = frozenset({"R-10206", "399348003"})
@@ -85,11 +99,21 @@ class Header:
     born: str = ""
 
 
-def examine(dataset: Any) -> Header | str:
-    """The header of a frontal chest radiograph, or the reason why it is none. ``dataset`` is a pydicom Dataset."""
-    modality = text(dataset, "Modality").upper()
-    if modality not in RADIOGRAPHS | PERHAPS:
-        return "modality that is no radiograph"
+def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> Header | str:
+    """The header of a frontal chest radiograph, or the reason why it is none.
+
+    Args:
+        dataset: a pydicom Dataset.
+        named: whether a table names the file as one of the cohort: then it need not say that it is a radiograph.
+        burned_in: whether images with burned-in text are taken.
+    """
+    modality = _modality(dataset)
+    if modality not in RADIOGRAPHS | PERHAPS and not (named and not modality):
+        return "modality that is no radiograph" if modality else "header that says neither modality nor class"
+    if _synthetic(dataset):
+        return SYNTHETIC
+    if text(dataset, "BurnedInAnnotation").upper()[:1] == "Y" and not burned_in:
+        return BURNED_IN
     if not (number(dataset, "Rows") and number(dataset, "Columns")):
         return "DICOM object without an image"
     if number(dataset, "NumberOfFrames") > 1:
@@ -101,7 +125,7 @@ def examine(dataset: Any) -> Header | str:
     part = _chest(dataset)
     if part is False:
         return "other body part"
-    if part is None and modality in PERHAPS:
+    if part is None and modality in PERHAPS and not named:
         return "secondary capture that does not say it shows a chest"
     view = _view(dataset)
     if view is None or view == "unread":
@@ -118,6 +142,17 @@ def examine(dataset: Any) -> Header | str:
         silent=part is None,
         born=text(dataset, "PatientBirthDate"),
     )
+
+
+def _modality(dataset: Any) -> str:
+    """The modality, or that of the file's class where it names none; empty where nothing tells."""
+    return text(dataset, "Modality").upper() or _CLASSES.get(text(dataset, "SOPClassUID"), "of another class")
+
+
+def _synthetic(dataset: Any) -> bool:
+    """True for files of a release: they say so, or have the id of one."""
+    said = text(dataset, "SyntheticData").upper()[:1] == "Y"
+    return said or bool(RELEASED_ID.fullmatch(text(dataset, "PatientID").upper()))
 
 
 def text(dataset: Any, keyword: str) -> str:

@@ -29,12 +29,20 @@ from synthgen.progress import Progress
 LOOKED_FOR: Final = "PADCHEST*.csv[.gz], or a CSV with the columns ImageID, Projection, Labels"
 LICENCE: Final = "PadChest Dataset Research Use Agreement (BIMCV)"
 _REQUIRED: Final = ("ImageID", "PatientID", "Projection", "Labels")
-_OPTIONAL: Final = ("ImageDir", "StudyDate_DICOM", "PatientBirth", "PatientSex_DICOM")
+_OPTIONAL: Final = (
+    "ImageDir",
+    "StudyDate_DICOM",
+    "PatientBirth",
+    "PatientSex_DICOM",
+    "PhotometricInterpretation_DICOM",
+)
 NORMAL: Final = "normal"
 _NO_FINDINGS: Final = frozenset({NORMAL, "unchanged"})
 """Labels that name no finding; that nothing has changed makes no image normal."""
 _LATERAL: Final = frozenset({"L", "LL", "RL", "LATERAL"})
 _UNUSABLE: Final = frozenset({"exclude", "suboptimal study"})
+# The files hold the stored values: what the table calls MONOCHROME1 is a negative.
+_INVERTED: Final = {"MONOCHROME1": True, "MONOCHROME2": False}
 
 
 def tables_in(data: Path) -> list[Path]:
@@ -119,4 +127,5 @@ def _entry(row: TableRow, data: Path, images: ByName, rows: Rows) -> Entry:
         cells.findings(named or [NO_FINDING], row.where), view, cells.sex(row["PatientSex_DICOM"], row.where), _age(row)
     )
     file = images.take(name, rows) or data / row["ImageDir"].split(".")[0] / Path(name).name
-    return Entry(patient, name, condition, file, row.where)
+    inverted = _INVERTED.get(row["PhotometricInterpretation_DICOM"].upper())
+    return Entry(patient, name, condition, file, row.where, inverted=inverted)

@@ -162,7 +162,9 @@ def test_all_bad_images_are_told_in_one_go_and_nothing_is_left_behind(
     for name in ("one.png", "two.png", "four.png", "b/three.png"):
         content = (plain_folder / name).read_bytes()
         (plain_folder / name).write_bytes(content[: len(content) // 2])
-    refused(load, plain_folder, "three.png", "four.png", "one.png", "and 1 more", cache=tmp_path / "cache")
+    refused(
+        load, plain_folder, "three.png", "four.png", "one.png", "4 of 4 images", "and 1 more", cache=tmp_path / "cache"
+    )
     assert not list((tmp_path / "cache").iterdir())
 
 
