@@ -50,12 +50,12 @@ def aliases() -> Mapping[str, tuple[str, ...]]:
 
 
 def column_key(name: str) -> str:
-    """What a column's name is compared by: its letters and digits, without case.
+    """What a column's name is compared by: its letters and digits, without case and accents.
 
     >>> column_key("Patient ID") == column_key("patient_id") == column_key("PatientID")
     True
     """
-    return "".join(c for c in unicodedata.normalize("NFKC", name).casefold() if c.isalnum())
+    return "".join(c for c in unicodedata.normalize("NFKD", name).casefold() if c.isalnum())
 
 
 def tables_below(data: Path, *suffixes: str) -> list[Path]:
