@@ -26,6 +26,6 @@ def load_images(folder: Path, *, size: int, progress: Progress) -> list[tuple[st
     task = progress.task("candidates", len(paths), "image")
     images = []
     for path in paths:
-        images.append((path.relative_to(folder).as_posix(), decode(path, size)))
+        images.append((path.relative_to(folder).as_posix(), decode(path, size, False).image))  # as it would be released
         task.advance()
     return images

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image
 
@@ -22,6 +23,12 @@ from synthgen.report import Column, DatasetFacts
 
 METADATA_FILE = "data/train/metadata.jsonl"
 """JSON lines rather than CSV: the findings of an image are a list, and unknown is ``null``."""
+
+RELEASED_ID: Final = re.compile(r"SYNTHETIC-\d{6,}")
+"""The PatientID of a file that :func:`write_dicom` wrote."""
+# Before there were radiographs of chests, so that nobody takes them for an examination's.
+_NO_DATE: Final = "19000101"
+_NO_TIME: Final = "000000"
 
 _COLUMNS = (
     Column("file_name", "sc:Text", "The image file, beside this table."),
@@ -82,8 +89,9 @@ def write_imagefolder(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]])
 def write_dicom(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]], *, release_seed: int) -> None:
     """Writes ``dicom/000000.dcm`` …: one Secondary Capture image per sample, marked as synthetic, uncompressed.
 
-    UIDs are derived from ``release_seed`` and the index alone, so that a rerun writes the same bytes. There is no date
-    and no institution, for there was no examination (DICOM PS3.3 A.8.1; Synthetic Data (0008,001C) of C.12.1).
+    UIDs are derived from ``release_seed`` and the index alone, so that a rerun writes the same bytes. There is no
+    institution, for there was no examination (DICOM PS3.3 A.8.1; Synthetic Data (0008,001C) of C.12.1); the date and
+    time of the study are the same invented ones in every file, because a DICOMDIR needs some (PS3.3 F.5.2).
 
     Args:
         folder: the release's folder, without ``dicom`` as yet.
@@ -158,7 +166,8 @@ def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
     if (age := _released(condition.age)) is not None:
         data.PatientAge = f"{age:03d}Y"
     data.StudyInstanceUID, data.SeriesInstanceUID = uid("study"), uid("series")
-    data.StudyDate = data.StudyTime = data.StudyID = data.AccessionNumber = data.ReferringPhysicianName = ""
+    data.StudyDate, data.StudyTime, data.StudyID = _NO_DATE, _NO_TIME, str(index)
+    data.AccessionNumber = data.ReferringPhysicianName = ""
     data.SeriesNumber = data.InstanceNumber = 1
     data.Modality, data.BodyPartExamined, data.ViewPosition = "DX", "CHEST", condition.view
     data.PatientOrientation = ""

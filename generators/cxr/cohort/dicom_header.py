@@ -8,11 +8,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from synthgen.generators.cxr.cohort import cells
+from synthgen.generators.cxr.write import RELEASED_ID
 from synthgen.payloads.cxr import Sex, View
 from synthgen.wordlists import PhraseSet, WordLists, alternatives, word_lists
+
+SYNTHETIC: Final = "synthetic image, of a release and of no patient"
+SILENT: Final = "header that does not say which part of the body it shows"
+BURNED_IN: Final = "image with text burned in (BurnedInAnnotation YES)"
 
 RADIOGRAPHS: Final = frozenset({"CR", "DX"})
 """Modality (0008,0060) of radiographs."""
@@ -25,11 +30,18 @@ TAGS: Final = (
     "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge", "BodyPartExamined", "ProtocolName",
     "ViewPosition", "AcquisitionDeviceProcessingDescription", "AnatomicRegionSequence", "InstanceNumber",
     "PatientOrientation", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns",
+    "PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio", "BurnedInAnnotation", "SyntheticData",
 )  # fmt: skip
 """All that is read of a header."""
 
-_PA: Final = re.compile(r"\b(PA|P\.A\.|P-A|POSTERO-?ANTERIOR)\b")
-_AP: Final = re.compile(r"\b(AP|A\.P\.|A-P|ANTERO-?POSTERIOR)\b")
+# What a file is by its class (PS3.4 B.5), where it does not name its modality.
+_CLASSES: Final = {
+    "": "",
+    "1.2.840.10008.5.1.4.1.1.1": "CR",
+    "1.2.840.10008.5.1.4.1.1.1.1": "DX",
+    "1.2.840.10008.5.1.4.1.1.1.1.1": "DX",
+    "1.2.840.10008.5.1.4.1.1.7": "SC",
+}
 # View codes of CID 4010: SNOMED RT and CT.
 _PA_CODES: Final = frozenset({"R-10214", "272479007"})
 _AP_CODES: Final = frozenset({"R-10206", "399348003"})
@@ -43,7 +55,6 @@ class BodyParts(WordLists):
     chest_words: PhraseSet
     other: PhraseSet
     other_words: PhraseSet
-    lateral: PhraseSet
 
 
 @cache
@@ -63,11 +74,6 @@ def _other_part_said() -> re.Pattern[str]:
     return re.compile(rf"\b(?:{_any(known.other)}|(?:{_any(known.other_words)})\b|[LCT].?SPINE)")
 
 
-@cache
-def _lateral_said() -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{_any(_words().lateral)})\b")
-
-
 def _any(phrases: frozenset[str]) -> str:
     return alternatives(tuple(sorted(phrase.upper() for phrase in phrases)))
 
@@ -78,6 +84,7 @@ class Header:
 
     Attributes:
         silent: True where the header does not say which part of the body it shows.
+        born: PatientBirthDate as it stands there.
     """
 
     patient_id: str
@@ -89,13 +96,24 @@ class Header:
     sex: Sex
     age: int | None
     silent: bool
+    born: str = ""
 
 
-def examine(dataset: Any) -> Header | str:
-    """The header of a frontal chest radiograph, or the reason why it is none. ``dataset`` is a pydicom Dataset."""
-    modality = text(dataset, "Modality").upper()
-    if modality not in RADIOGRAPHS | PERHAPS:
-        return "modality that is no radiograph"
+def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> Header | str:
+    """The header of a frontal chest radiograph, or the reason why it is none.
+
+    Args:
+        dataset: a pydicom Dataset.
+        named: whether a table names the file as one of the cohort: then it need not say that it is a radiograph.
+        burned_in: whether images with burned-in text are taken.
+    """
+    modality = _modality(dataset)
+    if modality not in RADIOGRAPHS | PERHAPS and not (named and not modality):
+        return "modality that is no radiograph" if modality else "header that says neither modality nor class"
+    if _synthetic(dataset):
+        return SYNTHETIC
+    if text(dataset, "BurnedInAnnotation").upper()[:1] == "Y" and not burned_in:
+        return BURNED_IN
     if not (number(dataset, "Rows") and number(dataset, "Columns")):
         return "DICOM object without an image"
     if number(dataset, "NumberOfFrames") > 1:
@@ -107,11 +125,11 @@ def examine(dataset: Any) -> Header | str:
     part = _chest(dataset)
     if part is False:
         return "other body part"
-    if part is None and modality in PERHAPS:
+    if part is None and modality in PERHAPS and not named:
         return "secondary capture that does not say it shows a chest"
     view = _view(dataset)
-    if view is None:
-        return "lateral or oblique view"
+    if view is None or view == "unread":
+        return cells.NO_VIEW if view else "lateral or oblique view"
     return Header(
         patient_id=text(dataset, "PatientID"),
         issuer=text(dataset, "IssuerOfPatientID"),
@@ -122,7 +140,19 @@ def examine(dataset: Any) -> Header | str:
         sex=_sex(dataset),
         age=_age(dataset),
         silent=part is None,
+        born=text(dataset, "PatientBirthDate"),
     )
+
+
+def _modality(dataset: Any) -> str:
+    """The modality, or that of the file's class where it names none; empty where nothing tells."""
+    return text(dataset, "Modality").upper() or _CLASSES.get(text(dataset, "SOPClassUID"), "of another class")
+
+
+def _synthetic(dataset: Any) -> bool:
+    """True for files of a release: they say so, or have the id of one."""
+    said = text(dataset, "SyntheticData").upper()[:1] == "Y"
+    return said or bool(RELEASED_ID.fullmatch(text(dataset, "PatientID").upper()))
 
 
 def text(dataset: Any, keyword: str) -> str:
@@ -159,43 +189,35 @@ def _without_spine(said: str) -> str:
     return re.sub(r"THORA\w*[\s_-]*(SPINE|VERTEBRA)", "SPINE", said)
 
 
-def _view(dataset: Any) -> View | None:
-    """The frontal view, ``""`` where nothing tells, None for any other view."""
-    position = text(dataset, "ViewPosition").upper()
-    if not cells.blank(position):
-        return _view_in(position)
+def _view(dataset: Any) -> View | Literal["unread"] | None:
+    """The frontal view, ``""`` where nothing tells the direction, None for any other view.
+
+    ``unread`` where words stand in ViewPosition that are not known, and nothing else in the header tells.
+    """
+    position = cells.view_said(text(dataset, "ViewPosition"))
+    if position in {"PA", "AP", "lateral"}:
+        return cells.view(text(dataset, "ViewPosition"))
     for item in dataset.get("ViewCodeSequence") or ():
         code = text(item, "CodeValue")
         if code in _PA_CODES | _AP_CODES | _LATERAL_CODES:
             return None if code in _LATERAL_CODES else "PA" if code in _PA_CODES else "AP"
-        return _view_in(text(item, "CodeMeaning").upper())
+        return cells.view(text(item, "CodeMeaning"))
     if text(dataset, "PatientOrientation").upper()[:1] in {"A", "P"}:  # rows run from front to back
         return None
     # Of the series, not of the study: "CHEST PA AND LAT" is the name of both its images.
-    said = f"{text(dataset, 'SeriesDescription')} / {text(dataset, 'ProtocolName')}".upper()
-    frontal = _view_in(said) or ""
-    if _lateral_said().search(said):
-        return "" if frontal else None
-    return frontal
-
-
-def _view_in(said: str) -> View | None:
-    pa, ap = bool(_PA.search(said)), bool(_AP.search(said))
-    return "PA" if pa and not ap else "AP" if ap and not pa else None
+    said = re.sub(r"\bL\b", " ", f"{text(dataset, 'SeriesDescription')} / {text(dataset, 'ProtocolName')}")  # left
+    if cells.view_said(said) in {"PA", "AP", "lateral"}:
+        return cells.view(said)
+    return "unread" if position == "unread" else ""
 
 
 def _sex(dataset: Any) -> Sex:
-    match text(dataset, "PatientSex").upper():
-        case "F":
-            return "F"
-        case "M":
-            return "M"
-    return ""
+    return cells.known_sex(text(dataset, "PatientSex")) or ""
 
 
 def _age(dataset: Any) -> int | None:
     age = cells.years(text(dataset, "PatientAge"))
     birth, study = text(dataset, "PatientBirthDate"), text(dataset, "StudyDate")
-    if age is None and re.fullmatch(r"\d{8}", birth) and re.fullmatch(r"\d{8}", study):
-        age = (int(study) - int(birth)) // 10_000
+    if age is None:
+        age = cells.age_between(birth, study)
     return age if age is not None and 0 <= age <= cells.OLDEST else None

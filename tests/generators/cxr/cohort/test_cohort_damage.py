@@ -52,7 +52,7 @@ def test_pictures(tmp_path: Path, form: str, changes: list[tuple[float, int]], k
     path = tmp_path / "image"
     path.write_bytes(damaged(PICTURES[form], changes, keep))
     with contextlib.suppress(UserError):
-        assert pixels.decode(path, 32).shape == (32, 32)
+        assert pixels.decode(path, 32).image.shape == (32, 32)
 
 
 @quick
@@ -67,7 +67,7 @@ def test_dicom_files(
     path.write_bytes(damaged(dicom_file, changes, keep))
     with contextlib.suppress(UserError):
         dicom.read(tmp_path, CohortConfig(), tmp_path, Silent())
-        assert dicom_pixels.decode(path, 32).shape == (32, 32)
+        assert dicom_pixels.decode(path, 32).image.shape == (32, 32)
 
 
 @quick

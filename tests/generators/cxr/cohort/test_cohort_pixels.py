@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from synthgen.generators.cxr.cohort.pixels import decode, measure
+from synthgen.generators.cxr.cohort import pixels
+from synthgen.generators.cxr.cohort.pixels import measure
+from synthgen.payloads.cxr import CxrImage
+
+
+def decode(path: Path, size: int) -> CxrImage:
+    return pixels.decode(path, size).image
 
 
 def interlaced_png(image: NDArray[np.uint8]) -> bytes:

@@ -1,0 +1,191 @@
+"""Stored pixel values of a DICOM file as numbers, whatever its header says of their bits.
+
+DICOM PS3.3 C.7.6.3.1 (bits allocated, bits stored, high bit), C.7.5.1.1.2 (padding); PS3.5 D (packed pixels).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.pixels import pixel_array
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+
+from synthgen.generators.cxr.cohort import dicom_header
+from synthgen.generators.cxr.cohort.dicom_files import settle_syntax
+from synthgen.generators.cxr.cohort.dicom_voi import numbers
+from synthgen.generators.cxr.cohort.pixels import damaged, unsupported
+
+BITS: Final = "bits of the pixels that the header does not say right"
+_MOSTLY: Final = 0.9
+_BYTES: Final = (1, 2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What the pixels hold, before rescaling.
+
+    Attributes:
+        values: int32 or float32 [h, w]; or integers [h, w, 3] in colour.
+        padding: where there is nothing, bool [h, w]; None where the file names none.
+        bits: of the stored values; 0 for floating point.
+        notes: fixed phrases that say what was not as the header says.
+    """
+
+    values: NDArray[Any]
+    padding: NDArray[np.bool_] | None
+    bits: int
+    notes: tuple[str, ...] = ()
+
+
+def read_samples(dataset: Any, name: str) -> Samples:
+    """The samples of a dataset that has rows, columns and pixels.
+
+    Raises:
+        ImageError: the pixels are cut short, or of a form that is not read.
+    """
+    if "PixelData" not in dataset:
+        return _floating(dataset)
+    pixels = dicom_header.number(dataset, "Rows") * dicom_header.number(dataset, "Columns")
+    samples = dicom_header.number(dataset, "SamplesPerPixel") or 1
+    allocated = dicom_header.number(dataset, "BitsAllocated") or _allocated(len(dataset.PixelData), pixels * samples)
+    if allocated == 1:
+        raise unsupported(name, "1 bit a pixel, which is no radiograph", "export it with its gray levels")
+    settle_syntax(dataset, pixels * samples * allocated // 8, name)
+    _complete(dataset, samples, allocated)
+    if samples == 3:
+        return Samples(pixel_array(dataset), None, int(dataset.BitsStored))
+    if dataset.file_meta.TransferSyntaxUID.is_compressed and dataset["PixelData"].is_undefined_length:
+        return _compressed(dataset)
+    cells, notes = _cells(dataset, pixels, allocated, name)
+    return _interpreted(cells, dataset, notes)
+
+
+def _allocated(length: int, count: int) -> int:
+    """Bits allocated, by the pixels' length, where the header does not say."""
+    return 8 * next((size for size in reversed(_BYTES) if length >= size * count), 1)
+
+
+def _complete(dataset: Any, samples: int, allocated: int) -> None:
+    """Puts in what pydicom asks for and only one value can be meant."""
+    dataset.SamplesPerPixel, dataset.BitsAllocated = samples, allocated
+    stored = dicom_header.number(dataset, "BitsStored")
+    dataset.BitsStored = stored if 1 < stored <= allocated else allocated
+    high = dicom_header.number(dataset, "HighBit")
+    dataset.HighBit = high if dataset.BitsStored - 1 <= high < allocated else dataset.BitsStored - 1
+    dataset.PixelRepresentation = int(dicom_header.number(dataset, "PixelRepresentation") == 1)
+    dataset.NumberOfFrames = 1
+    if samples == 3:
+        dataset.PlanarConfiguration = int(dicom_header.number(dataset, "PlanarConfiguration") == 1)
+    said = "".join(dicom_header.text(dataset, "PhotometricInterpretation").upper().split("\\")[0].split())
+    if samples == 1:
+        dataset.PhotometricInterpretation = "MONOCHROME1" if said == "MONOCHROME1" else "MONOCHROME2"
+    elif not said.startswith("YBR"):
+        dataset.PhotometricInterpretation = "RGB"
+
+
+def _floating(dataset: Any) -> Samples:
+    dataset.PhotometricInterpretation = dataset.get("PhotometricInterpretation") or "MONOCHROME2"
+    dataset.SamplesPerPixel, dataset.NumberOfFrames = 1, 1
+    dataset.BitsAllocated = 32 if "FloatPixelData" in dataset else 64
+    values = pixel_array(dataset).astype(np.float32)
+    nothing = ~np.isfinite(values)
+    keyword = "FloatPixelPaddingValue" if "FloatPixelData" in dataset else "DoubleFloatPixelPaddingValue"
+    if dataset.get(keyword) is not None:
+        nothing |= values == np.float32(dataset.get(keyword))
+    values = np.where(np.isfinite(values), values, values[np.isfinite(values)].min(initial=0)).astype(np.float32)
+    return Samples(values, nothing if nothing.any() else None, 0)
+
+
+def _compressed(dataset: Any) -> Samples:
+    values = pixel_array(dataset)
+    bits, wide = int(dataset.BitsStored), 8 * values.dtype.itemsize
+    if values.dtype.kind == "u":
+        return _interpreted(values.astype(np.uint32 if wide > 16 else values.dtype), dataset, ())
+    return Samples(values.astype(np.int32), _padding(values, dataset), bits)
+
+
+def _cells(dataset: Any, pixels: int, allocated: int, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Native pixels as unsigned cells of 1, 2 or 4 bytes, no bit of them changed; [h, w]."""
+    length, told = len(dataset.PixelData), allocated % 8 == 0 and allocated // 8 in _BYTES
+    size = allocated // 8 if told else 0
+    if not (told and size * pixels <= length <= size * pixels + 1):
+        fitting = [other for other in _BYTES if other * pixels <= length <= other * pixels + 1]
+        size = fitting[0] if fitting else size
+    if size and length >= size * pixels:
+        notes = () if size == allocated / 8 else (BITS,)
+        return _as_cells(dataset, size), notes
+    if not told and allocated < 16 and length >= -(-pixels * allocated // 8):
+        return _unpacked(dataset, pixels, allocated), ()
+    if not told:
+        raise unsupported(name, f"{allocated} bits allocated per pixel", "export it again with 16")
+    raise damaged(name, "is a damaged DICOM file, its pixels cut short")
+
+
+def _as_cells(dataset: Any, size: int) -> NDArray[Any]:
+    stored, high, sign = dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation
+    dataset.BitsAllocated = dataset.BitsStored = 8 * size
+    dataset.HighBit, dataset.PixelRepresentation = 8 * size - 1, 0
+    try:
+        return np.asarray(pixel_array(dataset, raw=True))
+    finally:
+        dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = min(stored, 8 * size), high, sign
+
+
+def _unpacked(dataset: Any, pixels: int, allocated: int) -> NDArray[np.uint16]:
+    """Pixels without gaps between them, the least significant bit first (PS3.5 D)."""
+    content = np.frombuffer(dataset.PixelData, np.uint8)
+    if dataset.file_meta.TransferSyntaxUID == ExplicitVRBigEndian:
+        content = content[: content.size // 2 * 2].reshape(-1, 2)[:, ::-1].ravel()
+        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    bits = np.unpackbits(content, bitorder="little", count=pixels * allocated).reshape(pixels, allocated)
+    cells = bits.astype(np.uint16) @ (1 << np.arange(allocated, dtype=np.uint16))
+    dataset.BitsAllocated = 16
+    return cells.astype(np.uint16).reshape(int(dataset.Rows), int(dataset.Columns))
+
+
+def _interpreted(cells: NDArray[Any], dataset: Any, notes: tuple[str, ...]) -> Samples:
+    """Cells as values: shifted down where they stand high, masked, with their sign."""
+    bits, high, wide = int(dataset.BitsStored), int(dataset.HighBit), 8 * cells.dtype.itemsize
+    signed = dataset.PixelRepresentation == 1
+    padding = _padding(cells.view(f"i{cells.dtype.itemsize}") if signed else cells, dataset)
+    above = int(cells.max()) >> bits
+    if high > bits - 1 and above:
+        cells = cells >> (high + 1 - bits)
+    elif above and not signed and _smoother(cells, cells & ((1 << bits) - 1)):
+        bits, notes = int(cells.max()).bit_length(), (BITS,)
+    values = (cells.astype(np.int64) & ((1 << min(bits, wide)) - 1)).astype(np.int64)
+    if signed:
+        values = np.where(values >> (bits - 1), values - (1 << bits), values)
+    # 32 bits of which the last are more than anything shows: scaled down rather than overflown
+    return Samples(values.astype(np.int32) if bits < 32 else values.astype(np.float32), padding, bits, notes)
+
+
+def _smoother(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether neighbouring pixels differ less in one than in the other, for its spread: values cut off wrap around."""
+    return _roughness(one) < _roughness(other)
+
+
+def _roughness(values: NDArray[Any]) -> float:
+    numbers = values[::2].astype(np.float32)
+    return float(np.abs(np.diff(numbers, axis=1)).mean() / max(float(numbers.std()), 1e-9))
+
+
+def _padding(cells: NDArray[Any], dataset: Any) -> NDArray[np.bool_] | None:
+    """Where pixels are padding, by stored value; None where the header names none, or where hardly anything is left.
+
+    A value of the other sign than the pixels' is the same bits.
+    """
+    first, limit = (numbers(dataset, keyword)[0] for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
+    if first is None:
+        return None
+    low, high = sorted(_same_bits(int(end), cells.dtype) for end in (first, first if limit is None else limit))
+    padding: NDArray[np.bool_] = (cells >= low) & (cells <= high)
+    return padding if 0 < padding.mean() <= _MOSTLY else None
+
+
+def _same_bits(value: int, kind: np.dtype[Any]) -> int:
+    unsigned = np.array(value & ((1 << 8 * kind.itemsize) - 1)).astype(f"u{kind.itemsize}")
+    return int(unsigned.view(kind))
