@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from synthgen.config import Section
-from synthgen.payloads.dialogue import Setting, Speaker
+from synthgen.payloads.dialogue import Emotion, Setting, Speaker
 
 
 class CohortConfig(Section):
@@ -18,6 +18,12 @@ class CohortConfig(Section):
     )
     roles: dict[str, Speaker] = Field(
         {}, description="Role names of this cohort that are not known by themselves, each with the side that it is."
+    )
+    emotions: dict[str, Emotion] = Field(
+        {}, description="Words for the emotions of turns, each with ours, or with an empty one: not labelled."
+    )
+    unknown_emotions: Literal["count", "stop"] = Field(
+        "count", description="Turns whose emotion has a name that is not known: counted and not labelled, or an error."
     )
     clinician: Literal["assistant", "user"] = Field(
         "assistant", description="The chat role that the clinician has in messages and ShareGPT files."

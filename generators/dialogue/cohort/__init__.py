@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from synthgen.errors import UserError
 from synthgen.generators.cohort.listing import licence_of
@@ -16,7 +17,7 @@ from synthgen.generators.dialogue.cohort.recognise import Sources, read, recogni
 from synthgen.generators.dialogue.cohort.roles import guess
 from synthgen.generators.dialogue.cohort_config import CohortConfig
 from synthgen.patient_ids import check_not_rounded, one_spelling
-from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Emotion
 from synthgen.progress import Progress
 from synthgen.records import Loaded, Real, Skipped
 
@@ -36,17 +37,22 @@ class Found:
     dialogue: Dialogue
 
 
-def load_cohort(data: Path, config: CohortConfig, progress: Progress) -> Loaded[Dialogue, DialogueCondition]:
+def load_cohort(
+    data: Path, config: CohortConfig, progress: Progress, key: str = "modality.cohort"
+) -> Loaded[Dialogue, DialogueCondition]:
     """Reads a file or a folder of real transcripts, in the order of the files.
 
     A dialogue that names no patient counts as a patient of its own. Sessions that are not numbered are numbered in the
     order of the files. Topics of fewer than ``config.rare_topic`` patients are called ``other`` in the condition, since
     a condition may be told in a release; the label keeps the topic.
 
+    Args:
+        key: where these settings stand in the configuration, for advice.
+
     Raises:
         UserError: anything about the files that the user must put right, in one line without private text.
     """
-    found, sources, tally = find_dialogues(data, config, progress)
+    found, sources, tally = find_dialogues(data, config, progress, key)
     unnamed = sum(not one.patient for one in found)
     if unnamed:
         progress.say(f"{unnamed} of {len(found)} dialogues name no patient: each counts as a patient of its own")
@@ -65,13 +71,15 @@ def load_cohort(data: Path, config: CohortConfig, progress: Progress) -> Loaded[
     return Loaded(tuple(records), sources.layout, licence, skipped)
 
 
-def find_dialogues(data: Path, config: CohortConfig, progress: Progress) -> tuple[list[Found], Sources, Tally]:
+def find_dialogues(
+    data: Path, config: CohortConfig, progress: Progress, key: str = "modality.cohort"
+) -> tuple[list[Found], Sources, Tally]:
     """The dialogues of a cohort or of somebody's candidates, and what was left out on the way, which is also said.
 
     Raises:
         UserError: see :func:`load_cohort`.
     """
-    sources, tally = recognise(data, config), Tally()
+    sources, tally = recognise(data, config), Tally(key)
     found: list[Found] = []
     places: dict[str, str] = {}
     contents: dict[str, Dialogue] = {}
@@ -93,7 +101,8 @@ def find_dialogues(data: Path, config: CohortConfig, progress: Progress) -> tupl
         places[record], contents[record] = raw.where, dialogue
         found.append(Found(record, raw.patient, session_of(raw.session), labels, dialogue))
     if tally.unknown:
-        raise UserError(_unknown_roles(tally.unknown))
+        raise UserError(_unknown_roles(tally.unknown, tally.key))
+    _tell_emotions(tally, config, progress)
     for reason, count in sorted(tally.skipped.items()):
         progress.say(f"left out {count} × {reason}")
     for what, count in sorted(tally.noticed.items()):
@@ -132,7 +141,27 @@ def _told_topics(found: list[Found], owners: list[str], least: int) -> Mapping[s
     return {topic: topic if count >= least else "other" for topic, count in counts.items()}
 
 
-def _unknown_roles(unknown: Mapping[str, str]) -> str:
+def _tell_emotions(tally: Tally, config: CohortConfig, progress: Progress) -> None:
+    """Says how many labels of emotions are not kept. Raises UserError for unknown ones where that is asked for."""
+    further = sum(count for (_, unknown), count in tally.unlabelled.items() if not unknown)
+    if further:
+        progress.say(f"{further} turns have an emotion that is none of ours, and count as not labelled")
+    unknown = [word for (word, is_unknown), _ in tally.unlabelled.most_common() if is_unknown]
+    if not unknown:
+        return
+    count = sum(count for (_, is_unknown), count in tally.unlabelled.items() if is_unknown)
+    words = ", ".join(f"{json.dumps(word)}: neutral" for word in unknown[:_MOST_ROLES])
+    advice = f"--set {tally.key}.emotions='{{{words}}}'"
+    names = ", ".join(name for name in get_args(Emotion) if name)
+    if config.unknown_emotions == "stop":
+        raise UserError(
+            f'{count} turns have an emotion with an unknown name: say which of {names} each is, or "" for none, for '
+            f"instance {advice}"
+        )
+    progress.say(f"{count} turns have an emotion with an unknown name, and count as not labelled: {advice} maps them")
+
+
+def _unknown_roles(unknown: Mapping[str, str], key: str) -> str:
     (role, where), *others = unknown.items()
     shown = [role, *(name for name, _ in others)][:_MOST_ROLES]
     keys = [name if re.fullmatch("[A-Za-z][A-Za-z0-9_]*", name) else json.dumps(name) for name in shown]
@@ -140,5 +169,5 @@ def _unknown_roles(unknown: Mapping[str, str]) -> str:
     more = f" and {len(others)} more" if others else ""
     return (
         f"{where}: unknown role {role!r}{more}: say who is clinician, patient or companion, for instance "
-        f"--set modality.cohort.roles='{{{sides}}}'"
+        f"--set {key}.roles='{{{sides}}}'"
     )

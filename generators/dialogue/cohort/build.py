@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast, get_args
 
+from synthgen.generators.cohort.emotions import emotion_of
 from synthgen.generators.dialogue.cohort.raw import Raw
 from synthgen.generators.dialogue.cohort.roles import speaker_of
 from synthgen.generators.dialogue.cohort.text import clean, has_control, one_line
 from synthgen.generators.dialogue.cohort_config import CohortConfig
-from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity, Speaker, Turn
+from synthgen.payloads.dialogue import Label, Setting, Severity, Speaker, Turn
 
 _BANDS: Final[Mapping[str, Severity]] = {
     "none": "minimal", "noneminimal": "minimal", "minimal": "minimal", "mild": "mild", "moderate": "moderate",
@@ -30,12 +31,19 @@ _LONGEST_LABEL: Final = 200
 
 @dataclass
 class Tally:
-    """What was found on the way: dialogues left out by reason, things to say, roles that are not known."""
+    """What was found on the way: dialogues left out by reason, things to say, roles that are not known.
 
+    Attributes:
+        key: where the settings of reading stand, for advice.
+        unlabelled: turns by the word for their emotion, of which none is kept, and whether the word is unknown.
+    """
+
+    key: str = "modality.cohort"
     skipped: Counter[str] = field(default_factory=Counter)
     noticed: Counter[str] = field(default_factory=Counter)
     unknown: dict[str, str] = field(default_factory=dict)
     licences: Counter[str] = field(default_factory=Counter)
+    unlabelled: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,10 @@ def turns_of(raw: Raw, config: CohortConfig, tally: Tally) -> tuple[Turn, ...] |
             if config.repeated_speaker == "merge":
                 turns[-1] = Turn(side, f"{turns[-1].text}\n{text}", turns[-1].emotion, turns[-1].stage)
                 continue
-        emotion = item.emotion if item.emotion in get_args(Emotion) else ""
-        turns.append(Turn(side, text, cast(Emotion, emotion), one_line(item.stage)))
+        emotion = emotion_of(item.emotion, config.emotions)
+        if item.emotion and not emotion:
+            tally.unlabelled[one_line(item.emotion, 40), emotion is None] += 1
+        turns.append(Turn(side, text, emotion or "", one_line(item.stage)))
     if not known:
         return None
     sides: set[Speaker] = {turn.speaker for turn in turns}

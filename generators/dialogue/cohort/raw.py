@@ -19,6 +19,7 @@ _TEXT: Final = ("text", "content", "value", "utterance", "utterance_text", "tran
 _ID: Final = ("dialogue_id", "dialog_id", "conversation_id", "transcript_id", "encounter_id", "id")
 _PATIENT: Final = ("patient_id", "patient", "client_id", "subject_id", "participant_id")
 _SESSION: Final = ("session", "session_id", "session_number", "visit", "visit_number")
+_EMOTION: Final = ("emotion", "emotions", "emotion_label", "turn_emotion", "feeling", "affect")
 _TURN: Final = ("turn", "turn_id", "turn_index", "utterance_id", "index")
 _NOT_LABELS: Final = frozenset({*_LISTS, *_ID, *_PATIENT, *_SESSION, "labels", "sessions", "file_name"})
 
@@ -119,14 +120,22 @@ def _turn(where: str, item: object) -> RawTurn:
         raise UserError(f"{where}: a turn needs a {'text' if role else 'role'}")
     if not isinstance(item[role], str) or not item[role].strip():
         raise UserError(f"{where}: the role must be a name")
-    emotion, stage = item.get("emotion"), item.get("stage")
+    stage = item.get("stage")
     return RawTurn(
         item[role],
         _content(item[text], where),
         where,
-        emotion if isinstance(emotion, str) else "",
+        _emotion(item),
         stage if isinstance(stage, str) else "",
     )
+
+
+def _emotion(item: Mapping[Any, Any]) -> str:
+    """The label as it stands, a code or a list of one as well, so that it is mapped, asked for or counted."""
+    value = next((item[key] for key in item if str(key).lower().replace(" ", "_") in _EMOTION), None)
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return "" if value is None or isinstance(value, bool | list | Mapping) else str(value)
 
 
 def _content(value: object, where: str) -> object:
@@ -151,7 +160,7 @@ def _of_turns(rows: list[RawRow], file: str) -> Iterator[Raw]:
         patients = set(one_spelling([_identifier(_value(row, _PATIENT)) for _, row in group]))
         if len(patients) > 1:
             raise UserError(f"{group[0][0]}: the dialogue that begins here has {len(patients)} patients; give it one")
-        used = {*_ROLE, *_TEXT, *_TURN, "emotion", "stage", "start", "end"}
+        used = {*_ROLE, *_TEXT, *_TURN, *_EMOTION, "stage", "start", "end"}
         constant = {
             name: value
             for name, value in first.items()
