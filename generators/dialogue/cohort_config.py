@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from synthgen.config import Section
-from synthgen.payloads.dialogue import Setting, Speaker
+from synthgen.payloads.dialogue import Emotion, Setting, Speaker
 
 Layout = Literal["auto", "jsonl", "csv", "datasets", "webvtt", "srt", "textgrid", "elan", "chat", "text"]
 
@@ -35,6 +35,12 @@ class CohortConfig(Section):
     )
     pair: Literal["ask", "infer"] = Field(
         "ask", description="Of two speakers of whom one is known, the other is asked for, or is the other side."
+    )
+    emotions: dict[str, Emotion] = Field(
+        {}, description="Words for the emotions of turns, each with ours, or with an empty one: not labelled."
+    )
+    unknown_emotions: Literal["count", "stop"] = Field(
+        "count", description="Turns whose emotion has a name that is not known: counted and not labelled, or an error."
     )
     clinician: Literal["assistant", "user"] = Field(
         "assistant", description="The chat role that the clinician has in messages and ShareGPT files."

@@ -19,16 +19,19 @@ def in_order(recording: Recording) -> list[tuple[Track, Segment]]:
 
 
 def rttm(recording: Recording, name: str, speakers: dict[str, str]) -> str:
-    """Rich Transcription Time Marked (NIST RT-09), a line per turn.
+    """Rich Transcription Time Marked (NIST RT-09), a line for each stretch of speech: no silence counts as speech.
 
     Args:
         name: of the file, without blanks.
         speakers: name of each role's speaker, without blanks.
     """
     return "".join(
-        f"SPEAKER {name} 1 {seconds(s.start, t.audio.rate)} {seconds(s.end - s.start, t.audio.rate)} "
+        f"SPEAKER {name} 1 {seconds(start, t.audio.rate)} {seconds(end - start, t.audio.rate)} "
         f"<NA> <NA> {speakers[t.role]} <NA> <NA>\n"
-        for t, s in in_order(recording)
+        for start, end, t in sorted(
+            ((start, end, t) for t, s in in_order(recording) for start, end in s.stretches),
+            key=lambda stretch: (stretch[0], stretch[1], stretch[2].role),
+        )
     )
 
 

@@ -7,7 +7,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from synthgen.config import Section
+from synthgen.generators.dialogue.cohort_config import Side
 from synthgen.generators.dialogue.plan.config import PlanConfig
+from synthgen.payloads.dialogue import Emotion
 
 BackendName = Literal["espeak", "coqui", "transformers"]
 
@@ -65,6 +67,16 @@ class SpeakingConfig(GeneratorConfig):
         "",
         description="dialogues to be spoken, a file or folder as the dialogue modality reads it (JSON lines, CSV, "
         "Parquet, …); empty: they are planned, and put into words by a grammar",
+    )
+    roles: dict[str, Side] = Field(
+        {}, description="names of speakers in these dialogues, each with the side that it is, as in {Alex: patient}"
+    )
+    emotions: dict[str, Emotion] = Field(
+        {}, description="words for emotions in these dialogues, each with ours, or with an empty one: not labelled"
+    )
+    check_language: bool = Field(
+        True,
+        description="refuse dialogues that are not in the language of the voices, as a guesser of languages has it",
     )
     protect_presets: bool = Field(
         True,

@@ -53,7 +53,7 @@ def fit(config: SpeakingConfig, folder: Path, progress: Progress) -> None:
     backend = open_backend(config)
     private_folder(folder)
     if config.dialogues:
-        patients = told_in(Path(config.dialogues), progress)
+        patients = told_in(config, progress)
         progress.say(
             f"the dialogues of {len(patients)} patients are spoken as they are given; identifiers in them reject a "
             "sample, and nearness to real ones is judged where the cohort has transcripts"

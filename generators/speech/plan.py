@@ -11,7 +11,8 @@ import numpy as np
 from synthgen.errors import UserError
 from synthgen.generators.speech.config import GeneratorConfig, TimingConfig
 from synthgen.generators.speech.emotions import MANNERS, Manner, infer_emotion
-from synthgen.generators.speech.text import Unit, check_script, clean, divide, is_speakable
+from synthgen.generators.speech.spoken import read_aloud
+from synthgen.generators.speech.text import Unit, check_script, clean, divide, is_speakable, plain
 from synthgen.generators.speech.timing import Tempo, hesitation, latency, pause_after, severity_level, tempo_of
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.payloads.speech import EMOTIONS, Emotion, Role
@@ -44,6 +45,7 @@ class PlannedTurn:
     """One turn.
 
     Attributes:
+        text: as it is written; ``spoken``: as it is said.
         emotion: never empty: as labelled, else as inferred from the words.
         intensity: 0 to 2.
         latency: seconds from the end of the turn before; negative: they overlap.
@@ -53,6 +55,7 @@ class PlannedTurn:
     turn: int
     role: Role
     text: str
+    spoken: str
     emotion: Emotion
     intensity: float
     latency: float
@@ -97,9 +100,10 @@ def plan_session(
     for number, turn in enumerate(dialogue.turns):
         text = clean(turn.text)
         check_script(text, config.language)
-        units = divide(text, unit)
+        spoken = clean(read_aloud(plain(turn.text), config.language))
+        units = divide(spoken, unit)
         if not units:
-            continue  # a turn of mere punctuation is silence
+            continue  # a turn of mere punctuation, of a sound or an emoji is silence
         rng = stream(seed, "turn", number)
         tempo = tempo_of(severity_level(severity)) if turn.speaker == "patient" else Tempo()
         emotion: Emotion = turn.emotion or infer_emotion(text)
@@ -118,6 +122,7 @@ def plan_session(
                 turn=number,
                 role=turn.speaker,
                 text=text,
+                spoken=spoken,
                 emotion=emotion,
                 intensity=intensity,
                 latency=pause if turns else max(pause, 0.3),

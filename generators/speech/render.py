@@ -26,7 +26,7 @@ from synthgen.generators.speech.world import Reference, reference, shape
 from synthgen.payloads.dialogue import Dialogue, Label
 from synthgen.payloads.speech import Emotion, Recording, Role, Segment, Track, Word
 
-VERSION = 2
+VERSION = 3
 """Of the planning, the emotion layer and the rendering: part of what a finished session is found again by."""
 _LEAD, _CLOSE = 0.4, 0.6  # seconds of silence before and after a session
 
@@ -194,7 +194,10 @@ def _spoken(
                 yield turn.backchannel.role, heard
         if phrase.pause:
             writer.silence_until(writer.position + round(phrase.pause * RATE))
-    yield turn.role, Segment(turn.turn, start, writer.position, turn.text, turn.emotion, turn.intensity, tuple(words))
+    yield (
+        turn.role,
+        Segment(turn.turn, start, writer.position, turn.text, turn.emotion, turn.intensity, tuple(words), turn.spoken),
+    )
 
 
 def _backchannel(

@@ -13,9 +13,9 @@ from synthgen.generators.cohort.listing import licence_of
 from synthgen.generators.dialogue.cohort.build import ONE_SIDED, SEVERAL, Labels, labels_of, session_of, turns_of
 from synthgen.generators.dialogue.cohort.raw import Raw, Reading
 from synthgen.generators.dialogue.cohort.recognise import Sources, read, recognise
-from synthgen.generators.dialogue.cohort.tally import Tally, unknown_roles
+from synthgen.generators.dialogue.cohort.tally import Tally, tell_emotions, unknown_roles
 from synthgen.generators.dialogue.cohort_config import CohortConfig
-from synthgen.patient_ids import check_not_rounded, one_spelling, patient_key
+from synthgen.patient_ids import check_not_rounded, is_placeholder, one_spelling, patient_key
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal
 from synthgen.progress import Progress
 from synthgen.records import Loaded, Real, Skipped
@@ -112,9 +112,10 @@ def find_dialogues(
     task = progress.task("transcripts", None, "dialogue")
     for raw in read(sources, reading):
         task.advance()
-        kept.add(_owned(raw, config))
+        kept.add(_owned(raw, reading))
     if tally.unknown:
         raise UserError(unknown_roles(tally, len(sources.files) > 1))
+    tell_emotions(tally, config.unknown_emotions, progress)
     for reason, count in sorted(tally.skipped.items()):
         progress.say(f"left out {count} × {reason}")
     for what, count in sorted(tally.noticed.items()):
@@ -131,10 +132,14 @@ def _nothing(data: Path, tally: Tally) -> str:
     return f"no dialogue is left of {data}: {reasons or 'its files hold none'}{advice}"
 
 
-def _owned(raw: Raw, config: CohortConfig) -> Raw:
-    """With the folder's name for the patient where the settings say so."""
+def _owned(raw: Raw, reading: Reading) -> Raw:
+    """With the folder's name for the patient where the settings say so, and without a name that is nobody's."""
     folder = PurePosixPath(raw.file).parent.as_posix()
-    return replace(raw, patient=folder) if config.patient == "folder" and folder != "." and not raw.patient else raw
+    if raw.patient and is_placeholder(raw.patient):
+        reading.notice("dialogues have a word such as ANONYMOUS for their patient, and count as naming none")
+        raw = replace(raw, patient="")
+    by_folder = reading.config.patient == "folder" and folder != "." and not raw.patient
+    return replace(raw, patient=folder) if by_folder else raw
 
 
 class _Kept:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast, get_args
 
+from synthgen.generators.cohort.emotions import emotion_of
 from synthgen.generators.dialogue.cohort.markup import stripped
 from synthgen.generators.dialogue.cohort.raw import Raw, RawTurn, Reading
 from synthgen.generators.dialogue.cohort.records import speaker_labels
@@ -60,7 +61,7 @@ def turns_of(raw: Raw, reading: Reading) -> tuple[Turn, ...] | None:
             reading.tally.skipped[f"dialogue with a turn of more than {reading.config.longest_turn:,} characters"] += 1
             return None
         if text:
-            _put(Turn(one.side, text, _emotion(one.turn), one_line(one.turn.stage)), turns, reading)
+            _put(Turn(one.side, text, _emotion(one.turn, reading), one_line(one.turn.stage)), turns, reading)
     return tuple(turns) if _serves({turn.speaker for turn in turns}, spoken, reading) else None
 
 
@@ -152,8 +153,12 @@ def _put(turn: Turn, turns: list[Turn], reading: Reading) -> None:
     turns.append(turn)
 
 
-def _emotion(turn: RawTurn) -> Emotion:
-    return cast(Emotion, turn.emotion if turn.emotion in get_args(Emotion) else "")
+def _emotion(turn: RawTurn, reading: Reading) -> Emotion:
+    """Our name of the turn's emotion; empty, counted, where it has none."""
+    emotion = emotion_of(turn.emotion, reading.config.emotions)
+    if turn.emotion and not emotion:
+        reading.tally.unlabelled[one_line(turn.emotion, 40), emotion is None] += 1
+    return emotion or ""
 
 
 def _serves(sides: set[Speaker], spoken: list[_Spoken], reading: Reading) -> bool:

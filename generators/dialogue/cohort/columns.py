@@ -15,7 +15,7 @@ from synthgen.generators.dialogue.cohort.text import one_line
 from synthgen.generators.dialogue.cohort_config import ColumnField
 from synthgen.wordlists import WordLists, Words, word_lists
 
-Known = Literal[ColumnField, "end"]
+Known = Literal[ColumnField, "end", "emotion"]
 _LARGEST_EXACT: Final = 2**53
 _MOST_SHOWN: Final = 12
 
@@ -31,6 +31,7 @@ class _Names(WordLists):
     turn: Words
     start: Words
     end: Words
+    emotion: Words
     question: Words
     answer: Words
 

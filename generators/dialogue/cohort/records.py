@@ -397,14 +397,22 @@ def _turn(where: str, item: object, reading: Reading) -> RawTurn:
     name = _role_name(item, role, where, reading)
     if not text and not is_chat(name):
         raise UserError(f"{where}: a turn needs a {'text' if role else 'role'}")
-    emotion, stage = item.get("emotion"), item.get("stage")
+    stage = item.get("stage")
     return RawTurn(
         name,
         _content(item[text], where) if text else None,  # a chat message that calls a tool says nothing
         where,
-        emotion if isinstance(emotion, str) else "",
+        _emotion(item, reading),
         stage if isinstance(stage, str) else "",
     )
+
+
+def _emotion(item: Mapping[str, Any], reading: Reading) -> str:
+    """The label as it stands, a code or a list of one as well, so that it is mapped, asked for or counted."""
+    value = reading.columns.value(item, "emotion")
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return "" if value is None or isinstance(value, bool | list | Mapping) else str(value)
 
 
 def _role_name(item: Mapping[str, Any], key: str, where: str, reading: Reading) -> str:

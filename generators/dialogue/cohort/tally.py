@@ -7,10 +7,13 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal, get_args
 
+from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.roles import is_anonymous, proposed
 from synthgen.generators.dialogue.cohort.text import one_line
+from synthgen.payloads.dialogue import Emotion
+from synthgen.progress import Progress
 
 _MOST: Final = 12
 _SIDE: Final = "SIDE"
@@ -39,6 +42,7 @@ class Tally:
     Attributes:
         key: where the settings of reading stand, for advice.
         offered: which of them stand there; None for all.
+        unlabelled: turns by the word for their emotion, of which none is kept, and whether the word is unknown.
     """
 
     key: str = "modality.cohort"
@@ -47,6 +51,7 @@ class Tally:
     noticed: Counter[str] = field(default_factory=Counter)
     unknown: dict[str, Unknown] = field(default_factory=dict)
     licences: Counter[str] = field(default_factory=Counter)
+    unlabelled: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
     def set(self, name: str, value: str) -> str:
         """``--set modality.cohort.NAME=VALUE`` as a shell takes it, or what would do where there is no such setting."""
@@ -102,3 +107,22 @@ def _beyond(tally: Tally, shown: Mapping[str, Unknown], folder: bool) -> str:
     if len(tally.unknown) > _MOST and all(len(one.only_lack) == 1 for one in tally.unknown.values()):
         return f"; or take everybody who speaks with one known side for the other with {tally.set('pair', 'infer')}"
     return ""
+
+
+def tell_emotions(tally: Tally, unknown: Literal["count", "stop"], progress: Progress) -> None:
+    """Says how many labels of emotions are not kept. Raises UserError for unknown ones where that is asked for."""
+    further = sum(count for (_, is_unknown), count in tally.unlabelled.items() if not is_unknown)
+    if further:
+        progress.say(f"{further} turns have an emotion that is none of ours, and count as not labelled")
+    words = [word for (word, is_unknown), _ in tally.unlabelled.most_common() if is_unknown]
+    if not words:
+        return
+    count = sum(count for (_, is_unknown), count in tally.unlabelled.items() if is_unknown)
+    advice = tally.set("emotions", flow(dict.fromkeys(words[:_MOST], "neutral")))
+    names = ", ".join(name for name in get_args(Emotion) if name)
+    if unknown == "stop":
+        raise UserError(
+            f'{count} turns have an emotion with an unknown name: say which of {names} each is, or "" for none, for '
+            f"instance {advice}"
+        )
+    progress.say(f"{count} turns have an emotion with an unknown name, and count as not labelled: {advice} maps them")

@@ -16,7 +16,7 @@ from synthgen.patient_ids import one_spelling
 MakeTurn = Callable[[str, Mapping[str, Any]], RawTurn]
 
 _NUMBERED: Final = frozenset({"turn", "turnid", "turnindex", "turnno", "turnnr", "turnnumber"})
-_OF_A_TURN: Final = frozenset({"emotion", "stage", "confidence", "language", "sentiment"})
+_OF_A_TURN: Final = frozenset({"stage", "confidence", "language", "sentiment"})
 
 
 def is_turn(row: Mapping[str, Any], reading: Reading) -> bool:

@@ -97,7 +97,7 @@ class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
 
     def conditions(self, train: Sequence[SpeechReal], config: SpeechConfig) -> Conditions[SpeechCondition]:
         if config.generator.dialogues:
-            return given_conditions(told_in(Path(config.generator.dialogues), Silent()))
+            return given_conditions(told_in(config.generator, Silent()))
         return planned_conditions(config.generator.plan)
 
     def condition_from(self, values: dict[str, JsonValue]) -> SpeechCondition:
