@@ -12,13 +12,17 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import yaml
 from pyarrow import parquet as pq
 
+from synthgen.config import load_config
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.candidates import load_candidates
 from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
+from synthgen.generators.dialogue.write import write_release
+from synthgen.modalities.dialogue.settings import DialogueConfig
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
 from synthgen.progress import Silent
+from synthgen.records import Synthetic
 
 KIND = "transcripts"
 Files = Mapping[str, str | bytes]
@@ -57,9 +61,9 @@ def load(folder: Path, config: Mapping[str, Any]) -> tuple[list[str], list[str],
     """The dialogues as strings, their patients, and what was said."""
     notices = Notices()
     loaded = load_cohort(folder, CohortConfig.model_validate(config), notices)
-    said = ["|".join(f"{turn.speaker[0] if turn.speaker != 'companion' else 'x'}:{turn.text}" for turn in r.payload.turns)
-            for r in loaded.records]  # fmt: skip
-    return said, [record.patient for record in loaded.records], notices.lines
+    sides = {"clinician": "c", "patient": "p", "companion": "x"}
+    read = ["|".join(f"{sides[turn.speaker]}:{turn.text}" for turn in r.payload.turns) for r in loaded.records]
+    return read, [record.patient for record in loaded.records], notices.lines
 
 
 def lines(*rows: object) -> str:
@@ -84,14 +88,16 @@ def textgrid(tiers: Mapping[str, list[tuple[float, str]]], short: bool = False) 
     if short:
         body = f"0\n9\n<exists>\n{len(tiers)}\n"
         for name, own in tiers.items():
-            body += f'"IntervalTier"\n"{name}"\n0\n9\n{len(own)}\n' + "".join(f'{at}\n{at + 1}\n"{t}"\n' for at, t in own)
+            body += f'"IntervalTier"\n"{name}"\n0\n9\n{len(own)}\n' + "".join(
+                f'{at}\n{at + 1}\n"{t}"\n' for at, t in own
+            )
         return head + body
     body = f"xmin = 0 \nxmax = 9 \ntiers? <exists> \nsize = {len(tiers)} \nitem []: \n"
     for number, (name, own) in enumerate(tiers.items(), start=1):
         body += f'    item [{number}]:\n        class = "IntervalTier" \n        name = "{name}" \n'
         body += f"        xmin = 0 \n        xmax = 9 \n        intervals: size = {len(own)} \n"
         for entry, (at, said) in enumerate(own, start=1):
-            body += f'        intervals [{entry}]:\n            xmin = {at} \n            xmax = {at + 1} \n'
+            body += f"        intervals [{entry}]:\n            xmin = {at} \n            xmax = {at + 1} \n"
             body += f'            text = "{said}" \n'
     return head + body
 
@@ -104,7 +110,8 @@ def eaf(*annotations: tuple[str, int, str]) -> str:
         "</ALIGNABLE_ANNOTATION></ANNOTATION></TIER>"
         for i, (who, _, said) in enumerate(annotations)
     )
-    return f'<?xml version="1.0" encoding="UTF-8"?><ANNOTATION_DOCUMENT><TIME_ORDER>{slots}</TIME_ORDER>{tiers}</ANNOTATION_DOCUMENT>'
+    head = '<?xml version="1.0" encoding="UTF-8"?>'
+    return f"{head}<ANNOTATION_DOCUMENT><TIME_ORDER>{slots}</TIME_ORDER>{tiers}</ANNOTATION_DOCUMENT>"
 
 
 DAIC = (
@@ -128,7 +135,8 @@ READ = [
     # --- objects: ids of any type, sessions within patients, names of keys
     Case("ids of any type are one patient", {"n.jsonl": lines(
         {"dialogue_id": 1, "patient_id": 7, "turns": HELLO}, {"dialogue_id": 2, "patient_id": 7.0, "turns": HELLO},
-        {"dialogue_id": 3, "patient_id": "7", "turns": HELLO}, {"dialogue_id": 4, "patient_id": " 7 ", "turns": HELLO})},
+        {"dialogue_id": 3, "patient_id": "7", "turns": HELLO}, {"dialogue_id": 4, "patient_id": " 7 ",
+        "turns": HELLO})},
         TWO * 4, patients=["7"] * 4),
     Case("a patient as an object", {"s.jsonl": lines(
         {"patient": {"id": "p1", "age": 44, "name": "X"}, "turns": HELLO},
@@ -226,7 +234,8 @@ READ = [
     Case("a column called text", {"c.jsonl": lines({"text": "Therapist: Hello.\n\nClient: Hi."})}, TWO),
     Case("a list that a table holds as text", {"c.csv": "id,turns\n1,\"[{'role': 'doctor', 'text': 'Hello.'}, "
          "{'role': 'patient', 'text': 'Hi.'}]\"\n"}, TWO),
-    Case("JSON that a table holds as text", {"c.csv": 'id,messages\n1,"[{""role"": ""doctor"", ""content"": ""Hello.""},'
+    Case("JSON that a table holds as text",
+         {"c.csv": 'id,messages\n1,"[{""role"": ""doctor"", ""content"": ""Hello.""},'
          ' {""role"": ""patient"", ""content"": ""Hi.""}]"\n'}, TWO),
     Case("Chinese, full-width colons", {"c.jsonl": lines({"id": 1, "dialogue": "医生：你好。\n病人：咳嗽。"})},
          ["c:你好。|p:咳嗽。"]),
@@ -269,7 +278,8 @@ READ = [
          '1\tpatient\ti am tall\n1\tdoctor\t"okay then\n1\tpatient\tyes\n1\tdoctor\tany thoughts of death\n'
          '1\tpatient\tno never\n1\tdoctor\t"good"\n1\tpatient\tbye\n'},
          ['c:how would you "describe|p:i am tall|c:"okay then|p:yes|c:any thoughts of death|p:no never|c:good|p:bye']),
-    Case("tabs with quoting", {"s.tsv": 'dialogue_id\tspeaker\ttext\n1\tdoctor\t"Two\nlines, ""so""."\n1\tpatient\tHi.\n'},
+    Case("tabs with quoting", {"s.tsv": 'dialogue_id\tspeaker\ttext\n1\tdoctor\t'
+         '"Two\nlines, ""so""."\n1\tpatient\tHi.\n'},
          ['c:Two\nlines, "so".|p:Hi.']),
 
     # --- DAIC-WOZ
@@ -279,13 +289,15 @@ READ = [
     Case("DAIC-WOZ, the other speaker inferred", {"300_TRANSCRIPT.csv": DAIC}, [ELLIE_READ], config={"pair": "infer"},
          said="1 files of turns name no dialogue: each is one"),
     Case("a table of labels of nobody here", {"a.csv": "dialogue_id,patient_id,speaker,text\n1,p,Doctor,Hello.\n"
-         "1,p,Patient,Hi.\n", "scores.csv": "item,mean\nq1,2\n"}, TWO, said="left out 1 × table that holds no dialogue"),
+         "1,p,Patient,Hi.\n", "scores.csv": "item,mean\nq1,2\n"}, TWO,
+         said="left out 1 × table that holds no dialogue"),
     # --- subtitles
     Case("WebVTT with a line after the timing", {"s.vtt": VTT + "00:02.430 --> 00:05.000\n\n<v Doctor>Hello.\n\n"
          "00:05.500 --> 00:09.000\n<v Patient>No, never.\n"}, ["c:Hello.|p:No, never."],
          said="1 lines stand after an empty line"),
     Case("WebVTT with a line within a cue", {"s.vtt": VTT + "1\n00:02.430 --> 00:05.000\n<v Doctor>Hello\n\nyou.\n\n2\n"
-         "00:05.500 --> 00:09.000\n<v Patient>Hi.\n"}, ["c:Hello you.|p:Hi."], said="1 lines stand after an empty line"),
+         "00:05.500 --> 00:09.000\n<v Patient>Hi.\n"}, ["c:Hello you.|p:Hi."],
+         said="1 lines stand after an empty line"),
     Case("Zoom, a cue without a name", {"GMT20240101-120000_Recording.transcript.vtt": VTT
          + "1\n" + cue(1, "Dr. Meyer: Hello.") + "2\n" + cue(3, "Patient: A cough: dry.") + "3\n"
          + cue(5, "and it gets worse when I lie down: yes.")}, ["c:Hello.|p:A cough: dry. and it gets worse when I lie "
@@ -319,12 +331,14 @@ READ = [
     Case("times behind the names", {"v.txt": "Doctor (00:01):\nHello.\n\nPatient (00:04):\nHi.\n"}, TWO),
     Case("Otter", {"n.txt": "Speaker 1  0:02  \nHello.\n\nSpeaker 2  0:05  \nHi.\n"}, TWO,
          config={"roles": {"Speaker 1": "clinician", "Speaker 2": "patient"}}),
-    Case("Otter, the other way round", {"n.txt": "Speaker 1  0:02  \nHi.\n\nSpeaker 2  0:05  \nHello.\n"}, ["p:Hi.|c:Hello."],
+    Case("Otter, the other way round", {"n.txt": "Speaker 1  0:02  \nHi.\n\nSpeaker 2  0:05  \nHello.\n"}, [
+         "p:Hi.|c:Hello."],
          config={"roles": {"Speaker 1": "patient", "Speaker 2": "clinician"}}),
     Case("Zoom's chat", {"n.txt": "[Dr. Vogt] 10:00:02\nHello.\n\n[Patient] 10:00:09\nHi.\n"}, TWO),
     Case("Teams as text", {"n.txt": "Dr. Vogt   0:03\nHello.\nPatient   0:09\nHi.\n"}, TWO),
     Case("Markdown", {"n.md": "**Doctor:** Hello.\n\n**Patient:** Hi.\n"}, TWO),
-    Case("continuation lines with indentation", {"n.txt": "Doctor: Hello,\n        so\nPatient: Hi.\n"}, ["c:Hello, so|p:Hi."]),
+    Case("continuation lines with indentation", {"n.txt": "Doctor: Hello,\n        so\nPatient: Hi.\n"}, [
+         "c:Hello, so|p:Hi."]),
     Case("numbered lines", {"n.txt": "1 Doctor: Hello.\n2 Patient: Hi\n3 there.\n"}, ["c:Hello.|p:Hi there."]),
     Case("names on lines of their own", {"n.txt": "DOCTOR\nHello.\n\nPATIENT\nHi.\n"}, TWO),
     Case("dashes behind the names", {"n.txt": "Doctor – Hello.\nPatient – Hi.\n"}, TWO),
@@ -332,7 +346,8 @@ READ = [
          ["c:Hel lo.|p:Hi."], config=NUMBERS),
     Case("French and Spanish roles", {"a.txt": "Médecin : Hello.\nPatiente : Hi.\n",
          "b.txt": "Terapeuta: Hello.\nPaciente: Hi.\n"}, TWO * 2),
-    Case("folders of patients", {"p1/a.txt": "Doctor: Hello.\nPatient: Hi.\n", "p1/b.txt": "Doctor: So?\nPatient: Hi.\n",
+    Case("folders of patients", {"p1/a.txt": "Doctor: Hello.\nPatient: Hi.\n",
+         "p1/b.txt": "Doctor: So?\nPatient: Hi.\n",
          "p2/a.txt": "Doctor: Hello.\nPatient: Hi.\n"}, [TWO[0], "c:So?|p:Hi.", TWO[0]], patients=["p1", "p1", "p2"],
          config={"patient": "folder"}),
     Case("a note that is no name", {"n.txt": "Doctor: Hello.\nPatient: Hi.\nMedications: none\n"},
@@ -344,7 +359,8 @@ READ = [
     Case("TextGrid with marks", {"v.TextGrid": textgrid({"Doctor": [(0, "Hello. <UNIN/>"), (4, "<UNIN/>")],
          "Patient": [(2, "My <UNSURE>knee</UNSURE> hurts")]})}, ["c:Hello.|p:My knee hurts"],
          said="1 turns are nothing but a mark"),
-    Case("TextGrid, short, UTF-16", {"v.TextGrid": textgrid({"Ärztin": [(0, "Hello.")], "Patientin": [(2, "Hi.")]}, True)
+    Case("TextGrid, short, UTF-16", {"v.TextGrid": textgrid({"Ärztin": [(0, "Hello.")], "Patientin": [(2, "Hi.")]},
+         True)
          .encode("utf-16")}, TWO),
     Case("TextGrid with a tier of words", {"v.TextGrid": textgrid({"Doctor": [(0, "Hello.")], "words": [(0, "hello")],
          "Patient": [(2, "Hi.")]})}, TWO, said="1 turns are of the system, a tool or a narrator"),
@@ -353,13 +369,89 @@ READ = [
          "*INV:\tHello <there> [//] you . \x150_1000\x15\n%mor:\tx|y\n*PAR:\t&-um Hi\n\tagain (.) .\n@End\n"},
          ["c:Hello there you.|p:um Hi again."], config={"roles": {"Investigator": "clinician"}}),
     # --- people beside the two
+    Case("patients who are called ANONYMOUS", {"a.csv": "dialogue_id,patient_id,speaker,text\n1,N/A,Doctor,Hello.\n"
+         "1,N/A,Patient,Hi.\n2,ANONYMOUS,Doctor,Hello.\n2,ANONYMOUS,Patient,Hi.\n"}, TWO * 2, patients=["1", "2"],
+         said="2 dialogues have a word such as ANONYMOUS"),
+    Case("a turn out of its place in a table", {"a.csv": "dialogue_id,start,speaker,text\n1,0.5,Doctor,Hello.\n"
+         "1,4.0,Doctor,So?\n1,2.5,Patient,Hi.\n1,7,Patient,No.\n"}, ["c:Hello.|p:Hi.|c:So?|p:No."],
+         said="out of the order of time"),
+    Case("ids in an object of metadata", {"a.jsonl": lines(
+        {"metadata": {"patient_id": "p1", "session": 2}, "messages": HELLO},
+        {"metadata": {"patient_id": "p1", "session": 1}, "messages": HELLO})}, TWO * 2, patients=["p1", "p1"]),
+    Case("a name and a role for each turn", {"a.jsonl": lines({"turns": [
+        {"speaker": "Anna", "role": "therapist", "text": "Hello."}, {"speaker": "Ben", "role": "client",
+        "text": "Hi."}]})},
+         TWO),
+    Case("rows of a viewer of data sets", {"a.json": json.dumps({"features": [], "rows": [
+        {"row_idx": 0, "row": {"id": "a", "turns": HELLO}}, {"row_idx": 1, "row": {"id": "b", "turns": HELLO}}]})},
+         TWO * 2, patients=["a", "b"]),
+    Case("dialogues that each patient numbers anew",
+         {"a.csv": "patient_id,dialogue_id,speaker,text\np,1,Doctor,Hello.\n"
+         "p,1,Patient,Hi.\nq,1,Doctor,Hello.\nq,1,Patient,Hi.\n"}, TWO * 2, patients=["p", "q"]),
+    Case("one id in two files", {"train.csv": "ID,dialogue\n0,[doctor] Hello. [patient] Hi.\n",
+         "test.csv": "ID,dialogue\n0,[doctor] So? [patient] Hi.\n"}, ["c:So?|p:Hi.", *TWO],
+         said="an id that another file"),
+    Case("one dialogue in two files", {"a.jsonl": lines({"id": 1, "patient_id": "p", "turns": HELLO}),
+         "a copy.jsonl": lines({"id": 1, "patient_id": "p", "turns": HELLO})}, TWO,
+         said="the same dialogue a second time"),
+    Case("one session twice under two ids", {"a.jsonl": lines({"id": 1, "patient_id": "p", "turns": HELLO},
+         {"id": 2, "patient_id": "p", "turns": HELLO})}, TWO * 2, said="say the same as another of their patient"),
+    Case("carriage returns alone", {"a.csv": "dialogue_id,speaker,text\r1,Doctor,Hello.\r1,Patient,Hi.\r"}, TWO),
+    Case("a header that comes again", {"a.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"
+         "dialogue_id,speaker,text\n2,Doctor,Hello.\n2,Patient,Hi.\n"}, TWO * 2, said="1 rows repeat the header"),
+    Case("damaged lines, which may be left out", {"a.jsonl": lines({"turns": HELLO}),
+         "b.jsonl": '{"turns": [}\n' + lines({"turns": HELLO})}, TWO * 2, config={"damaged": "skip"},
+         said="1 × line that is not valid JSON"),
+    Case("damaged files, which may be left out", {"a.vtt": VTT + cue(1, "Doctor: Hello.") + cue(2, "Patient: Hi."),
+         "b.vtt": "no subtitles"}, TWO, config={"damaged": "skip"}, said="1 × file that cannot be read"),
+    Case("speakers of unknown side, who may be left out", {"a.txt": "Doctor: Hello.\nPatient: Hi.\n",
+         "b.txt": "Moderator: Hello.\nPatient: Hi.\n"}, TWO, config={"unknown": "skip"},
+         said="1 × dialogue with a speaker of unknown side"),
+    Case("files that are absent, which may be left out", {"a.txt": "Doctor: Hello.\nPatient: Hi.\n",
+         "metadata.csv": "file_name,patient_id\na.txt,p\nb.txt,q\n"}, TWO, patients=["p"], config={"absent": "skip"},
+         said="1 × file that is not there"),
+    Case("documents beside transcripts", {"a.txt": "Doctor: Hello.\nPatient: Hi.\n", "b.docx": b"PK", "c.txt": "Notes.",
+         "README.txt": "About."}, TWO, said="1 × .docx file, which is not read"),
+    Case("prose beside transcripts", {"a.txt": "Doctor: Hello.\nPatient: Hi.\n", "c.txt": "Some notes.\n"}, TWO,
+         said="1 × file that holds no dialogue"),
+    Case("a heading up to an empty line", {"a.txt": "Patient: 12345\nDate: 2024-01-01\nInterviewer: Dr. X\n\n"
+         "Doctor: Hello.\nPatient: Hi.\n"}, TWO, said="3 lines of headings are left out"),
+    Case("a heading without an empty line", {"a.txt": "Patient: 12345\nDate: 2024-01-01\nDoctor: Hello.\n"
+         "Patient: Hi.\n"}, TWO, said="2 lines of headings are left out"),
+    Case("Google Meet", {"a.txt": "Visit (2024-01-01)\nAttendees\nTranscript\n00:00:00\n\nDr. Vogt: Hello.\n"
+         "Patient: Hi.\n00:05:00\n\nDr. Vogt: So?\n"}, ["c:Hello.|p:Hi.|c:So?"], said="words before the first speaker"),
+    Case("Webex, names above the timings", {"a.vtt": VTT + '1 "Dr. Vogt" (1)\n' + cue(1, "Hello.")
+         + '2 "Patient" (2)\n' + cue(3, "Hi.")}, TWO),
+    Case("Teams, names above the words", {"a.txt": "0:0:0.0 --> 0:0:2.180\nDr. Vogt\nHello.\n0:0:3.0 --> 0:0:4.0\n"
+         "Patient\nHi.\n0:0:5.0 --> 0:0:6.0\nDr. Vogt\nSo\nwhat?\n"}, ["c:Hello.|p:Hi.|c:So what?"]),
+    Case("a doctor whose name begins otherwise every time", {"a.txt": "DOCTOR: Hello.\npatient: Hi.\nDoctor: So?\n"},
+         ["c:Hello.|p:Hi.|c:So?"]),
+    Case("turns without a speaker in a table", {"a.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,,and so\n"
+         "1,Patient,Hi.\n"}, TWO, said="1 turns name no speaker and are left out"),
+    Case("segments that a diarisation leaves open", {"v.json": json.dumps({"segments": [
+        {"text": "Hello.", "speaker": "Doctor"}, {"text": "hm"}, {"text": "Hi.", "speaker": "Patient"}]})}, TWO,
+         said="1 turns name no speaker and are left out"),
+    Case("a tool that is called without a text", {"ft.jsonl": lines({"messages": [
+        {"role": "system", "content": "You are a doctor."}, {"role": "user", "content": "I have a headache."},
+        {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function"}]}, {"role": "tool", "content": "{}"},
+        {"role": "assistant", "content": None}, {"role": "assistant", "content": "How long?"}]})},
+        ["p:I have a headache.|c:How long?"], said="2 turns are of the system, a tool or a narrator"),
+    Case("marks in every kind of brackets", {"a.jsonl": lines({"turns": turns(
+        "doctor: Hello [inaudible 00:12].", "patient: <laughter> I (coughs) *sighs* feel ((laughs)) {LG} ill [NAME].",
+        "patient: [laughs]", "doctor: xxx", "doctor: (that's fine) <PERSON> &amp; <b>co</b>")})},
+        ["c:Hello.|p:I feel ill [NAME].|c:(that's fine) <PERSON> & co"], said="2 turns are nothing but a mark"),
+    Case("marks that stay", {"a.jsonl": lines({"turns": turns("doctor: Hello [laughs].", "patient: <UNIN/>")})},
+         ["c:Hello [laughs].|p:<UNIN/>"], config={"markup": "keep"}),
+    Case("a synthetic release among others", {"a.jsonl": lines({"dialogue_id": "SYNTHETIC-000001", "turns": HELLO},
+         {"dialogue_id": "1", "turns": HELLO})}, TWO, said="left out 1 × dialogue of a synthetic release"),
     Case("a mother and an interpreter are a third side", {"a.txt": "Doctor: Hello.\nMother: He is ill.\n"
          "Dolmetscherin: Hi.\nPatient: Hi.\n"}, ["c:Hello.|x:He is ill.|x:Hi.|p:Hi."]),
 
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", [pytest.param(c, id=c.name, marks=pytest.mark.field(KIND, "counted" if c.said else "read"))
+@pytest.mark.parametrize("case", [pytest.param(c, id=c.name, marks=pytest.mark.field(KIND,
+"counted" if c.said else "read"))
                                   for c in READ if c.files])  # fmt: skip
 def test_read_as_it_was_said(case: Case, tmp_path: Path) -> None:
     read, patients, said = load(written(tmp_path, case.files), case.config)
@@ -387,12 +479,13 @@ class Asked:
 
 
 def settings_in(message: str) -> dict[str, Any]:
-    """The settings that a message proposes, as the command line would read them."""
-    found: dict[str, Any] = {}
-    for word in re.findall(r"--set (modality\.cohort\.\w+=(?:'(?:[^']|'\"'\"')*'|\S+))", message):
-        key, _, value = shlex.split(word.rstrip(";,)"))[0].partition("=")
-        found[key.removeprefix("modality.cohort.")] = yaml.safe_load(value)
-    return found
+    """The settings that a message proposes, as a shell and then the command line read them."""
+    found = re.findall(r"--set (modality\.cohort\.\w+=(?:'(?:[^']|'\"'\"')*'|\S+))", message)
+    settings = [shlex.split(word.rstrip(";,)"))[0] for word in found]
+    if any("SIDE" in setting for setting in settings):
+        return {setting.split("=")[0].removeprefix("modality.cohort."): None for setting in settings}
+    config = load_config(DialogueConfig, "dialogue", "demo", settings).modality.cohort
+    return {name: getattr(config, name) for setting in settings for name in [setting.split("=")[0].rpartition(".")[2]]}
 
 
 LABELS = "Participant_ID,PHQ8_Score\n300,2\n301,17\n"
@@ -402,9 +495,11 @@ TURNS = "speaker,text\nDoctor,Hello.\nPatient,Hi.\n"
 REFUSED = [
     Asked("DAIC-WOZ, whose interviewer has a name", {"300_TRANSCRIPT.csv": DAIC, "301_TRANSCRIPT.csv": DAIC},
           ("unknown role 'Ellie'", "roles='{Ellie: clinician}'"), [ELLIE_READ] * 2),
-    Asked("a name beside a known patient", {"a.jsonl": lines({"turns": turns("Hannah Vogt: Hello.", "Patient 12: Hi.")})},
+    Asked("a name beside a known patient", {"a.jsonl": lines({"turns": turns("Hannah Vogt: Hello.",
+         "Patient 12: Hi.")})},
           ("""roles='{"Hannah Vogt": clinician}'""",), TWO),
-    Asked("a name beside a known clinician", {"a.jsonl": lines({"turns": turns("Therapist: Hello.", "Max O'Neill: Hi.")})},
+    Asked("a name beside a known clinician", {"a.jsonl": lines({"turns": turns("Therapist: Hello.",
+         "Max O'Neill: Hi.")})},
           ("unknown role", "patient"), TWO),
     Asked("roles that are spelt wrongly", {"a.jsonl": lines({"turns": turns("Terapeut(in): Hello.", "Pateint: Hi.")})},
           ("clinician", "Pateint: patient"), TWO),
@@ -415,7 +510,8 @@ REFUSED = [
         ("{SPEAKER_00: SIDE, SPEAKER_01: SIDE}", "SPEAKER_00 has 1 turns, 1 of them questions"), ["c:Hello?|p:Hi."],
         then={"roles": {"SPEAKER_00": "clinician", "SPEAKER_01": "patient"}}),
     Asked("diarised speakers in several files", {"a.txt": "A: Hello.\nB: Hi.\n", "b.txt": "A: Hi.\nB: Hello.\n"},
-          ("{A: SIDE, B: SIDE}", "metadata.csv (file_name,clinician_speaker,patient_speaker)"), [TWO[0], "p:Hi.|c:Hello."],
+          ("{A: SIDE, B: SIDE}", "metadata.csv (file_name,clinician_speaker,patient_speaker)"), [TWO[0],
+          "p:Hi.|c:Hello."],
           mended={"metadata.csv": "file_name,clinician_speaker,patient_speaker\na.txt,A,B\nb.txt,B,A\n"}),
     Asked("two names of persons", {"a.txt": "Hanna Vogt: Hello?\nMax Berg: Hi.\n"}, ("SIDE",), ["c:Hello?|p:Hi."],
           then={"roles": {"Hanna Vogt": "clinician", "Max Berg": "patient"}}),
@@ -440,10 +536,13 @@ REFUSED = [
     Asked("numbers of turns that begin again", {"s.csv": "conversation_id,part,turn,speaker,text\na,x,1,Doctor,Hello.\n"
           "a,x,2,Patient,Hi.\na,y,1,Doctor,Hello.\na,y,2,Patient,Hi!\n"}, ("begin again", "columns='{session: part}'"),
           ["c:Hello.|p:Hi.", "c:Hello.|p:Hi!"]),
-    Asked("an id in the first row of a dialogue only", {"s.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n,Patient,Hi.\n"
+    Asked("an id in the first row of a dialogue only",
+         {"s.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n,Patient,Hi.\n"
           "2,Doctor,Hello.\n,Patient,Hi.\n"}, ("is empty in 2 rows",), TWO * 2,
-          mended={"s.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n2,Doctor,Hello.\n2,Patient,Hi.\n"}),
-    Asked("columns of unknown names", {"s.csv": "dialogue_id,wer,was\n1,Doctor,Hello to you.\n1,Patient,Hi to you too.\n"},
+          mended={"s.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n2,Doctor,Hello.\n"
+          "2,Patient,Hi.\n"}),
+    Asked("columns of unknown names",
+         {"s.csv": "dialogue_id,wer,was\n1,Doctor,Hello to you.\n1,Patient,Hi to you too.\n"},
           ("its own are dialogue_id, wer, was", "{speaker: "), ["c:Hello to you.|p:Hi to you too."],
           then={"columns": {"speaker": "wer", "text": "was"}}),
     Asked("two kinds of files", {"a.vtt": VTT + cue(1, "Doctor: Hello.") + cue(2, "Patient: Hi."),
@@ -456,11 +555,13 @@ REFUSED = [
           '1,patient,never"\n1,patient,no\n'}, ("a quotation mark is not closed",), ["c:okay then|p:never|p:no"],
           mended={"s.csv": 'dialogue_id,speaker,text\n1,doctor,okay then\n1,patient,never\n1,patient,no\n'}),
     Asked("subtitles in which nobody is named", {"a.vtt": VTT + cue(1, "Hello.") + cue(2, "Hi.")},
-          ("has no speaker", "<v Doctor>"), TWO, mended={"a.vtt": VTT + cue(1, "<v Doctor>Hello.") + cue(2, "<v Pt>Hi.")}),
+          ("has no speaker", "<v Doctor>"), TWO, mended={"a.vtt": VTT + cue(1, "<v Doctor>Hello.") + cue(2,
+          "<v Pt>Hi.")}),
     Asked("subtitles with dashes for changes", {"a.srt": "1\n00:00:01,000 --> 00:00:02,000\n- Hello.\n- Hi.\n"},
           ("without a name", "'Doctor: '"), TWO,
           mended={"a.srt": "1\n00:00:01,000 --> 00:00:02,000\n- Doctor: Hello.\n- Patient: Hi.\n"}),
-    Asked("text that does not say who speaks", {"a.txt": "Hello.\nHi.\n"}, ("does not say who speaks", "'Doctor: '"), TWO,
+    Asked("text that does not say who speaks", {"a.txt": "Hello.\nHi.\n"}, ("does not say who speaks", "'Doctor: '"),
+         TWO,
           mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n"}),
     Asked("two visits in one text", {"a.txt": "Visit 1\nDoctor: Hello.\nPatient: Hi.\n\nVisit 2\nDoctor: So?\n"
           "Patient: Hi.\n"}, ("another dialogue seems to begin",), [*TWO, "c:So?|p:Hi."],
@@ -475,7 +576,8 @@ REFUSED = [
     Asked("a patient who is an object without an id", {"a.jsonl": lines({"patient": {"age": 4}, "turns": HELLO})},
           ("an object without an id",), TWO, mended={"a.jsonl": lines({"patient": {"id": 4}, "turns": HELLO})}),
     Asked("ids that a spreadsheet has rounded", {"a.jsonl": lines({"patient_id": "1.2E+11", "turns": HELLO})},
-          ("a spreadsheet has rounded them",), TWO, mended={"a.jsonl": lines({"patient_id": "120000000001", "turns": HELLO})}),
+          ("a spreadsheet has rounded them",), TWO, mended={"a.jsonl": lines({"patient_id": "120000000001",
+          "turns": HELLO})}),
     Asked("two patients in a dialogue", {"a.jsonl": lines({"turns": turns("doctor: Hello.", "Patient 1: Hi.",
                                                                           "Patient 2: Ho.")})},
           ("dialogue of several patients", "modality.cohort.roles"), ["c:Hello.|p:Hi.|x:Ho."],
@@ -489,7 +591,9 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("asked", [pytest.param(a, id=a.name, marks=pytest.mark.field(KIND, "refused")) for a in REFUSED])
+@pytest.mark.parametrize(
+    "asked", [pytest.param(a, id=a.name, marks=pytest.mark.field(KIND, "refused")) for a in REFUSED]
+)
 def test_refused_with_advice_that_works(asked: Asked, tmp_path: Path) -> None:
     folder = written(tmp_path, asked.files)
     with pytest.raises(UserError) as caught:
@@ -507,3 +611,43 @@ def test_refused_with_advice_that_works(asked: Asked, tmp_path: Path) -> None:
         written(folder, {**asked.files, **asked.mended} if "metadata.csv" in asked.mended else asked.mended)
     followed = asked.then or ({} if asked.mended else proposed)
     assert load(folder, {**asked.config, **followed})[0] == asked.read
+
+
+@pytest.mark.field(KIND, "read")
+def test_integers_that_pandas_has_made_floats(tmp_path: Path) -> None:
+    rows = [
+        {"dialogue_id": id_, "patient_id": patient, "speaker": who, "text": text}
+        for id_, patient in ((1, 7.0), (2, 7.0), (3, None))
+        for who, text in (("Doctor", "Hello."), ("Patient", "Hi."))
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    assert load(tmp_path, {})[:2] == (TWO * 3, ["7", "7", "3"])
+
+
+@pytest.mark.field(KIND, "read")
+def test_a_release_read_back_as_candidates(tmp_path: Path) -> None:
+    dialogue = Dialogue((Turn("clinician", "Hello."), Turn("patient", "Hi.")))
+    write_release(tmp_path, lambda: [(n, Synthetic(0, DialogueCondition(case=n), dialogue)) for n in range(3)])
+    read = load_candidates(tmp_path, CohortConfig(), Silent())
+    assert sorted(name for name, _ in read) == ["SYNTHETIC-000000", "SYNTHETIC-000001", "SYNTHETIC-000002"]
+    assert [one.turns for _, one in read] == [dialogue.turns] * 3
+
+
+@pytest.mark.field(KIND, "refused")
+def test_a_release_in_the_place_of_a_cohort(tmp_path: Path) -> None:
+    dialogue = Dialogue((Turn("clinician", "Hello."), Turn("patient", "Hi.")))
+    write_release(tmp_path, lambda: [(n, Synthetic(0, DialogueCondition(case=n), dialogue)) for n in range(3)])
+    with pytest.raises(UserError, match="all 3 dialogues are of a synthetic release") as caught:
+        load(tmp_path, {})
+    read, patients, said = load(tmp_path, settings_in(str(caught.value)))
+    assert read == TWO * 3 and len(set(patients)) == 3
+    assert any("taken for patients'" in line for line in said)
+
+
+@pytest.mark.field(KIND, "refused")
+def test_advice_where_there_is_no_such_setting(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(TURNS)
+    offered = frozenset({"roles", "emotions"})
+    with pytest.raises(UserError, match="JSON lines such as") as caught:
+        load_cohort(tmp_path, CohortConfig(), Silent(), key="modality.generator", offered=offered)
+    assert "--set" not in str(caught.value)
