@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from synthgen.generators.dialogue.cohort.roles import is_anonymous
+from synthgen.generators.dialogue.cohort.roles import is_anonymous, is_heading, names_a_dialogue
 
 Known = Callable[[str], bool]
 """True for a name that stands for a side by itself or by the settings."""
@@ -79,7 +79,8 @@ _LINE_NUMBER: Final = re.compile(r"^\s*(\d{1,5})[.):]?(?:\s+|$)")
 _RULE: Final = re.compile(r"^\s*[=\-_*#~]{3,}\s*$")
 _HEADING: Final = re.compile(
     r"^\W*(?:id|session|visit|dialogu?e?|conversation|transcript|encounter|consultation|interview|case|record|sitzung|"
-    r"gespräch|séance|entretien|sesión|entrevista|consulta|seduta|colloquio)\W*(?:no|nr|number|#)?\W*\d+\W*$",
+    r"gespräch|séance|entretien|sesión|entrevista|consulta|seduta|colloquio)\W*(?:no|nr|number|#)?\W*\d+"
+    r"(?:\W*|\s*[-–—:(,|/].{0,60})$|^\W*\d{1,4}[./-]\d{1,2}[./-]\d{2,4}\W*$",
     re.IGNORECASE,
 )
 
@@ -114,11 +115,16 @@ def begins_again(text: str, known: Known) -> int:
     """The line of a rule or a numbered heading between the turns of a text: a second dialogue begins; 0 if none."""
     rows = text.split("\n")
     form = _first_forms(rows, known)
-    spoken = [number for number, row in enumerate(rows) if form(row, known)]
+    spoken = [number for number, row in enumerate(rows) if (mark := form(row, known)) and not is_heading(mark[0])]
     if not spoken:
         return 0
     between = range(spoken[0] + 1, spoken[-1])
-    return next((n + 1 for n in between if _RULE.match(rows[n]) or _HEADING.match(rows[n])), 0)
+    return next((n + 1 for n in between if _begins(rows[n], form, known)), 0)
+
+
+def _begins(row: str, form: Form, known: Known) -> bool:
+    mark = form(row, known)
+    return bool(_RULE.match(row) or _HEADING.match(row) or (mark and names_a_dialogue(mark[0])))
 
 
 Form = Callable[[str, Known], tuple[str, str] | None]

@@ -7,7 +7,7 @@ from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.cues import Cue, attributed
-from synthgen.generators.dialogue.cohort.marks import begins_again, marked, speakers
+from synthgen.generators.dialogue.cohort.marks import Said, begins_again, marked, speakers
 from synthgen.generators.dialogue.cohort.raw import Reading
 from synthgen.generators.dialogue.cohort.roles import is_heading
 from synthgen.generators.dialogue.cohort.subtitles import has_timings, subrip
@@ -50,14 +50,26 @@ def plain_text(path: Path, reading: Reading) -> list[Cue]:
 def _below_heading(text: str, reading: Reading) -> str:
     """Without the lines about the recording at the top, ``Patient: 12`` above ``Date: …`` among them."""
     rows = text.replace("\r\n", "\n").split("\n")
-    at = [number for number, row in enumerate(rows[:_TOP], start=1) for one in marked(row, reading.knows, part=True)
-          if is_heading(one.role)]  # fmt: skip
+    first = next((number for number, row in enumerate(rows) if row.strip()), 0)
+    ends = next((number for number in range(first, len(rows)) if not rows[number].strip()), len(rows))
+    marks = [_mark_of(row, reading) for row in rows[: min(ends, first + _TOP)]]
+    at = max((number for number, mark in enumerate(marks, start=1) if mark and is_heading(mark.role)), default=0)
     if not at:
         return text
-    ends = next((number for number in range(at[-1], len(rows)) if not rows[number].strip()), 0)
-    block = ends if 0 < ends < _TOP and speakers("\n".join(rows[ends:]), reading.knows) > 1 else at[-1]
+    rest = [mark for mark in marks[at:] if mark]
+    block = ends if rest and all(_is_entry(mark.text) for mark in rest) else at
     reading.notice("lines of headings are left out", sum(bool(row.strip()) for row in rows[:block]))
     return "\n" * block + "\n".join(rows[block:])
+
+
+def _mark_of(row: str, reading: Reading) -> Said | None:
+    return next((one for one in marked(row, reading.knows, part=True) if one.role), None)
+
+
+def _is_entry(words: str) -> bool:
+    """True for a name or a number, as in ``Interviewer: Dr. X``; false for a sentence."""
+    parts = words.split()
+    return len(parts) <= 4 and words[-1:] not in {".", "?", "!", "…"} and all(not part[0].islower() for part in parts)
 
 
 def _is_table(text: str, reading: Reading) -> bool:

@@ -1,4 +1,4 @@
-"""Turns from what recognisers of speech write: AWS, Deepgram, Google, Azure, Rev. Others already are lists of turns."""
+"""Turns from exports that are no list of turns: recognisers of speech (AWS, Deepgram, Google, Azure, Rev), ChatGPT."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def turns_in(value: Mapping[str, Any]) -> list[Turn] | None:
         _azure(value.get("recognizedPhrases")),
         _rev(value.get("monologues")),
         _scribe(value.get("Conversation")),
+        _tree(value),
     ):
         if found:
             return found
@@ -87,6 +88,21 @@ def _scribe(conversation: object) -> list[Turn] | None:
         role = person.get("ParticipantRole") if isinstance(person, Mapping) else None
         found.append({"speaker": role, "text": segment.get("Content")})
     return found or None
+
+
+def _tree(value: Mapping[str, Any]) -> list[Turn] | None:
+    """ChatGPT's export: messages by id, each with its parent; the branch that was shown last."""
+    nodes, at = value.get("mapping"), value.get("current_node")
+    if not isinstance(nodes, Mapping):
+        return None
+    found: list[Turn] = []
+    while isinstance(at, str) and isinstance(node := nodes.get(at), Mapping) and len(found) <= len(nodes):
+        message = node.get("message")
+        author = message.get("author") if isinstance(message, Mapping) else None
+        if isinstance(message, Mapping) and isinstance(author, Mapping):
+            found.append({"speaker": author.get("role"), "text": message.get("content")})
+        at = node.get("parent")
+    return found[::-1] or None
 
 
 def _grouped(words: Iterable[tuple[object, str, bool]]) -> list[Turn]:

@@ -70,21 +70,31 @@ def is_transcript(row: Mapping[str, Any], reading: Reading) -> bool:
 
 def _no_dialogue(where: str, row: Mapping[str, Any], reading: Reading) -> str:
     """What a row lacks; with its names of columns, and two of them where they look like a speaker and a text."""
-    used = reading.columns.used(row)
-    texts = {str(name): value for name, value in row.items() if isinstance(value, str) and value and name not in used}
-    short = [name for name, value in texts.items() if len(value.split()) <= 3]
-    advice = ""
-    if short and len(texts) > 1:
-        speaker = next(
-            (name for name in short if reading.knows(texts[name])), min(short, key=lambda name: len(texts[name]))
-        )
-        text = max((name for name in texts if name != speaker), key=lambda name: len(texts[name]))
-        columns = reading.tally.set("columns", flow({"speaker": speaker, "text": text}))
-        advice = f": where two of them hold these, say so, as in {columns}"
+    likely = _likely_columns(row, reading)
+    advice = (
+        f": if one of them holds the speaker or the words, say so, as in {reading.tally.set('columns', flow(likely))}"
+    )
     return (
         f"{where}: no dialogue here; a row needs turns (with role and text), messages or conversations, or the columns "
-        f"dialogue_id, speaker, text; its own are {listed(row)}{advice}"
+        f"dialogue_id, speaker, text; its own are {listed(row)}{advice if likely else ''}"
     )
+
+
+def _likely_columns(row: Mapping[str, Any], reading: Reading) -> dict[str, str]:
+    """Columns of unknown names that look like those of a speaker and of a text, of which the row lacks one."""
+    used = reading.columns.used(row)
+    texts = {str(name): value for name, value in row.items() if isinstance(value, str) and value and name not in used}
+    found: dict[str, str] = {}
+    short = sorted(
+        (n for n in texts if len(texts[n].split()) <= 3), key=lambda n: (not reading.knows(texts[n]), len(n))
+    )
+    if short and not reading.columns.key(row, "speaker"):
+        found["speaker"] = short[0]
+    rest = [name for name in texts if name not in found.values()]
+    if rest and not reading.columns.key(row, "text"):
+        found["text"] = max(rest, key=lambda name: len(texts[name]))
+    lacking = {field for field in ("speaker", "text") if not reading.columns.key(row, field)}
+    return found if set(found) == lacking else {}
 
 
 # --- One within another ----------------------------------------------------------------------------------------------

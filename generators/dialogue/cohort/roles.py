@@ -14,6 +14,7 @@ from synthgen.generators.dialogue.cohort_config import Side
 from synthgen.payloads.dialogue import Speaker
 from synthgen.wordlists import Words, word_lists
 
+_NAMING: Final = frozenset({"id", "session", "visit", "date", "datum", "sitzung"})
 _TITLES: Final = frozenset({"dr", "doctor", "nurse", "prof", "doktor", "dra"})
 _CHAT: Final = {"assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
                 "ai": "assistant", "chatbot": "assistant", "chatgpt": "assistant", "sys": "assistant",
@@ -31,6 +32,11 @@ def known_roles() -> Mapping[str, Speaker | Literal["nobody"]]:
     """The side that each role name of ``roles.yaml`` stands for."""
     nobody: Literal["nobody"] = "nobody"
     return {name: nobody if side == "heading" else side for side, names in _lists().items() for name in names}
+
+
+def names_a_dialogue(role: str) -> bool:
+    """True for the words of a heading that name a dialogue: its date, its number, whose it is."""
+    return is_heading(role) and any(word in _NAMING for word in normalised(role).split("_"))
 
 
 def is_heading(role: str) -> bool:
@@ -58,6 +64,13 @@ def normalised(role: str) -> str:
 def is_anonymous(role: str) -> bool:
     """True for ``Speaker 1``, ``SPEAKER_00``, ``spk_0``, ``A``: names that a diarisation gives."""
     return bool(_ANONYMOUS.fullmatch(joined(role))) and normalised(role) not in known_roles()
+
+
+def is_speaker(role: str) -> bool:
+    """True for the name of a diarised speaker with a number: ``SPEAKER_00``, not ``A`` nor ``12``."""
+    return (
+        is_anonymous(role) and len(normalised(role)) > 1 and joined(role)[-1].isdigit() and not role.strip().isdigit()
+    )
 
 
 def is_chat(role: str) -> bool:

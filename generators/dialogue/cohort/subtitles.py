@@ -13,6 +13,7 @@ from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.cues import Cue, attributed, in_time
 from synthgen.generators.dialogue.cohort.marks import is_name, marked
 from synthgen.generators.dialogue.cohort.raw import Reading
+from synthgen.generators.dialogue.cohort.roles import is_speaker
 from synthgen.generators.dialogue.cohort.text import DamagedError, whole
 
 _TIME: Final = r"(?:(\d+):)?(\d{1,3}):(\d{1,2})(?:[.,:](\d{1,3}))?"
@@ -24,6 +25,7 @@ _TAG: Final = re.compile(
 _ASIDE: Final = re.compile(r"^(?:NOTE|STYLE|REGION)(?:\s|$)")
 _CHANGE: Final = re.compile(r"^\s*(?:>>+|[-–—])\s*\S")
 _ABOVE: Final = re.compile(r'^\s*\d*\s*"(?P<name>[^"]+)"\s*(?:\(\d+\))?\s*$')
+_BESIDE: Final = re.compile(r"^\s*\[[^\]]*-->[^\]]*\]\s*(?:>>+\s*)?(?P<words>\S.*)$")
 _NUMBER: Final = re.compile(r"^\s*\d+\s*$")
 
 
@@ -77,8 +79,9 @@ def _blocks(rows: Sequence[str], reading: Reading) -> list[_Block]:
     for at, row in enumerate(rows):
         timing = _TIMING.match(row)
         if timing:
-            above = _ABOVE.match(rows[at - 1]) if at else None
-            blocks.append(_Block(at + 1, _start(timing), above["name"] if above else ""))
+            blocks.append(_Block(at + 1, _start(timing), _above(rows, at, reading)))
+            if beside := _BESIDE.match(row):
+                blocks[-1].rows.append(beside["words"])
             cut = aside = False
         elif not row.strip():
             cut, aside = True, False
@@ -89,6 +92,13 @@ def _blocks(rows: Sequence[str], reading: Reading) -> list[_Block]:
                 cut = False
                 blocks[-1].rows.append(row)
     return blocks
+
+
+def _above(rows: Sequence[str], at: int, reading: Reading) -> str:
+    """The name above a timing: quoted, as Webex writes it, or a speaker's alone; empty where there is none."""
+    row = rows[at - 1].strip() if at else ""
+    quoted = _ABOVE.match(row)
+    return quoted["name"] if quoted else row if row and (reading.knows(row) or is_speaker(row)) else ""
 
 
 def _take_names(blocks: Sequence[_Block], reading: Reading) -> None:
@@ -104,7 +114,8 @@ def _take_names(blocks: Sequence[_Block], reading: Reading) -> None:
 def _is_name_of_cue(rows: Sequence[str], at: int, cut: bool) -> bool:
     """True for the number or the name that stands above a timing."""
     below = rows[at + 1] if at + 1 < len(rows) else ""
-    return _TIMING.match(below) is not None and (cut or _NUMBER.match(rows[at]) is not None)
+    alone = cut or _NUMBER.match(rows[at]) is not None or is_speaker(rows[at])
+    return _TIMING.match(below) is not None and alone
 
 
 def _start(timing: re.Match[str]) -> float:

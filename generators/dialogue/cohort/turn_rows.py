@@ -11,7 +11,7 @@ from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, li
 from synthgen.generators.dialogue.cohort.order import ascending, begins_again, number, runs_on, seconds
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, RawTurn, Reading
 from synthgen.generators.dialogue.cohort.tally import flow
-from synthgen.patient_ids import one_spelling
+from synthgen.patient_ids import one_spelling, patient_key
 
 MakeTurn = Callable[[str, Mapping[str, Any]], RawTurn]
 
@@ -38,12 +38,15 @@ def dialogues_of_turns(rows: Sequence[RawRow], file: str, reading: Reading, turn
         raise UserError(_undivided(rows, file, reading))
     if not by:
         reading.notice("files of turns name no dialogue: each is one")
+    if len(by) == 1 and by[0] in reading.columns.all(rows[0][1], "patient_id"):
+        reading.notice("tables tell patients apart, but no dialogues: each patient's turns are one")
     groups: dict[tuple[str, ...], list[RawRow]] = {}
     for where, row in rows:
-        groups.setdefault(tuple(identifier(row.get(name), where, name) for name in by), []).append((where, row))
-    for key, group in groups.items():
+        key = tuple(patient_key(identifier(row.get(name), where, name)) for name in by)
+        groups.setdefault(key, []).append((where, row))
+    for group in groups.values():
         _check_whole(by, group, rows, file, reading)
-        yield _dialogue(_name(key, by, reading, group) or file, group, file, reading, turn)
+        yield _dialogue(_name(by, group) or file, group, file, reading, turn)
 
 
 def _divided_by(rows: Sequence[RawRow], reading: Reading) -> tuple[str, ...]:
@@ -77,17 +80,17 @@ def _numbered_by_patient(rows: Sequence[RawRow], name: str, patient: str, speake
 
 
 def _a_row_each(rows: Sequence[RawRow], name: str) -> bool:
-    """True for a column that numbers the rows: it names no dialogue of several turns."""
+    """True for an ``id`` that numbers the rows: it names no dialogue of several turns."""
+    if plain(name) not in {"id", "session"}:
+        return False
     values = [str(row.get(name)) for _, row in rows]
     return len(values) > 2 and len(set(values)) == len(values)
 
 
-def _name(key: tuple[str, ...], by: tuple[str, ...], reading: Reading, group: Sequence[RawRow]) -> str:
-    """An id alone where the dialogue has one; what divides the rows, joined, otherwise."""
-    columns = reading.columns
-    if by and by[0] in columns.all(group[0][1], "dialogue_id"):
-        return "/".join(part for part in key if part)
-    return "/".join(part for part in key if part)
+def _name(by: tuple[str, ...], group: Sequence[RawRow]) -> str:
+    """What divides the rows, joined, as the first of them writes it."""
+    where, row = group[0]
+    return "/".join(part for name in by if (part := identifier(row.get(name), where, name)))
 
 
 def _check_whole(by: tuple[str, ...], group: list[RawRow], rows: Sequence[RawRow], file: str, reading: Reading) -> None:

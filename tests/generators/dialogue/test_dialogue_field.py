@@ -424,6 +424,24 @@ READ = [
          + '2 "Patient" (2)\n' + cue(3, "Hi.")}, TWO),
     Case("Teams, names above the words", {"a.txt": "0:0:0.0 --> 0:0:2.180\nDr. Vogt\nHello.\n0:0:3.0 --> 0:0:4.0\n"
          "Patient\nHi.\n0:0:5.0 --> 0:0:6.0\nDr. Vogt\nSo\nwhat?\n"}, ["c:Hello.|p:Hi.|c:So what?"]),
+    Case("Whisper with words beside the times", {"a.txt": "[00:00.000 --> 00:02.000] [SPEAKER_00] Hello.\n"
+         "[00:02.000 --> 00:04.000] [SPEAKER_01] Hi.\n"}, TWO,
+         config={"roles": {"SPEAKER_00": "clinician", "SPEAKER_01": "patient"}}),
+    Case("pyannote with names above the times", {"a.txt": "SPEAKER_01\n[ 00:00:09.741 -->  00:00:12.087]   >> Hello.\n"
+         "SPEAKER_02\n[ 00:00:13.741 -->  00:00:14.087]   >> Hi.\n"}, TWO,
+         config={"roles": {"SPEAKER_01": "clinician", "SPEAKER_02": "patient"}}),
+    Case("ChatGPT's export", {"conversations.json": json.dumps([{"title": "t", "current_node": "c", "mapping": {
+        "a": {"id": "a", "message": None, "parent": None},
+        "b": {"message": {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["Hi."]}},
+              "parent": "a"},
+        "c": {"message": {"author": {"role": "assistant"}, "content": {"parts": ["Hello."]}}, "parent": "b"},
+        "d": {"message": {"author": {"role": "assistant"}, "content": {"parts": ["Other."]}}, "parent": "b"}}}])},
+         ["p:Hi.|c:Hello."]),
+    Case("ids in two spellings",
+         {"a.csv": "dialogue_id,patient_id,speaker,text\nA1,P1,Doctor,Hello.\na1,p1,Patient,Hi.\n"
+         "2,P1,Doctor,Hello.\n2.0,P1,Patient,Hi!\n"}, [*TWO, "c:Hello.|p:Hi!"], patients=["P1", "P1"]),
+    Case("patients without sessions", {"a.csv": "id,patient_id,speaker,text\n1,p,Doctor,Hello.\n2,p,Patient,Hi.\n"
+         "3,q,Doctor,Hello.\n4,q,Patient,Hi.\n"}, TWO * 2, patients=["p", "q"], said="each patient's turns are one"),
     Case("a doctor whose name begins otherwise every time", {"a.txt": "DOCTOR: Hello.\npatient: Hi.\nDoctor: So?\n"},
          ["c:Hello.|p:Hi.|c:So?"]),
     Case("turns without a speaker in a table", {"a.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,,and so\n"
@@ -566,6 +584,37 @@ REFUSED = [
     Asked("two visits in one text", {"a.txt": "Visit 1\nDoctor: Hello.\nPatient: Hi.\n\nVisit 2\nDoctor: So?\n"
           "Patient: Hi.\n"}, ("another dialogue seems to begin",), [*TWO, "c:So?|p:Hi."],
           mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n", "b.txt": "Doctor: So?\nPatient: Hi.\n"}),
+    Asked("two visits under dates", {"a.txt": "Session 1 - 2024-01-01\nDoctor: Hello.\nPatient: Hi.\n"
+          "Session 2 - 2024-02-01\nDoctor: So?\nPatient: Hi.\n"}, ("line 4: another dialogue seems to begin",),
+          [*TWO, "c:So?|p:Hi."],
+          mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n", "b.txt": "Doctor: So?\nPatient: Hi.\n"}),
+    Asked("two patients in one text", {"a.txt": "Patient ID: 1\nDoctor: Hello.\nPatient: Hi.\n\nPatient ID: 2\n"
+          "Doctor: So?\nPatient: Hi.\n"}, ("another dialogue seems to begin",), [*TWO, "c:So?|p:Hi."],
+          mended={"a.txt": "Patient ID: 1\nDoctor: Hello.\nPatient: Hi.\n",
+                  "b.txt": "Patient ID: 2\nDoctor: So?\nPatient: Hi.\n"}),
+    Asked("one column of an unknown name", {"s.csv": "dialogue_id,type,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"},
+          ("columns='{speaker: type}'",), TWO),
+    Asked("rich text under another name", {"a.txt": "{\\rtf1 Doctor: Hello.}"}, ("is rich text",), TWO,
+          mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n"}),
+    Asked("a sheet under another name", {"a.csv": b"PK\x03\x04zz"}, ("an office document or an archive",), TWO,
+          mended={"a.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"}),
+    Asked("a table under another name", {"a.txt": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"},
+          ("is a table", ".csv"), TWO, mended={"a.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"}),
+    Asked("a damaged file among others", {"a.jsonl": lines({"turns": HELLO}), "b.jsonl": '{"turns": [}\n'},
+          ("b.jsonl, line 1 is not valid JSON", "modality.cohort.damaged=skip"), TWO),
+    Asked("a recogniser that names nobody", {"a.json": json.dumps({"segments": [{"text": "Hello."}, {"text": "Hi."}]})},
+          ("a turn needs a role",), TWO, mended={"a.json": json.dumps({"segments": [
+              {"text": "Hello.", "speaker": "doctor"}, {"text": "Hi.", "speaker": "patient"}]})}),
+    Asked("a file that is absent", {"a.txt": "Doctor: Hello.\nPatient: Hi.\n",
+                                    "metadata.csv": "file_name,patient_id\na.txt,p\nb.txt,q\n"},
+          ("names 1 files that are not there", "modality.cohort.absent=skip"), TWO, then={"absent": "skip"}),
+    Asked("turns of a dialogue under two patients", {"s.csv": "dialogue_id,patient_id,speaker,text\n1,p,Doctor,Hello.\n"
+          "1,q,Patient,Hi.\n"}, ("has 2 patients; give it one",), TWO,
+          mended={"s.csv": "dialogue_id,patient_id,speaker,text\n1,q,Doctor,Hello.\n1,q,Patient,Hi.\n"}),
+    Asked("an archive", {"a.zip": b"PK\x03\x04"}, ("unpack it",), TWO,
+         mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n"}),
+    Asked("a recording", {"a.wav": b"RIFF"}, ("transcribe it first",), TWO,
+          mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n"}),
     Asked("documents of a word processor", {"a.docx": b"PK\x03\x04", "b.docx": b"PK\x03\x04"},
           ("2 × .docx", "plain text (.txt, UTF-8)"), TWO, mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n"}),
     Asked("a sheet", {"a.xlsx": b"PK\x03\x04"}, ("CSV (UTF-8)",), TWO,
