@@ -171,7 +171,8 @@ class _Kept:
         self._places[record], self._contents[record] = raw, dialogue
         self._told.add(same)
         session = session_of(raw.session)
-        synthetic = bool(_SYNTHETIC.fullmatch(raw.patient) or _SYNTHETIC.fullmatch(raw.record))
+        names = (raw.patient, PurePosixPath(raw.record).name)
+        synthetic = any(_SYNTHETIC.fullmatch(name) for name in names)
         self.found.append(Found(record, raw.patient, session, labels, dialogue, raw.date, synthetic))
 
     def _name(self, record: str, raw: Raw) -> str:

@@ -90,7 +90,8 @@ def _sided(raw: Raw, reading: Reading) -> list[_Spoken] | None:
         elif side not in {"", "text"}:
             spoken.append(_Spoken(cast(Speaker, side), turn))
     if any(is_chat(name) and name not in own for name in names):
-        reading.notice(_CHAT[reading.config.clinician])
+        other = "user" if reading.config.clinician == "assistant" else "assistant"
+        reading.notice(f"{_CHAT[reading.config.clinician]} ({reading.tally.set('clinician', other)} turns that round)")
     return spoken
 
 
@@ -116,7 +117,9 @@ def _inferred(sides: Mapping[str, Side | Literal[""]]) -> dict[str, Side | Liter
 
 def _ask(raw: Raw, unknown: list[str], sides: Mapping[str, Side | Literal[""]], reading: Reading) -> None:
     """Keeps what is to be asked about names that stand for no side, in the order in which they speak."""
-    lacking = frozenset({"clinician", "patient"} - set(sides.values())) if len(unknown) == 1 else frozenset({"both"})
+    letters = [name for name in sides if len(joined(name)) == 1]  # P may be a psychologist where the other is C
+    clear = len(unknown) == 1 and not (len(letters) > 1 and unknown[0] in letters)
+    lacking = frozenset({"clinician", "patient"} - set(sides.values())) if clear else frozenset({"both"})
     for name in dict.fromkeys(turn.role for turn in raw.turns if turn.role in unknown):
         own = [turn for turn in raw.turns if turn.role == name]
         one = reading.tally.unknown.setdefault(one_line(name, 200), Unknown(own[0].where))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -30,6 +31,18 @@ def seconds(value: object) -> float | None:
             return None
         found = int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3].replace(",", "."))
     return found if 0 <= found < _CALENDAR else None
+
+
+def moment(value: object) -> float | None:
+    """The same, or a date with a time of day: for the order alone."""
+    found = seconds(value)
+    if found is not None or not isinstance(value, str):
+        return found
+    try:
+        at = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return (at.replace(tzinfo=None) - (at.utcoffset() or timedelta()) - datetime(1970, 1, 1)).total_seconds()
 
 
 def number(value: object) -> int | float | None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort import linguists, plain_text, rows, subtitles, textgrid
-from synthgen.generators.dialogue.cohort.columns import identifier, is_empty
+from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, plain
 from synthgen.generators.dialogue.cohort.cues import Cue, turns_of
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, Reading, name_of
 from synthgen.generators.dialogue.cohort.records import dialogues, is_transcript
@@ -157,7 +157,11 @@ def _describes(path: Path, reading: Reading) -> bool:
         first = next(rows.csv_rows(path, _quiet(reading)), None)
     except UserError:
         return True
-    return first is None or "file_name" in first[1]
+    return first is None or bool(_file_column(first[1]))
+
+
+def _file_column(row: Mapping[str, object]) -> str:
+    return next((name for name in row if plain(name) in {"filename", "file", "filepath", "path"}), "")
 
 
 def _tell_others(
@@ -285,7 +289,7 @@ def _of_visit(
     row: Mapping[str, object] = {}
     for file, side in files:
         own = parse(file, reading)
-        if side:  # the file says who speaks, whatever its tier is called
+        if side and len({cue.role for cue in own}) == 1:  # the file says who speaks, whatever its tier is called
             own = [Cue(cue.start, side, cue.text, cue.where) for cue in own]
         cues += own
         row = row or described.get(sources.name(file), {}) or described.get(stem, {})
@@ -302,7 +306,8 @@ def _by_visit(sources: Sources) -> dict[str, list[tuple[Path, str]]]:
     named: dict[str, list[tuple[Path, str]]] = {}
     for file in sources.files:
         stem, _, last = sources.name(file).rsplit(".", 1)[0].rpartition("_")
-        side = normalised(last) if stem and len(last) > 2 and normalised(last) in known_roles() else ""
+        timed = sources.layout not in {"text", "chat"}  # without times the two sides cannot be put together
+        side = normalised(last) if timed and stem and len(last) > 2 and normalised(last) in known_roles() else ""
         named.setdefault(stem if side else sources.name(file).rsplit(".", 1)[0], []).append((file, side))
     visits: dict[str, list[tuple[Path, str]]] = {}
     for stem, files in named.items():
@@ -319,7 +324,7 @@ def _metadata(sources: Sources, reading: Reading) -> dict[str, Mapping[str, obje
         return {}
     found: dict[str, Mapping[str, object]] = {}
     for where, row in rows.csv_rows(table, reading):
-        name = str(row.get("file_name") or "").strip()
+        name = str(row.get(_file_column(row)) or "").strip()
         if not name:
             raise UserError(f"{where}: the file_name is empty")
         if name in found:

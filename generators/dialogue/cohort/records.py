@@ -14,7 +14,7 @@ from synthgen.generators.dialogue.cohort.marks import marked, speakers
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, RawTurn, Reading
 from synthgen.generators.dialogue.cohort.roles import is_chat
 from synthgen.generators.dialogue.cohort.tally import flow
-from synthgen.generators.dialogue.cohort.turn_rows import dialogues_of_turns, is_turn
+from synthgen.generators.dialogue.cohort.turn_rows import by_time, dialogues_of_turns, is_turn
 from synthgen.payloads.dialogue import Speaker
 
 _DEEPEST: Final = 8
@@ -113,7 +113,8 @@ def has_turns(row: Mapping[str, Any], reading: Reading) -> str:
             return name
         if isinstance(value, str) and not plain_turn and not is_empty(value) and _is_turns_word(name, value, reading):
             return name
-    return _marked_text(row, reading) if not plain_turn else ""
+    named = plain(reading.columns.key(row, "speaker")) in {"name", "author"}  # of the whole, not of a turn
+    return _marked_text(row, reading) if named or not plain_turn else ""
 
 
 def _all_turns(value: list[Any], reading: Reading) -> bool:
@@ -254,6 +255,8 @@ def _of_record(where: str, row: Mapping[str, Any], file: str, reading: Reading) 
         items = [dict(zip(items, values, strict=False)) for values in zip(*items.values(), strict=False)]
     if not isinstance(items, list):
         raise UserError(f"{where}: {name} must be a list, each item with a role and a text")
+    if items and all(isinstance(item, Mapping) for item in items):
+        items = [item for _, item in by_time([(where, item) for item in items], reading)]
     turns = _named(tuple(t for number, item in enumerate(items, start=1)
                          for t in _turns(f"{where}, turn {number}", item, reading)), where, reading)  # fmt: skip
     return _raw(where, {key: value for key, value in row.items() if key != name}, turns, file, reading)

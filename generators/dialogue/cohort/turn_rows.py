@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, listed, plain
-from synthgen.generators.dialogue.cohort.order import ascending, begins_again, number, runs_on, seconds
+from synthgen.generators.dialogue.cohort.order import ascending, begins_again, moment, number, runs_on, seconds
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, RawTurn, Reading
 from synthgen.generators.dialogue.cohort.tally import flow
 from synthgen.patient_ids import one_spelling, patient_key
@@ -122,10 +122,10 @@ def _dividing(rows: Sequence[RawRow], reading: Reading) -> list[str]:
     return found
 
 
-def _times(rows: Sequence[RawRow], reading: Reading) -> list[float]:
+def _times(rows: Sequence[RawRow], reading: Reading, read: Callable[[object], float | None] = seconds) -> list[float]:
     """The beginnings of all turns in seconds; empty where one has none."""
     name = reading.columns.key(rows[0][1], "start")
-    times = [seconds(row.get(name)) for _, row in rows] if name else []
+    times = [read(row.get(name)) for _, row in rows] if name else []
     return [time for time in times if time is not None] if None not in times else []
 
 
@@ -207,7 +207,7 @@ def _ordered(group: list[RawRow], reading: Reading) -> list[RawRow]:
     if name and plain(name) in _NUMBERED:
         where = next(where for (where, _), one in zip(group, numbers, strict=True) if one is None)
         raise UserError(f"{where}: {name} must be a number")
-    return _by_time(group, reading)
+    return by_time(group, reading)
 
 
 def _by_number(group: list[RawRow], numbers: list[float], reading: Reading) -> list[RawRow]:
@@ -226,8 +226,9 @@ def _by_number(group: list[RawRow], numbers: list[float], reading: Reading) -> l
     return [row for _, row in sorted(zip(numbers, group, strict=True), key=lambda item: item[0])]
 
 
-def _by_time(group: list[RawRow], reading: Reading) -> list[RawRow]:
-    times = _times(group, reading)
+def by_time(group: list[RawRow], reading: Reading) -> list[RawRow]:
+    """In the order of time, said where that is another; as they stand where they are several recordings."""
+    times = _times(group, reading, moment)
     if not times or ascending(times):
         return group
     if begins_again(times):
