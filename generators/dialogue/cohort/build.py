@@ -91,7 +91,8 @@ def _sided(raw: Raw, reading: Reading) -> list[_Spoken] | None:
             spoken.append(_Spoken(cast(Speaker, side), turn))
     if any(is_chat(name) and name not in own for name in names):
         other = "user" if reading.config.clinician == "assistant" else "assistant"
-        reading.notice(f"{_CHAT[reading.config.clinician]} ({reading.tally.set('clinician', other)} turns that round)")
+        aside = reading.tally.aside("clinician", other, "turns that round")
+        reading.notice(f"{_CHAT[reading.config.clinician]}{aside}")
     return spoken
 
 
@@ -139,7 +140,8 @@ def _text(turn: RawTurn, reading: Reading) -> str | None:
     text = clean(said)
     plain = clean(stripped(text)) if reading.config.markup == "strip" else text
     if plain != text and plain:
-        reading.notice("turns held marks of a transcriber, which are taken off (cohort.markup=keep keeps them)")
+        aside = reading.tally.aside("markup", "keep", "keeps them")
+        reading.notice(f"turns held marks of a transcriber, which are taken off{aside}")
     elif text and not plain:
         reading.notice("turns are nothing but a mark of a transcriber, and are left out")
     elif not text:

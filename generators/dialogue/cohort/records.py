@@ -83,7 +83,11 @@ def _no_dialogue(where: str, row: Mapping[str, Any], reading: Reading) -> str:
 def _likely_columns(row: Mapping[str, Any], reading: Reading) -> dict[str, str]:
     """Columns of unknown names that look like those of a speaker and of a text, of which the row lacks one."""
     used = reading.columns.used(row)
-    texts = {str(name): value for name, value in row.items() if isinstance(value, str) and value and name not in used}
+    texts = {
+        str(name): value
+        for name, value in row.items()
+        if isinstance(value, str) and any(sign.isalpha() for sign in value) and name not in used
+    }
     found: dict[str, str] = {}
     short = sorted(
         (n for n in texts if len(texts[n].split()) <= 3), key=lambda n: (not reading.knows(texts[n]), len(n))

@@ -59,6 +59,11 @@ class Tally:
             return _LINES
         return f"--set {self.key}.{name}={shlex.quote(value)}"
 
+    def aside(self, name: str, value: str, does: str) -> str:
+        """In brackets what a setting would do; nothing where there is no such setting."""
+        there = self.offered is None or name in self.offered
+        return f" ({self.set(name, value)} {does})" if there else ""
+
 
 def flow(values: Mapping[str, str]) -> str:
     """A mapping as YAML writes it on one line."""
