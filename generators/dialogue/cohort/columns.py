@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import math
 import re
 import unicodedata
@@ -131,7 +133,24 @@ def identifier(value: object, where: str, what: str) -> str:
         if len(value) != 1:
             raise UserError(f"{where}: the {what} is a list of {len(value)}; give one id")
         return identifier(value[0], where, what)
+    if isinstance(value, str) and value.lstrip().startswith("{"):  # an object that a table holds as text
+        held = literal(value)
+        return identifier(held, where, what) if isinstance(held, Mapping) else one_line(value, 200)
     return one_line(str(value), 200)
+
+
+def literal(text: str) -> Any:
+    """A list or an object that a table holds as text, as JSON or as Python prints it; the text where it is none."""
+    if text.lstrip()[:1] not in {"[", "{"}:
+        return text
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            value = parse(text.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(value, (list, Mapping)):
+            return value
+    return text
 
 
 _ID_KEYS: Final = ("id", "patientid", "clientid", "subjectid", "participantid", "personid", "identifier", "mrn",

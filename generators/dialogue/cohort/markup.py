@@ -42,7 +42,9 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
             rf"\{{\s*{either}{rest}\}}|\*+\s*(?:{event}{rest}|{alone}\s*)\*+",
             re.IGNORECASE,
         ),
-        re.compile(r"\[\s*\]|\(\s*\.*\s*\)|\[\s*\.{2,}\s*\]|\[\s*(?:\d{1,2}:)?\d{1,2}:\d{2}(?:[.,]\d+)?\s*\]"),
+        re.compile(
+            r"\(\s*\d*[.,]\d+\s*s?\s*\)|\[\s*\]|\(\s*\.*\s*\)|\[\s*\.{2,}\s*\]|\[\s*(?:\d{1,2}:)?\d{1,2}:\d{2}(?:[.,]\d+)?\s*\]"
+        ),
         re.compile(rf"(?<!\w)(?:{'|'.join(marks.unheard)})+(?!\w)", re.IGNORECASE),
     )
 

@@ -11,7 +11,7 @@ from synthgen.generators.dialogue.cohort.marks import Said, begins_again, marked
 from synthgen.generators.dialogue.cohort.raw import Reading
 from synthgen.generators.dialogue.cohort.roles import is_heading
 from synthgen.generators.dialogue.cohort.subtitles import has_timings, subrip
-from synthgen.generators.dialogue.cohort.text import whole
+from synthgen.generators.dialogue.cohort.text import head, whole
 from synthgen.generators.dialogue.cohort.turn_rows import is_turn
 
 _TOP: Final = 15
@@ -82,7 +82,7 @@ def _is_table(text: str, reading: Reading) -> bool:
 def is_dialogue(path: Path, reading: Reading) -> bool:
     """True for a text file in which two or more speak, by its marks."""
     try:
-        text = whole(path, reading.progress)
+        text = head(path, reading.progress)
     except UserError:
         return True  # its own reader says what is wrong
     return has_timings(text) or _is_table(text, reading) or speakers(text, reading.knows) > 1

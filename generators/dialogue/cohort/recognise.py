@@ -17,6 +17,7 @@ from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, Reading, name_o
 from synthgen.generators.dialogue.cohort.records import dialogues, is_transcript
 from synthgen.generators.dialogue.cohort.roles import known_roles, normalised
 from synthgen.generators.dialogue.cohort.text import DamagedError
+from synthgen.generators.dialogue.cohort.turn_rows import is_turn
 from synthgen.patient_ids import patient_key
 from synthgen.progress import Silent
 
@@ -140,15 +141,26 @@ def _has_dialogues(path: Path, reading: Reading) -> bool:
     """True where the first row shows a dialogue or a turn, and where it cannot be read: its reader says why."""
     quiet = _quiet(reading)
     try:
+        if _kind(path) == "csv":
+            return _table_has_dialogues(path, quiet)
         if path.stat().st_size > _SNIFFED:
             return True
-        rows_of = rows.csv_rows if _kind(path) == "csv" else rows.json_rows
-        first = next(rows_of(path, quiet), None)
+        first = next(rows.json_rows(path, quiet), None)
         return first is None or is_transcript(first[1], quiet)
-    except UserError:
+    except (UserError, OSError):
         return True
-    except OSError:
+
+
+def _table_has_dialogues(path: Path, quiet: Reading) -> bool:
+    """By the names of its columns; by its first row where they do not tell."""
+    names = dict.fromkeys(rows.header(path, quiet))
+    told = (quiet.columns.key(names, field) for field in ("turns", "speaker", "question", "text"))
+    if not any(told):
+        return not any(names)  # an empty table is told by its reader
+    if is_turn(names, quiet) or quiet.columns.key(names, "turns"):
         return True
+    first = next(rows.csv_rows(path, quiet), None)
+    return first is None or is_transcript(first[1], quiet)
 
 
 def _describes(path: Path, reading: Reading) -> bool:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort import recognisers
-from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, listed, plain
+from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, listed, literal, plain
 from synthgen.generators.dialogue.cohort.marks import marked, speakers
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, RawTurn, Reading
 from synthgen.generators.dialogue.cohort.roles import is_chat
@@ -47,7 +45,8 @@ def dialogues(rows: Iterable[RawRow], file: str, reading: Reading) -> Iterator[R
     """
     of_turns: list[RawRow] = []
     asked: dict[str, str] = {}
-    for number, (where, row) in enumerate(rows):
+    for number, (where, told) in enumerate(rows):
+        row = _with_speaker(told, reading)
         if number == 0:
             reading.columns.check(row, where)
         if is_turn(row, reading) and not has_turns(row, reading):
@@ -65,7 +64,18 @@ def dialogues(rows: Iterable[RawRow], file: str, reading: Reading) -> Iterator[R
 
 def is_transcript(row: Mapping[str, Any], reading: Reading) -> bool:
     """True where a first row shows dialogues or turns."""
+    row = _with_speaker(row, reading)
     return is_turn(row, reading) or bool(_question(row, reading)) or bool(list(_within("", row, reading)))
+
+
+def _with_speaker(row: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]:
+    """A turn whose text names its speaker, as ``Doctor: Hello.``, with a speaker of its own."""
+    name = reading.columns.key(row, "text")
+    if not name or not isinstance(row[name], str) or reading.columns.key(row, "speaker") or has_turns(row, reading):
+        return row
+    said = marked(row[name], reading.knows)
+    alone = len(said) == 1 and said[0].role
+    return {**row, "speaker": said[0].role, name: said[0].text} if alone else row
 
 
 def _no_dialogue(where: str, row: Mapping[str, Any], reading: Reading) -> str:
@@ -300,18 +310,10 @@ def _of_text(where: str, text: str, name: str, reading: Reading) -> list[dict[st
 
 
 def _literal(text: str) -> Any:
-    """A list or an object that a table holds as text, as JSON or as Python prints it; the text where it is none."""
-    if text.lstrip()[:1] not in {"[", "{"}:
-        return text
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            value = parse(text.strip())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if isinstance(value, (list, Mapping)) and not (isinstance(value, list) and all(isinstance(v, str) and len(
-            v.split()) < 3 for v in value)):  # fmt: skip
-            return value
-    return text
+    """What a table holds as text, where it is a list or an object; but not the mark of ``[doctor]``."""
+    value = literal(text)
+    words = isinstance(value, list) and all(isinstance(one, str) and len(one.split()) < 3 for one in value)
+    return text if words else value
 
 
 def labels_of(row: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
@@ -460,12 +462,17 @@ def _named(turns: tuple[RawTurn, ...], where: str, reading: Reading) -> tuple[Ra
     return tuple(turn for turn in turns if turn.role)
 
 
+def _is_said(part: object) -> bool:
+    """False for what a tool gives back within a message, and for pictures."""
+    return not isinstance(part, Mapping) or part.get("type") in {None, "text", "input_text", "output_text"}
+
+
 def _content(value: object, where: str) -> object:
     """The text; that of a chat message in parts is put together."""
     if isinstance(value, Mapping):
         value = value.get("parts", value.get("text"))
     if isinstance(value, list) and all(isinstance(part, (str, Mapping)) for part in value):
-        texts = (part if isinstance(part, str) else part.get("text", part.get("content")) for part in value)
+        texts = (part if isinstance(part, str) else part.get("text") for part in value if _is_said(part))
         return "\n".join(text for text in texts if isinstance(text, str))
     if is_empty(value):
         return None if not isinstance(value, str) else value

@@ -14,6 +14,7 @@ from synthgen.generators.dialogue.cohort_config import Side
 from synthgen.payloads.dialogue import Speaker
 from synthgen.wordlists import Words, word_lists
 
+_ASIDE: Final = re.compile(r"(.+?)\s*[\[(]([^()\[\]]*)[\])]\s*:?")
 _NAMING: Final = frozenset({"id", "session", "visit", "date", "datum", "sitzung"})
 _TITLES: Final = frozenset({"dr", "doctor", "nurse", "prof", "doktor", "dra"})
 _CHAT: Final = {"assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
@@ -92,12 +93,20 @@ def speaker_of(role: str, own: Mapping[str, Side], clinician: Literal["assistant
     name = normalised(role)
     if name in _CHAT:
         return "clinician" if _CHAT[name] == clinician else "patient"
-    if name in known_roles():
-        return known_roles()[name]
+    for one in (name, re.sub(r"_in(?:nen)?$", "", name), _without_aside(role)):
+        if one in known_roles():
+            return known_roles()[one]
     first, *rest = name.split("_")
     if first in _TITLES and not {known_roles().get(part) for part in rest} & {"patient", "companion"}:
         return "clinician"  # a voice tag such as "Dr Smith"
     return ""
+
+
+def _without_aside(role: str) -> str:
+    """``Patient (f, 45)`` is a patient, ``Patient (mother)`` is asked for."""
+    found = _ASIDE.fullmatch(one_line(role, 200))
+    inside = normalised(found[2]).split("_") if found else []
+    return normalised(found[1]) if found and not any(part in known_roles() for part in inside if len(part) > 1) else ""
 
 
 def _own(role: str, own: Mapping[str, Side]) -> Side | Literal[""]:

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from synthgen.generators.dialogue.cohort.text import DamagedError, lines, whole
 
 _LONGEST_CELL: Final = 1 << 28
 _BATCH: Final = 64
+_TOP: Final = 20
+"""Lines in which a header is looked for."""
 _EXCEL: Final = re.compile(r"^\s*\"?sep=(.)\"?\s*$", re.IGNORECASE)
 
 
@@ -106,15 +109,10 @@ def csv_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
 
 
 def _csv_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
-    numbered = [(number, line) for number, line in lines(path, reading.progress)]
-    first = next((at for at, (_, line) in enumerate(numbered) if line.strip()), 0)
-    named = _EXCEL.match(numbered[first][1]) if numbered else None
-    first += named is not None
-    head = numbered[first][1] if first < len(numbered) else ""
-    delimiter = named[1] if named else max("\t;,|", key=head.count)
-    names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    numbered = list(lines(path, reading.progress))
+    names, delimiter, first = _header([line for _, line in numbered[:_TOP]])
     _check_header(path, names)
-    body = numbered[first + 1 :]
+    body = numbered[first:]
     if delimiter == "\t" and _unquoted(body, len(names)):
         cells: Iterator[tuple[int, list[str]]] = (
             (number, [_bare(cell) for cell in line.rstrip("\r\n").split("\t")]) for number, line in body
@@ -128,6 +126,23 @@ def _csv_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
             where = f"{path.name}, line {number}"
             _check_width(where, row, names)
             yield where, dict(zip(names, [*row, *[""] * (len(names) - len(row))], strict=False))
+
+
+def header(path: Path, reading: Reading) -> list[str]:
+    """The names of the columns alone. Raises UserError where the file cannot be read."""
+    found = (line for _, line in lines(path, reading.progress))
+    return _header(list(islice(found, _TOP)))[0]
+
+
+def _header(top: Sequence[str]) -> tuple[list[str], str, int]:
+    """The names of the columns, what separates them, and how many lines they and what is above them take."""
+    first = next((at for at, line in enumerate(top) if line.strip()), 0)
+    named = _EXCEL.match(top[first]) if top else None
+    first += named is not None
+    head = top[first] if first < len(top) else ""
+    delimiter = named[1] if named else max("\t;,|", key=head.count)
+    cells = next(csv.reader([head], delimiter=delimiter), [])
+    return [name.strip().lower() for name in cells], delimiter, first + 1
 
 
 def _check_header(path: Path, names: Sequence[str]) -> None:

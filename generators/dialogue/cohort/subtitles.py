@@ -25,6 +25,7 @@ _TAG: Final = re.compile(
 _ASIDE: Final = re.compile(r"^(?:NOTE|STYLE|REGION)(?:\s|$)")
 _CHANGE: Final = re.compile(r"^\s*(?:>>+|[-–—])\s*\S")
 _ABOVE: Final = re.compile(r'^\s*\d*\s*"(?P<name>[^"]+)"\s*(?:\(\d+\))?\s*$')
+_IDENTIFIER: Final = re.compile(r"^\s*(?:\d+|[0-9a-f-]{8,}(?:/\d+-\d+)?)\s*$", re.IGNORECASE)
 _BESIDE: Final = re.compile(r"^\s*\[[^\]]*-->[^\]]*\]\s*(?:>>+\s*)?(?P<words>\S.*)$")
 _NUMBER: Final = re.compile(r"^\s*\d+\s*$")
 
@@ -114,6 +115,8 @@ def _take_names(blocks: Sequence[_Block], reading: Reading) -> None:
 def _is_name_of_cue(rows: Sequence[str], at: int, cut: bool) -> bool:
     """True for the number or the name that stands above a timing."""
     below = rows[at + 1] if at + 1 < len(rows) else ""
+    if cut and not below.strip() and _IDENTIFIER.match(rows[at]):
+        below = next((row for row in rows[at + 1 : at + 4] if row.strip()), "")
     alone = cut or _NUMBER.match(rows[at]) is not None or is_speaker(rows[at])
     return _TIMING.match(below) is not None and alone
 

@@ -94,6 +94,18 @@ def lines(path: Path, progress: Progress) -> Iterator[tuple[int, str]]:
         raise DamagedError(f"{path.name} cannot be read: {error.strerror or 'input/output error'}") from None
 
 
+def head(path: Path, progress: Progress, most: int = 1 << 18) -> str:
+    """The beginning of a text file, some hundred thousand characters. Raises UserError like :func:`lines`."""
+    found: list[str] = []
+    length = 0
+    for _, line in lines(path, progress):
+        found.append(line[:most])
+        length += len(line)
+        if length > most:
+            break
+    return "".join(found)
+
+
 def _split(file: BinaryIO) -> Iterator[bytes]:
     """Lines that end in a line feed, or in a carriage return alone."""
     for line in file:

@@ -52,7 +52,8 @@ def dialogues_of_turns(rows: Sequence[RawRow], file: str, reading: Reading, turn
 def _divided_by(rows: Sequence[RawRow], reading: Reading) -> tuple[str, ...]:
     """The columns that tell one dialogue from another: its id, and the session; or the patient, session and date."""
     columns, first = reading.columns, rows[0][1]
-    ids = [name for name in columns.all(first, "dialogue_id") if not _a_row_each(rows, name)]
+    whole = [name for name in columns.all(first, "turns") if name != columns.key(first, "text")]  # dialogue: 12
+    ids = [name for name in (*columns.all(first, "dialogue_id"), *whole) if not _a_row_each(rows, name)]
     session, patient = columns.key(first, "session"), columns.key(first, "patient_id")
     if session and _a_row_each(rows, session):
         session = ""
@@ -101,7 +102,7 @@ def _check_whole(by: tuple[str, ...], group: list[RawRow], rows: Sequence[RawRow
             f"{where}: the column {by[0]} is empty in {len(group)} rows: fill it in every row of a dialogue"
         )
     columns = reading.columns
-    certain = by and (by[0] in columns.all(first, "dialogue_id") or len(by) > 1)
+    certain = by and (by[0] not in {columns.key(first, "patient_id"), columns.key(first, "session")} or len(by) > 1)
     if (
         by
         and not certain
@@ -142,7 +143,8 @@ def _one_recording(rows: Sequence[RawRow], reading: Reading) -> bool:
 def _undivided(rows: Sequence[RawRow], file: str, reading: Reading) -> str:
     likely = _dividing(rows, reading)
     names = listed(rows[0][1])
-    named = reading.tally.set("columns", flow({"dialogue_id": likely[0] if likely else "NAME"}))
+    field = "session" if reading.columns.key(rows[0][1], "patient_id") else "dialogue_id"
+    named = reading.tally.set("columns", flow({field: likely[0] if likely else "NAME"}))
     each = reading.tally.set("without_id", "file")
     return (
         f"{file}: its rows are turns, and no known column tells one dialogue from another (columns: {names}): name the "

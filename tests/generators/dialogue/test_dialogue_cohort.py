@@ -17,6 +17,7 @@ from pyarrow import parquet as pq
 from synthgen.generators.dialogue.candidates import load_candidates
 from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
 from synthgen.generators.dialogue.cohort.build import session_of
+from synthgen.generators.dialogue.cohort.markup import stripped
 from synthgen.generators.dialogue.cohort.roles import speaker_of
 from synthgen.generators.dialogue.cohort.text import clean
 from synthgen.generators.dialogue.encode import decode, encode
@@ -333,6 +334,16 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert not any(ord(c) < 32 and c not in "\n\t" for c in once)
 
 
+@given(st.text(st.sampled_from("ab [](){}<>*/.,_laughs UNIN xxx&;"), max_size=40))
+def test_taking_marks_off_adds_no_word(text: str) -> None:
+    assert len(stripped(text).split()) <= len(text.replace("<", " <").replace(">", "> ").split()) + text.count("&")
+
+
+@given(st.text(st.characters(exclude_characters="<[({*&_xX")))
+def test_text_without_marks_stays(text: str) -> None:
+    assert stripped(text) == text
+
+
 @settings(max_examples=40)
 @given(st.lists(turns, min_size=1, max_size=4), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be"]))
 def test_what_is_written_is_read(
@@ -356,5 +367,5 @@ def test_what_is_written_is_read(
     ]
     file = tmp_path_factory.mktemp("cohort") / "visits.jsonl"
     file.write_bytes("\n".join(lines).encode(encoding))
-    loaded = load_cohort(file, CohortConfig(), Silent())
+    loaded = load_cohort(file, CohortConfig(markup="keep"), Silent())
     assert [list(r.payload.turns) for r in loaded.records] == kept

@@ -442,6 +442,47 @@ READ = [
          "2,P1,Doctor,Hello.\n2.0,P1,Patient,Hi!\n"}, [*TWO, "c:Hello.|p:Hi!"], patients=["P1", "P1"]),
     Case("patients without sessions", {"a.csv": "id,patient_id,speaker,text\n1,p,Doctor,Hello.\n2,p,Patient,Hi.\n"
          "3,q,Doctor,Hello.\n4,q,Patient,Hi.\n"}, TWO * 2, patients=["p", "q"], said="each patient's turns are one"),
+    Case("rows whose texts name their speakers", {"a.csv": "dialogue_id,text\n1,Doctor: Hello.\n1,Patient: Hi.\n"
+         "2,Doctor: Hello.\n2,Patient: Hi.\n"}, TWO * 2, patients=["1", "2"]),
+    Case("a column called dialogue with numbers", {"a.csv": "dialogue,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"
+         "2,Doctor,Hello.\n2,Patient,Hi.\n"}, TWO * 2, patients=["1", "2"]),
+    Case("a column of files", {"a.csv": "file,speaker,text\nx.wav,Doctor,Hello.\nx.wav,Patient,Hi.\n"
+         "y.wav,Doctor,Hello.\n"
+         "y.wav,Patient,Hi.\n"}, TWO * 2),
+    Case("points and hyphens in columns", {"a.csv": "Pat.-ID;Sitzungsnr.;Rolle;Text\n7;1;Therapeut;Hello.\n"
+         "7;1;Klientin;Hi.\n7;2;Therapeut;Hello.\n7;2;Klientin;Hi.\n"}, TWO * 2, patients=["7", "7"]),
+    Case("DAIC-WOZ with its features", {"300_P/300_TRANSCRIPT.csv": DAIC,
+         "300_P/300_COVAREP.csv": "0,0,0,1.5\n0,0,0,2\n",
+         "300_P/300_CLNF_AUs.txt": "frame, timestamp, confidence, AU01_r\n1, 0, 0.9, 0.2\n"}, [ELLIE_READ],
+         config=ELLIE,
+         said="1 × table that holds no dialogue"),
+    Case("turns divided by other signs", {"a.csv": "id,dialogue\n1,Doctor: Hello.<br>Patient: Hi.\n"
+         "2,Doctor: Hello. || Patient: Hi.\n"}, TWO * 2),
+    Case("German roles of every gender", {"a.txt": "Therapeut*in: Hello.\nKlient:in: Hi.\n",
+         "b.txt": "Psychologin: Hello.\nPatient/in: Hi.\n"}, TWO * 2),
+    Case("what brackets add to a role", {"a.txt": "Doctor (Dr. Smith): Hello.\nPatient (f, 45): Hi.\n"}, TWO),
+    Case("what a tool gives back within a message", {"a.jsonl": lines({"messages": [
+        {"role": "assistant", "content": [{"type": "text", "text": "Hello."}, {"type": "tool_use", "name": "x"}]},
+        {"role": "user", "content": [{"type": "tool_result", "content": "15 C"}]}, {"role": "user",
+        "content": "Hi."}]})},
+         TWO, said="1 turns hold no text"),
+    Case("tools in ShareGPT", {"a.json": json.dumps([{"conversations": [
+        {"from": "human", "value": "Hi."}, {"from": "function_call", "value": "{}"},
+        {"from": "observation", "value": "x"}, {"from": "gpt", "value": "Hello."}]}])}, ["p:Hi.|c:Hello."],
+         said="2 turns are of the system, a tool or a narrator"),
+    Case("an object that a table holds as text",
+         {"a.csv": "patient,dialogue\n\"{'id': 'p1', 'age': 4}\",\"Doctor: Hello."
+         "\nPatient: Hi.\"\n"}, TWO, patients=["p1"]),
+    Case("numbers of cues apart from their timings", {"a.vtt": "WEBVTT\n\n1\n\n" + cue(1, "Doctor: Hello.") + "2\n\n"
+         + cue(3, "Patient: Hi.")}, TWO),
+    Case("pauses in numbers", {"a.txt": "Doctor: Hello (0.5) there (.) you (2).\nPatient: Hi.\n"},
+         ["c:Hello there you (2).|p:Hi."], said="marks of a transcriber"),
+    Case("turns whose dates are out of order", {"a.jsonl": lines({"turns": [
+        {"timestamp": "2024-01-01T10:00:00Z", "role": "doctor", "text": "Hello."},
+        {"timestamp": "2024-01-01T10:00:09Z", "role": "doctor", "text": "So?"},
+        {"timestamp": "2024-01-01T10:00:05Z", "role": "patient", "text": "Hi."},
+        {"timestamp": "2024-01-01T10:00:12Z", "role": "patient", "text": "No."}]})}, ["c:Hello.|p:Hi.|c:So?|p:No."],
+         said="out of the order of time"),
     Case("a doctor whose name begins otherwise every time", {"a.txt": "DOCTOR: Hello.\npatient: Hi.\nDoctor: So?\n"},
          ["c:Hello.|p:Hi.|c:So?"]),
     Case("turns without a speaker in a table", {"a.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,,and so\n"
@@ -521,6 +562,11 @@ REFUSED = [
           ("unknown role", "patient"), TWO),
     Asked("roles that are spelt wrongly", {"a.jsonl": lines({"turns": turns("Terapeut(in): Hello.", "Pateint: Hi.")})},
           ("clinician", "Pateint: patient"), TWO),
+    Asked("letters of which one is known", {"a.txt": "P: Hello?\nC: Hi.\n"}, ("{C: SIDE}",), ["c:Hello?|p:Hi."],
+          then={"roles": {"P": "clinician", "C": "patient"}}),
+    Asked("an agent and a customer", {"a.csv": "call_id,speaker,text\n1,Agent,Hello?\n1,Customer,Hi.\n"},
+          ("{Agent: SIDE, Customer: SIDE}",), ["c:Hello?|p:Hi."],
+          then={"roles": {"Agent": "clinician", "Customer": "patient"}}),
     Asked("a mother with a name", {"a.txt": "Doctor: Hello.\nPatient: Hi.\nAnna (Mutter): Ja.\n"},
           ("""{"Anna (Mutter)": companion}""",), ["c:Hello.|p:Hi.|x:Ja."]),
     Asked("diarised speakers in one file", {"a.json": json.dumps({"segments": [
@@ -549,8 +595,8 @@ REFUSED = [
           "2,Doctor,Hello.\n5,Patient,Hi.\n"}, FILE, ["c:Hello.|p:Hi.|c:So?|c:Hello.|p:Hi."],
           then={"without_id": "file"}),
     Asked("patients whose sessions nothing tells apart", {"s.csv": "patient_id,akte,speaker,text\np,1,Doctor,Hello.\n"
-          "p,1,Patient,Hi.\np,2,Doctor,Hello.\np,2,Patient,Hi.\n"}, ("columns='{dialogue_id: akte}'",), TWO * 2,
-          then={"columns": {"dialogue_id": "akte"}}),
+          "p,1,Patient,Hi.\np,2,Doctor,Hello.\np,2,Patient,Hi.\n"}, ("columns='{session: akte}'",), TWO * 2,
+          then={"columns": {"session": "akte"}}),
     Asked("numbers of turns that begin again", {"s.csv": "conversation_id,part,turn,speaker,text\na,x,1,Doctor,Hello.\n"
           "a,x,2,Patient,Hi.\na,y,1,Doctor,Hello.\na,y,2,Patient,Hi!\n"}, ("begin again", "columns='{session: part}'"),
           ["c:Hello.|p:Hi.", "c:Hello.|p:Hi!"]),
