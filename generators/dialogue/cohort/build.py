@@ -14,7 +14,7 @@ from synthgen.generators.dialogue.cohort.raw import Raw, RawTurn, Reading
 from synthgen.generators.dialogue.cohort.records import speaker_labels
 from synthgen.generators.dialogue.cohort.roles import is_chat, joined, speaker_of
 from synthgen.generators.dialogue.cohort.tally import Unknown
-from synthgen.generators.dialogue.cohort.text import clean, has_control, one_line
+from synthgen.generators.dialogue.cohort.text import clean, has_control, mended, one_line
 from synthgen.generators.dialogue.cohort_config import Side
 from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity, Speaker, Turn
 
@@ -137,7 +137,8 @@ def _text(turn: RawTurn, reading: Reading) -> str | None:
         return None
     if has_control(said):
         reading.notice("turns held control characters, which are stripped")
-    text = clean(said)
+    text = clean(mended(said))
+    reading.notice("turns were UTF-8 that was taken for Windows-1252, and are mended", int(mended(said) != said))
     plain = clean(stripped(text)) if reading.config.markup == "strip" else text
     if plain != text and plain:
         aside = reading.tally.aside("markup", "keep", "keeps them")

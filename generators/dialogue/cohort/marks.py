@@ -24,7 +24,9 @@ class Said:
     line: int
 
 
-_TIME: Final = r"\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?"
+_TIME: Final = (
+    r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?:,\s?|T|\s))?\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?(?:\s?[AaPp]\.?[Mm]\.?)?"
+)
 _STAMP: Final = rf"[\[(<{{]?\s*{_TIME}\s*(?:(?:-->|-|–|—|to)\s*{_TIME}\s*)?[\])>}}]?"
 _NAME: Final = r"[^\W\d_](?:[\w .'’&/,-]{0,50}[\w.])?(?:\s?\([^()\n:]{1,40}\))?"
 _LEAD: Final = rf"\s*(?:[-–—*•>#]+\s*)?(?:\d{{1,4}}[.)]?\s+)?(?:{_STAMP}\s*[-–:]?\s*)?"
@@ -81,6 +83,7 @@ _SEPARATED: Final = re.compile(
     re.IGNORECASE,
 )
 _GENDERED: Final = re.compile(r"(?<=[^\W\d_])([^\W\d_])[:*_/]-?in(?=\s*(?:\([^()\n]*\)\s*)?[:：])")
+_ADDRESSED: Final = re.compile(r"^From\s+(.+?)\s+to\s+.+$", re.IGNORECASE)
 _LINE_NUMBER: Final = re.compile(r"^\s*(\d{1,5})[.):]?(?:\s+|$)")
 _RULE: Final = re.compile(r"^\s*[=\-_*#~]{3,}\s*$")
 _HEADING: Final = re.compile(
@@ -183,7 +186,8 @@ def _colon(row: str, known: Known) -> tuple[str, str] | None:
         return None
     if found["tight"] and (not known(found["name"]) or (found["name"][-1].isdigit() and found["tight"][0].isdigit())):
         return None
-    return found["name"].strip(), (found["rest"] or found["tight"] or "").strip()
+    name = _ADDRESSED.sub(r"\1", found["name"]).strip()
+    return name, (found["rest"] or found["tight"] or "").strip()
 
 
 def is_name(name: str) -> bool:

@@ -123,7 +123,7 @@ def has_turns(row: Mapping[str, Any], reading: Reading) -> str:
             value = _literal(value)
         if isinstance(value, list) and (_all_turns(value, reading) or not any(_holds(o, reading, 1) for o in value)):
             return name
-        if isinstance(value, Mapping) and _columnar(value, reading):
+        if isinstance(value, Mapping) and (_columnar(value, reading) or _all_turns([*value.values()], reading)):
             return name
         if isinstance(value, str) and not plain_turn and not is_empty(value) and _is_turns_word(name, value, reading):
             return name
@@ -265,6 +265,8 @@ def _of_record(where: str, row: Mapping[str, Any], file: str, reading: Reading) 
     items = row[name]
     if isinstance(items, str):
         items = _literal(items) if isinstance(_literal(items), list) else _of_text(where, items, name, reading)
+    if isinstance(items, Mapping) and not _columnar(items, reading):
+        items = [*items.values()]
     if isinstance(items, Mapping):
         items = [dict(zip(items, values, strict=False)) for values in zip(*items.values(), strict=False)]
     if not isinstance(items, list):

@@ -135,6 +135,8 @@ def _resembled(role: str) -> Speaker | Literal["nobody", ""]:
     if misspelt := _closest(name, 0.88):
         return misspelt
     parts = {known_roles()[part] for part in name.split("_") if part in known_roles() and len(part) > 1}
+    if {"clinician", "patient"} <= parts:
+        return ""
     sides: tuple[Speaker, ...] = ("companion", "clinician", "patient")  # "mother of the patient" is no patient
     return next((side for side in sides if side in parts), "") or _closest(name, 0.75)
 

@@ -21,6 +21,9 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE: Final = 400
+# No word of a Western language has four such letters and signs in a row; one in another code page has.
+_NOT_WESTERN: Final = re.compile(r"(?=[^\x00-\x7f]{4})(?:[^\x00-\x7f]{0,3}[À-ÖØ-öø-ÿ]){2}")
+_MOJIBAKE: Final = re.compile("[\u00c2\u00c3\u00e2][^\\x00-\\x7f]")
 _FOREIGN: Final = 0.4
 """Share of letters beyond ASCII above which a line was not written in Windows-1252 (Cyrillic, Greek, Chinese, …)."""
 _RETURN: Final = re.compile(b"(?<=\r)(?!\n)")
@@ -45,6 +48,16 @@ class DamagedError(UserError):
 def clean(text: str) -> str:
     """The text without control characters, with ``\\n`` for every kind of line end, and stripped."""
     return _CONTROL.sub("", _LINE_ENDS.sub("\n", text)).strip()
+
+
+def mended(text: str) -> str:
+    """What UTF-8 was before something took it for Windows-1252: ``Müde``, of ``MÃ¼de``; any other text as it is."""
+    if not _MOJIBAKE.search(text):
+        return text
+    try:
+        return text.encode("cp1252").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def has_control(text: str) -> bool:
@@ -145,6 +158,7 @@ def _windows(content: bytes) -> str:
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     letters = sum(c.isalpha() for c in text)
-    if letters > 8 and sum(c.isalpha() and not c.isascii() for c in text) > _FOREIGN * letters:
+    foreign = sum(c.isalpha() and not c.isascii() for c in text)
+    if _NOT_WESTERN.search(text) or (letters > 8 and foreign > _FOREIGN * letters):
         raise UnicodeDecodeError("cp1252", content, 0, len(content), "no language of these letters")
     return text

@@ -290,7 +290,7 @@ READ = [
          said="1 files of turns name no dialogue: each is one"),
     Case("a table of labels of nobody here", {"a.csv": "dialogue_id,patient_id,speaker,text\n1,p,Doctor,Hello.\n"
          "1,p,Patient,Hi.\n", "scores.csv": "item,mean\nq1,2\n"}, TWO,
-         said="left out 1 × table that holds no dialogue"),
+         said="1 × table that holds no dialogue and describes none"),
     # --- subtitles
     Case("WebVTT with a line after the timing", {"s.vtt": VTT + "00:02.430 --> 00:05.000\n\n<v Doctor>Hello.\n\n"
          "00:05.500 --> 00:09.000\n<v Patient>No, never.\n"}, ["c:Hello.|p:No, never."],
@@ -483,6 +483,23 @@ READ = [
         {"timestamp": "2024-01-01T10:00:05Z", "role": "patient", "text": "Hi."},
         {"timestamp": "2024-01-01T10:00:12Z", "role": "patient", "text": "No."}]})}, ["c:Hello.|p:Hi.|c:So?|p:No."],
          said="out of the order of time"),
+    Case("a table of dialogues beside one of turns",
+         {"dialogues.csv": "dialogue_id,patient_id,topic\n1,p,sleep\n2,p,pain\n",
+         "turns.csv": "dialogue_id,turn,speaker,text\n1,1,Doctor,Hello.\n1,2,Patient,Hi.\n2,1,Doctor,Hello.\n"
+         "2,2,Patient,Hi.\n"}, TWO * 2, patients=["p", "p"], said="2 dialogues have labels from a table"),
+    Case("a table of patients, of whom one is lacking", {f"{n}_x.txt": "Doctor: Hello.\nPatient: Hi.\n" for n in
+         (101, 102, 103)} | {"labels.csv": "patient_id,phq9\n101,12\n102,3\n"}, TWO * 3,
+         patients=["101", "102", "103_x"], said="2 dialogues have labels from a table"),
+    Case("a chat with dates", {"a.txt": "[01.02.24, 10:00:02] Dr. Vogt: Hello.\n"
+         "[01.02.24, 10:00:09] Patient: Hi\nyou.\n",
+         "b.txt": "01/02/2024, 10:00 AM - Dr. Vogt: Hello.\n01/02/2024, 10:01 AM - Patient: Hi\nyou.\n",
+         "c.txt": "2024-01-01 10:00:02 Doctor: Hello.\n2024-01-01 10:00:05 Patient: Hi\nyou.\n"},
+         ["c:Hello.|p:Hi you."] * 3),
+    Case("Zoom's chat, saved", {"a.txt": "10:00:02 From Dr. Vogt to Everyone:\n\tHello.\n"
+         "10:00:09 From Patient to Everyone:\n\tHi.\n"}, TWO),
+    Case("turns by number", {"a.json": json.dumps({"id": 1, "turns": {"0": HELLO[0], "1": HELLO[1]}})}, TWO),
+    Case("UTF-8 that was taken for Windows-1252", {"a.txt": "Doctor: MÃ¼de?\nPatient: Jaâ€¦\n"}, ["c:Müde?|p:Ja…"],
+         said="2 turns were UTF-8"),
     Case("a doctor whose name begins otherwise every time", {"a.txt": "DOCTOR: Hello.\npatient: Hi.\nDoctor: So?\n"},
          ["c:Hello.|p:Hi.|c:So?"]),
     Case("turns without a speaker in a table", {"a.csv": "dialogue_id,speaker,text\n1,Doctor,Hello.\n1,,and so\n"
@@ -668,6 +685,12 @@ REFUSED = [
     Asked("Cyrillic in a Windows code page", {"a.txt": "Врач: Как вы себя чувствуете?\nПациент: Хорошо.\n"
           .encode("cp1251")}, ("save it as UTF-8",), ["c:Как вы себя чувствуете?|p:Хорошо."],
           mended={"a.txt": "Врач: Как вы себя чувствуете?\nПациент: Хорошо.\n"}),
+    Asked("Chinese in a code page", {"a.csv": "dialogue_id,speaker,text\n1,Doctor,你好吗？\n1,Patient,咳嗽。\n"
+          .encode("gbk")},
+          ("save it as UTF-8",), ["c:你好吗？|p:咳嗽。"],
+          mended={"a.csv": "dialogue_id,speaker,text\n1,Doctor,你好吗？\n1,Patient,咳嗽。\n"}),
+    Asked("two people in one name", {"a.txt": "Doctor: Hello.\nDoctor/Patient: Yes.\nPatient: Hi.\n"},
+          ('{"Doctor/Patient": SIDE}',), ["c:Hello.|p:Hi."], then={"roles": {"Doctor/Patient": "nobody"}}),
     Asked("a patient who is an object without an id", {"a.jsonl": lines({"patient": {"age": 4}, "turns": HELLO})},
           ("an object without an id",), TWO, mended={"a.jsonl": lines({"patient": {"id": 4}, "turns": HELLO})}),
     Asked("ids that a spreadsheet has rounded", {"a.jsonl": lines({"patient_id": "1.2E+11", "turns": HELLO})},
