@@ -6,7 +6,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal
 
 from synthgen.generators.dialogue.cohort.text import one_line
@@ -50,12 +50,14 @@ def _lists() -> Mapping[Speaker | Literal["nobody", "heading"], Words]:
     return word_lists(__package__, "roles", dict[Speaker | Literal["nobody", "heading"], Words])
 
 
+@lru_cache(1 << 14)
 def joined(role: str) -> str:
     """Lower case, words joined by ``_``, a number kept: ``"Speaker 02:"`` is ``speaker_02``."""
     plain = unicodedata.normalize("NFKC", one_line(role, 200)).casefold()
     return re.sub(r"[\W_]+", "_", plain).strip("_")
 
 
+@lru_cache(1 << 14)
 def normalised(role: str) -> str:
     """Lower case, words joined by ``_``, without a number at the end: ``"Guest family 2:"`` is ``guest_family``."""
     name = joined(role)
