@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, Protocol, TypeVar
+from urllib.parse import unquote
 
 from synthgen.errors import UserError
 from synthgen.records import Skipped
@@ -268,7 +269,7 @@ class Finder:
         """The file, or the one that is meant by it, which is noted; the same path again where there is none."""
         if file.is_file():
             return file
-        named = _folded(file.relative_to(self._folder).as_posix())
+        named = _folded(unquote(file.relative_to(self._folder).as_posix()))
         stem = self._stem(named)
         near = self._index().get(stem.rpartition("/")[2], [])
         tries = (

@@ -6,9 +6,9 @@ an HMAC-SHA-256 under a random salt that is kept in the private cache folder, an
 images by patient and time: neither a patient's number, nor a date, nor a path goes further than this module.
 
 Headers hold no findings. ``metadata.csv`` in the folder may give them, with the columns file_name and labels (and
-patient_id, which then overrides the header's: for files that were all anonymised to one PatientID). Without it every
-image has the one finding ``Unlabelled``, because "No Finding" would be a claim that nobody made. The tables of RSNA's
-pneumonia challenge are read as well (``rsna.py``).
+patient_id, which then overrides the header's: for files that were all anonymised to one PatientID). Its view, sex and
+age go before the header's. Without it every image has the one finding ``Unlabelled``, because "No Finding" would be a
+claim that nobody made. The tables of RSNA's pneumonia challenge are read as well: see ``dicom_labels.py``.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     if skipped[dicom_header.BURNED_IN]:
         progress.say("text burned into an image may name its patient; modality.cohort.burned_in=keep takes such images")
     if labels is None:
-        progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"')
+        also = f"; {other}" if (other := plain.other_table(data, ("file_name", "labels"))) else ""
+        progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"{also}')
     return Listing(
         "dicom", licence_of(data), in_order(entries), counted(+skipped), dicom_pixels.measure, dicom_pixels.decode
     )
@@ -199,7 +200,9 @@ def _bare_numbers(identities: Collection[tuple[str, str]]) -> frozenset[str]:
 
 def _entry(rank: int, path: Path, header: Header, label: Label | None, identity: tuple[str, str], salt: bytes) -> Entry:
     findings = (UNLABELLED,) if label is None or label.findings is None else label.findings
-    condition = CxrCondition(findings, header.view, header.sex, header.age)
+    table = label or Label(None, "", "")
+    age = header.age if table.age is None else table.age
+    condition = CxrCondition(findings, table.view or header.view, table.sex or header.sex, age)
     where = "found in the folder" if label is None else label.where
     issuer, number = identity
     return Entry(
