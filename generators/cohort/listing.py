@@ -285,6 +285,15 @@ class Finder:
                 break
         return file
 
+    def named(self, name: str, rows: Rows) -> Path | None:
+        """The one file of this name anywhere below, where names alone tell files apart: noted; None for none or two."""
+        stem = self._stem(_folded(name)).rpartition("/")[2]
+        found = self._index().get(stem, [])
+        if len(found) != 1:
+            return None
+        rows.note("files of the table lie in other folders than the set's own")
+        return found[0][1]
+
     def _index(self) -> dict[str, list[tuple[str, Path]]]:
         if self._indexed is None:
             self._indexed = defaultdict(list)

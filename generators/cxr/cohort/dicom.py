@@ -29,7 +29,7 @@ from synthgen.generators.cxr.cohort import dicom_header, dicom_labels, dicom_pix
 from synthgen.generators.cxr.cohort.dicom_files import begins_as_dicom, opened
 from synthgen.generators.cxr.cohort.dicom_header import Header
 from synthgen.generators.cxr.cohort.dicom_labels import Label
-from synthgen.generators.cxr.cohort.listing import Entry, Listing
+from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort.pixels import ImageError
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.patient_ids import check_not_rounded, is_placeholder, number_key, patient_key
@@ -88,6 +88,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     if labels is not None:
         skipped["image without a row in the table"] += sum(path not in labels for path in chests)
         chests = {path: header for path, header in chests.items() if path in labels}
+    skipped["PNG or JPEG file beside DICOM files"] = sum(path.suffix.lower() in SUFFIXES for path in walk(data))
     _refuse_one_number([_said(header, (labels or {}).get(path)) for path, header in chests.items()])
     identities: dict[Path, tuple[str, str]] = {}
     for path, header in chests.items():
@@ -184,7 +185,7 @@ def _refuse_one_number(patients: Collection[str]) -> None:
     """All images under one PatientID: as a rule nobody's own, but what an anonymiser wrote into every file."""
     if len(patients) >= _MANY and len(set(patients)) == 1:
         raise UserError(
-            f"all {len(patients)} DICOM images have the same PatientID, as where all were anonymised to one: tell "
+            f"all {len(patients)} DICOM images have the same PatientID or none, as where all were anonymised: tell "
             f"the patients apart by a patient_id in {plain.TABLE} (file_name, patient_id, labels)"
         )
 

@@ -62,6 +62,8 @@ def _hint(data: Path) -> str | None:
         return said
     if any(path.suffix.lower() in SUFFIXES for path in found):
         return f"it holds images and no table that is known; {_WRITE}"
+    if packed := [path for path in found if path.suffix.lower() == ".gz"]:
+        return f"it holds {len(packed)} files that end in .gz, such as {packed[0].name}: unpack them (gunzip)"
     if raw := next((path for path in found if path.suffix.lower() in _RAW), None):
         return f"{raw.suffix} files are not read: convert them to PNG, and {_WRITE}"
     return None
@@ -75,6 +77,8 @@ def _known_set(data: Path, direct: list[Path]) -> str | None:
             f"VinDr-CXR says not who its patients are, and records are split by patient; {_WRITE}; the image's own "
             "name is a patient_id only if you know that every image is of another person"
         )
+    if found := next((path for path in places if tables.has_columns(path, "Path", "Enlarged Cardiomediastinum")), None):
+        return f"{found.name} looks like a table of CheXpert: name it train.csv"
     return None
 
 
@@ -84,5 +88,7 @@ def _other_table(data: Path, direct: list[Path]) -> str | None:
         return f"{book.name} is a workbook of a spreadsheet: save it as {plain.TABLE} (CSV, UTF-8) beside it"
     if said := plain.other_table(data):
         return said
+    if any(path.suffix.lower() == ".csv" for path in direct):
+        return None
     other = next((path for path in direct if path.suffix.lower() in _OTHER_TABLES), None)
     return f"{other.name} is not read as a table: {_WRITE}" if other else None

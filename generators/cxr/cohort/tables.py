@@ -32,10 +32,10 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 # Text of another encoding that is read as Windows-1252: signs within or at the beginning of words, capitals within
-# them, rows of accented letters.
+# them, three letters or signs in a row that are not ASCII.
 _FOREIGN: Final = re.compile(
     r"[^\W\d_][\x80-\xa9\xab-\xb6\xb8\xb9\xbb-\xbfƒˆ˜‘‚-…‰‹›€™][^\W\d_]"
-    r"|(?<!\w)[¤¦¨¬¯¶¸ƒˆ˜†‡…‰™][^\W\d_]|[a-z][ŠŽŸ]|[À-ÿ]{4,}"
+    r"|(?<!\w)[¤¦¨¬¯¶¸ƒˆ˜†‡…‰™][^\W\d_]|[a-z][ŠŽŸ]|[^\x00-\x7f\s–-”]{3,}"
 )
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BLOCK: Final = 1 << 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -330,6 +331,75 @@ def test_files_of_a_table_beside_dicom_files(tmp_path: Path, load: Load, there: 
     loaded = load(tmp_path)
     assert loaded.layout == "dicom"
     assert [real.condition.findings for real in loaded.records] == [("Edema", "pleural effusion")]
+
+
+@pytest.mark.field("images: tables", "read")
+def test_a_table_beside_dicom_files_says_views_sexes_and_ages(tmp_path: Path, load: Load) -> None:
+    for at in range(3):
+        write_dicom(tmp_path / f"{at}.dcm", PatientID=str(at), ViewPosition=None, PatientSex=None, PatientAge=None)
+    rows = [("0.dcm", "Mass", "p.a.", "w", "90+"), ("1.dcm", "Mass", "", "", ""), ("2.dcm", "Mass", "LL", "M", "5")]
+    write_csv(tmp_path / "metadata.csv", ("file_name", "labels", "view", "sex", "age"), rows)
+    loaded = load(tmp_path)
+    assert [real.condition for real in loaded.records] == [
+        CxrCondition(("Mass",), "PA", "F", 90), CxrCondition(("Mass",)),
+    ]  # fmt: skip
+    assert Skipped("lateral or oblique view", 1) in loaded.skipped
+
+
+@pytest.mark.field("images: tables", "read")
+def test_tables_in_the_splits_of_a_tree_of_dicom_files(tmp_path: Path, load: Load) -> None:
+    for split in ("train", "test"):
+        for at in range(3):
+            write_dicom(tmp_path / f"{split}/{at}.dcm", PatientID="ANONYMOUS")
+        rows = [(f"{at}.dcm", f"{split}{at}", "Mass") for at in range(3)]
+        write_csv(tmp_path / split / "metadata.csv", TABLE, rows)
+    assert len({real.patient for real in load(tmp_path).records}) == 6
+
+
+@pytest.mark.field("images: tables", "counted")
+def test_dicom_files_that_a_table_names_and_the_folder_lacks(tmp_path: Path, load: Load) -> None:
+    write_dicom(tmp_path / "a.dcm")
+    write_csv(tmp_path / "metadata.csv", TABLE, [("a.dcm", "p1", "Mass"), ("b.dcm", "p2", "Mass")])
+    refused(load, tmp_path, "1 DICOM files are absent", "set modality.cohort.absent=skip")
+    assert load(tmp_path, absent="skip").skipped == (Skipped("absent image", 1),)
+
+
+@pytest.mark.field("images: tables", "counted")
+@pytest.mark.parametrize("patient", ["anonymous", "#REF!", "#NAME?"])
+def test_a_row_of_nobody_beside_dicom_files(tmp_path: Path, load: Load, patient: str) -> None:
+    for name in "ab":
+        write_dicom(tmp_path / f"{name}.dcm", PatientID=name)
+    write_csv(tmp_path / "metadata.csv", TABLE, [("a.dcm", "p1", "Mass"), ("b.dcm", patient, "Mass")])
+    refused(load, tmp_path, "row 3", "split by patient", "modality.cohort.unknown=skip")
+    assert len(load(tmp_path, unknown="skip").records) == 1
+
+
+@pytest.mark.field("images: tables", "read")
+def test_a_table_of_another_name_beside_dicom_files_is_told(tmp_path: Path, load: Load, listener: Listener) -> None:
+    write_dicom(tmp_path / "a.dcm")
+    write_csv(tmp_path / "labels.csv", ("file_name", "labels"), [("a.dcm", "Mass")])
+    load(tmp_path)
+    assert any("labels.csv looks like the table of the images: name it metadata.csv" in line for line in listener.lines)
+    (tmp_path / "labels.csv").rename(tmp_path / "metadata.csv")
+    assert load(tmp_path).records[0].condition.findings == ("Mass",)
+
+
+@pytest.mark.field("images: files", "counted")
+def test_pictures_beside_dicom_files_are_counted(tmp_path: Path, load: Load) -> None:
+    write_dicom(tmp_path / "a.dcm")
+    write_png(tmp_path / "preview.png")
+    assert load(tmp_path).skipped == (Skipped("PNG or JPEG file beside DICOM files", 1),)
+
+
+@pytest.mark.field("images: files", "refused")
+def test_packed_dicom_files(tmp_path: Path, load: Load) -> None:
+    write_dicom(tmp_path / "a.dcm")
+    whole = (tmp_path / "a.dcm").read_bytes()
+    (tmp_path / "a.dcm.gz").write_bytes(gzip.compress(whole))
+    (tmp_path / "a.dcm").unlink()
+    refused(load, tmp_path, "1 files that end in .gz", "unpack them (gunzip)")
+    (tmp_path / "a.dcm").write_bytes(gzip.decompress((tmp_path / "a.dcm.gz").read_bytes()))
+    assert len(load(tmp_path).records) == 1
 
 
 @pytest.mark.field("images: labels", "read")

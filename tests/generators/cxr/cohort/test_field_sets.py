@@ -93,6 +93,51 @@ def test_chexpert_in_full_size(tmp_path: Path, load: Load, tables: str) -> None:
 
 
 @pytest.mark.field(SETS, "read")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(f"{FULL}/", f"/data/{FULL}/", id="absolute paths"),
+        pytest.param(f"{FULL}/", f"D:\\\\data\\\\{FULL}\\\\", id="paths of Windows"),
+        pytest.param(f"{FULL}/", "chexpertchestxrays-u20210408/", id="another top folder"),
+        pytest.param(f"{FULL}/", "", id="no top folder"),
+        pytest.param(",", ";", id="semicolons"),
+        pytest.param("Frontal/Lateral", "frontal_lateral", id="header in another spelling"),
+        pytest.param("Path", "PATH", id="capitals in the header"),
+        pytest.param("Frontal,AP", "frontal,ap", id="lower case"),
+        pytest.param("view1_frontal.jpg", "view1_frontal.png", id="converted to PNG in the table alone"),
+    ],
+)
+def test_tables_of_chexpert_that_were_changed(tmp_path: Path, load: Load, old: str, new: str) -> None:
+    rows = chexpert_rows(FULL)
+    write_csv(tmp_path / "train.csv", CHEXPERT, rows)
+    draw(tmp_path, rows)
+    text = (tmp_path / "train.csv").read_text()
+    assert old in text
+    (tmp_path / "train.csv").write_text(text.replace(old, new))
+    assert found(load, tmp_path) == [(f"patient{n:05d}", EDEMA) for n in (1, 2, 3)]
+
+
+@pytest.mark.field(SETS, "refused")
+@pytest.mark.parametrize("below", ["train", "train/patient00001"])
+def test_chexpert_from_a_folder_below(tmp_path: Path, load: Load, below: str) -> None:
+    rows = chexpert_rows(FULL)
+    write_csv(tmp_path / "train.csv", CHEXPERT, rows)
+    draw(tmp_path, rows)
+    line = refused(load, tmp_path / below, "did you mean the folder above", "(chexpert)")
+    assert len(found(load, Path(line.partition("--data ")[2].partition(" (")[0]))) == 3
+
+
+@pytest.mark.field(SETS, "refused")
+def test_a_table_of_chexpert_under_another_name(tmp_path: Path, load: Load) -> None:
+    rows = chexpert_rows(FULL)
+    write_csv(tmp_path / "train_cheXbert.csv", CHEXPERT, rows)
+    draw(tmp_path, rows)
+    refused(load, tmp_path, "train_cheXbert.csv looks like a table of CheXpert: name it train.csv")
+    (tmp_path / "train_cheXbert.csv").rename(tmp_path / "train.csv")
+    assert len(found(load, tmp_path)) == 3
+
+
+@pytest.mark.field(SETS, "read")
 def test_the_test_set_of_chexpert_has_no_column_of_views(tmp_path: Path, load: Load) -> None:
     top = "test/patient64741/study1/"
     rows = [(f"{top}view1_frontal.jpg", *marks(Edema=1)), (f"{top}view2_lateral.jpg", *marks(Edema=1))]
@@ -211,6 +256,32 @@ def test_tables_of_mimic_packed_and_unpacked(tmp_path: Path, load: Load, listene
     assert any("2 others are not" in line for line in listener.lines)
 
 
+@pytest.mark.field(SETS, "read")
+@pytest.mark.parametrize("place", ["images/p10/p1000003{0}/s5000000{0}/im{0}.jpg", "im{0}.jpg", "resized/im{0}.png"])
+def test_images_of_mimic_in_other_folders_are_read_and_told(
+    tmp_path: Path, load: Load, listener: Listener, place: str
+) -> None:
+    mimic_tables(tmp_path, "2.0.0")
+    for at in range(2):
+        write_png(tmp_path / place.format(at), at)
+    assert [patient for patient, _ in found(load, tmp_path)] == ["10000030", "10000031"]
+    assert (
+        any(line.startswith("2 files of the table lie in other folders") for line in listener.lines) or "p10" in place
+    )
+
+
+@pytest.mark.field(SETS, "refused")
+def test_a_table_of_mimic_that_is_cut_short(tmp_path: Path, load: Load) -> None:
+    mimic_tables(tmp_path, "2.0.0", zipped=True)
+    for at in range(2):
+        write_png(tmp_path / mimic_image(at), at)
+    whole = (tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz").read_bytes()
+    (tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz").write_bytes(whole[:-30])
+    refused(load, tmp_path, "mimic-cxr-2.0.0-metadata.csv.gz", "cut short")
+    (tmp_path / "mimic-cxr-2.0.0-metadata.csv.gz").write_bytes(whole)
+    assert len(found(load, tmp_path)) == 2
+
+
 @pytest.mark.field(SETS, "refused")
 def test_tables_of_mimic_that_belong_to_different_releases(tmp_path: Path, load: Load) -> None:
     mimic_tables(tmp_path, "2.0.0")
@@ -298,6 +369,40 @@ def test_labels_of_nih_in_other_spellings(tmp_path: Path, load: Load, label: str
 
 
 @pytest.mark.field(SETS, "read")
+@pytest.mark.parametrize("folder", ["images-224", "images_001/images_001", "data/all/png"])
+def test_images_of_nih_in_other_folders_are_read_and_told(
+    tmp_path: Path, load: Load, listener: Listener, folder: str
+) -> None:
+    write_csv(tmp_path / "Data_Entry_2017.csv", NIH, nih_rows())
+    for seed, row in enumerate(nih_rows()):
+        write_png(tmp_path / folder / str(row[0]), seed)
+    assert len(found(load, tmp_path)) == 3
+    assert any(line.startswith("3 files of the table lie in other folders") for line in listener.lines)
+
+
+@pytest.mark.field(SETS, "refused")
+def test_images_of_nih_in_two_sizes_elsewhere_are_no_guess(tmp_path: Path, load: Load) -> None:
+    write_csv(tmp_path / "Data_Entry_2017.csv", NIH, nih_rows())
+    for seed, row in enumerate(nih_rows()):
+        for folder in ("png-224", "png-512"):
+            write_png(tmp_path / folder / str(row[0]), seed)
+    refused(load, tmp_path, "3 of 3 images are absent", "did you mean png-")
+    (tmp_path / "png-512").rename(tmp_path / "images")
+    assert len(found(load, tmp_path)) == 3
+
+
+@pytest.mark.field(SETS, "refused")
+def test_another_table_of_nih_beside_its_own(tmp_path: Path, load: Load) -> None:
+    for name in ("Data_Entry_2017.csv", "my_split.csv"):
+        write_csv(tmp_path / name, NIH, nih_rows())
+    for seed, row in enumerate(nih_rows()):
+        write_png(tmp_path / "images" / str(row[0]), seed)
+    refused(load, tmp_path, "my_split.csv", "move the others away")
+    (tmp_path / "my_split.csv").unlink()
+    assert len(found(load, tmp_path)) == 3
+
+
+@pytest.mark.field(SETS, "read")
 def test_nih_resized_to_jpeg(tmp_path: Path, load: Load) -> None:
     write_csv(tmp_path / "Data_Entry_2017.csv", NIH, nih_rows())
     for seed, row in enumerate(nih_rows()):
@@ -350,7 +455,7 @@ def padchest(data: Path, rows: Sequence[Sequence[object]], folder: str = "0") ->
 
 
 @pytest.mark.field(SETS, "read")
-@pytest.mark.parametrize("folder", ["0", "54", "images", "."])
+@pytest.mark.parametrize("folder", ["0", "54", "images", ".", "0/0", "images-224"])
 @pytest.mark.parametrize("zipped", [False, True])
 def test_padchest(tmp_path: Path, load: Load, folder: str, zipped: bool) -> None:
     path = padchest(tmp_path, padchest_rows(), folder)
