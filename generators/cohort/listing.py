@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, Protocol, TypeVar
+from urllib.parse import unquote
 
 from synthgen.errors import UserError
 from synthgen.records import Skipped
@@ -268,7 +269,7 @@ class Finder:
         """The file, or the one that is meant by it, which is noted; the same path again where there is none."""
         if file.is_file():
             return file
-        named = _folded(file.relative_to(self._folder).as_posix())
+        named = _folded(unquote(file.relative_to(self._folder).as_posix()))
         stem = self._stem(named)
         near = self._index().get(stem.rpartition("/")[2], [])
         tries = (
@@ -283,6 +284,15 @@ class Finder:
             if found:
                 break
         return file
+
+    def named(self, name: str, rows: Rows) -> Path | None:
+        """The one file of this name anywhere below, where names alone tell files apart: noted; None for none or two."""
+        stem = self._stem(_folded(name)).rpartition("/")[2]
+        found = self._index().get(stem, [])
+        if len(found) != 1:
+            return None
+        rows.note("files of the table lie in other folders than the set's own")
+        return found[0][1]
 
     def _index(self) -> dict[str, list[tuple[str, Path]]]:
         if self._indexed is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, Literal
 
 from synthgen.generators.cohort.listing import RowError
@@ -16,6 +16,8 @@ from synthgen.payloads.cxr import NO_FINDING, Sex, View
 from synthgen.wordlists import PhraseSet, WordLists, word_lists
 
 OLDEST: Final = 120
+_KEPT: Final = 4096
+"""Cells whose reading is remembered: columns hold few different words."""
 NO_VIEW: Final = "view that is not known"
 NO_MARK: Final = "row with a mark that cannot be read"
 NO_LABEL: Final = "row without a label that can be read"
@@ -64,6 +66,7 @@ def blank(cell: str) -> bool:
     return cell.strip().lower() in _BLANK
 
 
+@lru_cache(maxsize=_KEPT)
 def plain_words(cell: str) -> str:
     """Lower case, without accents; full stops within abbreviations go, other signs become spaces.
 
@@ -135,6 +138,7 @@ def _date(cell: str) -> tuple[int, int, int] | None:
     return (year, month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
 
 
+@lru_cache(maxsize=_KEPT)
 def known_sex(cell: str) -> Sex | None:
     """``F``, ``M``, ``""`` for other and unknown, None for a word that is not known."""
     said = plain_words(cell)
@@ -157,6 +161,7 @@ def sex(cell: str, where: str) -> Sex:
 ViewSaid = Literal["PA", "AP", "frontal", "lateral", "unsaid", "unread"]
 
 
+@lru_cache(maxsize=_KEPT)
 def view_said(cell: str) -> ViewSaid:
     """What a cell says of the view: ``unsaid`` where it is blank, ``unread`` where no word of it is known.
 

@@ -60,15 +60,16 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
 
 
 def _entry(row: TableRow, images: _Images, config: CohortConfig, rows: Rows) -> Entry:
+    # The table names its images from the folder above, or from elsewhere: CheXpert-v1.0-small/train/patient00001/...
     parts = PurePosixPath(row["Path"].replace("\\", "/")).parts
-    # The table names its images from the folder above: CheXpert-v1.0-small/train/patient00001/...
-    below = PurePosixPath(*parts[1:]) if parts and parts[0].startswith("CheXpert") else PurePosixPath(*parts)
-    patient = next((part for part in below.parts if _PATIENT.fullmatch(part)), None)
-    if patient is None or below.is_absolute() or ".." in below.parts:
+    at = next((at for at, part in enumerate(parts) if _PATIENT.fullmatch(part)), None)
+    if at is None or ".." in parts[at:]:
         raise RowError(
             f"{row.where}: the Path must be such as train/patient00001/study1/view1_frontal.jpg",
             "row with a path that names no patient",
         )
+    patient, start = parts[at], at - 1 if parts[max(at - 1, 0)] in _SPLITS else at
+    below = PurePosixPath(*parts[start:])
     if _lateral(row, below) or (view := cells.view(row["AP/PA"])) is None:  # LL and RL occur among the frontal ones
         raise LeftOutError("lateral view")
     condition = CxrCondition(

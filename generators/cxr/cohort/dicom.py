@@ -6,9 +6,9 @@ an HMAC-SHA-256 under a random salt that is kept in the private cache folder, an
 images by patient and time: neither a patient's number, nor a date, nor a path goes further than this module.
 
 Headers hold no findings. ``metadata.csv`` in the folder may give them, with the columns file_name and labels (and
-patient_id, which then overrides the header's: for files that were all anonymised to one PatientID). Without it every
-image has the one finding ``Unlabelled``, because "No Finding" would be a claim that nobody made. The tables of RSNA's
-pneumonia challenge are read as well (``rsna.py``).
+patient_id, which then overrides the header's: for files that were all anonymised to one PatientID). Its view, sex and
+age go before the header's. Without it every image has the one finding ``Unlabelled``, because "No Finding" would be a
+claim that nobody made. The tables of RSNA's pneumonia challenge are read as well: see ``dicom_labels.py``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from synthgen.generators.cxr.cohort import dicom_header, dicom_labels, dicom_pix
 from synthgen.generators.cxr.cohort.dicom_files import begins_as_dicom, opened
 from synthgen.generators.cxr.cohort.dicom_header import Header
 from synthgen.generators.cxr.cohort.dicom_labels import Label
-from synthgen.generators.cxr.cohort.listing import Entry, Listing
+from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort.pixels import ImageError
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.patient_ids import check_not_rounded, is_placeholder, number_key, patient_key
@@ -88,6 +88,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     if labels is not None:
         skipped["image without a row in the table"] += sum(path not in labels for path in chests)
         chests = {path: header for path, header in chests.items() if path in labels}
+    skipped["PNG or JPEG file beside DICOM files"] = sum(path.suffix.lower() in SUFFIXES for path in walk(data))
     _refuse_one_number([_said(header, (labels or {}).get(path)) for path, header in chests.items()])
     identities: dict[Path, tuple[str, str]] = {}
     for path, header in chests.items():
@@ -112,7 +113,8 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     if skipped[dicom_header.BURNED_IN]:
         progress.say("text burned into an image may name its patient; modality.cohort.burned_in=keep takes such images")
     if labels is None:
-        progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"')
+        also = f"; {other}" if (other := plain.other_table(data, ("file_name", "labels"))) else ""
+        progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"{also}')
     return Listing(
         "dicom", licence_of(data), in_order(entries), counted(+skipped), dicom_pixels.measure, dicom_pixels.decode
     )
@@ -183,7 +185,7 @@ def _refuse_one_number(patients: Collection[str]) -> None:
     """All images under one PatientID: as a rule nobody's own, but what an anonymiser wrote into every file."""
     if len(patients) >= _MANY and len(set(patients)) == 1:
         raise UserError(
-            f"all {len(patients)} DICOM images have the same PatientID, as where all were anonymised to one: tell "
+            f"all {len(patients)} DICOM images have the same PatientID or none, as where all were anonymised: tell "
             f"the patients apart by a patient_id in {plain.TABLE} (file_name, patient_id, labels)"
         )
 
@@ -199,7 +201,9 @@ def _bare_numbers(identities: Collection[tuple[str, str]]) -> frozenset[str]:
 
 def _entry(rank: int, path: Path, header: Header, label: Label | None, identity: tuple[str, str], salt: bytes) -> Entry:
     findings = (UNLABELLED,) if label is None or label.findings is None else label.findings
-    condition = CxrCondition(findings, header.view, header.sex, header.age)
+    table = label or Label(None, "", "")
+    age = header.age if table.age is None else table.age
+    condition = CxrCondition(findings, table.view or header.view, table.sex or header.sex, age)
     where = "found in the folder" if label is None else label.where
     issuer, number = identity
     return Entry(

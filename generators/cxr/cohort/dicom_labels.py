@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import Finder, Rows, TableRow
+from synthgen.generators.cohort.listing import Finder, LeftOutError, Rows, TableRow
 from synthgen.generators.cxr.cohort import cells, plain, tables
 from synthgen.generators.cxr.cohort_config import CohortConfig
+from synthgen.payloads.cxr import Sex, View
 
 RSNA_TABLE: Final = "stage_2_train_labels.csv"
 _RSNA_CLASSES: Final = "stage_2_detailed_class_info.csv"
@@ -33,11 +34,15 @@ class Label:
     Attributes:
         findings: None where it says nothing of them.
         patient: empty where the header's own identifier counts.
+        view, sex, age: unknown where the header's own count.
     """
 
     findings: tuple[str, ...] | None
     patient: str
     where: str
+    view: View = ""
+    sex: Sex = ""
+    age: int | None = None
 
 
 def given(data: Path, files: Collection[Path], config: CohortConfig, rows: Rows) -> dict[Path, Label] | None:
@@ -46,44 +51,63 @@ def given(data: Path, files: Collection[Path], config: CohortConfig, rows: Rows)
     Raises:
         UserError: a table is not right, or names files that are not there.
     """
-    if (table := next(iter(plain.tables_in(data)), None)) is not None and table.parent == data:
-        return _metadata(table, data, files, config, rows)
-    if (data / RSNA_TABLE).is_file():
-        return _rsna(data, files, rows)
-    return None
+    told: dict[Path, Label] = {}
+    if found := plain.tables_in(data):
+        for table in found:
+            told |= _metadata(table, set(files), config, rows)
+        return told
+    return _rsna(data, files, rows) if (data / RSNA_TABLE).is_file() else None
 
 
-def _metadata(table: Path, data: Path, files: Collection[Path], config: CohortConfig, rows: Rows) -> dict[Path, Label]:
+def _metadata(table: Path, files: Collection[Path], config: CohortConfig, rows: Rows) -> dict[Path, Label]:
     marked = plain.marked_columns(table)
-    finder = Finder(data, _SUFFIXES)
-    read: dict[Path, TableRow] = {}
-    optional = ("patient_id", *(() if marked else ("labels",)))
-    for row in tables.read_rows(table, ("file_name", *marked), optional, rows, tables.aliases()):
-        with rows.reading():
-            path = finder.find(plain.file_of(row, data), rows)
-            if path in read:
-                raise UserError(f"{path.name} is named twice, in {read[path].where} and in {row.where}: keep one row")
-            read[path] = row
-    _refuse_absent(read, files)
+    read = _rows(table, marked, rows)
+    _leave_absent(read, files, config, rows)
+    plain.check_sexes(list(read.values()), table.name)
     labelled = {path: row for path, row in read.items() if marked or not cells.blank(row["labels"])}
     findings = plain.labels_of(rows, tuple(labelled.values()), marked, config)
     found = dict(zip(labelled, findings, strict=True))
-    # A row whose labels are left out is no row; one that has none says nothing of findings.
-    kept = {path: row for path, row in read.items() if found.get(path, ()) is not None}
-    return {path: Label(found.get(path), _patient(row), row.where) for path, row in kept.items()}
+    told: dict[Path, Label] = {}
+    for path, row in read.items():
+        with rows.reading():
+            # A row whose labels are left out is no row; one that has none says nothing of findings.
+            if found.get(path, ()) is not None:
+                told[path] = _label(row, found.get(path), rows)
+    return told
 
 
-def _patient(row: TableRow) -> str:
-    return "" if cells.blank(row["patient_id"]) else row["patient_id"]
+def _rows(table: Path, marked: tuple[str, ...], rows: Rows) -> dict[Path, TableRow]:
+    """The rows by the files that they name, present or not; laterals are left out."""
+    finder = Finder(table.parent, _SUFFIXES)
+    optional = ("patient_id", *(() if marked else ("labels",)), *plain.OPTIONAL)
+    read: dict[Path, TableRow] = {}
+    for row in tables.read_rows(table, ("file_name", *marked), optional, rows, tables.aliases()):
+        with rows.reading():
+            path = finder.find(plain.file_of(row, table.parent), rows)
+            if path in read:
+                raise UserError(f"{path.name} is named twice, in {read[path].where} and in {row.where}: keep one row")
+            read[path] = plain.with_view(row)
+    return read
 
 
-def _refuse_absent(named: Mapping[Path, TableRow], files: Collection[Path]) -> None:
+def _label(row: TableRow, findings: tuple[str, ...] | None, rows: Rows) -> Label:
+    patient = "" if cells.blank(row["patient_id"]) else plain.patient_of(row)
+    sex = plain.sex_of(row)
+    return Label(findings, patient, row.where, cells.view(row["view"]) or "", sex, plain.age_of(row, rows))
+
+
+def _leave_absent(named: dict[Path, TableRow], files: Collection[Path], config: CohortConfig, rows: Rows) -> None:
+    """Takes away the rows of files that are not there, and counts them, where the settings say so."""
     absent = sorted(named.keys() - set(files))
-    if absent:
+    if absent and config.absent == "error":
         raise UserError(
             f"{len(absent)} DICOM files are absent, the first {absent[0].name} ({named[absent[0]].where}): "
-            "add them or delete their rows"
+            "add them, delete their rows, or set modality.cohort.absent=skip"
         )
+    for path in absent:
+        with rows.reading():
+            del named[path]
+            raise LeftOutError("absent image")
 
 
 def _rsna(data: Path, files: Collection[Path], rows: Rows) -> dict[Path, Label]:

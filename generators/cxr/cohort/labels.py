@@ -25,6 +25,7 @@ UNCERTAIN: Final = "uncertain finding"
 """The reason under which ``uncertain="drop"`` leaves an image out."""
 UNSURE: Final = "no finding that is certain, and No Finding is not marked either"
 _QUOTED: Final = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+_AND: Final = re.compile(r"\s*[+&/]\s*|\s+(?:and|und|et|y|e|with|mit)\s+", re.IGNORECASE)
 _LONGEST: Final = 60
 _WORDS: Final = 4
 """Words that may say doubt before a label, and one more."""
@@ -97,7 +98,13 @@ def _split(cell: str, commas: bool) -> tuple[str, ...]:
     if _is_list(cell):
         return _listed(cell)
     parts = re.split(r"[|;\n]", cell)
-    return tuple(label for part in parts for label in _at_commas(part, commas))
+    return tuple(one for part in parts for label in _at_commas(part, commas) for one in _joined(label))
+
+
+def _joined(label: str) -> tuple[str, ...]:
+    """Known findings that "and" or a sign joins; any other label as it is: it may be called so."""
+    several = tuple(part.strip() for part in _AND.split(label))
+    return several if fold(label) not in _known().names and all(map(is_finding, several)) else (label,)
 
 
 def _at_commas(part: str, commas: bool) -> tuple[str, ...]:
@@ -110,10 +117,23 @@ def _at_commas(part: str, commas: bool) -> tuple[str, ...]:
 def _listed(cell: str) -> tuple[str, ...]:
     """A list of Python's, of JSON's, of numpy's without commas, or in brackets without quotes. Never evaluated."""
     strings = listed_strings(cell)
+    if strings is None:
+        strings = _marked(cell)
     if strings is not None:
         return strings
     bare = re.sub(r"['\"]", "", cell[1:-1])
     return tuple(label.strip() for label in bare.split(",")) if bare.strip() else ()
+
+
+def _marked(cell: str) -> tuple[str, ...] | None:
+    """The findings of a dictionary of marks, ``{'Edema': 1, 'Mass': 0}``; None where it is none."""
+    try:
+        value = ast.literal_eval(cell)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    if not isinstance(value, dict) or not all(mark in (1, 0, -1) for mark in value.values()):
+        return None
+    return tuple(f"{label}{'?' if mark == -1 else ''}" for label, mark in value.items() if mark)
 
 
 def listed_strings(cell: str) -> tuple[str, ...] | None:
@@ -138,10 +158,16 @@ def of_cells(
         commas: False where labels of the column are known to hold commas.
     """
     several = split([row[column] for row in found], commas)
-    if any(len(cut) > 1 and not set("|;\n[({") & set(row[column]) for row, cut in zip(found, several, strict=True)):
+    cut = (row[column] for row, labels in zip(found, several, strict=True) if len(labels) > 1)
+    if any("," in cell and not _other_signs(cell) for cell in cut):
         rows.say(f"the labels in the column {column} are separated at commas")
     names = named((label for labels in several for label in labels), rows)
     return [_of_row(rows, row, labels, names, uncertain) for row, labels in zip(found, several, strict=True)]
+
+
+def _other_signs(cell: str) -> bool:
+    """True where something else than a comma separates labels."""
+    return bool(set("|;\n[({") & set(cell))
 
 
 def _of_row(
@@ -184,10 +210,11 @@ def _check(label: str, where: str) -> None:
             )
         if len(label) > _LONGEST:
             raise RowError(f"{where}: a label is a sentence: give names of findings, separated by |", _SENTENCE)
-        if label and re.fullmatch(r"-?\d+(?:[.,]\d+)?", label):
+        marks = cells.words().present | cells.words().absent - {"negative"} | cells.words().uncertain
+        if label and (re.fullmatch(r"-?\d+(?:[.,]\d+)?", label) or label.casefold() in marks):
             raise RowError(
-                f'{where}: the label "{label}" is a number: write the name of the finding, or "{NO_FINDING}"',
-                "label that is a number",
+                f'{where}: the label "{label}" is a number or a mark: write the name of the finding, or "{NO_FINDING}"',
+                "label that is a number or a mark",
             )
 
 

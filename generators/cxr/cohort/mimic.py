@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import LeftOutError, RowError, Rows, TableRow, counted, in_order
+from synthgen.generators.cohort.listing import Finder, LeftOutError, RowError, Rows, TableRow, counted, in_order
 from synthgen.generators.cxr.cohort import cells, dicom_pixels, labeler, pixels, tables
 from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
@@ -97,10 +97,11 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     rows = Rows(config.unknown, progress.say)
     studies = _labels(labels, config, rows)
     files = data / "files" if (data / "files").is_dir() else data
+    finder = Finder(data, _ENDINGS)
     entries: list[Entry] = []
     for row in tables.read_rows(images, _IMAGES, _IMAGES_OPTIONAL, rows):
         with rows.reading():
-            entries.append(_entry(row, studies, files))
+            entries.append(_entry(row, studies, files, finder, rows))
     kinds = {entry.file.suffix == ".dcm" for entry in entries if entry.file.is_file()}
     if len(kinds) > 1:
         raise UserError(f"{files} holds both JPEG or PNG and DICOM files: give one kind a folder of its own")
@@ -109,7 +110,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     return Listing("mimic", LICENCE, in_order(entries), skipped, reader.measure, reader.decode)
 
 
-def _entry(row: TableRow, studies: dict[str, tuple[str, ...] | str], files: Path) -> Entry:
+def _entry(row: TableRow, studies: dict[str, tuple[str, ...] | str], files: Path, finder: Finder, rows: Rows) -> Entry:
     # Numbers become floats where a column had a gap when it was last saved.
     subject, study = (row[column].removesuffix(".0") for column in ("subject_id", "study_id"))
     image = row["dicom_id"]
@@ -123,10 +124,11 @@ def _entry(row: TableRow, studies: dict[str, tuple[str, ...] | str], files: Path
     if isinstance(findings, str):
         raise LeftOutError(findings)
     record = f"p{subject[:2]}/p{subject}/s{study}/{image}"
-    return Entry(subject, record, CxrCondition(findings, view), _file(files, record), row.where, study)
+    file = _file(files, record) or finder.named(image, rows) or files / f"{record}.jpg"
+    return Entry(subject, record, CxrCondition(findings, view), file, row.where, study)
 
 
-def _file(files: Path, record: str) -> Path:
-    """The image, whatever it was converted to; its name in MIMIC-CXR-JPG where it is not there."""
+def _file(files: Path, record: str) -> Path | None:
+    """The image, whatever it was converted to."""
     tries = (files / f"{record}{ending}" for ending in _ENDINGS)
-    return next((file for file in tries if file.is_file()), files / f"{record}.jpg")
+    return next((file for file in tries if file.is_file()), None)

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import ByName, RowError, Rows, TableRow, counted, files_by_name, in_order
+from synthgen.generators.cohort.listing import (
+    ByName,
+    Finder,
+    RowError,
+    Rows,
+    TableRow,
+    counted,
+    files_by_name,
+    in_order,
+)
 from synthgen.generators.cxr.cohort import cells, labels, pixels, tables
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
@@ -62,10 +71,11 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     table = _newest(data, progress)
     rows = Rows(config.unknown, progress.say)
     folders = (data / "images", *sorted(data.glob("images_*/images")), *sorted(data.glob("images_*")), data)
-    images = ByName(files_by_name(folders, SUFFIXES), SUFFIXES)
+    images, finder = ByName(files_by_name(folders, SUFFIXES), SUFFIXES), Finder(data, SUFFIXES)
     entries: list[Entry] = []
     for row in tables.read_rows(table, _REQUIRED, _OPTIONAL, rows):
-        file = images.take(row["Image Index"], rows) or folders[0] / Path(row["Image Index"]).name
+        name = Path(row["Image Index"]).name
+        file = images.take(name, rows) or finder.named(name, rows) or folders[0] / name
         with rows.reading():
             entries.append(_entry(row, file, rows))
     skipped = rows.left_out() + Counter({"image without a row in the table": images.left()})

@@ -11,6 +11,7 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.cohort.listing import (
     ByName,
+    Finder,
     LeftOutError,
     RowError,
     Rows,
@@ -88,7 +89,9 @@ def _table(data: Path, progress: Progress) -> Path:
     stems = {path.name.removesuffix(".gz") for path in found}
     if len(stems) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise UserError(f"the PadChest layout needs one table PADCHEST*.csv in {data}, found: {names}")
+        raise UserError(
+            f"the PadChest layout needs one table PADCHEST*.csv in {data}, found: {names}; move the others away"
+        )
     if len(found) > 1:
         progress.say(f"{found[0].name} is read, and its packed copy is not")
     return found[0]
@@ -99,15 +102,15 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     table = _table(data, progress)
     rows = Rows(config.unknown, progress.say)
     folders = (data, data / "images", *sorted(path for path in data.iterdir() if path.name.isdigit()))
-    images = ByName(files_by_name(folders, SUFFIXES), SUFFIXES)
+    images, finder = ByName(files_by_name(folders, SUFFIXES), SUFFIXES), Finder(data, SUFFIXES)
     entries: list[Entry] = []
     for row in tables.read_rows(table, _REQUIRED, _OPTIONAL, rows):
         with rows.reading():
-            entries.append(_entry(row, data, images, rows))
+            entries.append(_entry(row, data, images, finder, rows))
     return Listing("padchest", LICENCE, in_order(entries), counted(rows.left_out()), pixels.measure, pixels.decode)
 
 
-def _entry(row: TableRow, data: Path, images: ByName, rows: Rows) -> Entry:
+def _entry(row: TableRow, data: Path, images: ByName, finder: Finder, rows: Rows) -> Entry:
     name, patient = row["ImageID"], row["PatientID"]
     if cells.blank(name) or cells.blank(patient):
         raise RowError(f"{row.where}: ImageID and PatientID must not be empty", "row without patient or image")
@@ -126,6 +129,7 @@ def _entry(row: TableRow, data: Path, images: ByName, rows: Rows) -> Entry:
     condition = CxrCondition(
         cells.findings(named or [NO_FINDING], row.where), view, cells.sex(row["PatientSex_DICOM"], row.where), _age(row)
     )
-    file = images.take(name, rows) or data / row["ImageDir"].split(".")[0] / Path(name).name
+    own = data / row["ImageDir"].split(".")[0] / Path(name).name
+    file = images.take(name, rows) or finder.named(own.name, rows) or own
     inverted = _INVERTED.get(row["PhotometricInterpretation_DICOM"].upper())
     return Entry(patient, name, condition, file, row.where, inverted=inverted)

@@ -29,7 +29,7 @@ from synthgen.generators.cxr.cohort import cells, labels, pixels, tables
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.patient_ids import is_placeholder
-from synthgen.payloads.cxr import CxrCondition
+from synthgen.payloads.cxr import CxrCondition, Sex
 from synthgen.progress import Progress
 
 TABLE: Final = "metadata.csv"
@@ -114,6 +114,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
 def _entries(table: Path, data: Path, config: CohortConfig, rows: Rows, named: set[Path]) -> list[Entry]:
     """The records of one table; ``named`` takes the files of all its rows."""
     marked = marked_columns(table)
+    _tell_columns(table, marked, rows)
     required = (*REQUIRED[:2], *marked) if marked else REQUIRED
     finder = Finder(table.parent, SUFFIXES)
     read: list[tuple[TableRow, Path]] = []
@@ -121,7 +122,7 @@ def _entries(table: Path, data: Path, config: CohortConfig, rows: Rows, named: s
         with rows.reading():
             file = finder.find(file_of(row, table.parent), rows)
             named.add(file)
-            read.append((_with_view(row), file))
+            read.append((with_view(row), file))
     several = [row for row, _ in read]
     check_sexes(several, table.name)
     findings = labels_of(rows, several, marked, config)
@@ -136,10 +137,34 @@ def _entries(table: Path, data: Path, config: CohortConfig, rows: Rows, named: s
 def marked_columns(table: Path) -> tuple[str, ...]:
     """The columns that have one finding each, where the table has no column of labels; else none."""
     header = tables.header(table)
-    keys = {tables.column_key(name) for name in header}
-    if keys & {tables.column_key("labels"), *tables.aliases()["labels"]}:
-        return ()
-    return labels.columns(header)
+    return () if {tables.column_key(name) for name in header} & _label_keys() else labels.columns(header)
+
+
+def _tell_columns(table: Path, marked: tuple[str, ...], rows: Rows) -> None:
+    """Says which columns findings are read from where each has one, and which columns that may hold some are not."""
+    header = tables.header(table)
+    if marked:
+        read = {tables.column_key(name) for name in (*marked, *REQUIRED, *OPTIONAL)}
+        read |= {key for names in tables.aliases().values() for key in names}
+        others = ", ".join(name for name in header if name and tables.column_key(name) not in read)
+        also = f"; the columns {others[:200]} are not read" if others else ""
+        rows.say(f"{table.name}: findings are read from the columns {', '.join(marked)}{also}")
+    elif beside := [name for name in labels.columns(header) if tables.column_key(name) not in _label_keys()]:
+        rows.say(f"{table.name}: findings are read from its labels; the columns {', '.join(beside)} are not read")
+
+
+def _label_keys() -> frozenset[str]:
+    return frozenset({tables.column_key("labels"), *tables.aliases()["labels"]})
+
+
+def other_table(folder: Path, columns: Sequence[str] = REQUIRED[:2]) -> str | None:
+    """What to do with a table of images that has these columns and lies in the folder under another name."""
+    for path in tables.tables_below(folder, ".csv", ".tsv", ".txt"):
+        keys = {tables.column_key(name) for name in tables.header(path)}
+        wanted = ({tables.column_key(name), *tables.aliases()[name]} for name in columns)
+        if path.name.lower() != TABLE and all(keys & names for names in wanted):
+            return f"{path.name} looks like the table of the images: name it {TABLE}"
+    return None
 
 
 def labels_of(
@@ -147,12 +172,11 @@ def labels_of(
 ) -> list[tuple[str, ...] | None]:
     """The findings of each row, by the columns that have one each or by the column of labels."""
     if marked:
-        rows.say(f"findings are read from the columns {', '.join(marked)}; other columns of findings are not known")
         return [labels.of_columns(rows, row, marked, config.uncertain) for row in several]
     return labels.of_cells(rows, several, "labels", config.uncertain)
 
 
-def _with_view(row: TableRow) -> TableRow:
+def with_view(row: TableRow) -> TableRow:
     """The row, where its view is frontal or not given. Raises RowError for a word that is not known."""
     match cells.view_said(row["view"]):
         case "lateral":
@@ -180,10 +204,15 @@ def _entry(row: TableRow, file: Path, record: str, findings: tuple[str, ...], ro
     condition = CxrCondition(
         findings=findings,
         view=cells.view(row["view"]) or "",
-        sex="M" if row["sex"].upper() == "H" else cells.sex(row["sex"], row.where),
+        sex=sex_of(row),
         age=age_of(row, rows),
     )
     return Entry(patient_of(row), record, condition, file, row.where)
+
+
+def sex_of(row: TableRow) -> Sex:
+    """The sex, an ``H`` being French after :func:`check_sexes`. Raises RowError for a word that is not known."""
+    return "M" if row["sex"].upper() == "H" else cells.sex(row["sex"], row.where)
 
 
 def patient_of(row: TableRow) -> str:

@@ -58,10 +58,12 @@ def _hint(data: Path) -> str | None:
     """What to do with a folder that fits no layout, by what lies in it."""
     found = list(islice(walk(data), _MOST_LOOKED_AT))
     direct = [path for path in found if path.parent == data]
-    if said := _known_set(data, direct) or _other_table(direct):
+    if said := _known_set(data, direct) or _other_table(data, direct):
         return said
     if any(path.suffix.lower() in SUFFIXES for path in found):
         return f"it holds images and no table that is known; {_WRITE}"
+    if packed := [path for path in found if path.suffix.lower() == ".gz"]:
+        return f"it holds {len(packed)} files that end in .gz, such as {packed[0].name}: unpack them (gunzip)"
     if raw := next((path for path in found if path.suffix.lower() in _RAW), None):
         return f"{raw.suffix} files are not read: convert them to PNG, and {_WRITE}"
     return None
@@ -75,19 +77,18 @@ def _known_set(data: Path, direct: list[Path]) -> str | None:
             f"VinDr-CXR says not who its patients are, and records are split by patient; {_WRITE}; the image's own "
             "name is a patient_id only if you know that every image is of another person"
         )
+    if found := next((path for path in places if tables.has_columns(path, "Path", "Enlarged Cardiomediastinum")), None):
+        return f"{found.name} looks like a table of CheXpert: name it train.csv"
     return None
 
 
-def _other_table(direct: list[Path]) -> str | None:
+def _other_table(data: Path, direct: list[Path]) -> str | None:
     """A table of another name or kind than the one that is read."""
-    needed = tables.aliases()
-    for path in direct:
-        suffix = path.suffix.lower()
-        if suffix in _WORKBOOKS:
-            return f"{path.name} is a workbook of a spreadsheet: save it as {plain.TABLE} (CSV, UTF-8) beside it"
-        names = tables.header(path) if suffix in {".csv", ".tsv", ".txt"} else ()
-        keys = {tables.column_key(name) for name in names}
-        if all(keys & {tables.column_key(name), *needed[name]} for name in plain.REQUIRED[:2]):
-            return f"{path.name} looks like the table of the images: name it {plain.TABLE}"
+    if book := next((path for path in direct if path.suffix.lower() in _WORKBOOKS), None):
+        return f"{book.name} is a workbook of a spreadsheet: save it as {plain.TABLE} (CSV, UTF-8) beside it"
+    if said := plain.other_table(data):
+        return said
+    if any(path.suffix.lower() == ".csv" for path in direct):
+        return None
     other = next((path for path in direct if path.suffix.lower() in _OTHER_TABLES), None)
     return f"{other.name} is not read as a table: {_WRITE}" if other else None

@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,10 +24,21 @@ from synthgen.generators.cohort.listing import RowError, Rows, TableRow, wide_en
 from synthgen.wordlists import Phrases, word_lists
 
 _SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-_MARKS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16's does
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Text of another encoding that is read as Windows-1252: signs within or at the beginning of words, capitals within
+# them, three letters or signs in a row that are not ASCII.
+_FOREIGN: Final = re.compile(
+    r"[^\W\d_][\x80-\xa9\xab-\xb6\xb8\xb9\xbb-\xbfƒˆ˜‘‚-…‰‹›€™][^\W\d_]"
+    r"|(?<!\w)[¤¦¨¬¯¶¸ƒˆ˜†‡…‰™][^\W\d_]|[a-z][ŠŽŸ]|[^\x00-\x7f\s–-”]{3,}"
+)
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BLOCK: Final = 1 << 20
-_NAMED: Final = 12
 
 
 @dataclass(frozen=True)
@@ -243,5 +255,17 @@ def _encoding(path: Path) -> str:
                 start = file.read(_BLOCK)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
-            return "cp1252"
+            return _western(path)
     return "utf-8"
+
+
+def _western(path: Path) -> str:
+    """Windows-1252, where the text reads like one. Raises UserError for what is more likely of another encoding."""
+    with _opened(path) as file:
+        try:
+            text = file.read().decode("cp1252")
+        except UnicodeDecodeError:
+            text = ""
+    if not text or _FOREIGN.search(text):
+        raise UserError(f"{path.name} is not UTF-8, and its encoding is not known: save it as CSV in UTF-8")
+    return "cp1252"

@@ -68,6 +68,7 @@ TEXT = "\n".join([HEADER, *ROWS]) + "\n"
         pytest.param(TEXT.encode("utf-16"), id="UTF-16 with mark"),
         pytest.param(TEXT.encode("utf-16-le"), id="UTF-16 little endian without mark"),
         pytest.param(TEXT.encode("utf-16-be"), id="UTF-16 big endian without mark"),
+        pytest.param(TEXT.encode("utf-32"), id="UTF-32"),
         pytest.param(gzip.compress(TEXT.encode()), id="gzipped under the plain name"),
         pytest.param(TEXT.replace("\n", "\r\n"), id="line ends of Windows"),
         pytest.param(TEXT.replace("\n", "\r"), id="line ends of old Macs"),
@@ -129,6 +130,62 @@ def test_a_table_in_windows_1252_is_read_and_told(tmp_path: Path, load: Load, li
     (tmp_path / "metadata.csv").write_bytes(text.encode("cp1252"))
     assert conditions(load, tmp_path)["p1"] == CxrCondition(("Edema",), "AP", "M", 45)
     assert any("Windows-1252" in line for line in listener.lines)
+
+
+@pytest.mark.field(TABLES, "refused")
+@pytest.mark.parametrize(
+    ("finding", "encoding"),
+    [("Lungenödem", "cp850"), ("Ödem", "mac_roman"), ("Плеврит", "cp1251"), ("胸水", "shift_jis"), ("胸腔积液", "gbk"),
+     ("πνευμονία", "iso8859_7")],
+)  # fmt: skip
+def test_an_encoding_that_nobody_knows_is_no_guess(tmp_path: Path, load: Load, finding: str, encoding: str) -> None:
+    pictures(tmp_path)
+    text = TEXT.replace("Edema,AP", f"{finding},AP")
+    (tmp_path / "metadata.csv").write_bytes(text.encode(encoding))
+    refused(load, tmp_path, "its encoding is not known: save it as CSV in UTF-8")
+    (tmp_path / "metadata.csv").write_text(text, encoding="utf-8")
+    assert len(load(tmp_path).records) == 4
+
+
+@pytest.mark.field(TABLES, "read")
+@pytest.mark.parametrize(
+    "finding", ["Pleuraverdickung größer", "Engrosamiento en ápex", "Épanchement d’allure", "½ Ñandú"]
+)
+def test_western_letters_in_windows_1252(tmp_path: Path, load: Load, finding: str) -> None:
+    pictures(tmp_path)
+    (tmp_path / "metadata.csv").write_bytes(TEXT.replace("Edema,AP", f"{finding},AP").encode("cp1252"))
+    assert conditions(load, tmp_path)["p1"].findings == (finding,)
+
+
+@pytest.mark.field(TABLES, "refused")
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        pytest.param("file_name,labels,view,sex,age", "missing column: patient_id", id="no patients"),
+        pytest.param("file_name,patient_id,view,sex,age", "missing column: labels", id="no labels"),
+        pytest.param("images/9.png,p9,Mass,PA,F", "missing column: file_name, patient_id", id="no header"),
+        pytest.param(HEADER.replace(",", ":"), "missing column", id="colons"),
+        pytest.param(HEADER.replace(",", "  "), "missing column", id="spaces"),
+    ],
+)
+def test_columns_that_are_missing_are_named(tmp_path: Path, load: Load, header: str, said: str) -> None:
+    pictures(tmp_path)
+    table(tmp_path, header)
+    refused(load, tmp_path, said, "it has the columns", layout="plain")
+    table(tmp_path)
+    assert conditions(load, tmp_path) == READ
+
+
+@pytest.mark.field(TABLES, "refused")
+@pytest.mark.parametrize(
+    "again", [ROWS[0], ROWS[0].replace("Effusion", "Edema"), ROWS[0].replace("images/0", "IMAGES/0")]
+)
+def test_an_image_that_is_named_twice(tmp_path: Path, load: Load, again: str) -> None:
+    pictures(tmp_path)
+    table(tmp_path, rows=[*ROWS, again])
+    refused(load, tmp_path, "0.png is named twice", "row 2", "row 6", "keep one of the two")
+    table(tmp_path)
+    assert conditions(load, tmp_path) == READ
 
 
 @pytest.mark.field(TABLES, "refused")
@@ -225,6 +282,11 @@ def test_a_double_quote_that_is_not_closed(tmp_path: Path, load: Load, text: str
         pytest.param("\"{'Effusion', 'Edema'}\"", ("Edema", "Effusion"), id="set"),
         pytest.param('"[Effusion, Edema]"', ("Edema", "Effusion"), id="brackets without quotes"),
         pytest.param("\"['Effusion']\"", ("Effusion",), id="list of one"),
+        pytest.param("Effusion + Edema", ("Edema", "Effusion"), id="plus"),
+        pytest.param("Effusion/Edema", ("Edema", "Effusion"), id="slash"),
+        pytest.param("effusion and edema", ("Edema", "Effusion"), id="and"),
+        pytest.param("Erguss und Ödem|Edema", ("Edema", "Erguss und Ödem"), id="and between words that are not known"),
+        pytest.param("\"{'Effusion': 1, 'Edema': 1, 'Mass': 0}\"", ("Edema", "Effusion"), id="dictionary of marks"),
         pytest.param("effusion", ("Effusion",), id="lower case"),
         pytest.param("EFFUSION", ("Effusion",), id="capitals"),
         pytest.param("pleural effusion", ("pleural effusion",), id="a synonym alone keeps its name"),
@@ -291,6 +353,8 @@ def test_chosen_findings_are_found_under_their_synonyms(tmp_path: Path, load: Lo
         pytest.param("no effusion", "says that something is absent", id="denial"),
         pytest.param("kein Erguss", "says that something is absent", id="German denial"),
         pytest.param("1", "is a number", id="a class number"),
+        pytest.param("True", "is a number or a mark", id="a mark"),
+        pytest.param("positive", "is a number or a mark", id="positive for what"),
         pytest.param("negative", 'use "No Finding"', id="negative for what"),
         pytest.param("No Finding|Edema", "stands beside", id="normal beside a finding"),
         pytest.param(
@@ -339,6 +403,17 @@ def test_a_column_for_each_finding(tmp_path: Path, load: Load, listener: Listene
         "p2": CxrCondition(("Cardiomegaly", "pleural effusion")),
     }
     assert any("columns No Finding, Cardiomegaly, Pleural Effusion" in line for line in listener.lines)
+
+
+@pytest.mark.field("images: labels", "read")
+def test_columns_that_are_not_read_are_told(tmp_path: Path, load: Load, listener: Listener) -> None:
+    pictures(tmp_path, 1)
+    table(tmp_path, f"{ONE_HOT},Granuloma", ["images/0.png,p0,0,1,0,1"])
+    assert conditions(load, tmp_path) == {"p0": CxrCondition(("Cardiomegaly",))}
+    assert any("the columns Granuloma are not read" in line for line in listener.lines)
+    table(tmp_path, "file_name,patient_id,labels,Edema", ["images/0.png,p0,Mass,1"])
+    assert conditions(load, tmp_path) == {"p0": CxrCondition(("Mass",))}
+    assert any("the columns Edema are not read" in line for line in listener.lines)
 
 
 @pytest.mark.field("images: labels", "counted")
@@ -547,6 +622,7 @@ def test_sexes_that_are_read_one_way_or_the_other(tmp_path: Path, load: Load, on
             id="decomposed in the table, composed in the folder",
         ),
         pytest.param("images/a b {}.png", "images/a b {}.png", id="spaces"),
+        pytest.param("images/a%20b%20{}.png", "images/a b {}.png", id="spaces as in an address"),
         pytest.param("1.2.840.{}", "1.2.840.{}.png", id="an identifier with points, without ending"),
     ],
 )  # fmt: skip
