@@ -10,14 +10,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
 from synthgen.generators.model_folder import check_kind
-from synthgen.generators.speech.backends.opening import open_backend
+from synthgen.generators.speech.backends.opening import backend_names, open_backend
 from synthgen.generators.speech.backends.protocol import Backend
-from synthgen.generators.speech.config import BackendName, SpeakingConfig
+from synthgen.generators.speech.config import SpeakingConfig
 from synthgen.generators.speech.words import Told, told_bytes, told_from, told_in
 from synthgen.progress import Progress
 
@@ -34,7 +33,7 @@ class ModelCard:
         dialogues: whether ``dialogues.jsonl`` says what is spoken.
     """
 
-    backend: BackendName
+    backend: str
     model: str
     language: str
     digest: str
@@ -89,8 +88,10 @@ def read_card(folder: Path) -> ModelCard:
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{folder / CARD} cannot be read: fit the model again") from None
     check_kind(folder, values, MODALITY, FORMAT)
-    if card.backend not in get_args(BackendName):
-        raise UserError(f"{folder / CARD} names no back-end of this synthgen: fit the model again")
+    if card.backend not in backend_names():
+        raise UserError(
+            f"{folder / CARD} names a back-end that is not installed: install its package, or fit another model"
+        )
     return card
 
 

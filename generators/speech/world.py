@@ -31,7 +31,7 @@ _F0_BELOW, _F0_ABOVE = 0.5, 2.2
 """Where F0 is looked for in a known voice, as factors of its median: keeps errors of an octave out."""
 _FFT_IN, _FFT_OUT = 1024, 512
 _SILENCE_DB = -45.0  # against the loudest frame
-LEVEL_DB = -28.0
+LEVEL_DB = -33.0
 """RMS of neutral speech, dB against full scale: leaves headroom for anger, and for two tracks in one mix."""
 _CEILING = 0.45
 """Peak of a track: that of two together stays below full scale."""
