@@ -9,7 +9,7 @@ from synthgen.errors import UserError
 from synthgen.generators.speech.backends.espeak import Espeak
 from synthgen.generators.speech.backends.opening import backend_names, open_backend
 from synthgen.generators.speech.config import SpeakingConfig
-from synthgen.generators.speech.model_folder import fit, open_fitted_backend, read_card
+from synthgen.generators.speech.model_folder import check, fit, open_fitted_backend, read_card
 from synthgen.progress import Silent
 
 MODULE = """
@@ -60,6 +60,22 @@ def test_a_back_end_that_is_not_installed_is_one_line_that_names_the_others(tmp_
     with pytest.raises(UserError, match=r"no speech back-end 'hum'.*espeak, coqui, transformers") as error:
         fit(SpeakingConfig(backend="hum"), tmp_path / "model", Silent())
     assert "\n" not in str(error.value) and not (tmp_path / "model").exists()
+
+
+@pytest.mark.field("spoken text", "refused")
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"language": "xx"}, "no language 'xx'"),
+        ({"backend": "hum"}, "no speech back-end"),
+        ({"dialogues": "/nowhere.jsonl"}, "there is no file"),
+    ],
+)
+def test_what_cannot_be_spoken_is_refused_before_a_cohort_is_read(chosen: dict[str, str], told: str) -> None:
+    pytest.importorskip("espeakng_loader")
+    with pytest.raises(UserError, match=told):
+        check(SpeakingConfig(**chosen))  # type: ignore[arg-type]
+    check(SpeakingConfig())
 
 
 def test_espeak_has_nobodys_voice() -> None:

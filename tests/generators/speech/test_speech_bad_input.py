@@ -103,7 +103,7 @@ def test_intensities_stay_within_their_bounds() -> None:
     config = GeneratorConfig(intensity=0.1, intensity_spread=1)
     turns = tuple(Turn("patient", "I am here.", "sad") for _ in range(200))
     plan = plan_session(Dialogue(turns), severity="", seed=0, config=config, unit="phrase")
-    assert min(t.intensity for t in plan.turns) == 0 and max(t.intensity for t in plan.turns) <= 2
+    assert min(t.intensity for t in plan.turns) == 0.1 and max(t.intensity for t in plan.turns) <= 2
 
 
 def test_a_turn_of_ten_thousand_words_is_planned_whole() -> None:
