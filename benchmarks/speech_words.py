@@ -85,11 +85,11 @@ def errors(reference: list[str], heard: list[str]) -> int:
     return row[-1]
 
 
-def hear(folder: Path, model: str) -> Iterator[dict[str, Any]]:
+def hear(folder: Path, model: str, every: int) -> Iterator[dict[str, Any]]:
     from faster_whisper import WhisperModel  # type: ignore[import-not-found,unused-ignore]
 
     whisper = WhisperModel(model, device="cpu", compute_type="int8", cpu_threads=1)
-    for row in json.loads((folder / "said.json").read_text("utf-8")):
+    for row in json.loads((folder / "said.json").read_text("utf-8"))[::every]:
         found, _ = whisper.transcribe(str(folder / row["file"]), language="en", beam_size=1, temperature=0.0)
         reference = words(row["text"])
         yield {**row, "words": len(reference), "errors": errors(reference, words(" ".join(s.text for s in found)))}
@@ -112,12 +112,13 @@ def main() -> None:
     options.add_argument("--voices", type=int, default=8)
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--model", default="")
+    options.add_argument("--every", type=int, default=1, help="hear every so-many-th sentence")
     options.add_argument("--out", type=Path)
     told = options.parse_args()
     if told.step == "say":
         say(told.folder, told.sentences, told.voices, told.seed)
         return
-    found = table(list(hear(told.folder, told.model)))
+    found = table(list(hear(told.folder, told.model, told.every)))
     print(json.dumps(found, indent=1))
     if told.out:
         told.out.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -1,8 +1,8 @@
 """The voice and emotion layer: a waveform of any back-end, taken apart by WORLD and put together in another manner.
 
 WORLD (Morise et al. 2016) gives F0, the spectral envelope and the aperiodicity of each frame; the voice card and the
-manner change these, and nothing else of the words. F0 by DIO with StoneMask, which is fifty times as fast as Harvest and
-jumps an octave in 1% of espeak's voiced frames; by Harvest where a model speaks, in whose voices DIO jumps more often.
+manner change these, and nothing else of the words. F0 is by DIO with StoneMask, fifty times as fast as Harvest, which
+jumps an octave in 1% of espeak's voiced frames; where a model speaks it is by Harvest, for there DIO jumps more often.
 """
 
 from __future__ import annotations
