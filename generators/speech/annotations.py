@@ -46,12 +46,15 @@ def webvtt(recording: Recording) -> str:
 
 
 def textgrid(recording: Recording) -> str:
-    """Praat's TextGrid, long form: for each speaker a tier of turns, of emotions, and of words where there are any."""
+    """Praat's TextGrid, long form: for each speaker a tier of turns, of emotions, of where there is
+    speech, and of words where there are any."""
     rate, frames = recording.tracks[0].audio.rate, recording.tracks[0].audio.frames
     tiers: list[tuple[str, list[tuple[int, int, str]]]] = []
     for track in recording.tracks:
         tiers.append((f"{track.role} turns", [(s.start, s.end, s.text) for s in track.segments]))
         tiers.append((f"{track.role} emotions", [(s.start, s.end, s.emotion) for s in track.segments]))
+        heard = [(start, end, "speech") for segment in track.segments for start, end in segment.stretches]
+        tiers.append((f"{track.role} speech", heard))
         words = [(word.start, word.end, word.text) for s in track.segments for word in s.words]
         if words:
             tiers.append((f"{track.role} words", words))

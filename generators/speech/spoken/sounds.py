@@ -12,8 +12,10 @@ from synthgen.wordlists import WordLists, WordSet, word_lists
 PAUSE = "…"
 """Stands by itself in what is said, for a pause."""
 
-_ENCLOSED = re.compile(
-    r"\[([^\[\]]{0,200})\](?!\()|\{([^{}]{0,200})\}|<(/?[A-Za-z][^<>]{0,200})>|\(\(([^()]{0,200})\)\)"
+_ENCLOSED = re.compile(r"\[([^\[\]]{0,200})\](?!\()|\{([^{}]{0,200})\}|\(\(([^()]{0,200})\)\)")
+_TAG = re.compile(r"<(/?)([A-Za-z][^<>]{0,200}?)(/?)>")
+_MARKUP = re.compile(
+    r"(?:speak|break|emphasis|prosody|voice|say-as|p|br|b|i|u|em|strong|span|div|v|c|unk|s)(?:\s.*)?", re.DOTALL
 )
 _ROUND = re.compile(r"\(([^()]{1,80})\)")
 _STARRED = re.compile(r"(?<![\w*])\*{1,3}(?=\S)([^*\n]{1,120}?)(?<=\S)\*{1,3}(?![\w*])")
@@ -62,6 +64,7 @@ def without_links(text: str) -> str:
 
 def _replaced(text: str, by: Callable[[str], str]) -> str:
     text = _ENCLOSED.sub(lambda match: by(match.group()), text)
+    text = _TAG.sub(lambda match: by(match.group()) if _is_tag(match) else match.group(), text)
     text = _CHAT.sub(lambda match: by(match.group()), text)
     text = _ROUND.sub(lambda match: by(match.group()) if is_sound(match.group(1)) else match.group(), text)
     text = _STARRED.sub(lambda match: by(match.group()) if is_sound(match.group(1), True) else match.group(1), text)
@@ -75,6 +78,13 @@ _PICTURE = (
     "[\u2600-\u27bf\u2b00-\u2bff\ufe00-\ufe0f\u20e3\u200d"
     "\U0001f000-\U0001faff\U0001fb00-\U0001fbff\U000e0000-\U000e007f]"
 )
+
+
+def _is_tag(match: re.Match[str]) -> bool:
+    """Of a markup language, or a sound: the words in ``<left>`` are said."""
+    closing, inside, closed = match.groups()
+    marked = bool(closing or closed) or any(sign in inside for sign in "=:")
+    return marked or _MARKUP.fullmatch(inside.lower()) is not None or is_sound(inside)
 
 
 def is_sound(remark: str, starred: bool = False) -> bool:
