@@ -141,7 +141,8 @@ Form = Callable[[str, Known], tuple[str, str] | None]
 
 
 def _by_line(rows: Sequence[str], known: Known, form: Form) -> Iterator[Said]:
-    role, words, begins = "", [""][:0], 1
+    role, begins = "", 1
+    words: list[str] = []
     for number, row in enumerate(rows, start=1):
         mark = form(row, known)
         if mark is None:
@@ -159,7 +160,6 @@ def _by_line(rows: Sequence[str], known: Known, form: Form) -> Iterator[Said]:
 def _first_forms(rows: Sequence[str], known: Known) -> Form:
     counts = Counter(mark[0] for row in rows if (mark := _colon(row, known)))
     often = {name for name, count in counts.items() if count > 1}
-    # A time beside the name is a mark of its own: what has none is then words.
     return lambda row, known: _mark(row, lambda name: name in often, known)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from synthgen.generators.dialogue.cohort.cues import Cue, turns_of
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, Reading, name_of
 from synthgen.generators.dialogue.cohort.records import dialogues, is_transcript
 from synthgen.generators.dialogue.cohort.roles import known_roles, normalised
+from synthgen.generators.dialogue.cohort.tally import Tally
 from synthgen.generators.dialogue.cohort.text import DamagedError
 from synthgen.generators.dialogue.cohort.turn_rows import is_turn
 from synthgen.patient_ids import patient_key
@@ -67,14 +68,13 @@ class Sources:
     """The files of a cohort, of one kind, sorted by their names relative to ``root``.
 
     Attributes:
-        tables: tables beside them that hold no dialogue: labels, by patient.
+        tables: tables beside them that hold no dialogue: labels, by patient or by dialogue.
     """
 
     layout: str
     root: Path
     files: tuple[Path, ...]
     tables: tuple[Path, ...] = ()
-    counts: Counter[str] = field(default_factory=Counter)
 
     def name(self, file: Path) -> str:
         return name_of(file, self.root)
@@ -132,8 +132,7 @@ def _sorted_out(found: list[Path], reading: Reading) -> tuple[dict[str, list[Pat
 
 
 def _quiet(reading: Reading) -> Reading:
-    from synthgen.generators.dialogue.cohort.tally import Tally
-
+    """For a look at a file, of which nothing is counted nor said."""
     return Reading(reading.config, Tally(reading.tally.key, reading.tally.offered), Silent(), reading.columns)
 
 
