@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from synthgen.generators.dialogue.cohort.columns import Columns
 from synthgen.generators.dialogue.cohort.roles import speaker_of
 from synthgen.generators.dialogue.cohort.tally import Tally
 from synthgen.generators.dialogue.cohort_config import CohortConfig
-from synthgen.progress import Progress
+from synthgen.progress import Progress, Silent
 
 RawRow = tuple[str, Mapping[str, Any]]
 """Where a row stands, for messages (``"visits.jsonl, line 12"``), and its values by column."""
@@ -54,6 +54,10 @@ class Reading:
     @classmethod
     def of(cls, config: CohortConfig, tally: Tally, progress: Progress) -> Reading:
         return cls(config, tally, progress, Columns.of(config.columns))
+
+    def quietly(self) -> Reading:
+        """For a look at a file, of which nothing is counted nor said."""
+        return replace(self, tally=Tally(self.tally.key, self.tally.offered), progress=Silent())
 
     def knows(self, name: str) -> bool:
         """True for a name of a speaker that stands for a side."""

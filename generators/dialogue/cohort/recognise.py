@@ -11,16 +11,14 @@ from typing import Any, Final
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort import linguists, plain_text, rows, subtitles, textgrid
-from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, plain
+from synthgen.generators.dialogue.cohort.beside import labelled
+from synthgen.generators.dialogue.cohort.columns import plain
 from synthgen.generators.dialogue.cohort.cues import Cue, turns_of
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, Reading, name_of
 from synthgen.generators.dialogue.cohort.records import dialogues, is_transcript
 from synthgen.generators.dialogue.cohort.roles import known_roles, normalised
-from synthgen.generators.dialogue.cohort.tally import Tally
 from synthgen.generators.dialogue.cohort.text import DamagedError
 from synthgen.generators.dialogue.cohort.turn_rows import is_turn
-from synthgen.patient_ids import patient_key
-from synthgen.progress import Silent
 
 METADATA: Final = "metadata.csv"
 _STATE: Final = "state.json"
@@ -122,7 +120,7 @@ def _sorted_out(found: list[Path], reading: Reading) -> tuple[dict[str, list[Pat
     by_kind["text"] = [path for path in by_kind["text"] if path.name.split(".")[0].lower() not in _ABOUT]
     tables = [path for path in by_kind["csv"] if not _has_dialogues(path, reading)]
     about = [path for path in by_kind["jsonl"] if ".json" in path.suffixes[-2:] and not _has_dialogues(path, reading)]
-    prose = [path for path in by_kind["text"] if not plain_text.is_dialogue(path, _quiet(reading))]
+    prose = [path for path in by_kind["text"] if not plain_text.is_dialogue(path, reading.quietly())]
     for kind, beside in (("csv", tables), ("jsonl", about), ("text", prose)):
         rest = [path for path in by_kind[kind] if path not in beside]
         if rest or any(by_kind[other] for other in by_kind if other != kind):
@@ -131,14 +129,9 @@ def _sorted_out(found: list[Path], reading: Reading) -> tuple[dict[str, list[Pat
     return by_kind, tuple(path for path in tables if path not in by_kind["csv"])
 
 
-def _quiet(reading: Reading) -> Reading:
-    """For a look at a file, of which nothing is counted nor said."""
-    return Reading(reading.config, Tally(reading.tally.key, reading.tally.offered), Silent(), reading.columns)
-
-
 def _has_dialogues(path: Path, reading: Reading) -> bool:
     """True where the first row shows a dialogue or a turn, and where it cannot be read: its reader says why."""
-    quiet = _quiet(reading)
+    quiet = reading.quietly()
     try:
         if _kind(path) == "csv":
             return _table_has_dialogues(path, quiet)
@@ -165,7 +158,7 @@ def _table_has_dialogues(path: Path, quiet: Reading) -> bool:
 def _describes(path: Path, reading: Reading) -> bool:
     """True for a ``metadata.csv`` that names files."""
     try:
-        first = next(rows.csv_rows(path, _quiet(reading)), None)
+        first = next(rows.csv_rows(path, reading.quietly()), None)
     except UserError:
         return True
     return first is None or bool(_file_column(first[1]))
@@ -207,7 +200,7 @@ def _cures(found: list[Path]) -> str:
 def read(sources: Sources, reading: Reading) -> Iterator[Raw]:
     """The dialogues of all files, in order, as the files hold them. Raises UserError for one that cannot be read."""
     found = _transcripts(sources, reading) if sources.layout in _TIMED else _records(sources, reading)
-    yield from _labelled(found, sources, reading)
+    yield from labelled(found, sources.tables, reading)
 
 
 def _records(sources: Sources, reading: Reading) -> Iterator[Raw]:
@@ -351,94 +344,3 @@ def _metadata(sources: Sources, reading: Reading) -> dict[str, Mapping[str, obje
             )
         reading.tally.skipped["file that is not there"] += absent
     return found
-
-
-# --- Labels beside the transcripts -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Described:
-    """A table beside the transcripts: its rows by patient, or by dialogue, where each has one row."""
-
-    by_patient: Mapping[str, Mapping[str, Any]]
-    by_dialogue: Mapping[str, Mapping[str, Any]]
-    patients: Mapping[str, str]
-
-
-def _labelled(found: Iterator[Raw], sources: Sources, reading: Reading) -> Iterator[Raw]:
-    """Dialogues with what tables say of them or their patients, by their ids or by the id that begins a file's name.
-
-    A table whose rows match nobody is counted.
-    """
-    tables = [_described_in(path, reading) for path in sources.tables]
-    if not tables:
-        yield from found
-        return
-    raws = list(found)
-    begun = [_begins(raw, tables) for raw in raws]
-    by_file = all(not raw.patient for raw in raws) and 2 * sum(map(bool, begun)) >= len(raws)
-    used: set[int] = set()
-    for raw, begins in zip(raws, begun, strict=True):
-        yield _with_labels(raw, begins if by_file else "", tables, used, reading)
-    if unused := len(tables) - len(used):
-        reading.tally.skipped["table that holds no dialogue and describes none"] += unused
-
-
-def _with_labels(raw: Raw, begins: str, tables: list[_Described], used: set[int], reading: Reading) -> Raw:
-    own = patient_key(raw.record)
-    told = next((table.patients[own] for table in tables if table.patients.get(own)), "")
-    patient = raw.patient or told or begins
-    labels: dict[str, Any] = {}
-    for number, table in enumerate(tables):
-        row = table.by_dialogue.get(own) or (table.by_patient.get(patient_key(patient)) if patient else None)
-        if row is not None:
-            labels |= row
-            used.add(number)
-    if not labels and not told:
-        return raw
-    reading.notice("dialogues have labels from a table beside them")
-    return Raw(raw.where, raw.record, patient, raw.session, raw.turns, {**labels, **raw.labels}, raw.file, raw.date)
-
-
-def _begins(raw: Raw, tables: list[_Described]) -> str:
-    """The id of a table that the file's name begins with: ``300_TRANSCRIPT.csv`` is of 300; empty where none is."""
-    first = Path(raw.file).name.replace("-", "_").replace(".", "_").split("_")[0]
-    known = len(first) > 2 and any(patient_key(first) in table.by_patient for table in tables)
-    return first if known else ""
-
-
-def _described_in(path: Path, reading: Reading) -> _Described:
-    """By patient where each has one row; by dialogue likewise. Both are empty for any other table."""
-    quiet = _quiet(reading)
-    by_patient: dict[str, dict[str, Any]] = {}
-    by_dialogue: dict[str, dict[str, Any]] = {}
-    patients: dict[str, str] = {}
-    rows_read = 0
-    try:
-        for where, row in rows.csv_rows(path, quiet):
-            rows_read += 1
-            patient = identifier(quiet.columns.value(row, "patient_id"), where, "patient")
-            dialogue = patient_key(identifier(quiet.columns.value(row, "dialogue_id"), where, "dialogue"))
-            ids = {*quiet.columns.all(row, "patient_id"), *quiet.columns.all(row, "dialogue_id")}
-            labels = {name: _number(value) for name, value in row.items() if name not in ids and name}
-            by_patient[patient_key(patient)] = labels
-            by_dialogue[dialogue] = labels
-            patients[dialogue] = patient
-    except UserError:
-        rows_read = -1
-    return _Described(
-        by_patient if len(by_patient) == rows_read and "" not in by_patient else {},
-        by_dialogue if len(by_dialogue) == rows_read and "" not in by_dialogue else {},
-        patients if len(by_dialogue) == rows_read and "" not in by_dialogue else {},
-    )
-
-
-def _number(value: Any) -> Any:
-    """A number of a table as one."""
-    text = str(value).strip()
-    if is_empty(text):
-        return None
-    try:
-        return int(text) if text.lstrip("-").isdigit() else float(text)
-    except ValueError:
-        return value
