@@ -6,16 +6,19 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from functools import cache
 from itertools import combinations
 from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.records import Link
+from synthgen.wordlists import Phrases, WordLists, word_lists
 
 SAME_NUMBER: Final = "same number"
 
 _FLOAT: Final = re.compile(r"(\d+)\.0+")
-_ROUNDED: Final = re.compile(r"[+-]?\d(?:[.,]\d+)?e\+?\d{2,}", re.IGNORECASE)
+# As spreadsheets and data frames write large numbers; "3E10" without sign or point may be an identifier of its own.
+_ROUNDED: Final = re.compile(r"[+-]?\d(?:[.,]\d+e\+?|e\+)\d{2,}", re.IGNORECASE)
 _NUMBERED: Final = re.compile(r"(\D*?)0*(\d+)")
 _MOST_PAIRS: Final = 50
 
@@ -31,6 +34,29 @@ def patient_key(written: str) -> str:
     key = " ".join(unicodedata.normalize("NFKC", written).casefold().split())
     whole = _FLOAT.fullmatch(key)
     return whole[1] if whole else key
+
+
+class _Placeholders(WordLists):
+    nobody: Phrases
+
+
+@cache
+def _nobody() -> frozenset[str]:
+    return frozenset(map(_bare, word_lists(__package__, "placeholders", _Placeholders).nobody))
+
+
+def _bare(written: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", written).casefold() if c.isalnum())
+
+
+def is_placeholder(written: str) -> bool:
+    """True for what stands for an identifier and names nobody: ``ANONYMOUS``, ``unknown``, ``xxx``; not a number.
+
+    >>> is_placeholder("Anonymous"), is_placeholder("anonymous-7"), is_placeholder("0")
+    (True, False, False)
+    """
+    bare = _bare(written)
+    return not bare or bare in _nobody() or (len(bare) > 2 and set(bare) == {"x"})
 
 
 def number_key(written: str) -> str:

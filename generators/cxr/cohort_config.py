@@ -12,11 +12,11 @@ from synthgen.config import Section
 class CohortConfig(Section):
     """How a folder of real radiographs is read."""
 
-    layout: Literal["auto", "nih", "chexpert", "mimic", "padchest", "plain", "dicom"] = Field(
+    layout: Literal["auto", "nih", "chexpert", "mimic", "padchest", "brax", "openi", "plain", "dicom"] = Field(
         "auto", description="The folder's layout; auto recognises it."
     )
     uncertain: Literal["negative", "positive", "drop"] = Field(
-        "negative", description="What -1 in a CheXpert or MIMIC-CXR table means; drop leaves the image out."
+        "negative", description="What -1 in a table of findings, or a doubted label, means; drop leaves the image out."
     )
     findings: tuple[str, ...] = Field(
         (), description="The findings to keep; empty keeps all. Images with only other findings are left out."
@@ -32,4 +32,8 @@ class CohortConfig(Section):
     )
     absent: Literal["error", "skip"] = Field(
         "error", description="An image that the table names and the folder lacks: an error, or left out and counted."
+    )
+    unknown: Literal["error", "skip"] = Field(
+        "error",
+        description="A row without patient or with a cell that cannot be read: an error, or left out and counted.",
     )

@@ -139,6 +139,7 @@ def test_every_list_says_what_it_is_for_and_how_to_add_to_it() -> None:
 
 def test_the_documents_name_every_list() -> None:
     told = (ROOT / "docs" / "word_lists.md").read_text("utf-8")
+    assert "`synthgen/placeholders.yaml`" in told
     for side in ("generators", "privacy_filters", "eval"):
         for path in sorted((ROOT / side).rglob("*.yaml")):
             if path.parent.name not in {"content", "moves"}:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import also_skipped, none_absent
-from synthgen.generators.cxr.cohort import dicom_header, store
+from synthgen.generators.cohort.listing import also_skipped, archives_in, none_absent, walk
+from synthgen.generators.cxr.cohort import dicom_header, labels, store
 from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.cohort_config import CohortConfig
-from synthgen.patient_ids import SAME_NUMBER, linked_groups
+from synthgen.patient_ids import SAME_NUMBER, check_not_rounded, linked_groups, patient_key
 from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Progress
 from synthgen.records import Link, Loaded, Real
@@ -27,6 +27,9 @@ _TAKEN_BY: Final = {
 
 __all__ = ["CohortConfig", "load_cohort"]
 
+_MANY: Final = 6
+"""Images of one patient id that may be the cohort of a test; more are an anonymiser's."""
+
 
 def load_cohort(
     data: Path, config: CohortConfig, *, size: int, cache: Path, progress: Progress
@@ -38,7 +41,7 @@ def load_cohort(
     while the images are the same.
 
     Args:
-        data: the folder, in one of the layouts nih, chexpert, mimic, padchest, plain, dicom.
+        data: the folder, in one of the layouts nih, chexpert, mimic, padchest, brax, openi, plain, dicom.
         size: pixels a side.
         cache: a private folder for real patients' data (mode 0700); made where it is absent.
 
@@ -50,8 +53,10 @@ def load_cohort(
     layout = recognise(data, config)
     store.private_folder(cache)
     listing = layout.read(data, config, cache, progress)
+    check_not_rounded([entry.patient for entry in listing.entries])
+    _refuse_one_patient(listing)
     listing = _within_vocabulary(listing, config.findings)
-    listing, sizes = _present(listing, absent_is_error=config.absent == "error")
+    listing, sizes = _present(listing, data, absent_is_error=config.absent == "error")
     _refuse_empty(listing, data)
     decoded = store.pixels(
         listing, sizes, size=size, cache=cache, progress=progress, skip_unread=config.damaged == "skip"
@@ -62,6 +67,7 @@ def load_cohort(
         progress.say(f"left out {skip.count} × {skip.reason}")
     for note, count in decoded.notes.items():
         progress.say(f"{count} × {note}")
+    _tell_two_in_one(listing, progress)
     records = (
         Real(entry.patient, entry.record, entry.condition, image)
         for entry, image in zip(listing.entries, images, strict=True)
@@ -95,6 +101,29 @@ def _links(entries: Sequence[Entry]) -> Iterator[Link]:
     yield from linked_groups([entry.bare or None for entry in entries], patients, "same number without its issuer")
 
 
+def _refuse_one_patient(listing: Listing) -> None:
+    """One identifier for all is as a rule nobody's own. Raises UserError with the way out."""
+    if len(listing.entries) >= _MANY and len({patient_key(entry.patient) for entry in listing.entries}) == 1:
+        raise UserError(
+            f"all {len(listing.entries)} images have one patient id, as where all were anonymised to one: give each "
+            "patient an id of its own in the table's column of patients"
+        )
+
+
+def _tell_two_in_one(listing: Listing, progress: Progress) -> None:
+    """Says where one identifier stands with two sexes or dates of birth. They stay one: that keeps the split safe."""
+    told: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for entry in listing.entries:
+        facts = {("sex", entry.condition.sex), ("born", entry.born)}
+        told[patient_key(entry.patient)] |= {(kind, fact) for kind, fact in facts if fact}
+    two = sum(len(facts) > len({kind for kind, _ in facts}) for facts in told.values())
+    if two:
+        progress.say(
+            f"{two} patient ids stand with two sexes or two dates of birth: if they are several people, give each an "
+            "id of its own (patient_id in metadata.csv); until then they count as one"
+        )
+
+
 def _without(listing: Listing, kept: list[Entry], reason: str) -> Listing:
     """The listing with the kept entries; what is missing is counted under the reason."""
     skipped = also_skipped(listing.skipped, reason, len(listing.entries) - len(kept))
@@ -106,19 +135,20 @@ def _within_vocabulary(listing: Listing, vocabulary: tuple[str, ...]) -> Listing
     if not vocabulary:
         return listing
     present = {finding for entry in listing.entries for finding in entry.condition.findings}
-    lacking = sorted(set(vocabulary) - present)
+    spelt = labels.vocabulary(vocabulary, present)
+    lacking = sorted(set(vocabulary) - set(spelt))
     if lacking:
         has = ", ".join(sorted(present)) or "none"
         raise UserError(f"no image of the cohort has the finding {', '.join(lacking)}; it has {has}")
     kept: list[Entry] = []
     for entry in listing.entries:
-        chosen = tuple(finding for finding in entry.condition.findings if finding in vocabulary)
+        chosen = tuple(finding for finding in entry.condition.findings if finding in spelt.values())
         if chosen or not entry.condition.findings:
             kept.append(replace(entry, condition=replace(entry.condition, findings=chosen)))
     return _without(listing, kept, "no finding but such as the configuration leaves out")
 
 
-def _present(listing: Listing, *, absent_is_error: bool) -> tuple[Listing, dict[Path, tuple[int, int]]]:
+def _present(listing: Listing, data: Path, *, absent_is_error: bool) -> tuple[Listing, dict[Path, tuple[int, int]]]:
     """The entries whose files are there, with bytes and modification time of each."""
     sizes: dict[Path, tuple[int, int]] = {}
     for entry in listing.entries:
@@ -127,6 +157,16 @@ def _present(listing: Listing, *, absent_is_error: bool) -> tuple[Listing, dict[
             sizes[entry.file] = status.st_size, status.st_mtime_ns
     kept = [entry for entry in listing.entries if entry.file in sizes]
     absent = [entry for entry in listing.entries if entry.file not in sizes]
-    if absent_is_error:
-        none_absent(listing.entries, absent, "images", "modality.cohort.absent")
+    if absent_is_error and absent:
+        none_absent(listing.entries, absent, "images", "modality.cohort.absent", _absent_hint(data, absent[0].file))
     return _without(listing, kept, "absent image"), sizes
+
+
+def _absent_hint(data: Path, file: Path) -> str:
+    """Where an image of that name lies after all, or what may hold it."""
+    if archives := [path for place in {data, file.parent} if place.is_dir() for path in archives_in(place)]:
+        return f"unpack the {len(archives)} archives there, such as {archives[0].name}"
+    stem = file.stem.casefold()
+    if near := next((path for path in walk(data) if path.stem.casefold() == stem and path != file), None):
+        return f"did you mean {near.relative_to(data)}? write the table's paths so that they lead to the files"
+    return ""

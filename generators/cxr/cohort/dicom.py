@@ -6,8 +6,9 @@ an HMAC-SHA-256 under a random salt that is kept in the private cache folder, an
 images by patient and time: neither a patient's number, nor a date, nor a path goes further than this module.
 
 Headers hold no findings. ``metadata.csv`` in the folder may give them, with the columns file_name and labels (and
-patient_id, which then overrides the header's: for files that were all anonymised to one PatientID). Without it every
-image has the one finding ``Unlabelled``, because "No Finding" would be a claim that nobody made.
+patient_id, which then overrides the header's: for files that were all anonymised to one PatientID). Its view, sex and
+age go before the header's. Without it every image has the one finding ``Unlabelled``, because "No Finding" would be a
+claim that nobody made. The tables of RSNA's pneumonia challenge are read as well: see ``dicom_labels.py``.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ import os
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import counted, in_order, licence_of
-from synthgen.generators.cxr.cohort import cells, dicom_header, dicom_pixels, plain, store, tables
+from synthgen.generators.cohort.listing import RowError, Rows, counted, in_order, is_written_link, licence_of, walk
+from synthgen.generators.cxr.cohort import dicom_header, dicom_labels, dicom_pixels, plain, store
 from synthgen.generators.cxr.cohort.dicom_files import begins_as_dicom, opened
 from synthgen.generators.cxr.cohort.dicom_header import Header
-from synthgen.generators.cxr.cohort.listing import Entry, Listing
+from synthgen.generators.cxr.cohort.dicom_labels import Label
+from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort.pixels import ImageError
 from synthgen.generators.cxr.cohort_config import CohortConfig
-from synthgen.patient_ids import check_not_rounded, number_key, patient_key
+from synthgen.patient_ids import check_not_rounded, is_placeholder, number_key, patient_key
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 
@@ -42,30 +44,26 @@ _TABLE_ISSUER: Final = "metadata.csv"
 _MANY: Final = 6
 
 
-@dataclass(frozen=True, slots=True)
-class _Label:
-    findings: tuple[str, ...]
-    patient: str
-    where: str
-
-
 def recognises(data: Path) -> bool:
     """True where a DICOM file lies anywhere in the folder."""
     return next(files_in(data), None) is not None
 
 
-def files_in(data: Path) -> Iterator[Path]:
-    """The DICOM files of the tree, in the order of their paths. Hidden files and DICOMDIR are passed over."""
-    for folder, subfolders, names in os.walk(data):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name)
-            if name.startswith(".") or name.upper() == "DICOMDIR":
-                continue
-            suffix = path.suffix.lower()
-            # Exports without suffix are common, and their last dot may stand within a UID.
-            if suffix in _SUFFIXES or ((not suffix or suffix[1:].isdigit()) and _marked(path)):
-                yield path
+def files_in(data: Path, dead: list[Path] | None = None) -> Iterator[Path]:
+    """The DICOM files of the tree, folder by folder; see :func:`walk`. Hidden files and DICOMDIR are passed over.
+
+    Args:
+        dead: where given, links that lead nowhere, or were copied as text, are added to it.
+    """
+    for path in walk(data, dead):
+        if path.name.upper() == "DICOMDIR":
+            continue
+        suffix = path.suffix.lower()
+        # Exports without suffix are common, and their last dot may stand within a UID.
+        if suffix in _SUFFIXES or ((not suffix or suffix[1:].isdigit()) and _marked(path)):
+            yield path
+        elif dead is not None and is_written_link(path):
+            dead.append(path)
 
 
 def _marked(path: Path) -> bool:
@@ -75,18 +73,29 @@ def _marked(path: Path) -> bool:
 
 def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> Listing:
     """Lists the frontal chest radiographs. Raises UserError for a file that cannot be read, or has no PatientID."""
-    files = tuple(files_in(data))
+    dead: list[Path] = []
+    files = tuple(files_in(data, dead))
+    if dead:
+        progress.say(
+            f"{len(dead)} links in {data} lead nowhere or were copied as text, the first {dead[0].name}: what they "
+            "stand for is not read; copy the folder with its links followed (cp -rL)"
+        )
     if not files:
         raise UserError(f"the DICOM layout needs {LOOKED_FOR} in {data}")
-    table = data / plain.TABLE
-    labels = _labels(table, data) if table.is_file() else None
-    _refuse_absent(labels or {}, files)
+    rows = Rows(config.unknown, progress.say)
+    labels = dicom_labels.given(data, files, config, rows)
     chests, skipped = _chests(files, labels or {}, config, progress)
     if labels is not None:
         skipped["image without a row in the table"] += sum(path not in labels for path in chests)
         chests = {path: header for path, header in chests.items() if path in labels}
-    identities = {path: _identity(path, header, (labels or {}).get(path)) for path, header in chests.items()}
-    _refuse_one_number(identities.values())
+    skipped["PNG or JPEG file beside DICOM files"] = sum(path.suffix.lower() in SUFFIXES for path in walk(data))
+    _refuse_one_number([_said(header, (labels or {}).get(path)) for path, header in chests.items()])
+    identities: dict[Path, tuple[str, str]] = {}
+    for path, header in chests.items():
+        with rows.reading():
+            identities[path] = _identity(path, header, (labels or {}).get(path))
+    skipped += rows.left_out()
+    chests = {path: header for path, header in chests.items() if path in identities}
     salt = salt_in(cache)
     ranked = sorted(chests, key=lambda path: (identities[path], chests[path].when, chests[path].instance_uid, path))
     entries = [
@@ -104,7 +113,8 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     if skipped[dicom_header.BURNED_IN]:
         progress.say("text burned into an image may name its patient; modality.cohort.burned_in=keep takes such images")
     if labels is None:
-        progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"')
+        also = f"; {other}" if (other := plain.other_table(data, ("file_name", "labels"))) else ""
+        progress.say(f'no {plain.TABLE} gives findings: every image is "{UNLABELLED}"{also}')
     return Listing(
         "dicom", licence_of(data), in_order(entries), counted(+skipped), dicom_pixels.measure, dicom_pixels.decode
     )
@@ -149,44 +159,33 @@ def _same_bytes(path: Path, other: Path) -> bool:
     return path.stat().st_size == other.stat().st_size and path.read_bytes() == other.read_bytes()
 
 
-def _labels(table: Path, data: Path) -> dict[Path, _Label]:
-    labels: dict[Path, _Label] = {}
-    for row in tables.read_rows(table, ("file_name", "labels"), ("patient_id",)):
-        path = plain.file_of(row, data)
-        if path in labels:
-            raise UserError(f"{path.name} is named twice, in {labels[path].where} and in {row.where}: keep one row")
-        findings = cells.findings(row["labels"].split("|"), row.where)
-        labels[path] = _Label(findings, "" if cells.blank(row["patient_id"]) else row["patient_id"], row.where)
-    return labels
-
-
-def _refuse_absent(labels: dict[Path, _Label], files: tuple[Path, ...]) -> None:
-    absent = sorted(labels.keys() - set(files))
-    if absent:
-        raise UserError(
-            f"{len(absent)} DICOM files are absent, the first {absent[0].name} ({labels[absent[0]].where}): "
-            "add them or delete their rows"
-        )
-
-
-def _identity(path: Path, header: Header, label: _Label | None) -> tuple[str, str]:
+def _identity(path: Path, header: Header, label: Label | None) -> tuple[str, str]:
     """Who issued the patient's number, and the number: spaces, case and Unicode forms do not tell patients apart."""
     if label is not None and label.patient:
         check_not_rounded([label.patient])
         return _TABLE_ISSUER, patient_key(label.patient)
-    if not header.patient_id:
-        raise UserError(
-            f"{path.name} has no PatientID, and records are split by patient: "
-            f"give a patient_id in {plain.TABLE} (file_name, patient_id, labels), or take the file away"
+    if not header.patient_id or is_placeholder(header.patient_id):
+        has = "no PatientID" if not header.patient_id else "a PatientID that names nobody, such as ANONYMOUS"
+        raise RowError(
+            f"{path.name} has {has}, and records are split by patient: "
+            f"give a patient_id in {plain.TABLE} (file_name, patient_id, labels), or take the file away",
+            "header without a patient",
         )
+    check_not_rounded([header.patient_id])
     return patient_key(header.issuer), patient_key(header.patient_id)
 
 
-def _refuse_one_number(identities: Collection[tuple[str, str]]) -> None:
+def _said(header: Header, label: Label | None) -> str:
+    """The identifier that counts; empty for every word that names nobody."""
+    written = label.patient if label is not None and label.patient else header.patient_id
+    return "" if is_placeholder(written) else patient_key(written)
+
+
+def _refuse_one_number(patients: Collection[str]) -> None:
     """All images under one PatientID: as a rule nobody's own, but what an anonymiser wrote into every file."""
-    if len(identities) >= _MANY and len(set(identities)) == 1:
+    if len(patients) >= _MANY and len(set(patients)) == 1:
         raise UserError(
-            f"all {len(identities)} DICOM images have the same PatientID, as where all were anonymised to one: tell "
+            f"all {len(patients)} DICOM images have the same PatientID or none, as where all were anonymised: tell "
             f"the patients apart by a patient_id in {plain.TABLE} (file_name, patient_id, labels)"
         )
 
@@ -200,11 +199,11 @@ def _bare_numbers(identities: Collection[tuple[str, str]]) -> frozenset[str]:
     return frozenset(number for number, by in issuers.items() if "" in by and len(by) == 2)
 
 
-def _entry(
-    rank: int, path: Path, header: Header, label: _Label | None, identity: tuple[str, str], salt: bytes
-) -> Entry:
-    findings = (UNLABELLED,) if label is None else label.findings
-    condition = CxrCondition(findings, header.view, header.sex, header.age)
+def _entry(rank: int, path: Path, header: Header, label: Label | None, identity: tuple[str, str], salt: bytes) -> Entry:
+    findings = (UNLABELLED,) if label is None or label.findings is None else label.findings
+    table = label or Label(None, "", "")
+    age = header.age if table.age is None else table.age
+    condition = CxrCondition(findings, table.view or header.view, table.sex or header.sex, age)
     where = "found in the folder" if label is None else label.where
     issuer, number = identity
     return Entry(
@@ -215,6 +214,7 @@ def _entry(
         where=where,
         study=header.study_uid,
         number=f"{issuer}/{number_key(number)}",
+        born=header.born,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from synthgen.generators.cxr.cohort import cells
 from synthgen.generators.cxr.write import RELEASED_ID
@@ -42,8 +42,6 @@ _CLASSES: Final = {
     "1.2.840.10008.5.1.4.1.1.1.1.1": "DX",
     "1.2.840.10008.5.1.4.1.1.7": "SC",
 }
-_PA: Final = re.compile(r"\b(PA|P\.A\.|P-A|POSTERO-?ANTERIOR)\b")
-_AP: Final = re.compile(r"\b(AP|A\.P\.|A-P|ANTERO-?POSTERIOR)\b")
 # View codes of CID 4010: SNOMED RT and CT.
 _PA_CODES: Final = frozenset({"R-10214", "272479007"})
 _AP_CODES: Final = frozenset({"R-10206", "399348003"})
@@ -57,7 +55,6 @@ class BodyParts(WordLists):
     chest_words: PhraseSet
     other: PhraseSet
     other_words: PhraseSet
-    lateral: PhraseSet
 
 
 @cache
@@ -77,11 +74,6 @@ def _other_part_said() -> re.Pattern[str]:
     return re.compile(rf"\b(?:{_any(known.other)}|(?:{_any(known.other_words)})\b|[LCT].?SPINE)")
 
 
-@cache
-def _lateral_said() -> re.Pattern[str]:
-    return re.compile(rf"\b(?:{_any(_words().lateral)})\b")
-
-
 def _any(phrases: frozenset[str]) -> str:
     return alternatives(tuple(sorted(phrase.upper() for phrase in phrases)))
 
@@ -92,6 +84,7 @@ class Header:
 
     Attributes:
         silent: True where the header does not say which part of the body it shows.
+        born: PatientBirthDate as it stands there.
     """
 
     patient_id: str
@@ -103,6 +96,7 @@ class Header:
     sex: Sex
     age: int | None
     silent: bool
+    born: str = ""
 
 
 def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> Header | str:
@@ -134,8 +128,8 @@ def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> He
     if part is None and modality in PERHAPS and not named:
         return "secondary capture that does not say it shows a chest"
     view = _view(dataset)
-    if view is None:
-        return "lateral or oblique view"
+    if view is None or view == "unread":
+        return cells.NO_VIEW if view else "lateral or oblique view"
     return Header(
         patient_id=text(dataset, "PatientID"),
         issuer=text(dataset, "IssuerOfPatientID"),
@@ -146,6 +140,7 @@ def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> He
         sex=_sex(dataset),
         age=_age(dataset),
         silent=part is None,
+        born=text(dataset, "PatientBirthDate"),
     )
 
 
@@ -199,43 +194,35 @@ def _without_spine(said: str) -> str:
     return re.sub(r"THORA\w*[\s_-]*(SPINE|VERTEBRA)", "SPINE", said)
 
 
-def _view(dataset: Any) -> View | None:
-    """The frontal view, ``""`` where nothing tells, None for any other view."""
-    position = text(dataset, "ViewPosition").upper()
-    if not cells.blank(position):
-        return _view_in(position)
+def _view(dataset: Any) -> View | Literal["unread"] | None:
+    """The frontal view, ``""`` where nothing tells the direction, None for any other view.
+
+    ``unread`` where words stand in ViewPosition that are not known, and nothing else in the header tells.
+    """
+    position = cells.view_said(text(dataset, "ViewPosition"))
+    if position in {"PA", "AP", "lateral"}:
+        return cells.view(text(dataset, "ViewPosition"))
     for item in dataset.get("ViewCodeSequence") or ():
         code = text(item, "CodeValue")
         if code in _PA_CODES | _AP_CODES | _LATERAL_CODES:
             return None if code in _LATERAL_CODES else "PA" if code in _PA_CODES else "AP"
-        return _view_in(text(item, "CodeMeaning").upper())
+        return cells.view(text(item, "CodeMeaning"))
     if text(dataset, "PatientOrientation").upper()[:1] in {"A", "P"}:  # rows run from front to back
         return None
     # Of the series, not of the study: "CHEST PA AND LAT" is the name of both its images.
-    said = f"{text(dataset, 'SeriesDescription')} / {text(dataset, 'ProtocolName')}".upper()
-    frontal = _view_in(said) or ""
-    if _lateral_said().search(said):
-        return "" if frontal else None
-    return frontal
-
-
-def _view_in(said: str) -> View | None:
-    pa, ap = bool(_PA.search(said)), bool(_AP.search(said))
-    return "PA" if pa and not ap else "AP" if ap and not pa else None
+    said = re.sub(r"\bL\b", " ", f"{text(dataset, 'SeriesDescription')} / {text(dataset, 'ProtocolName')}")  # left
+    if cells.view_said(said) in {"PA", "AP", "lateral"}:
+        return cells.view(said)
+    return "unread" if position == "unread" else ""
 
 
 def _sex(dataset: Any) -> Sex:
-    match text(dataset, "PatientSex").upper():
-        case "F":
-            return "F"
-        case "M":
-            return "M"
-    return ""
+    return cells.known_sex(text(dataset, "PatientSex")) or ""
 
 
 def _age(dataset: Any) -> int | None:
     age = cells.years(text(dataset, "PatientAge"))
     birth, study = text(dataset, "PatientBirthDate"), text(dataset, "StudyDate")
-    if age is None and re.fullmatch(r"\d{8}", birth) and re.fullmatch(r"\d{8}", study):
-        age = (int(study) - int(birth)) // 10_000
+    if age is None:
+        age = cells.age_between(birth, study)
     return age if age is not None and 0 <= age <= cells.OLDEST else None

@@ -23,6 +23,7 @@ class Entry:
         study: the examination that the image belongs to, where the folder tells: one study is of one person.
         number: the patient's number by :func:`number_key`, where ``patient`` is a pseudonym.
         bare: the same without who issued it, where that is known for some of the export only.
+        born: the date or year of birth as written, where the folder tells: one person has one.
         inverted: whether the file is a negative, where a table tells; None asks the file, or else the picture itself.
     """
 
@@ -34,6 +35,7 @@ class Entry:
     study: str = ""
     number: str = ""
     bare: str = ""
+    born: str = ""
     inverted: bool | None = None
 
 

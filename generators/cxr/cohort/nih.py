@@ -11,8 +11,17 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import counted, files_by_name, in_order
-from synthgen.generators.cxr.cohort import cells, pixels, tables
+from synthgen.generators.cohort.listing import (
+    ByName,
+    Finder,
+    RowError,
+    Rows,
+    TableRow,
+    counted,
+    files_by_name,
+    in_order,
+)
+from synthgen.generators.cxr.cohort import cells, labels, pixels, tables
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.payloads.cxr import CxrCondition
@@ -30,11 +39,11 @@ _OPTIONAL: Final = ("Patient Age", "Patient Gender", "View Position")
 
 def tables_in(data: Path) -> list[Path]:
     """The tables of this layout in the folder, by their name or by their header."""
-    return sorted(
+    return [
         path
-        for path in data.glob("*.csv")
-        if path.name.startswith("Data_Entry_2017") or {"Image Index", "Finding Labels"} <= set(tables.header(path))
-    )
+        for path in tables.tables_below(data)
+        if path.name.startswith("Data_Entry_2017") or tables.has_columns(path, "Image Index", "Finding Labels")
+    ]
 
 
 def recognises(data: Path) -> bool:
@@ -42,36 +51,49 @@ def recognises(data: Path) -> bool:
     return bool(tables_in(data))
 
 
+def _newest(data: Path, progress: Progress) -> Path:
+    """The table, of the release of 2020 where that of 2017 lies beside it. Raises UserError for none, or others."""
+    found = tables_in(data)
+    released = [path for path in found if path.name.startswith("Data_Entry_2017")]
+    if len(found) != 1 and len(released) != len(found):
+        names = ", ".join(path.name for path in found) or "none"
+        raise UserError(f"the NIH layout needs one table {LOOKED_FOR} in {data}, found: {names}; move the others away")
+    if not found:
+        raise UserError(f"the NIH layout needs one table {LOOKED_FOR} in {data}, found: none")
+    newest = max(found, key=lambda path: ("2020" in path.name, path.name))
+    if len(found) > 1:
+        progress.say(f"of the tables {', '.join(path.name for path in found)}, {newest.name} is read")
+    return newest
+
+
 def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> Listing:
     """Lists the images. Raises UserError for a table that is not as NIH's."""
-    found = tables_in(data)
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise UserError(f"the NIH layout needs one table {LOOKED_FOR} in {data}, found: {names}")
+    table = _newest(data, progress)
+    rows = Rows(config.unknown, progress.say)
     folders = (data / "images", *sorted(data.glob("images_*/images")), *sorted(data.glob("images_*")), data)
-    images = files_by_name(folders, SUFFIXES)
+    images, finder = ByName(files_by_name(folders, SUFFIXES), SUFFIXES), Finder(data, SUFFIXES)
     entries: list[Entry] = []
-    typing_errors = 0
-    for row in tables.read_rows(found[0], _REQUIRED, _OPTIONAL):
-        name, patient = row["Image Index"], row["Patient ID"]
-        if cells.blank(name) or cells.blank(patient):
-            raise UserError(f"{row.where}: Image Index and Patient ID must not be empty")
-        years = cells.years(row["Patient Age"])
-        too_old = years is not None and years > cells.OLDEST
-        typing_errors += too_old
-        view = cells.view(row["View Position"])
-        if view is None:
-            raise UserError(f"{row.where}: the View Position must be PA or AP")
-        condition = CxrCondition(
-            findings=cells.findings(row["Finding Labels"].split("|"), row.where, FINDINGS),
-            view=view,
-            sex=cells.sex(row["Patient Gender"], row.where),
-            age=None if too_old else cells.age(row["Patient Age"], row.where),
-        )
-        # 00000061 and 61 are one patient.
-        file = images.pop(name, folders[0] / Path(name).name)
-        entries.append(Entry(patient.lstrip("0") or "0", name, condition, file, row.where))
-    if typing_errors:
-        progress.say(f"{typing_errors} ages above {cells.OLDEST} in {found[0].name} are taken as unknown")
-    skipped = Counter({"image without a row in the table": len(images)} if images else {})
+    for row in tables.read_rows(table, _REQUIRED, _OPTIONAL, rows):
+        name = Path(row["Image Index"]).name
+        file = images.take(name, rows) or finder.named(name, rows) or folders[0] / name
+        with rows.reading():
+            entries.append(_entry(row, file, rows))
+    skipped = rows.left_out() + Counter({"image without a row in the table": images.left()})
     return Listing("nih", LICENCE, in_order(entries), counted(skipped), pixels.measure, pixels.decode)
+
+
+def _entry(row: TableRow, file: Path, rows: Rows) -> Entry:
+    name, patient = row["Image Index"], row["Patient ID"]
+    if cells.blank(name) or cells.blank(patient):
+        raise RowError(f"{row.where}: Image Index and Patient ID must not be empty", "row without patient or image")
+    view = cells.view(row["View Position"])
+    if view is None:
+        raise RowError(f"{row.where}: the View Position must be PA or AP", cells.other_view(row["View Position"]))
+    condition = CxrCondition(
+        findings=cells.findings(labels.split([row["Finding Labels"]])[0], row.where, FINDINGS),
+        view=view,
+        sex=cells.sex(row["Patient Gender"], row.where),
+        age=cells.age(row["Patient Age"], row.where, rows.note),
+    )
+    # 00000061 and 61 are one patient.
+    return Entry(patient.lstrip("0") or "0", name, condition, file, row.where)

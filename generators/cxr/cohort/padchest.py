@@ -5,14 +5,23 @@ Bustos et al., PadChest, Medical Image Analysis 2020.
 
 from __future__ import annotations
 
-import ast
-from collections import Counter
 from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import TableRow, counted, files_by_name, in_order
+from synthgen.generators.cohort.listing import (
+    ByName,
+    Finder,
+    LeftOutError,
+    RowError,
+    Rows,
+    TableRow,
+    counted,
+    files_by_name,
+    in_order,
+)
 from synthgen.generators.cxr.cohort import cells, pixels, tables
+from synthgen.generators.cxr.cohort import labels as findings
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.payloads.cxr import NO_FINDING, CxrCondition
@@ -28,20 +37,21 @@ _OPTIONAL: Final = (
     "PatientSex_DICOM",
     "PhotometricInterpretation_DICOM",
 )
-_NORMAL: Final = frozenset({"normal", "unchanged"})
+NORMAL: Final = "normal"
+_NO_FINDINGS: Final = frozenset({NORMAL, "unchanged"})
+"""Labels that name no finding; that nothing has changed makes no image normal."""
+_LATERAL: Final = frozenset({"L", "LL", "RL", "LATERAL"})
 _UNUSABLE: Final = frozenset({"exclude", "suboptimal study"})
 # The files hold the stored values: what the table calls MONOCHROME1 is a negative.
 _INVERTED: Final = {"MONOCHROME1": True, "MONOCHROME2": False}
-_LATERAL: Final = frozenset({"L"})
 
 
 def tables_in(data: Path) -> list[Path]:
     """The tables of this layout in the folder, by their name or by their header."""
-    candidates = sorted([*data.glob("*.csv"), *data.glob("*.csv.gz")])
     return [
         path
-        for path in candidates
-        if path.name.upper().startswith("PADCHEST") or {"ImageID", "Projection", "Labels"} <= set(tables.header(path))
+        for path in tables.tables_below(data)
+        if path.name.upper().startswith("PADCHEST") or tables.has_columns(path, "ImageID", "Projection", "Labels")
     ]
 
 
@@ -54,15 +64,15 @@ def labels(cell: str, where: str) -> tuple[str, ...]:
     """The labels in a cell such as ``['cardiomegaly', 'pleural effusion']``, stripped; empty strings are left out.
 
     Raises:
-        UserError: the cell is no list of strings.
+        RowError: the cell is no list of strings.
     """
-    try:
-        value = ast.literal_eval(cell)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        value = None
-    if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
-        raise UserError(f"{where}: the Labels must be a list such as ['cardiomegaly', 'nodule']")
-    return tuple(label.strip() for label in value if label.strip())
+    found = findings.listed_strings(cell)
+    if found is None:
+        raise RowError(
+            f"{where}: the Labels must be a list such as ['cardiomegaly', 'nodule']",
+            "row with labels that cannot be read",
+        )
+    return tuple(label for label in found if label)
 
 
 def _age(row: TableRow) -> int | None:
@@ -74,36 +84,52 @@ def _age(row: TableRow) -> int | None:
     return reached if 0 <= reached <= cells.OLDEST else None
 
 
+def _table(data: Path, progress: Progress) -> Path:
+    found = tables_in(data)
+    stems = {path.name.removesuffix(".gz") for path in found}
+    if len(stems) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise UserError(
+            f"the PadChest layout needs one table PADCHEST*.csv in {data}, found: {names}; move the others away"
+        )
+    if len(found) > 1:
+        progress.say(f"{found[0].name} is read, and its packed copy is not")
+    return found[0]
+
+
 def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> Listing:
     """Lists the frontal images. Raises UserError for a table that is not as PadChest's."""
-    found = tables_in(data)
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found) or "none"
-        raise UserError(f"the PadChest layout needs one table PADCHEST*.csv in {data}, found: {names}")
+    table = _table(data, progress)
+    rows = Rows(config.unknown, progress.say)
     folders = (data, data / "images", *sorted(path for path in data.iterdir() if path.name.isdigit()))
-    images = files_by_name(folders, SUFFIXES)
+    images, finder = ByName(files_by_name(folders, SUFFIXES), SUFFIXES), Finder(data, SUFFIXES)
     entries: list[Entry] = []
-    skipped: Counter[str] = Counter()
-    for row in tables.read_rows(found[0], _REQUIRED, _OPTIONAL):
-        name, patient = row["ImageID"], row["PatientID"]
-        if cells.blank(name) or cells.blank(patient):
-            raise UserError(f"{row.where}: ImageID and PatientID must not be empty")
-        file = images.get(name, data / row["ImageDir"].split(".")[0] / Path(name).name)
-        view = cells.view(row["Projection"])
-        if view is None:
-            lateral = row["Projection"].upper() in _LATERAL
-            skipped["lateral view" if lateral else "projection that is not a frontal chest"] += 1
-            continue
-        found_labels = () if cells.blank(row["Labels"]) else labels(row["Labels"], row.where)
-        if not found_labels:
-            skipped["no labels"] += 1
-        elif _UNUSABLE & set(found_labels):
-            skipped["labelled exclude or suboptimal study"] += 1
-        else:
-            named = [label for label in found_labels if label not in _NORMAL] or [NO_FINDING]
-            condition = CxrCondition(
-                cells.findings(named, row.where), view, cells.sex(row["PatientSex_DICOM"], row.where), _age(row)
-            )
-            inverted = _INVERTED.get(row["PhotometricInterpretation_DICOM"].upper())
-            entries.append(Entry(patient, name, condition, file, row.where, inverted=inverted))
-    return Listing("padchest", LICENCE, in_order(entries), counted(skipped), pixels.measure, pixels.decode)
+    for row in tables.read_rows(table, _REQUIRED, _OPTIONAL, rows):
+        with rows.reading():
+            entries.append(_entry(row, data, images, finder, rows))
+    return Listing("padchest", LICENCE, in_order(entries), counted(rows.left_out()), pixels.measure, pixels.decode)
+
+
+def _entry(row: TableRow, data: Path, images: ByName, finder: Finder, rows: Rows) -> Entry:
+    name, patient = row["ImageID"], row["PatientID"]
+    if cells.blank(name) or cells.blank(patient):
+        raise RowError(f"{row.where}: ImageID and PatientID must not be empty", "row without patient or image")
+    view = cells.view(row["Projection"])
+    if view is None:
+        lateral = row["Projection"].upper() in _LATERAL
+        raise LeftOutError("lateral view" if lateral else "projection that is not a frontal chest")
+    found = () if cells.blank(row["Labels"]) else labels(row["Labels"], row.where)
+    if not found:
+        raise LeftOutError("no labels")
+    if _UNUSABLE & set(found):
+        raise LeftOutError("labelled exclude or suboptimal study")
+    named = [label for label in found if label not in _NO_FINDINGS]
+    if not named and NORMAL not in found:
+        raise LeftOutError(findings.UNSURE)
+    condition = CxrCondition(
+        cells.findings(named or [NO_FINDING], row.where), view, cells.sex(row["PatientSex_DICOM"], row.where), _age(row)
+    )
+    own = data / row["ImageDir"].split(".")[0] / Path(name).name
+    file = images.take(name, rows) or finder.named(own.name, rows) or own
+    inverted = _INVERTED.get(row["PhotometricInterpretation_DICOM"].upper())
+    return Entry(patient, name, condition, file, row.where, inverted=inverted)

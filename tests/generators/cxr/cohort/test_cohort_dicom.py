@@ -405,8 +405,8 @@ def test_a_table_that_does_not_fit_the_files(tmp_path: Path, load: Load) -> None
     refused(load, tmp_path, "1 DICOM files are absent", "b.dcm", "row 3")
     write_csv(tmp_path / "metadata.csv", header, [("a.dcm", "Mass"), ("./a.dcm", "Mass")])
     refused(load, tmp_path, "a.dcm", "twice")
-    write_csv(tmp_path / "metadata.csv", ("file_name", "finding"), [("a.dcm", "Mass")])
-    refused(load, tmp_path, "missing column", "labels")
+    write_csv(tmp_path / "metadata.csv", ("whose", "labels"), [("a.dcm", "Mass")])
+    refused(load, tmp_path, "missing column", "file_name")
 
 
 def test_nothing_but_knees_and_laterals(tmp_path: Path, load: Load) -> None:
