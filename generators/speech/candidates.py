@@ -6,10 +6,10 @@ from pathlib import Path
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder
-from synthgen.generators.cohort.listing import files_below
 from synthgen.generators.speech.cohort import CohortConfig, speech_of
-from synthgen.generators.speech.cohort.conversion import Store, UnreadableError
-from synthgen.generators.speech.cohort.listing import SUFFIXES, Entry
+from synthgen.generators.speech.cohort.conversion import Store
+from synthgen.generators.speech.cohort.decoding import UnreadableError
+from synthgen.generators.speech.cohort.listing import Entry, sound_files
 from synthgen.generators.speech.cohort.recognise import LAYOUTS
 from synthgen.payloads.speech import Speech
 from synthgen.progress import Progress
@@ -31,9 +31,7 @@ def load_candidates(folder: Path, config: CohortConfig, cache: Path, progress: P
         raise UserError(f"there is no folder {folder}")
     layout = next((one for one in LAYOUTS if one.name != "folders" and one.recognises(folder)), None)
     if layout is None:
-        entries = tuple(
-            Entry("", path.relative_to(folder).as_posix(), path, path.name) for path in files_below(folder, SUFFIXES)
-        )
+        entries = tuple(Entry("", path.relative_to(folder).as_posix(), path, path.name) for path in sound_files(folder))
     else:
         entries = layout.read(folder, config).entries
     if not entries:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from synthgen.generators.speech.candidates import load_candidates
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.cohort.conversion import RATE
-from synthgen.generators.speech.cohort.rttm import merged, without
+from synthgen.generators.speech.cohort.turns import merged, without
 from synthgen.payloads.speech import Speech, SpeechCondition
 from synthgen.progress import Silent
 from synthgen.records import Loaded

@@ -116,11 +116,11 @@ UNREADABLE = [
 @pytest.mark.parametrize(("spoil", "said"), UNREADABLE, ids=[spoil.__name__ for spoil, _ in UNREADABLE])
 def test_an_unreadable_recording_is_named_or_counted(cohort: Path, spoil: Callable[[Path], None], said: str) -> None:
     spoil(cohort / "bad.wav")
-    with pytest.raises(UserError, match=rf"^bad\.wav \(metadata\.csv, row 4\) .*({said}).*unreadable=skip$") as error:
+    with pytest.raises(UserError, match=rf"^bad\.wav \(metadata\.csv, row 4\) .*({said}).*damaged=skip$") as error:
         read(cohort)
     assert "\n" not in str(error.value)
-    loaded = read(cohort, unreadable="skip")
-    assert [(s.reason, s.count) for s in loaded.skipped] == [("unreadable recording", 1)]
+    loaded = read(cohort, damaged="skip")
+    assert [(s.reason, s.count) for s in loaded.skipped] == [("damaged recording", 1)]
     assert [r.patient for r in loaded.records] == ["a", "b"]
 
 
@@ -288,7 +288,7 @@ def test_a_recording_that_is_too_long_is_left_out_unread(cohort: Path) -> None:
 _MEASURE = """
 import resource, sys
 from pathlib import Path
-from synthgen.generators.speech.cohort.conversion import Store, _libraries
+from synthgen.generators.speech.cohort.conversion import Store
 import numpy, soxr, soundfile
 cache = Path(sys.argv[2]); cache.mkdir()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,0 +1,81 @@
+"""Corpora whose file names tell who speaks and how: RAVDESS, CREMA-D, EmoDB and others, as ``conventions.yaml`` says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePosixPath
+
+from pydantic import BaseModel, ConfigDict
+
+from synthgen.errors import UserError
+from synthgen.wordlists import word_lists
+
+
+class Convention(BaseModel):
+    """One form of names; see the head of ``conventions.yaml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    corpus: str
+    name: str
+    speaker: str
+    folders: str
+    emotions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a name tells; ``emotion`` is a word of ``labels.yaml``, or empty."""
+
+    speaker: str
+    emotion: str
+
+
+@cache
+def conventions() -> tuple[Convention, ...]:
+    return tuple(word_lists(__package__, "conventions", list[Convention]))
+
+
+def convention_of(names: Sequence[PurePosixPath]) -> tuple[str, list[Told]] | None:
+    """The corpus whose form all names have, and what each tells; None where there is none.
+
+    Raises:
+        UserError: the folders contradict the names.
+    """
+    for one in conventions():
+        told = [_told(one, name) for name in names]
+        found = [tell for tell in told if tell is not None]
+        if found and len(found) == len(names):
+            _agreeing(one, names, found)
+            return one.corpus, found
+    return None
+
+
+def _told(one: Convention, name: PurePosixPath) -> Told | None:
+    match = re.fullmatch(one.name, name.stem, re.IGNORECASE)
+    if match is None:
+        return None
+    if one.speaker:
+        speaker = one.speaker.format(**{key: (value or "").lower() for key, value in match.groupdict().items()})
+    else:
+        speaker = _folder_speaker(one, name)
+    emotion = one.emotions.get((match.groupdict().get("emotion") or "").lower(), "")
+    return Told(speaker, emotion) if speaker else None
+
+
+def _folder_speaker(one: Convention, name: PurePosixPath) -> str:
+    depth = one.folders.count("/") + 1
+    match = re.fullmatch(one.folders, "/".join(name.parent.parts[-depth:]), re.IGNORECASE) if one.folders else None
+    return match["speaker"].lower() if match is not None else ""
+
+
+def _agreeing(one: Convention, names: Sequence[PurePosixPath], told: Sequence[Told]) -> None:
+    apart = sum(_folder_speaker(one, name) not in ("", tell.speaker) for name, tell in zip(names, told, strict=True))
+    if apart:
+        raise UserError(
+            f"{apart} files lie in the folder of another speaker than their names tell, as {one.corpus} writes them: "
+            "put them right, or set modality.cohort.folders=speaker to go by the folders"
+        )
