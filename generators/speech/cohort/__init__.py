@@ -222,9 +222,9 @@ def _with_channels(
     if differing and config.channel == "ask":
         files = len({entry.file for entry in several})
         raise UserError(
-            f"{len(differing)} of {files} recordings with several channels hold different sound on them, as a call has one "
-            "person on each: say which is the speaker's with modality.cohort.channel=left or right, with mix if the "
-            "speaker is on all of them, or with a column channel in the table (left or right)"
+            f"{len(differing)} of {files} recordings with several channels hold different sound on them, as a "
+            "call has one person on each: say which is the speaker's with modality.cohort.channel=left or right, "
+            "with mix if the speaker is on all of them, or with a column channel in the table (left or right)"
         )
     if differing:
         progress.say(f"{len(differing)} recordings have channels that differ; taken: {config.channel}")

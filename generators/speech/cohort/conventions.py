@@ -1,4 +1,4 @@
-"""Corpora whose file names tell who speaks and how: RAVDESS, CREMA-D, EmoDB and others, as ``conventions.yaml`` says."""
+"""Corpora whose file names tell who speaks and how: RAVDESS, CREMA-D and others, as ``conventions.yaml`` says."""
 
 from __future__ import annotations
 

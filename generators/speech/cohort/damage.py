@@ -6,10 +6,11 @@ crash): such a file is read to its end.
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 _UNTOLD: Final = 0x7FFF_0000
 """From here on a 32-bit length stands for "not known": SoX writes 0x7FFFF000, ffmpeg 0xFFFFFFFF."""
@@ -41,6 +42,36 @@ def no_last_page(path: Path) -> bool:
         tail = file.read()
     at = tail.rfind(b"OggS")
     return at < 0 or at + 5 >= len(tail) or not tail[at + 5] & 4
+
+
+class Mended(io.FileIO):
+    """A WAV of which the header says that it has no samples, read as if it said how many there are."""
+
+    def __init__(self, path: Path, at: int, length: int) -> None:
+        super().__init__(path, "rb")
+        self._at, self._length = at, struct.pack("<I", length)
+
+    def readinto(self, buffer: Any) -> int:
+        start = self.tell()
+        read = super().readinto(buffer) or 0
+        for number, byte in enumerate(self._length, start=self._at - start):
+            if 0 <= number < read:
+                buffer[number : number + 1] = bytes([byte])
+        return read
+
+
+def mended(path: Path) -> Mended | None:
+    """The file, where its header says that it has no samples and it has some; such a recorder was never stopped."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return None
+        for name, told, at in _chunks(file, size, "<"):
+            if name == b"data":
+                there = min(size - at, _UNTOLD)
+                return Mended(path, at - 4, there) if told == 0 and there else None
+    return None
 
 
 def _promised(file: BinaryIO, size: int) -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError
-from synthgen.generators.speech.cohort.damage import cut_off
+from synthgen.generators.speech.cohort.damage import cut_off, mended
 
 BLOCK: Final = 2**18
 """Frames read at once."""
@@ -56,7 +56,7 @@ def header(path: Path) -> Header:
     soundfile, _ = libraries()
     try:
         cut = cut_off(path)
-        info = None if cut else soundfile.info(str(path))
+        info = soundfile.info(mended(path) or str(path))
     except (soundfile.LibsndfileError, RuntimeError, OSError):
         return _checked(_header_by_pyav(path))
     if cut:
@@ -72,13 +72,17 @@ def blocks(path: Path) -> Iterator[Block]:
     """
     soundfile, _ = libraries()
     try:
-        source = soundfile.SoundFile(str(path))
+        source = soundfile.SoundFile(mended(path) or str(path))
+        told = source.frames
+        if told > _UNKNOWN:
+            source.close()
+            raise OSError
     except (soundfile.LibsndfileError, RuntimeError, OSError):
         yield from map(_sane, _blocks_by_pyav(path))
         return
     try:
         with source:
-            read, told = 0, source.frames
+            read = 0
             while True:
                 block = source.read(BLOCK, dtype="float32", always_2d=True)
                 read += len(block)
@@ -87,7 +91,7 @@ def blocks(path: Path) -> Iterator[Block]:
                     break
     except (soundfile.LibsndfileError, RuntimeError, OSError):
         raise UnreadableError("cannot be decoded to its end") from None
-    if read < told < _UNKNOWN and path.suffix.lower() != ".mp3":  # an MP3's length is an estimate
+    if read < told and path.suffix.lower() != ".mp3":  # an MP3's length is an estimate
         raise UnreadableError(f"is cut off: {read} of {told} samples")
 
 
@@ -142,7 +146,7 @@ def _pyav(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         import av
     except ImportError:
-        why = _NEEDS_PYAV if path.suffix.lower() in _ONLY_PYAV else "is no sound file, or its header is broken"
+        why = _NEEDS_PYAV if path.suffix.lower() in _ONLY_PYAV or _is_flac(path) else "is no sound file, or its header is broken"
         raise UnreadableError(why) from None
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
@@ -151,6 +155,12 @@ def _pyav(path: Path) -> Iterator[tuple[Any, Any]]:
             yield av, container.streams.audio[0]
     except (av.FFmpegError, ValueError, OSError):
         raise UnreadableError("is no sound file, or is cut off") from None
+
+
+def _is_flac(path: Path) -> bool:
+    """libsndfile reads none that does not tell its length."""
+    with path.open("rb") as file:
+        return file.read(4) == b"fLaC"
 
 
 def _is_text(path: Path) -> bool:

@@ -123,8 +123,8 @@ class Sounds:
                 return one
             if near:
                 raise UserError(
-                    f"{annotation.name}: {len(near)} sound files are called {name}: keep one of them, or delete the RTTM "
-                    "and name each in a metadata.csv"
+                    f"{annotation.name}: {len(near)} sound files are called {name}: keep one of them, or delete "
+                    "the RTTM and name each in a metadata.csv"
                 )
         return annotation.parent / f"{name}.wav"
 
@@ -197,9 +197,9 @@ def _in_seconds(
     if config.damaged == "skip":
         return None, 1.0
     raise UserError(
-        f"{where}, line {last.line}: a turn ends at {last.end:g} s in a recording of {told.seconds:g} s: the sound is cut "
-        "off, or the times are of another recording or in another unit than seconds; mend, delete both, or set "
-        "modality.cohort.damaged=skip"
+        f"{where}, line {last.line}: a turn ends at {last.end:g} s in a recording of {told.seconds:g} s: the "
+        "sound is cut off, or the times are of another recording or in another unit than seconds; mend, delete "
+        "both, or set modality.cohort.damaged=skip"
     )
 
 

@@ -38,10 +38,8 @@ def read(data: Path, config: CohortConfig) -> Listing:
     if not files:
         raise UserError(f"{data} holds no sound files")
     named = convention_of(_names(data, files)) if config.folders == "auto" and not config.level else None
-    if named is not None:
-        told, notices = named[1], (f"names of files are read as {named[0]} writes them",)
-    else:
-        told, notices = _by_folders(data, files, config), ()
+    told = named[1] if named is not None else _by_folders(data, files, config)
+    notices = [f"names of files are read as {named[0]} writes them"] if named is not None else _unread(data)
     feelings = listing.emotions([one.emotion for one in told], "names of folders and files", config)
     texts = _transcripts(data)
     entries = [
@@ -56,6 +54,17 @@ def read(data: Path, config: CohortConfig) -> Listing:
         for path, one in zip(files, told, strict=True)
     ]
     return Listing("folders", licence_of(data), in_order(entries), (), (*notices, *feelings.notices))
+
+
+def _unread(data: Path) -> list[str]:
+    """Tables that might be meant."""
+    tables = sorted(path.name for path in data.iterdir() if path.suffix.lower() in (".csv", ".tsv", ".jsonl"))
+    if not tables:
+        return []
+    return [
+        f"{', '.join(tables[:3])}{', …' if len(tables) > 3 else ''} is not read, since it has no columns of files "
+        "and of speakers that are known (modality.cohort.columns names them)"
+    ]
 
 
 def _by_folders(data: Path, files: Sequence[Path], config: CohortConfig) -> list[Told]:
@@ -75,13 +84,14 @@ def _depth(data: Path, levels: Levels, config: CohortConfig) -> int:
     if config.level:
         if config.level > depths[0]:
             raise UserError(
-                f"modality.cohort.level={config.level}: some files lie in {depths[0]} folders; choose a number up to that"
+                f"modality.cohort.level={config.level}: some files lie in {depths[0]} folders; choose a number up "
+                "to that"
             )
     elif len(depths) > 1:
         tops = sorted({parts[0] for parts in levels.values()})
         raise UserError(
-            f"sound files lie {depths[0]} to {depths[-1]} folders deep in {data}, so that a folder may name a speaker or "
-            f"something else: {_TABLE}, or say which folder names the speaker: modality.cohort.level=1 for "
+            f"sound files lie {depths[0]} to {depths[-1]} folders deep in {data}, so that a folder may name a "
+            f"speaker or something else: {_TABLE}, or say which folder names the speaker: modality.cohort.level=1 for "
             f"{', '.join(tops[:3])}{', …' if len(tops) > 3 else ''}"
         )
     return depths[0]
@@ -119,7 +129,8 @@ def _speaking(data: Path, levels: Levels, depth: int, felt: int | None) -> int:
     if len(several) > 1 and len(people) != 1:
         choice = "; ".join(f"{level + 1} for {_some(names[level])}" for level in several)
         raise UserError(
-            f"several folders of {data} may name the speaker: say which with modality.cohort.level, {choice}; or {_TABLE}"
+            f"several folders of {data} may name the speaker: say which with modality.cohort.level, {choice}; or "
+            f"{_TABLE}"
         )
     return people[0] if people and len(several) > 1 else several[0]
 

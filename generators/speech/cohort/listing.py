@@ -20,8 +20,40 @@ from synthgen.records import Skipped
 from synthgen.wordlists import PhraseSet, WordLists, word_lists
 
 SUFFIXES: Final = frozenset(
-    ".wav .wave .flac .ogg .oga .opus .mp3 .mp2 .aiff .aif .aifc .au .snd .w64 .rf64 .caf .voc .sph .nist "
-    ".m4a .m4b .mp4 .mov .aac .webm .mka .mkv .amr .3gp .3gpp .wma .ac3".split()
+    {
+        ".wav",
+        ".wave",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".mp2",
+        ".aiff",
+        ".aif",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".w64",
+        ".rf64",
+        ".caf",
+        ".voc",
+        ".sph",
+        ".nist",
+        ".m4a",
+        ".m4b",
+        ".mp4",
+        ".mov",
+        ".aac",
+        ".webm",
+        ".mka",
+        ".mkv",
+        ".amr",
+        ".3gp",
+        ".3gpp",
+        ".wma",
+        ".ac3",
+    }
 )
 """Sound files, and films with sound, by the end of their name in lower case."""
 

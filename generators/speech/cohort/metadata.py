@@ -20,7 +20,7 @@ from synthgen.generators.speech.cohort import listing, rttm
 from synthgen.generators.speech.cohort.described import Described, Descriptions, Voice, descriptions, rttm_files
 from synthgen.generators.speech.cohort.finding import Finder
 from synthgen.generators.speech.cohort.listing import Entry, Listing
-from synthgen.generators.speech.cohort.people import Named, people
+from synthgen.generators.speech.cohort.people import people
 from synthgen.generators.speech.cohort.rows import channels_of, spans_of, who
 from synthgen.generators.speech.cohort.tables import JSON, UNSURE, chosen, header_of, read_rows
 from synthgen.generators.speech.cohort_config import CohortConfig
@@ -200,8 +200,9 @@ def _agreeing(rows: Mapping[Path, Sequence[Entry]], described: Mapping[Path, Des
     ]
     if apart:
         raise UserError(
-            f"{len(apart)} recordings have a speaker in the table whom their RTTM does not name, the first {apart[0].where}: "
-            "give both the same names, or go by one of them with modality.cohort.layout=rttm or modality.cohort.layout=metadata"
+            f"{len(apart)} recordings have a speaker in the table whom their RTTM does not name, the first "
+            f"{apart[0].where}: give both the same names, or go by one of them with modality.cohort.layout=rttm "
+            "or modality.cohort.layout=metadata"
         )
 
 
@@ -220,7 +221,8 @@ def _matched(rows: Sequence[Entry], one: Described) -> _Matched:
     entries, taken = [], set()
     for entry in rows:
         voice = _voice_of(entry, one, rows)
-        assert voice is not None  # _agreeing has seen to it
+        if voice is None:
+            raise ValueError("the table and RTTM agree, as has been checked")
         taken.add(voice)
         channel = voice.channel if entry.channel is None else entry.channel
         entries.append(replace(entry, record=f"{entry.record}#{voice.label}", spans=voice.spans, channel=channel))

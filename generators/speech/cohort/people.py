@@ -69,17 +69,17 @@ def _ask(names: Sequence[str], recordings: int) -> str:
     listed = ", ".join(names)
     return (
         f"{listed} speaks in up to {recordings} recordings, and nothing says whether that is one person: set "
-        f"modality.cohort.recurring='[{listed}]' if each is one person in all of them, or modality.cohort.recurring='[]' "
-        "if it is another in each"
+        f"modality.cohort.recurring='[{listed}]' if each is one person in all of them, or "
+        "modality.cohort.recurring='[]' if it is another in each"
     )
 
 
 def _notices(several: Iterable[str]) -> tuple[str, ...]:
-    names = sorted(several)
+    names = list(several)
     if not names:
         return ()
     return (
-        f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''}: {len(names)} names hold within their recording, so "
-        "that whoever speaks in several recordings counts as several people (modality.cohort.recurring, "
+        f"{len(names)} names of speakers recur and hold within their recording, as SPEAKER_00 or Patient do: whoever "
+        "speaks in several recordings counts as several people (modality.cohort.recurring, "
         "modality.cohort.speaker_names=cohort)",
     )

@@ -33,8 +33,9 @@ def who(rows: Sequence[TableRow], config: CohortConfig) -> list[Named | None]:
     unknown = [row for row, name in zip(rows, found, strict=True) if name is None]
     if unknown and config.unknown == "error":
         raise UserError(
-            f"{unknown[0].where}: the speaker_id is empty or unknown, in {len(unknown)} of {len(rows)} rows; recordings "
-            "are split by speaker: fill it in, delete the rows, or set modality.cohort.unknown=skip to leave them out"
+            f"{unknown[0].where}: the speaker_id is empty or unknown, in {len(unknown)} of {len(rows)} rows; "
+            "recordings are split by speaker: fill it in, delete the rows, or set modality.cohort.unknown=skip to "
+            "leave them out"
         )
     _refuse_roles([name for name in found if name is not None])
     _refuse_diarised(rows, config)
@@ -59,8 +60,8 @@ def _refuse_roles(names: Sequence[Named]) -> None:
     if roles:
         listed = ", ".join(sorted(roles)[:4])
         raise UserError(
-            f"the column of speakers holds roles ({listed}) in {sum(roles.values())} rows, and nothing tells people apart: "
-            "add a column speaker_id, patient_id or session, or name the table's own with "
+            f"the column of speakers holds roles ({listed}) in {sum(roles.values())} rows, and nothing tells "
+            "people apart: add a column speaker_id, patient_id or session, or name the table's own with "
             "--set modality.cohort.columns='{speaker_id: NAME}'"
         )
 
@@ -141,7 +142,8 @@ def _of_the_file(entry: Entry, times: tuple[float, float], shared: bool) -> bool
         return True
     if shared:
         raise UserError(
-            f"{entry.where}: the row ends at {times[1]:g} s in a recording of {seconds:g} s: give start and end in seconds "
-            "of the file, or leave them out with --set modality.cohort.columns='{start: \"\"}' if the rows are whole files"
+            f"{entry.where}: the row ends at {times[1]:g} s in a recording of {seconds:g} s: give start and end "
+            "in seconds of the file, or leave them out with --set modality.cohort.columns='{start: \"\"}' if the "
+            "rows are whole files"
         )
     return False

@@ -28,7 +28,7 @@ _REGION: Final = re.compile(rf"(?P<file>\S.*?)\s+(?:\d+|{_NA})\s+(?P<start>{_NUM
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One SPEAKER line. Times in seconds, or in what else the file counts in; the channel is as written, -1 for <NA>."""
+    """One SPEAKER line. Times are as written, in seconds as a rule; so is the channel, -1 for <NA>."""
 
     recording: str
     channel: int

@@ -59,8 +59,12 @@ class Measure:
         self._rest = samples[whole * FRAME :]
         if whole:
             framed = samples[: (whole + 1) * FRAME].reshape(-1, FRAME)
-            self._levels.append(np.sqrt(np.mean(framed[:-1] ** 2, axis=1)))
-            self._periods.append(_periods(np.concatenate([framed[:-1], framed[1:]], axis=1)))
+            levels = np.sqrt(np.mean(framed[:-1] ** 2, axis=1))
+            heard = levels > _SILENT
+            periods = np.zeros((whole, 3), dtype=np.float32)
+            periods[heard] = _periods(np.concatenate([framed[:-1], framed[1:]], axis=1)[heard])
+            self._levels.append(levels)
+            self._periods.append(periods)
 
     @property
     def speech_seconds(self) -> float:
