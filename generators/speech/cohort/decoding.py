@@ -146,7 +146,11 @@ def _pyav(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         import av
     except ImportError:
-        why = _NEEDS_PYAV if path.suffix.lower() in _ONLY_PYAV or _is_flac(path) else "is no sound file, or its header is broken"
+        why = (
+            _NEEDS_PYAV
+            if path.suffix.lower() in _ONLY_PYAV or _is_flac(path)
+            else "is no sound file, or its header is broken"
+        )
         raise UnreadableError(why) from None
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from statistics import median
 from typing import Final
 
 from synthgen.errors import UserError
@@ -19,6 +20,8 @@ _LOSSLESS: Final = (".flac", ".wav", ".wave", ".aiff", ".aif", ".w64", ".rf64", 
 _OVERHANG: Final = 0.5  # s beyond the sound's end: rounding, and the padding of codecs
 _LONGER: Final = 1.01
 _THOUSAND: Final = 1000.0
+_LEAST_COVERED: Final = 0.3
+_SHORT_TURN: Final = 0.2  # s
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,16 @@ class Described:
 
 @dataclass(frozen=True)
 class Descriptions:
-    """All that RTTM files say, what of it was left out, and what the user should know."""
+    """All that RTTM files say, what of it was left out, and what the user should know.
+
+    Attributes:
+        accounted: files that are not described and are among the skipped.
+    """
 
     found: tuple[Described, ...]
     skipped: Counter[str]
     notices: tuple[str, ...]
-    twins: frozenset[Path]
+    accounted: frozenset[Path]
 
 
 def descriptions(data: Path, files: Sequence[Path], config: CohortConfig) -> Descriptions:
@@ -68,6 +75,7 @@ def descriptions(data: Path, files: Sequence[Path], config: CohortConfig) -> Des
     skipped: Counter[str] = Counter()
     found: dict[Path, Described] = {}
     told: dict[Path, frozenset[Turn]] = {}
+    short: set[Path] = set()
     thousandths = 0
     for annotation in rttm_files(data):
         for name, turns in _by_recording(read_turns(annotation)).items():
@@ -82,6 +90,7 @@ def descriptions(data: Path, files: Sequence[Path], config: CohortConfig) -> Des
             seconds, unit = _in_seconds(turns, _header(file), annotation.name, config)
             if seconds is None:
                 skipped["recording shorter than its RTTM"] += 1
+                short.add(file)
                 continue
             thousandths += unit != 1.0
             voices = _voices(seconds, _header(file), regions.get(name, ()), annotation.name, config, skipped)
@@ -89,7 +98,7 @@ def descriptions(data: Path, files: Sequence[Path], config: CohortConfig) -> Des
     notices = [f"times of {thousandths} recordings in RTTM were read as milliseconds"] if thousandths else []
     if sounds.twins:
         skipped["the same recording in another format"] += len(sounds.twins)
-    return Descriptions(tuple(found.values()), skipped, tuple(notices), frozenset(sounds.twins))
+    return Descriptions(tuple(found.values()), skipped, tuple(notices), frozenset(sounds.twins | short))
 
 
 def rttm_files(data: Path) -> list[Path]:
@@ -190,7 +199,7 @@ def _in_seconds(
     last = max(turns, key=lambda turn: turn.end)
     if told is None or told.frames < 0 or last.end <= told.seconds * _LONGER + _OVERHANG:
         return list(turns), 1.0
-    if last.end / _THOUSAND <= told.seconds * _LONGER + _OVERHANG:
+    if _in_milliseconds(turns, last.end, told):
         return [
             Turn(t.recording, t.channel, t.start / _THOUSAND, t.end / _THOUSAND, t.speaker, t.line) for t in turns
         ], 1 / _THOUSAND
@@ -201,6 +210,14 @@ def _in_seconds(
         "sound is cut off, or the times are of another recording or in another unit than seconds; mend, delete "
         "both, or set modality.cohort.damaged=skip"
     )
+
+
+def _in_milliseconds(turns: Sequence[Turn], last: float, told: Header) -> bool:
+    """True for whole numbers of which a thousandth fits the sound, reaches well into it, and makes turns of some length."""
+    whole = all(turn.start.is_integer() and turn.end.is_integer() for turn in turns)
+    lengths = [turn.end - turn.start for turn in turns]
+    fits = _LEAST_COVERED * told.seconds <= last / _THOUSAND <= told.seconds * _LONGER + _OVERHANG
+    return whole and fits and median(lengths) >= _SHORT_TURN * _THOUSAND
 
 
 def _voices(

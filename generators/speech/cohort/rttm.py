@@ -33,7 +33,7 @@ def read(data: Path, config: CohortConfig) -> Listing:
     files = listing.sound_files(data)
     told = descriptions(data, files, config)
     skipped = told.skipped
-    left = set(files) - {one.file for one in told.found} - told.twins
+    left = set(files) - {one.file for one in told.found} - told.accounted
     if left:
         skipped["recording without RTTM lines"] += len(left)
     spoken = [(one, voice) for one in told.found for voice in one.voices]

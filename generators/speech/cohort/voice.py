@@ -62,7 +62,8 @@ class Measure:
             levels = np.sqrt(np.mean(framed[:-1] ** 2, axis=1))
             heard = levels > _SILENT
             periods = np.zeros((whole, 3), dtype=np.float32)
-            periods[heard] = _periods(np.concatenate([framed[:-1], framed[1:]], axis=1)[heard])
+            if heard.any():
+                periods[heard] = _periods(np.concatenate([framed[:-1], framed[1:]], axis=1)[heard])
             self._levels.append(levels)
             self._periods.append(periods)
 

@@ -159,7 +159,9 @@ KINDS: list[tuple[str, int, dict[str, Any]]] = [
 
 
 @pytest.mark.field("recordings: files", "read")
-@pytest.mark.parametrize(("name", "rate", "options"), KINDS, ids=[f"{n}-{r}-{o.get('subtype', '')}" for n, r, o in KINDS])
+@pytest.mark.parametrize(
+    ("name", "rate", "options"), KINDS, ids=[f"{n}-{r}-{o.get('subtype', '')}" for n, r, o in KINDS]
+)
 def test_each_kind_of_file_is_the_same_voice(tmp_path: Path, name: str, rate: int, options: dict[str, Any]) -> None:
     write(tmp_path / "cohort" / "anna" / name, voice(150, 2.0, rate), rate, **options)
     samples = samples_of(read(tmp_path / "cohort"))
@@ -188,7 +190,9 @@ def _encoded(path: Path, codec: str, rate: int, samples: Floats) -> None:
         stream = container.add_stream(codec, rate=rate, layout="mono")
         frame = av.AudioFrame.from_ndarray(np.int16(samples * 32767)[None], format="s16", layout="mono")
         frame.sample_rate = rate
-        resampler = av.AudioResampler(stream.codec_context.format, "mono", rate, stream.codec_context.frame_size or None)
+        resampler = av.AudioResampler(
+            stream.codec_context.format, "mono", rate, stream.codec_context.frame_size or None
+        )
         for piece in (*resampler.resample(frame), *resampler.resample(None)):
             container.mux(stream.encode(piece))
         container.mux(stream.encode(None))
@@ -275,7 +279,10 @@ SOMEBODY: list[tuple[str, Floats]] = [
     ("clipped", np.clip(8 * voice(110, 4.0), -1, 1)),
     ("faint", 0.01 * voice(110, 4.0)),
     ("high", voice(320, 4.0)),
-    ("through a telephone", signal.sosfilt(signal.butter(4, (300, 3400), "band", fs=RATE, output="sos"), voice(110, 4.0))),
+    (
+        "through a telephone",
+        signal.sosfilt(signal.butter(4, (300, 3400), "band", fs=RATE, output="sos"), voice(110, 4.0)),
+    ),
     ("rarely", np.concatenate([np.zeros(20 * RATE), voice(110, 2.0)])),
 ]
 
@@ -425,7 +432,11 @@ def test_an_ogg_without_the_mark_of_its_end_is_kept_and_said(tmp_path: Path) -> 
 
 
 def test_whole_files_of_every_kind_are_not_taken_for_cut_off(tmp_path: Path) -> None:
-    for kind, subtypes in {"WAV": ("PCM_16", "PCM_U8", "FLOAT"), "RF64": ("PCM_16",), "AIFF": ("PCM_16", "PCM_24")}.items():
+    for kind, subtypes in {
+        "WAV": ("PCM_16", "PCM_U8", "FLOAT"),
+        "RF64": ("PCM_16",),
+        "AIFF": ("PCM_16", "PCM_24"),
+    }.items():
         for subtype in subtypes:
             for frames in (RATE, RATE + 1):
                 path = write(tmp_path / f"{kind}-{subtype}-{frames}", np.zeros(frames), format=kind, subtype=subtype)
