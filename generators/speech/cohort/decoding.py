@@ -24,6 +24,7 @@ _BEYOND: Final = 4.0  # a float file overshoots full scale a little; one with in
 _ONLY_PYAV: Final = frozenset(
     {".m4a", ".m4b", ".mp4", ".mov", ".aac", ".webm", ".mka", ".mkv", ".amr", ".3gp", ".3gpp", ".wma", ".ac3"}
 )
+_NO_SOUND: Final = "is no sound file, or its header is broken"
 _NEEDS_PYAV: Final = "needs PyAV to be decoded (pip install 'synthgen-medical[codecs]')"
 
 Block = NDArray[np.float32]
@@ -142,16 +143,12 @@ def _blocks_by_pyav(path: Path) -> Iterator[Block]:
 def _pyav(path: Path) -> Iterator[tuple[Any, Any]]:
     """PyAV and the first sound stream of the file. A playlist must not lead elsewhere: files alone are opened."""
     if _is_text(path) or not path.stat().st_size:
-        raise UnreadableError("is no sound file, or its header is broken")
+        raise UnreadableError(_NO_SOUND)
     try:
         import av
     except ImportError:
-        why = (
-            _NEEDS_PYAV
-            if path.suffix.lower() in _ONLY_PYAV or _is_flac(path)
-            else "is no sound file, or its header is broken"
-        )
-        raise UnreadableError(why) from None
+        known = path.suffix.lower() in _ONLY_PYAV or _is_flac(path)
+        raise UnreadableError(_NEEDS_PYAV if known else _NO_SOUND) from None
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
             if not container.streams.audio:

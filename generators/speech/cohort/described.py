@@ -213,7 +213,7 @@ def _in_seconds(
 
 
 def _in_milliseconds(turns: Sequence[Turn], last: float, told: Header) -> bool:
-    """True for whole numbers of which a thousandth fits the sound, reaches well into it, and makes turns of some length."""
+    """True for whole numbers of which a thousandth fits the sound, reaches well into it and makes sensible turns."""
     whole = all(turn.start.is_integer() and turn.end.is_integer() for turn in turns)
     lengths = [turn.end - turn.start for turn in turns]
     fits = _LEAST_COVERED * told.seconds <= last / _THOUSAND <= told.seconds * _LONGER + _OVERHANG

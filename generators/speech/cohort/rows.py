@@ -142,8 +142,7 @@ def _of_the_file(entry: Entry, times: tuple[float, float], shared: bool) -> bool
         return True
     if shared:
         raise UserError(
-            f"{entry.where}: the row ends at {times[1]:g} s in a recording of {seconds:g} s: give start and end "
-            "in seconds of the file, or leave them out with --set modality.cohort.columns='{start: \"\"}' if the "
-            "rows are whole files"
+            f"{entry.where}: the row ends at {times[1]:g} s in a recording of {seconds:g} s: give start and end in seconds "
+            "from the start of the file that the row names"
         )
     return False
