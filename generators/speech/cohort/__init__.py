@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -42,8 +43,10 @@ def load_cohort(data: Path, config: CohortConfig, cache: Path, progress: Progres
     Raises:
         UserError: anything about the folder that the user must put right, in one line.
     """
-    listing = recognise(data, config).read(data, config)
-    _of_people(data, listing, config)
+    layout = recognise(data, config)
+    _of_people(data, (), config)
+    listing = layout.read(data, config)
+    _of_people(data, listing.entries, config)
     listing = _present(listing, config)
     for notice in listing.notices:
         progress.say(notice)
@@ -78,14 +81,14 @@ def _record(entry: Entry, audio: Audio) -> SpeechReal:
     return Real(entry.speaker, entry.record, SpeechCondition(emotion=entry.emotion), speech_of(entry, audio))
 
 
-def _of_people(data: Path, listing: Listing, config: CohortConfig) -> None:
+def _of_people(data: Path, entries: Sequence[Entry], config: CohortConfig) -> None:
     """Refuses a release of synthetic speech, unless the user wants it read as if it were of people."""
     if config.synthetic == "error":
-        told = told_synthetic(data, (f"{entry.speaker} {entry.record}" for entry in listing.entries))
+        told = told_synthetic(data, (f"{entry.speaker} {entry.record}" for entry in entries))
         if told:
             raise UserError(
-                f"{data} is synthetic speech, by its {told}: give the real recordings that are to be protected (it can "
-                "be judged with synthgen screen), or set modality.cohort.synthetic=take to read it as if of real people"
+                f"{data} is synthetic speech, as {told} says: give the real recordings that are to be protected (it "
+                "can be judged with synthgen screen), or modality.cohort.synthetic=take reads it as if of real people"
             )
 
 

@@ -138,8 +138,12 @@ class EmotionsFound:
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """Every sound file below the folder, sorted; other systems' hidden copies are none."""
-    return [path for path in files_below(folder, SUFFIXES) if "__MACOSX" not in path.parts]
+    """Every sound file below the folder, sorted; what lies in hidden folders, or is another system's copy, is none."""
+    return [path for path in files_below(folder, SUFFIXES) if not _hidden(path.relative_to(folder).parts)]
+
+
+def _hidden(parts: Sequence[str]) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
 
 
 def plain(word: str) -> str:

@@ -97,6 +97,29 @@ def read(data: Path, config: CohortConfig) -> Listing:
     return Listing("metadata", licence_of(data, licences), in_order(_once(entries)), counted(+skipped), notices)
 
 
+def sounds(data: Path, config: CohortConfig) -> tuple[list[Entry], tuple[str, ...]]:
+    """Every sound file beside or below the tables, with its words, whoever speaks; and what the user should know.
+
+    Raises:
+        UserError: a table has no column of files, or names a file twice.
+    """
+    tables = tables_in(data, config.columns)
+    files = listing.sound_files(data)
+    finder = Finder(data, files)
+    entries = [
+        Entry("", file.relative_to(data).as_posix(), file, row.where, transcript=row["transcript"])
+        for table in tables
+        for row in read_rows(table, REQUIRED[:1], config.columns)
+        for file in (_file(finder, table, row),)
+    ]
+    named = {entry.file for entry in entries}
+    near = [path for path in files if any(table.parent in path.parents for table in tables)]
+    entries += [Entry("", path.relative_to(data).as_posix(), path, path.name) for path in near if path not in named]
+    far = len(files) - len(near)
+    notices = (f"{far} sound files in other folders than the tables are not judged",) if far else ()
+    return list(in_order(entries)), (*finder.notices(), *notices)
+
+
 def _file(finder: Finder, table: Path, row: TableRow) -> Path:
     """The row's file, or where it should lie."""
     found = finder.find(row["file_name"], table.parent)

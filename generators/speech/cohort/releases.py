@@ -16,7 +16,7 @@ _UP: Final = 3
 
 
 def told_synthetic(data: Path, names: Iterable[str]) -> str:
-    """What says that the folder is synthetic: a file's name, ``"names of its recordings"``, or ``""``.
+    """What says that the folder is synthetic: a file's name, ``"what its recordings are called"``, or ``""``.
 
     Args:
         names: of its people and recordings.
@@ -27,7 +27,7 @@ def told_synthetic(data: Path, names: Iterable[str]) -> str:
             return "croissant.json"
     if _card_says(data / "README.md"):
         return "README.md"
-    return "names of its recordings" if any(_NAME.search(name) for name in names) else ""
+    return "what its recordings are called" if any(_NAME.search(name) for name in names) else ""
 
 
 def _croissant_says(path: Path) -> bool:

@@ -45,7 +45,7 @@ def who(rows: Sequence[TableRow], config: CohortConfig) -> list[Named | None]:
 def _named(row: TableRow) -> Named | None:
     speaker, patient = ("" if listing.nobody(row[column]) else row[column] for column in ("speaker_id", "patient_id"))
     role = speaker if listing.names_role(speaker) else "" if speaker else row["role"]
-    scope = row["session"] or patient
+    scope = patient or row["session"]
     if speaker and not role:
         return Named(speaker, scope or row["file_name"], diarised=False)
     if role and listing.role(role) not in ("patient", "speaker"):
@@ -142,7 +142,7 @@ def _of_the_file(entry: Entry, times: tuple[float, float], shared: bool) -> bool
         return True
     if shared:
         raise UserError(
-            f"{entry.where}: the row ends at {times[1]:g} s in a recording of {seconds:g} s: give start and end in seconds "
-            "from the start of the file that the row names"
+            f"{entry.where}: the row ends at {times[1]:g} s in a recording of {seconds:g} s: give start and end in "
+            "seconds from the start of the file that the row names"
         )
     return False

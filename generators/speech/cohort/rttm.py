@@ -7,6 +7,7 @@ hold within one recording; others hold for the cohort.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from synthgen.generators.speech.cohort.described import Described, Voice, descri
 from synthgen.generators.speech.cohort.listing import Entry, Listing
 from synthgen.generators.speech.cohort.people import Named, people
 from synthgen.generators.speech.cohort_config import CohortConfig
+from synthgen.payloads.speech import Role
 
 LOOKED_FOR: Final = "RTTM files beside the recordings that they describe"
 
@@ -44,6 +46,12 @@ def read(data: Path, config: CohortConfig) -> Listing:
     return Listing("rttm", licence_of(data), in_order(entries), counted(skipped), (*told.notices, *notices))
 
 
+def _role(name: str) -> Role:
+    """By the name, or by its last part: "P01-therapist"."""
+    whole = listing.role(name)
+    return listing.role(re.split(r"[-_ ]", name)[-1]) if whole == "speaker" else whole
+
+
 def entries_of(
     data: Path, spoken: Sequence[tuple[Described, Voice]], config: CohortConfig
 ) -> tuple[list[Entry], tuple[str, ...]]:
@@ -55,7 +63,7 @@ def entries_of(
             record=f"{one.file.relative_to(data).as_posix()}#{voice.label}",
             file=one.file,
             where=one.where,
-            role=listing.role(voice.name),
+            role=_role(voice.name),
             spans=voice.spans,
             channel=voice.channel,
         )

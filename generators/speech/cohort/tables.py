@@ -32,7 +32,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "transcript": ("transcript", "transcription", "text", "sentence", "normalized_text", "transkript"),
     "role": ("role", "speaker_role", "rolle"),
-    "session": ("session", "session_id", "sitzung", "visit", "conversation_id", "recording_id", "call_id"),
+    "session": ("session_id", "session", "sitzung", "visit", "conversation_id", "recording_id", "call_id"),
     "channel": ("channel", "channel_id", "kanal"),
     "start": ("start", "start_time", "start_s", "onset", "begin", "start_sec"),
     "end": ("end", "end_time", "end_s", "stop", "end_sec"),

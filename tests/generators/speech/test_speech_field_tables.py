@@ -46,16 +46,32 @@ FORMS: list[tuple[str, str, Callable[[str], bytes]]] = [
     ("letters of Windows", "metadata.csv", lambda text: (text + "ü.wav,p3\n").encode("cp1252")),
     ("lines of Windows", "metadata.csv", lambda text: text.replace("\n", "\r\n").encode()),
     ("quotes", "metadata.csv", lambda text: text.replace("a.wav", '"a.wav"').encode()),
-    ("upper case columns", "metadata.csv", lambda text: text.replace("file_name,speaker_id", "File_Name,SPEAKER_ID").encode()),
-    ("columns of Common Voice", "metadata.csv", lambda text: text.replace("file_name,speaker_id", "path,client_id").encode()),
-    ("columns of a clinic", "metadata.csv", lambda text: text.replace("file_name,speaker_id", "Datei,Patient").encode()),
+    (
+        "upper case columns",
+        "metadata.csv",
+        lambda text: text.replace("file_name,speaker_id", "File_Name,SPEAKER_ID").encode(),
+    ),
+    (
+        "columns of Common Voice",
+        "metadata.csv",
+        lambda text: text.replace("file_name,speaker_id", "path,client_id").encode(),
+    ),
+    (
+        "columns of a clinic",
+        "metadata.csv",
+        lambda text: text.replace("file_name,speaker_id", "Datei,Patient").encode(),
+    ),
     ("columns of NeMo", "metadata.csv", lambda text: text.replace("file_name", "audio_filepath").encode()),
     ("another name of the table", "recordings.csv", lambda text: text.encode()),
     ("splits", "train.csv", lambda text: text.encode()),
     ("JSON lines", "metadata.jsonl", lambda text: _json_lines(text, {}).encode()),
     ("JSON lines with numbers", "metadata.jsonl", lambda text: _json_lines(text, {"age": 40, "path2": None}).encode()),
-    ("a manifest of NeMo", "manifest.jsonl", lambda text: _json_lines(text, {}).replace("file_name", "audio_filepath").encode()),
-]  # fmt: skip
+    (
+        "a manifest of NeMo",
+        "manifest.jsonl",
+        lambda text: _json_lines(text, {}).replace("file_name", "audio_filepath").encode(),
+    ),
+]
 
 
 def _json_lines(text: str, more: dict[str, Any]) -> str:
@@ -68,7 +84,9 @@ def _json_lines(text: str, more: dict[str, Any]) -> str:
 def test_every_form_of_table_is_read(tmp_path: Path, name: str, table: str, form: Callable[[str], bytes]) -> None:
     folder = tmp_path / "cohort"
     content = form("\n".join(",".join(row) for row in PLAIN) + "\n")
-    write_voices(folder, ["a.wav", "b.wav", *(["ü.wav"] if b"\xfc" in content and name == "letters of Windows" else [])])
+    write_voices(
+        folder, ["a.wav", "b.wav", *(["ü.wav"] if b"\xfc" in content and name == "letters of Windows" else [])]
+    )
     (folder / table).write_bytes(content)
     assert people_of(read(folder))[:2] == ["p1", "p2"]
     assert len(read(folder).records) == (3 if name == "letters of Windows" else 2)
@@ -199,7 +217,12 @@ def test_a_role_beside_a_patient_says_whose_voice_it_is_not(tmp_path: Path) -> N
 
 @pytest.mark.field("recordings: people", "read")
 def test_a_patient_in_a_column_of_his_own_is_known_under_a_role(tmp_path: Path) -> None:
-    rows = [["file_name", "speaker", "patient_id"], ["a.wav", "patient", "p1"], ["b.wav", "patient", "p1"], ["c.wav", "patient", "p2"]]  # fmt: skip
+    rows = [
+        ["file_name", "speaker", "patient_id"],
+        ["a.wav", "patient", "p1"],
+        ["b.wav", "patient", "p1"],
+        ["c.wav", "patient", "p2"],
+    ]
     assert people_of(read(clips(tmp_path / "cohort", rows))) == ["p1", "p1", "p2"]
 
 
@@ -215,13 +238,37 @@ def test_names_of_a_diariser_in_sessions_are_asked_for(tmp_path: Path) -> None:
 
 
 WORDS: list[tuple[str, str]] = [
-    ("sadness", "sad"), ("Trauer", "sad"), ("traurig", "sad"), ("TRISTEZA", "sad"), ("Freude", "happy"),
-    ("joy", "happy"), ("excited", "happy"), ("fröhlich", "happy"), ("neutral state", "neutral"), ("Neutral", "neutral"),
-    ("fearful", "anxious"), ("Angst", "anxious"), ("Ängstlich", "anxious"), ("peur", "anxious"), ("hot anger", "angry"),
-    ("Ärger", "angry"), ("wütend", "angry"), ("colère", "angry"), ("03_angry", "angry"), ("hot-anger", "angry"),
-    ("ruhig", "calm"), ("relaxed", "calm"), ("hopeless", "depressed"), ("niedergeschlagen", "depressed"),
-    ("n/a", ""), ("unknown", ""), ("disgust", ""), ("pleasant_surprise", ""), ("Ekel", ""), ("boredom", ""),
-]  # fmt: skip
+    ("sadness", "sad"),
+    ("Trauer", "sad"),
+    ("traurig", "sad"),
+    ("TRISTEZA", "sad"),
+    ("Freude", "happy"),
+    ("joy", "happy"),
+    ("excited", "happy"),
+    ("fröhlich", "happy"),
+    ("neutral state", "neutral"),
+    ("Neutral", "neutral"),
+    ("fearful", "anxious"),
+    ("Angst", "anxious"),
+    ("Ängstlich", "anxious"),
+    ("peur", "anxious"),
+    ("hot anger", "angry"),
+    ("Ärger", "angry"),
+    ("wütend", "angry"),
+    ("colère", "angry"),
+    ("03_angry", "angry"),
+    ("hot-anger", "angry"),
+    ("ruhig", "calm"),
+    ("relaxed", "calm"),
+    ("hopeless", "depressed"),
+    ("niedergeschlagen", "depressed"),
+    ("n/a", ""),
+    ("unknown", ""),
+    ("disgust", ""),
+    ("pleasant_surprise", ""),
+    ("Ekel", ""),
+    ("boredom", ""),
+]
 
 
 @pytest.mark.field("recordings: emotions", "read")
@@ -237,13 +284,17 @@ def test_emotions_that_have_no_name_here_are_counted_and_can_be_mapped(tmp_path:
     folder = clips(tmp_path / "cohort", [*rows, ["c.wav", "p3", "sad"]])
     notices = Notices()
     read(folder, notices)
-    assert any(line.startswith("2 recordings of emotions that have no name here (disgust, surp") for line in notices.lines)
+    assert any(
+        line.startswith("2 recordings of emotions that have no name here (disgust, surp") for line in notices.lines
+    )
     loaded = read(folder, emotions={"disgust": "angry"})
     assert [record.condition.emotion for record in loaded.records] == ["angry", "", "sad"]
 
 
 @pytest.mark.field("recordings: emotions", "refused")
-@pytest.mark.parametrize("words", [("MDD", "control"), ("0", "1"), ("F32.1", "F41.0"), ("it's", 'say "x"'), ("e: f", "[g]")])
+@pytest.mark.parametrize(
+    "words", [("MDD", "control"), ("0", "1"), ("F32.1", "F41.0"), ("it's", 'say "x"'), ("e: f", "[g]")]
+)
 def test_unknown_emotions_are_all_named_with_a_map_that_works(tmp_path: Path, words: tuple[str, str]) -> None:
     rows = [["file_name", "speaker_id", "emotion"], ["a.wav", "p1", words[0]], ["b.wav", "p2", words[1]]]
     folder = clips(tmp_path / "cohort", rows)
@@ -372,5 +423,5 @@ def test_a_release_of_synthetic_speech_is_told_as_such(tmp_path: Path, damaged: 
     else:
         (folder / "croissant.json").write_text(json.dumps(card))
     said = refusal(folder)
-    assert "is synthetic speech, by its " in said
+    assert " is synthetic speech, as " in said
     assert people_of(read(folder, **advised(said, "synthetic"))) == ["p1", "p2"]

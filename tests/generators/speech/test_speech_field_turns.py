@@ -270,8 +270,11 @@ def test_a_patient_is_another_in_each_recording_whatever_holds_for_the_therapist
     folder = sessions(tmp_path / "cohort", "Therapist", ("Patient", "Patient", "Patient"))
     notices = Notices()
     assert sorted(set(people_of(read(folder, notices, **setting)))) == [
-        "Therapist", "s0/Patient", "s1/Patient", "s2/Patient"
-    ]  # fmt: skip
+        "Therapist",
+        "s0/Patient",
+        "s1/Patient",
+        "s2/Patient",
+    ]
     assert any("names of speakers recur and hold within their recording" in line for line in notices.lines)
 
 
