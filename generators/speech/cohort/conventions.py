@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from synthgen.errors import UserError
 from synthgen.wordlists import word_lists
+
+_NEARLY_ALL: Final = 0.9
 
 
 class Convention(BaseModel):
@@ -23,6 +26,7 @@ class Convention(BaseModel):
     name: str
     speaker: str
     folders: str
+    in_folders: bool = False
     emotions: Mapping[str, str]
 
 
@@ -39,18 +43,17 @@ def conventions() -> tuple[Convention, ...]:
     return tuple(word_lists(__package__, "conventions", list[Convention]))
 
 
-def convention_of(names: Sequence[PurePosixPath]) -> tuple[str, list[Told]] | None:
-    """The corpus whose form all names have, and what each tells; None where there is none.
+def convention_of(names: Sequence[PurePosixPath]) -> tuple[str, list[Told | None]] | None:
+    """The corpus whose form nearly all names have, and what each tells; None where there is none.
 
     Raises:
         UserError: the folders contradict the names.
     """
     for one in conventions():
         told = [_told(one, name) for name in names]
-        found = [tell for tell in told if tell is not None]
-        if found and len(found) == len(names):
-            _agreeing(one, names, found)
-            return one.corpus, found
+        if sum(tell is not None for tell in told) >= max(1, _NEARLY_ALL * len(names)):
+            _agreeing(one, names, told)
+            return one.corpus, told
     return None
 
 
@@ -60,6 +63,8 @@ def _told(one: Convention, name: PurePosixPath) -> Told | None:
         return None
     if one.speaker:
         speaker = one.speaker.format(**{key: (value or "").lower() for key, value in match.groupdict().items()})
+        if one.in_folders and _folder_speaker(one, name) != speaker:
+            return None
     else:
         speaker = _folder_speaker(one, name)
     emotion = one.emotions.get((match.groupdict().get("emotion") or "").lower(), "")
@@ -72,8 +77,11 @@ def _folder_speaker(one: Convention, name: PurePosixPath) -> str:
     return match["speaker"].lower() if match is not None else ""
 
 
-def _agreeing(one: Convention, names: Sequence[PurePosixPath], told: Sequence[Told]) -> None:
-    apart = sum(_folder_speaker(one, name) not in ("", tell.speaker) for name, tell in zip(names, told, strict=True))
+def _agreeing(one: Convention, names: Sequence[PurePosixPath], told: Sequence[Told | None]) -> None:
+    apart = sum(
+        tell is not None and _folder_speaker(one, name) not in ("", tell.speaker)
+        for name, tell in zip(names, told, strict=True)
+    )
     if apart:
         raise UserError(
             f"{apart} files lie in the folder of another speaker than their names tell, as {one.corpus} writes them: "

@@ -6,6 +6,7 @@ missing ("a.wav" for clips/a.wav), and so may the ending: a file is taken where 
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -43,7 +44,7 @@ class Finder:
             return None
         near = [path for whole, path in self._named[parts[-1]] if inside is not None and whole == inside]
         if len(near) == 1:
-            self.otherwise["another spelling of the letters, or case"] += near[0] != exact
+            self.otherwise["another spelling of the letters, or case"] += str(near[0]) != os.path.normpath(exact)
             return near[0]
         if ".." in plain.parts:
             return None
@@ -63,7 +64,7 @@ class Finder:
         return spelt[0] if len(spelt) == 1 else exact
 
     def notices(self) -> tuple[str, ...]:
-        return tuple(f"{count} recordings were found under {how}" for how, count in sorted(self.otherwise.items()))
+        return tuple(f"{count} recordings were found under {how}" for how, count in sorted((+self.otherwise).items()))
 
 
 def spelt(name: str) -> str:

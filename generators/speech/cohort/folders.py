@@ -7,12 +7,13 @@ Of several levels that are left, one must look like people, or the user says whi
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import in_order, licence_of
+from synthgen.generators.cohort.listing import counted, in_order, licence_of
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.conventions import Told, convention_of
 from synthgen.generators.speech.cohort.listing import Entry, Listing, plain
@@ -38,9 +39,9 @@ def read(data: Path, config: CohortConfig) -> Listing:
     if not files:
         raise UserError(f"{data} holds no sound files")
     named = convention_of(_names(data, files)) if config.folders == "auto" and not config.level else None
-    told = named[1] if named is not None else _by_folders(data, files, config)
+    told: Sequence[Told | None] = named[1] if named is not None else _by_folders(data, files, config)
     notices = [f"names of files are read as {named[0]} writes them"] if named is not None else _unread(data)
-    feelings = listing.emotions([one.emotion for one in told], "names of folders and files", config)
+    feelings = listing.emotions([one.emotion for one in told if one is not None], "names of folders and files", config)
     texts = _transcripts(data)
     entries = [
         Entry(
@@ -52,8 +53,10 @@ def read(data: Path, config: CohortConfig) -> Listing:
             transcript=texts.get(path.stem, ""),
         )
         for path, one in zip(files, told, strict=True)
+        if one is not None
     ]
-    return Listing("folders", licence_of(data), in_order(entries), (), (*notices, *feelings.notices))
+    odd = Counter({"recording whose name is not of the corpus's form": len(files) - len(entries)})
+    return Listing("folders", licence_of(data), in_order(entries), counted(+odd), (*notices, *feelings.notices))
 
 
 def _unread(data: Path) -> list[str]:
@@ -103,7 +106,7 @@ def _felt(levels: Levels, depth: int, config: CohortConfig) -> int | None:
         return None
     for level in range(depth):
         names = {parts[level] for parts in levels.values()}
-        felt = {name for name in names if listing.names_emotion(name, config.emotions)}
+        felt = {name for name in names if _feels(name, config)}
         if config.level == level + 1 or _all(names, "groups") or _all(names, "places"):
             continue
         if felt == names or (2 * len(felt) >= len(names) and len(felt) > 1) or (felt and config.folders == "emotion"):
@@ -111,6 +114,12 @@ def _felt(levels: Levels, depth: int, config: CohortConfig) -> int | None:
     if config.folders == "emotion":
         return 0
     return None
+
+
+def _feels(name: str, config: CohortConfig) -> bool:
+    """True for the name of an emotion, and for one that says it among other things: "angry_high"."""
+    words = [name, *plain(name).split()]
+    return any(listing.names_emotion(word, config.emotions) for word in words)
 
 
 def _speaking(data: Path, levels: Levels, depth: int, felt: int | None) -> int:

@@ -31,11 +31,12 @@ REQUIRED: Final = (("file_name",), ("speaker_id", "patient_id", "role"))
 _ENDINGS: Final = (".csv", ".tsv", *JSON)
 _NAMED: Final = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
 _SPLITS: Final = ("train", "validation", "valid", "val", "dev", "test")
+_MOST_FILES: Final = 1000  # are looked at in search of a table of another name
 _VALIDATED: Final = "validated.tsv"  # of Common Voice: its splits are parts of it, the other tables are rejects
 
 
 def tables_in(data: Path, renamed: Mapping[str, str]) -> list[Path]:
-    """The tables of the folder, or else those of its splits, or else what has the columns. Empty for none.
+    """The tables of the folder, or else those of its splits, or else what has the columns, the highest. Empty for none.
 
     Raises:
         UserError: several tables of one folder could be meant.
@@ -43,17 +44,21 @@ def tables_in(data: Path, renamed: Mapping[str, str]) -> list[Path]:
     own = [data / name for name in _NAMED if (data / name).is_file()]
     roots = [root / split for root in (data, data / "data") for split in _SPLITS]
     found = own or [root / name for root in roots for name in _NAMED if (root / name).is_file()]
-    if not found:
-        found = [path for path in sorted(data.iterdir()) if _could_be(path, renamed)]
-        if (data / _VALIDATED) in found:
-            return [data / _VALIDATED]
-        if found and all(path.stem.lower() in _SPLITS for path in found):
-            return found
-    beside = [table for table in found if table.parent == found[0].parent]
-    if len(beside) > 1:
-        names = " and ".join(table.name for table in beside)
-        raise UserError(f"{data} has {names}: keep one of them, called metadata{beside[0].suffix}")
-    return found
+    for pattern in ("*", "*/*", "*/*/*") if not found else ():
+        found = [path for path in sorted(data.glob(pattern))[:_MOST_FILES] if _could_be(path, renamed)]
+        if found:
+            break
+    return [table for folder in dict.fromkeys(path.parent for path in found) for table in _of_folder(folder, found)]
+
+
+def _of_folder(folder: Path, found: Sequence[Path]) -> list[Path]:
+    """Of the tables in one folder those that are read. Raises UserError where that is not clear."""
+    beside = [table for table in found if table.parent == folder]
+    validated = [table for table in beside if table.name == _VALIDATED]
+    if validated or len(beside) == 1 or all(table.stem.lower() in _SPLITS for table in beside):
+        return validated or beside
+    names = " and ".join(table.name for table in beside[:3]) + (", …" if len(beside) > 3 else "")
+    raise UserError(f"{folder} has {names}: keep one of them, called metadata{beside[0].suffix}")
 
 
 def _could_be(path: Path, renamed: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.cohort.listing import TableRow, wide_enough
 from synthgen.generators.speech.cohort.finding import spelt
-from synthgen.generators.speech.cohort.turns import text_of
+from synthgen.generators.speech.cohort.turns import decoded, text_of
 
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "file_name": (
@@ -43,6 +43,7 @@ UNSURE: Final = ("label", "labels", "class", "category", "diagnosis", "condition
 """Columns that hold emotions in some sets and diagnoses in others: not read unless the user says so."""
 
 JSON: Final = (".jsonl", ".ndjson")
+_HEADER: Final = 2**16
 _FIELD_LIMIT = 10 * 2**20
 
 
@@ -73,12 +74,14 @@ def read_rows(
 def header_of(path: Path) -> list[str]:
     """The names of the columns; of JSON lines the keys of the first. Empty for what is no table."""
     try:
-        lines = text_of(path).splitlines()
+        with path.open("rb") as file:
+            lines = decoded(file.read(_HEADER), path.name).splitlines()
+        lines, delimiter = _told_delimiter(lines)
         first = next((line for line in lines if line.strip()), "")
         if path.suffix.lower() in JSON:
             values = json.loads(first)
             return list(values) if isinstance(values, dict) else []
-        return next(csv.reader([first], delimiter=_delimiter(first)), [])
+        return next(csv.reader([first], delimiter=delimiter or _delimiter(first)), [])
     except (UserError, ValueError, csv.Error, OSError):
         return []
 
@@ -103,11 +106,11 @@ def chosen(
     missing = [group for group in required if not any(column in found for column in group)]
     if missing:
         known = "; ".join(f"{group[0]} (or {', '.join(NAMES[group[0]][1:4])})" for group in missing)
-        example = ", ".join(
-            f"{group[0]}: {next((n for n in names if n not in found.values()), 'NAME')}" for group in missing
-        )
+        free = iter([name for name in names if name and name not in found.values()])
+        example = ", ".join(f"{group[0]}: {next(free, 'NAME')}" for group in missing)
         raise UserError(
-            f"{table}: missing column: {known}; if it has another name, --set modality.cohort.columns='{{{example}}}'"
+            f"{table}: missing column: {known}; it has {', '.join(names[:8]) or 'none'}"
+            f"{', …' if len(names) > 8 else ''}: if one is meant, --set modality.cohort.columns='{{{example}}}'"
         )
     return found
 
@@ -131,17 +134,26 @@ def _delimiter(line: str) -> str:
     return max(",\t;|", key=line.count)
 
 
+def _told_delimiter(lines: list[str]) -> tuple[list[str], str]:
+    """The lines from the header on, and the separator that a spreadsheet told above it ("sep=;"), or ``""``."""
+    delimiter = ""
+    while lines and (lines[0].startswith("#") or lines[0].lower().startswith("sep=") or not lines[0].strip()):
+        if lines[0].lower().startswith("sep="):
+            delimiter = lines[0][4:5]
+        lines = lines[1:]
+    return lines, delimiter
+
+
 def _csv_rows(path: Path, required: Sequence[Sequence[str]], renamed: Mapping[str, str]) -> Iterator[TableRow]:
     csv.field_size_limit(_FIELD_LIMIT)
-    text = io.StringIO(text_of(path), newline="")
-    delimiter = _delimiter(text.readline())
-    text.seek(0)
-    reader = csv.reader(text, delimiter=delimiter)
+    every = io.StringIO(text_of(path), newline="").readlines()
+    lines, delimiter = _told_delimiter(every)
+    reader = csv.reader(lines, delimiter=delimiter or _delimiter(lines[0] if lines else ""))
     names = [name.strip() for name in next(reader, [])]
     if not any(names):
         raise UserError(f"{path.name} is empty: it needs a header with the columns file_name, speaker_id")
     columns = {column: names.index(name) for column, name in chosen(names, path.name, required, renamed).items()}
-    for number, cells in enumerate(reader, start=2):
+    for number, cells in enumerate(reader, start=2 + len(every) - len(lines)):
         if any(cell.strip() for cell in cells):
             wide_enough(f"{path.name}, row {number}", cells, max(columns.values()) + 1, len(names))
             yield TableRow(f"{path.name}, row {number}", {column: cells[i].strip() for column, i in columns.items()})

@@ -67,7 +67,11 @@ def read_regions(path: Path) -> Mapping[str, list[Span]]:
 
 def text_of(path: Path) -> str:
     """The text of a file in UTF-8, in UTF-16 with its mark, or as Windows writes it in Europe. Raises UserError."""
-    content = path.read_bytes()
+    return decoded(path.read_bytes(), path.name)
+
+
+def decoded(content: bytes, name: str) -> str:
+    """The same for the content of a file, or for its beginning."""
     try:
         return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
@@ -75,7 +79,7 @@ def text_of(path: Path) -> str:
     try:
         return content.decode("cp1252")
     except UnicodeDecodeError:
-        raise UserError(f"{path.name} is not UTF-8 text: save it in UTF-8") from None
+        raise UserError(f"{name} is not UTF-8 text: save it in UTF-8") from None
 
 
 def _turn(line: str, name: str, number: int) -> Turn:

@@ -143,6 +143,12 @@ CORPORA: list[tuple[str, list[str], list[str], list[str]]] = [
     ("sexes and people", [f"{g}/{p}/a.wav" for g, p in (("female", "anna"), ("male", "ben"))], ["anna", "ben"], [""]),
     ("people and dates", [f"{p}/2021-03-0{d}/a.wav" for p in ("anna", "ben") for d in (1, 2)], ["anna", "ben"], [""]),
     ("sessions and people", [f"session{s}/{p}/a.wav" for p in ("anna", "ben") for s in (1, 2)], ["anna", "ben"], [""]),
+    (
+        "files called by dates",
+        [f"{p}/2021-03-0{d}.wav" for p in ("anna", "ben") for d in (1, 2)],
+        ["anna", "ben"],
+        [""],
+    ),
     ("ids like groups", [f"{p}/a.wav" for p in ("HC01", "HC02", "PD01")], ["HC01", "HC02", "PD01"], [""]),
     (
         "German emotions",
@@ -204,6 +210,12 @@ NO_PEOPLE: list[tuple[str, list[str], dict[str, Any], list[str]]] = [
     ),
     ("sessions", [f"session_{g}/{i}.wav" for g in (1, 2) for i in (1, 2)], {"level": 1}, ["session_1", "session_2"]),
     ("dates", [f"2021-03-0{g}/{i}.wav" for g in (1, 2) for i in (1, 2)], {"level": 1}, ["2021-03-01", "2021-03-02"]),
+    (
+        "emotions with a strength",
+        [f"{e}_{s}/{i}.wav" for e in ("angry", "sad") for s in ("high", "low") for i in (1, 2)],
+        {"folders": "speaker", "level": 1},
+        ["angry_high", "angry_low", "sad_high", "sad_low"],
+    ),
     ("a place", [f"wavs/{i}.wav" for i in (1, 2)], {"level": 1}, ["wavs"]),
 ]
 
@@ -291,6 +303,18 @@ def test_a_table_without_known_columns_is_told(tmp_path: Path) -> None:
     notices = Notices()
     assert people_of(read(folder, notices)) == ["anna", "ben"]
     assert any(line.startswith("liste.csv is not read") for line in notices.lines)
+
+
+@pytest.mark.field("recordings: folders", "counted")
+def test_a_file_that_a_corpus_does_not_have_is_left_out_and_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    names = [f"Actor_0{a}/03-01-0{e}-01-01-01-0{a}.wav" for a in (1, 2) for e in range(1, 9)]
+    write_voices(folder, [*names, "Actor_01/try.wav"])
+    loaded = read(folder)
+    assert set(people_of(loaded)) == {"01", "02"}
+    assert [(skip.reason, skip.count) for skip in loaded.skipped] == [
+        ("recording whose name is not of the corpus's form", 1)
+    ]
 
 
 @pytest.mark.field("recordings: folders", "read")

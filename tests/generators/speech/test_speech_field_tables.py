@@ -64,6 +64,10 @@ FORMS: list[tuple[str, str, Callable[[str], bytes]]] = [
     ("columns of NeMo", "metadata.csv", lambda text: text.replace("file_name", "audio_filepath").encode()),
     ("another name of the table", "recordings.csv", lambda text: text.encode()),
     ("splits", "train.csv", lambda text: text.encode()),
+    ("a table in a folder below", "meta/list.csv", lambda text: text.encode()),
+    ("a separator told first", "metadata.csv", lambda text: ("sep=;\n" + text.replace(",", ";")).encode()),
+    ("remarks first", "metadata.csv", lambda text: ("# by hand\n# 2021\n" + text).encode()),
+    ("an index without a name", "metadata.csv", lambda text: "\n".join(f",{line}" for line in text.split()).encode()),
     ("JSON lines", "metadata.jsonl", lambda text: _json_lines(text, {}).encode()),
     ("JSON lines with numbers", "metadata.jsonl", lambda text: _json_lines(text, {"age": 40, "path2": None}).encode()),
     (
@@ -87,6 +91,7 @@ def test_every_form_of_table_is_read(tmp_path: Path, name: str, table: str, form
     write_voices(
         folder, ["a.wav", "b.wav", *(["ü.wav"] if b"\xfc" in content and name == "letters of Windows" else [])]
     )
+    (folder / table).parent.mkdir(exist_ok=True)
     (folder / table).write_bytes(content)
     assert people_of(read(folder))[:2] == ["p1", "p2"]
     assert len(read(folder).records) == (3 if name == "letters of Windows" else 2)
@@ -147,7 +152,7 @@ def test_a_file_that_may_be_another_is_absent(tmp_path: Path, name: str, written
     assert people_of(read(folder, **advised(said, "absent"))) == ["p2", "p3"]
 
 
-NOBODY = ["", "nan", "NA", "unknown", "None", "-", "N/A", "unbekannt"]
+NOBODY = ["ANONYMOUS", "", "nan", "NA", "unknown", "None", "-", "N/A", "unbekannt"]
 
 
 @pytest.mark.field("recordings: people", "refused")
@@ -186,7 +191,7 @@ def test_roles_in_the_column_of_speakers_hold_within_the_session(tmp_path: Path,
 
 
 @pytest.mark.field("recordings: people", "refused")
-@pytest.mark.parametrize("words", [("patient", "doctor"), ("male", "female"), ("Speaker", "Other")])
+@pytest.mark.parametrize("words", [("patient", "doctor"), ("male", "female"), ("F", "M"), ("Speaker", "Other")])
 def test_roles_without_a_session_are_refused_until_a_column_tells_people_apart(
     tmp_path: Path, words: tuple[str, str]
 ) -> None:
@@ -354,6 +359,25 @@ def test_two_tables_are_refused_until_one_is_kept(tmp_path: Path) -> None:
     assert "has one.csv and two.csv: keep one of them, called metadata.csv" in refusal(folder)
     (folder / "one.csv").rename(folder / "metadata.csv")
     assert people_of(read(folder)) == ["p1", "p2"]
+
+
+@pytest.mark.field("recordings: tables", "read")
+def test_a_table_in_a_folder_of_its_own_names_files_beside_that_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    write_voices(folder, ["wav/a.wav", "wav/b.wav"])
+    write_table(folder / "meta", [["file_name", "speaker_id"], ["../wav/a.wav", "p1"], ["../wav/b.wav", "p2"]])
+    notices = Notices()
+    assert people_of(read(folder, notices)) == ["p1", "p2"]
+    assert not any("were found under" in line for line in notices.lines)
+
+
+@pytest.mark.field("recordings: tables", "read")
+def test_a_table_for_each_person_in_his_folder_is_one_cohort(tmp_path: Path) -> None:
+    for person in ("p1", "p2"):
+        write_voices(tmp_path / "cohort" / person, ["a.wav"])
+        write_table(tmp_path / "cohort" / person, [["file", "subject"], ["a.wav", person]], "list.csv")
+    write(tmp_path / "cohort" / "p2" / "a.wav", voice(200))
+    assert people_of(read(tmp_path / "cohort")) == ["p1", "p2"]
 
 
 @pytest.mark.field("recordings: tables", "read")
