@@ -31,6 +31,7 @@ VERSION: Final = 2
 _INDEX: Final = "conversions.json"
 _OFFSET: Final = 2e-3  # a mean beyond, −54 dB of full scale, is an offset of the recorder's
 _LEAST_VOICED: Final = 0.2  # s
+_OF_A_WORD: Final = 0.2  # of what is shorter than a second
 _LEAST_SHARE: Final = 0.05
 
 
@@ -55,7 +56,8 @@ class Converted:
     @property
     def voiced(self) -> bool:
         """Speech has a pitch in a third of its frames, in loud noise in 7% of them; hum and hiss in next to none."""
-        return self.voiced_seconds >= max(_LEAST_VOICED, _LEAST_SHARE * self.speech_seconds)
+        least = max(min(_LEAST_VOICED, _OF_A_WORD * self.speech_seconds), _LEAST_SHARE * self.speech_seconds)
+        return self.voiced_seconds >= least
 
     def audio(self, cache: Path) -> Audio:
         return Audio(cache / self.name, self.digest, RATE, self.frames)

@@ -29,8 +29,7 @@ Levels = Mapping[Path, tuple[str, ...]]
 
 
 def recognises(data: Path) -> bool:
-    files = listing.sound_files(data)
-    return any(path.parent != data for path in files) or bool(files and convention_of(_names(data, files)))
+    return bool(listing.sound_files(data))
 
 
 def read(data: Path, config: CohortConfig) -> Listing:

@@ -148,7 +148,8 @@ def _hidden(parts: Sequence[str]) -> bool:
 
 def plain(word: str) -> str:
     """A word as it is compared with the lists."""
-    return " ".join(re.sub(r"[_\-]+", " ", unicodedata.normalize("NFC", word)).casefold().split()) or word.strip()
+    spaced = re.sub(r"[_\-]+", " ", unicodedata.normalize("NFC", word)).casefold()
+    return " ".join(spaced.split()).rstrip(":") or word.strip()
 
 
 def emotions(words: Sequence[str], where: str, config: CohortConfig) -> EmotionsFound:
@@ -191,6 +192,11 @@ def role(word: str) -> Role:
 def names_role(word: str) -> bool:
     """True for "Therapist" or "male voice", which say what somebody is, and not who."""
     return plain(word) in labels().role_of
+
+
+def names_group(word: str) -> bool:
+    """True for "control" or "MDD", which many people share."""
+    return plain(word) in labels().groups
 
 
 def nobody(word: str) -> bool:

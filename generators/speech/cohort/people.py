@@ -19,6 +19,7 @@ from synthgen.generators.speech.cohort_config import CohortConfig
 from synthgen.patient_ids import patient_key
 
 _DIARISED: Final = re.compile(r"(speaker|spkr?|spk|s|voice)?[\s_-]*\d{1,3}|[a-z]", re.IGNORECASE)
+_NUMBERED: Final = re.compile(r"(\D*?)[\s_-]*0?[1-3]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def people(named: Sequence[Named], config: CohortConfig) -> tuple[list[str], tup
         if person != one.name:
             scopes[one.name].add(one.scope)
     several = {name: len(found) for name, found in scopes.items() if len(found) > 1}
+    _refuse_numbered(named, config)
     clinicians = sorted(name for name in several if listing.role(name) == "clinician")
     if clinicians and config.recurring is None:
         raise UserError(_ask(clinicians, max(several[name] for name in clinicians)))
@@ -63,6 +65,22 @@ def _local(one: Named, config: CohortConfig) -> bool:
         patient = listing.names_role(one.name) and listing.role(one.name) != "clinician"
         return config.speaker_names == "recording" or patient
     return listing.names_role(one.name) or (one.diarised and bool(_DIARISED.fullmatch(one.name)))
+
+
+def _refuse_numbered(named: Sequence[Named], config: CohortConfig) -> None:
+    """Raises UserError for names like "Patient 1" that recur: they may be somebody's, or what each recording has."""
+    scopes: dict[str, set[str]] = defaultdict(set)
+    for one in named:
+        told = _NUMBERED.fullmatch(one.name) if one.diarised and not _DIARISED.fullmatch(one.name) else None
+        if told is not None and listing.names_role(told[1]):
+            scopes[one.name].add(one.scope)
+    recurring = {patient_key(name) for name in config.recurring or ()}
+    several = sorted(name for name, found in scopes.items() if len(found) > 1 and patient_key(name) not in recurring)
+    if several and config.speaker_names == "auto":
+        raise UserError(
+            f"{', '.join(several[:3])} speaks in several recordings: set modality.cohort.speaker_names=recording if it "
+            "is another person in each, or modality.cohort.speaker_names=cohort if it is one person in all"
+        )
 
 
 def _ask(names: Sequence[str], recordings: int) -> str:

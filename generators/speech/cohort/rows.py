@@ -57,10 +57,13 @@ def _named(row: TableRow) -> Named | None:
 
 def _refuse_roles(names: Sequence[Named]) -> None:
     roles = Counter(one.name for one in names if not one.scope and listing.names_role(one.name))
+    groups = Counter(one.name for one in names if listing.names_group(one.name))
+    if sum(groups.values()) == len(names):
+        roles = groups
     if roles:
         listed = ", ".join(sorted(roles)[:4])
         raise UserError(
-            f"the column of speakers holds roles ({listed}) in {sum(roles.values())} rows, and nothing tells "
+            f"the column of speakers holds roles or groups ({listed}) in {sum(roles.values())} rows, and nothing tells "
             "people apart: add a column speaker_id, patient_id or session, or name the table's own with "
             "--set modality.cohort.columns='{speaker_id: NAME}'"
         )

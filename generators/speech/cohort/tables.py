@@ -68,7 +68,7 @@ def read_rows(
     except csv.Error:
         raise UserError(f"{path.name} cannot be read as a table after row {rows + 1}") from None
     if not rows:
-        raise UserError(f"{path.name} has no rows")
+        raise UserError(f"{path.name} has no rows: it needs one for each recording")
 
 
 def header_of(path: Path) -> list[str]:

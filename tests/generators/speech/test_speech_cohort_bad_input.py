@@ -265,7 +265,7 @@ def _emotions_alone(tmp_path: Path) -> Path:
         (_a_file, "is a file"),
         (_nothing_in_it, "is empty"),
         (_only_text, "no known layout"),
-        (_loose_sound, "no known layout"),
+        (_loose_sound, "1 sound files lie in .* itself: put each into a folder of its speaker"),
         (_emotions_alone, "nothing says who speaks"),
     ],
 )

@@ -125,6 +125,12 @@ CORPORA: list[tuple[str, list[str], list[str], list[str]]] = [
         ["0001", "0002"],
         ["angry", "sad"],
     ),
+    (
+        "Speech Commands",
+        [f"{w}/{s}_nohash_0.wav" for w in ("yes", "no") for s in ("0a7c2a8d", "0ab3b47d")],
+        ["0a7c2a8d", "0ab3b47d"],
+        [""],
+    ),
     ("VCTK", [f"wav48/p{s}/p{s}_00{i}.wav" for s in (225, 226) for i in (1, 2)], ["p225", "p226"], [""]),
     (
         "BIDS",

@@ -191,7 +191,17 @@ def test_roles_in_the_column_of_speakers_hold_within_the_session(tmp_path: Path,
 
 
 @pytest.mark.field("recordings: people", "refused")
-@pytest.mark.parametrize("words", [("patient", "doctor"), ("male", "female"), ("F", "M"), ("Speaker", "Other")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("patient", "doctor"),
+        ("male", "female"),
+        ("F", "M"),
+        ("Speaker", "Other"),
+        ("MDD", "control"),
+        ("Patient:", "Doctor:"),
+    ],
+)
 def test_roles_without_a_session_are_refused_until_a_column_tells_people_apart(
     tmp_path: Path, words: tuple[str, str]
 ) -> None:
@@ -200,7 +210,7 @@ def test_roles_without_a_session_are_refused_until_a_column_tells_people_apart(
         rows += [[f"{i}_p.wav", words[0], f"p{i}"], [f"{i}_d.wav", words[1], "d1"]]
     folder = clips(tmp_path / "cohort", rows)
     said = refusal(folder)
-    assert said.startswith("the column of speakers holds roles")
+    assert said.startswith("the column of speakers holds roles or groups")
     mapped = advised(said, "columns")["columns"]
     assert mapped == {"speaker_id": "NAME"}
     assert sorted(set(people_of(read(folder, columns={"speaker_id": "who"})))) == ["d1", "p0", "p1", "p2"]

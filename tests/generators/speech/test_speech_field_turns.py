@@ -292,6 +292,18 @@ def test_names_that_a_diariser_gave_hold_within_their_recording_and_this_is_said
     assert len(set(people_of(read(folder, speaker_names="cohort")))) == 2
 
 
+@pytest.mark.field("recordings: people", "refused")
+@pytest.mark.parametrize(
+    "names", [("Patient 1", "Patient 2"), ("Participant_1", "Interviewer_1"), ("male 1", "female 1")]
+)
+def test_roles_with_a_number_that_recur_are_asked_for(tmp_path: Path, names: tuple[str, str]) -> None:
+    folder = sessions(tmp_path / "cohort", names[1], (names[0],) * 3)
+    said = refusal(folder)
+    assert "speaks in several recordings: set modality.cohort.speaker_names=" in said
+    assert len(set(people_of(read(folder, **advised(said, "speaker_names"))))) == 6
+    assert len(set(people_of(read(folder, **advised(said, "speaker_names", 1))))) == 2
+
+
 BESIDE: list[tuple[str, str, list[str]]] = [
     ("the same name", TWO, ["ann", "ben", "cat"]),
     ("the name in other case", TWO.replace("ann", "ANN"), ["ann", "ben", "cat"]),
