@@ -59,6 +59,13 @@ def people(named: Sequence[Named], config: CohortConfig) -> tuple[list[str], tup
     return persons, _notices(several)
 
 
+def within_recording(person: str) -> tuple[str, str] | None:
+    """The recording and the name of a person whose name holds within it, as :func:`people` gives them; else None."""
+    scope, slash, name = person.rpartition("/")
+    local = bool(slash) and (listing.names_role(name) or bool(_DIARISED.fullmatch(name)))
+    return (scope, name) if local else None
+
+
 def _local(one: Named, config: CohortConfig) -> bool:
     if config.speaker_names != "auto":
         # Even then "Patient" is nobody's name, whereas "Therapist" may be.
