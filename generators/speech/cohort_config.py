@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from synthgen.config import Section
 from synthgen.payloads.speech import Emotion
@@ -21,6 +22,11 @@ class CohortConfig(Section):
     )
     folders: Literal["auto", "speaker", "emotion"] = Field(
         "auto", description="what the folder of a recording names, in a cohort without a table"
+    )
+    names: str = Field(
+        "",
+        description="a regular expression of the files' names without their endings, with a group speaker, and one of "
+        "emotion if they tell it: (?P<speaker>p\\d+)_.*",
     )
     level: int = Field(
         0, ge=0, le=9, description="which folder names the speaker, counted from 1 below the cohort's; 0: recognised"
@@ -60,3 +66,14 @@ class CohortConfig(Section):
         description="a recording of which nobody knows who speaks: an error, or left out and counted; an emotion that "
         "nobody knows: an error, or not labelled",
     )
+
+    @field_validator("names")
+    @classmethod
+    def _tells_the_speaker(cls, names: str) -> str:
+        try:
+            groups = re.compile(names).groupindex
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        if names and "speaker" not in groups:
+            raise ValueError("needs a group (?P<speaker>…)")
+        return names

@@ -57,6 +57,17 @@ def convention_of(names: Sequence[PurePosixPath]) -> tuple[str, list[Told | None
     return None
 
 
+def told_by(pattern: str, names: Sequence[PurePosixPath]) -> list[Told | None]:
+    """What names tell by the user's own expression, with a group "speaker"; None for one that is not of it."""
+    found = [re.fullmatch(pattern, name.stem) for name in names]
+    return [
+        Told(match["speaker"], match.groupdict().get("emotion") or "")
+        if match is not None and match["speaker"]
+        else None
+        for match in found
+    ]
+
+
 def _told(one: Convention, name: PurePosixPath) -> Told | None:
     match = re.fullmatch(one.name, name.stem, re.IGNORECASE)
     if match is None:

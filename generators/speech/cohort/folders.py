@@ -15,12 +15,13 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.generators.cohort.listing import counted, in_order, licence_of
 from synthgen.generators.speech.cohort import listing
-from synthgen.generators.speech.cohort.conventions import Told, convention_of
+from synthgen.generators.speech.cohort.conventions import Told, convention_of, told_by
 from synthgen.generators.speech.cohort.listing import Entry, Listing, plain
 from synthgen.generators.speech.cohort_config import CohortConfig
 
 LOOKED_FOR: Final = "a folder for each speaker with sound files in it, or names of files as a known corpus writes them"
 _TABLE: Final = "write a metadata.csv with file_name,speaker_id"
+_NAMES: Final = "if names of files tell it, say how, as in modality.cohort.names='(?P<speaker>[^_]+)_.*'"
 _DATE: Final = re.compile(r"(19|20)\d\d[ ._]?\d\d[ ._]?\d\d.*|\d\d?[ ._]\d\d?[ ._](19|20)\d\d.*")
 _PERSON: Final = re.compile(r"[^\W\d]*[\W_]*\d+[^\W\d]?", re.IGNORECASE)
 _TRANSCRIPTS: Final = "*.trans.txt"
@@ -37,9 +38,7 @@ def read(data: Path, config: CohortConfig) -> Listing:
     files = listing.sound_files(data)
     if not files:
         raise UserError(f"{data} holds no sound files")
-    named = convention_of(_names(data, files)) if config.folders == "auto" and not config.level else None
-    told: Sequence[Told | None] = named[1] if named is not None else _by_folders(data, files, config)
-    notices = [f"names of files are read as {named[0]} writes them"] if named is not None else _unread(data)
+    told, notices = _told(data, files, config)
     feelings = listing.emotions([one.emotion for one in told if one is not None], "names of folders and files", config)
     texts = _transcripts(data)
     entries = [
@@ -54,8 +53,20 @@ def read(data: Path, config: CohortConfig) -> Listing:
         for path, one in zip(files, told, strict=True)
         if one is not None
     ]
-    odd = Counter({"recording whose name is not of the corpus's form": len(files) - len(entries)})
+    if not entries:
+        raise UserError(f"no name of {len(files)} sound files is of the form that modality.cohort.names tells")
+    odd = Counter({"recording whose name is of another form": len(files) - len(entries)})
     return Listing("folders", licence_of(data), in_order(entries), counted(+odd), (*notices, *feelings.notices))
+
+
+def _told(data: Path, files: Sequence[Path], config: CohortConfig) -> tuple[Sequence[Told | None], list[str]]:
+    """Who speaks in each file, and how; None for a file whose name is of another form than the rest."""
+    if config.names:
+        return told_by(config.names, _names(data, files)), []
+    named = convention_of(_names(data, files)) if config.folders == "auto" and not config.level else None
+    if named is not None:
+        return named[1], [f"names of files are read as {named[0]} writes them"]
+    return _by_folders(data, files, config), _unread(data)
 
 
 def _unread(data: Path) -> list[str]:
@@ -82,7 +93,9 @@ def _depth(data: Path, levels: Levels, config: CohortConfig) -> int:
     depths = sorted({len(parts) for parts in levels.values()})
     if depths[0] == 0:
         loose = sum(not parts for parts in levels.values())
-        raise UserError(f"{loose} sound files lie in {data} itself: put each into a folder of its speaker, or {_TABLE}")
+        raise UserError(
+            f"{loose} sound files lie in {data} itself: put each into a folder of its speaker, {_TABLE}, or, {_NAMES}"
+        )
     if config.level:
         if config.level > depths[0]:
             raise UserError(
@@ -130,8 +143,8 @@ def _speaking(data: Path, levels: Levels, depth: int, felt: int | None) -> int:
         held = "emotions" if depth == 1 and felt is not None else "splits, groups, sessions or emotions"
         raise UserError(
             f"the folders of {data} name {held}, and nothing says who speaks: {_TABLE}"
-            f"{',emotion' if felt is not None else ''}, or, if they are speakers, set modality.cohort.folders=speaker "
-            "and modality.cohort.level=1"
+            f"{',emotion' if felt is not None else ''}; {_NAMES}; or, if the folders are speakers, set "
+            "modality.cohort.folders=speaker and modality.cohort.level=1"
         )
     people = [level for level in several if _peoples(names[level])]
     if len(several) > 1 and len(people) != 1:

@@ -311,6 +311,43 @@ def test_a_table_without_known_columns_is_told(tmp_path: Path) -> None:
     assert any(line.startswith("liste.csv is not read") for line in notices.lines)
 
 
+NAMED: list[tuple[str, list[str], str]] = [
+    ("loose files", ["p1_a.wav", "p2_a.wav", "p2_b.wav"], ""),
+    (
+        "folders of emotions",
+        ["happy/p1_happy.wav", "sad/p1_sad.wav", "sad/p2_sad.wav"],
+        "(?P<speaker>p\\d)_(?P<emotion>.*)",
+    ),
+    ("a place", ["wavs/p1_a.wav", "wavs/p2_a.wav", "wavs/p2_b.wav"], ""),
+]
+
+
+@pytest.mark.field("recordings: folders", "refused")
+@pytest.mark.parametrize(("name", "files", "pattern"), NAMED, ids=[row[0] for row in NAMED])
+def test_names_that_tell_the_speaker_can_be_described(
+    tmp_path: Path, name: str, files: Sequence[str], pattern: str
+) -> None:
+    write_voices(tmp_path / "cohort", files)
+    said = refusal(tmp_path / "cohort")
+    loaded = read(tmp_path / "cohort", names=pattern or advised(said, "names")["names"])
+    assert sorted(set(people_of(loaded))) == ["p1", "p2"]
+    assert set(emotions_of(loaded)) == ({"happy", "sad"} if pattern else {""})
+
+
+@pytest.mark.field("recordings: folders", "counted")
+def test_names_of_another_form_than_was_described_are_counted(tmp_path: Path) -> None:
+    write_voices(tmp_path / "cohort", ["p1_a.wav", "p2_a.wav", "noise.wav"])
+    loaded = read(tmp_path / "cohort", names=r"(?P<speaker>p\d)_.*")
+    assert [(skip.reason, skip.count) for skip in loaded.skipped] == [("recording whose name is of another form", 1)]
+    assert "no name of 3 sound files is of the form" in refusal(tmp_path / "cohort", names="(?P<speaker>q)_.*")
+
+
+@pytest.mark.parametrize("names", ["(?P<speaker>", "p.*"])
+def test_an_expression_without_a_speaker_is_refused(names: str) -> None:
+    with pytest.raises(ValueError, match=r"is no regular expression|needs a group"):
+        CohortConfig(names=names)
+
+
 @pytest.mark.field("recordings: folders", "counted")
 def test_a_file_that_a_corpus_does_not_have_is_left_out_and_counted(tmp_path: Path) -> None:
     folder = tmp_path / "cohort"
@@ -318,9 +355,7 @@ def test_a_file_that_a_corpus_does_not_have_is_left_out_and_counted(tmp_path: Pa
     write_voices(folder, [*names, "Actor_01/try.wav"])
     loaded = read(folder)
     assert set(people_of(loaded)) == {"01", "02"}
-    assert [(skip.reason, skip.count) for skip in loaded.skipped] == [
-        ("recording whose name is not of the corpus's form", 1)
-    ]
+    assert [(skip.reason, skip.count) for skip in loaded.skipped] == [("recording whose name is of another form", 1)]
 
 
 @pytest.mark.field("recordings: folders", "read")
