@@ -46,6 +46,11 @@ def read(data: Path, config: CohortConfig) -> Listing:
     return Listing("rttm", licence_of(data), in_order(entries), counted(skipped), (*told.notices, *notices))
 
 
+def _recording(data: Path, one: Described) -> str:
+    """What no other recording is called: one of another day may have the same name."""
+    return one.file.relative_to(data).with_suffix("").as_posix()
+
+
 def _role(name: str) -> Role:
     """By the name, or by its last part: "P01-therapist"."""
     whole = listing.role(name)
@@ -56,7 +61,7 @@ def entries_of(
     data: Path, spoken: Sequence[tuple[Described, Voice]], config: CohortConfig
 ) -> tuple[list[Entry], tuple[str, ...]]:
     """A record for each speaker of a recording, and what the user should know. Raises UserError, see :func:`people`."""
-    persons, notices = people([Named(voice.name, one.name) for one, voice in spoken], config)
+    persons, notices = people([Named(voice.name, _recording(data, one)) for one, voice in spoken], config)
     entries = [
         Entry(
             speaker=person,

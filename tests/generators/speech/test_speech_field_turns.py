@@ -164,6 +164,16 @@ def test_a_sound_beside_its_rttm_is_the_one_that_is_meant(tmp_path: Path) -> Non
     assert people_of(read(folder)) == ["ann", "ben", "cat", "dan"]
 
 
+@pytest.mark.field("recordings: people", "read")
+def test_names_within_recordings_of_one_name_are_of_several_people(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    for number, day in enumerate(("mon", "tue")):
+        talk(folder / day, low=100 + 30 * number)
+        turns = line("talk", 0, 3, "SPEAKER_00") + line("talk", 3, 3, "SPEAKER_01")
+        (folder / day / "talk.rttm").write_text(turns)
+    assert len(set(people_of(read(folder)))) == 4
+
+
 @pytest.mark.field("recordings: RTTM", "counted")
 def test_a_recording_in_two_formats_is_described_once(tmp_path: Path) -> None:
     folder = tmp_path / "cohort"
