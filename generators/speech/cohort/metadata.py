@@ -45,7 +45,8 @@ def tables_in(data: Path, renamed: Mapping[str, str]) -> list[Path]:
     roots = [root / split for root in (data, data / "data") for split in _SPLITS]
     found = own or [root / name for root in roots for name in _NAMED if (root / name).is_file()]
     for pattern in ("*", "*/*", "*/*/*") if not found else ():
-        found = [path for path in sorted(data.glob(pattern))[:_MOST_FILES] if _could_be(path, renamed)]
+        tables = sorted(path for path in data.glob(pattern) if path.suffix.lower() in _ENDINGS)
+        found = [path for path in tables[:_MOST_FILES] if _could_be(path, renamed)]
         if found:
             break
     return [table for folder in dict.fromkeys(path.parent for path in found) for table in _of_folder(folder, found)]
@@ -62,7 +63,7 @@ def _of_folder(folder: Path, found: Sequence[Path]) -> list[Path]:
 
 
 def _could_be(path: Path, renamed: Mapping[str, str]) -> bool:
-    if path.suffix.lower() not in _ENDINGS or path.name.startswith(".") or not path.is_file():
+    if path.name.startswith(".") or not path.is_file():
         return False
     try:
         return bool(chosen(header_of(path), path.name, REQUIRED, renamed))

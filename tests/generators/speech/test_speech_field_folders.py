@@ -475,3 +475,43 @@ def test_our_own_release_is_read_as_candidates(release: Path, part: str, tmp_pat
     found = load_candidates(release / part, CohortConfig(), tmp_path / "cache", Silent())
     assert len(found) == 4
     assert all(speech.recordings[0].tracks[0].audio.frames for _, speech in found)
+
+
+def candidates(folder: Path, notices: Silent | None = None, **config: Any) -> dict[str, Speech]:
+    return dict(load_candidates(folder, CohortConfig(**config), folder.parent / "cache", notices or Silent()))
+
+
+@pytest.mark.field("recordings: releases", "read")
+def test_channels_of_a_candidate_that_differ_are_judged_each(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    write(folder / "call.wav", np.column_stack([voice(110, 3.0), voice(200, 3.0, seed=2)]))
+    write(folder / "room.wav", np.column_stack([voice(110, 3.0), voice(110, 3.0)]))
+    found = candidates(folder)
+    assert {name: len(speech.recordings[0].tracks) for name, speech in found.items()} == {"call.wav": 2, "room.wav": 1}
+
+
+@pytest.mark.field("recordings: releases", "read")
+def test_candidates_that_a_table_does_not_name_are_judged_too(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    write_voices(folder, ["a.wav", "b.wav"])
+    write_table(folder, [["file_name", "speaker", "text"], ["a.wav", "doctor", "good day"]])
+    found = candidates(folder)
+    texts = {name: speech.recordings[0].tracks[0].segments[0].text for name, speech in found.items()}
+    assert texts == {"a.wav": "good day", "b.wav": ""}
+
+
+@pytest.mark.field("recordings: releases", "read")
+def test_a_clinician_of_candidates_need_not_be_known(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    for number in (1, 2):
+        write(folder / f"s{number}.wav", np.concatenate([voice(90 + 20 * number), voice(200, seed=number)]))
+        turns = "SPEAKER s{0} 1 0 2 <NA> <NA> Patient <NA> <NA>\nSPEAKER s{0} 1 2 2 <NA> <NA> Therapist <NA> <NA>\n"
+        (folder / f"s{number}.rttm").write_text(turns.format(number))
+    assert len(candidates(folder)) == 4
+
+
+@pytest.mark.field("recordings: releases", "counted")
+def test_sounds_in_other_folders_than_the_table_are_told(release: Path) -> None:
+    notices = Notices()
+    assert len(candidates(release, notices)) == 4
+    assert any("6 sound files in other folders than the tables are not judged" in line for line in notices.lines)
