@@ -42,6 +42,7 @@ from synthgen.generators.speech.write import write_release
 from synthgen.modalities.speech.register import register
 from synthgen.modalities.speech.round_trips import inside_sessions, through_the_layer
 from synthgen.modalities.speech.rules import OnTranscript
+from synthgen.modalities.speech.same_voice import recurring_voices
 from synthgen.modalities.speech.settings import OFFER, SpeechConfig
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.speech import Speech, SpeechCondition, SpeechReal, SpeechRoundTrip, SpeechSynthetic, Track
@@ -96,6 +97,7 @@ class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
             tracks += heard
             owners += [number] * len(heard)
             task.advance()
+        _say_recurring([records[owner].patient for owner in owners], tracks, progress)
         return same_recordings(records, [track.levels for track in tracks], owners)
 
     def conditions(self, train: Sequence[SpeechReal], config: SpeechConfig) -> Conditions[SpeechCondition]:
@@ -245,6 +247,16 @@ def same_recordings(records: Sequence[SpeechReal], levels: Sequence[Levels], own
         if records[owners[a]].patient != records[owners[b]].patient
     }
     return [Link(a, b, _kind(records[a].payload, records[b].payload)) for a, b in sorted(pairs)]
+
+
+def _say_recurring(patients: Sequence[str], tracks: Sequence[Heard], progress: Progress) -> None:
+    """Tells of people who are one by their voices, and several by names that a diariser gave them."""
+    count = recurring_voices(patients, [track.windows[_EAR].sum(axis=0).astype(np.float64) for track in tracks])
+    if count:
+        progress.say(
+            f"{count} people whose names hold within their recording sound like one in another recording: if that is "
+            "one person, name it in modality.cohort.recurring, or set modality.cohort.speaker_names=cohort"
+        )
 
 
 def _kind(one: Speech, other: Speech) -> str:

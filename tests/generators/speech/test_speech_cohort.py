@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from synthgen.generators.speech.candidates import load_candidates
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
 from synthgen.generators.speech.cohort.conversion import RATE
-from synthgen.generators.speech.cohort.rttm import merged, without
+from synthgen.generators.speech.cohort.turns import merged, without
 from synthgen.payloads.speech import Speech, SpeechCondition
 from synthgen.progress import Silent
 from synthgen.records import Loaded
@@ -124,12 +124,13 @@ def test_any_rate_becomes_16_khz_and_keeps_its_pitch_and_length(tmp_path: Path, 
     assert abs(len(samples) - 20 * RATE) <= 16
 
 
-def test_stereo_is_mixed(tmp_path: Path) -> None:
+def test_stereo_can_be_mixed(tmp_path: Path) -> None:
     folder = tmp_path / "cohort" / "anna"
     folder.mkdir(parents=True)
     left, right = tone(300), tone(900)
     soundfile.write(folder / "clip.wav", np.column_stack([left, right]), RATE, subtype="FLOAT")
-    assert np.allclose(heard(read(tmp_path / "cohort", tmp_path)), (left + right) / 2, atol=1e-3)
+    mixed = heard(read(tmp_path / "cohort", tmp_path, channel="mix"))
+    assert np.allclose(mixed, (left + right) / 2, atol=1e-3)
 
 
 def _audiofolder(folder: Path) -> None:

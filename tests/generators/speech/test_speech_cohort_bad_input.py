@@ -21,6 +21,7 @@ from synthgen.generators.speech.cohort.conversion import RATE
 from synthgen.payloads.speech import Speech, SpeechCondition
 from synthgen.progress import Silent
 from synthgen.records import Loaded
+from tests.helpers.field_speech import voice
 
 
 class Notices(Silent):
@@ -33,9 +34,9 @@ class Notices(Silent):
         self.lines.append(line)
 
 
-def noise(seconds: float, seed: int = 0, rate: int = RATE) -> np.ndarray[Any, Any]:
-    rng = np.random.default_rng(seed)
-    return np.asarray(0.1 * rng.standard_normal(round(seconds * rate)), dtype=np.float32)
+def a_voice(seconds: float, seed: int = 0, rate: int = RATE) -> np.ndarray[Any, Any]:
+    """Somebody's voice."""
+    return np.asarray(voice(100 + 20 * seed, seconds, rate, seed), dtype=np.float32)
 
 
 def table(folder: Path, rows: list[list[str]], header: tuple[str, ...] = ("file_name", "speaker_id")) -> None:
@@ -49,7 +50,7 @@ def cohort(tmp_path: Path) -> Path:
     folder = tmp_path / "cohort"
     folder.mkdir()
     for i, name in enumerate("ab"):
-        soundfile.write(folder / f"{name}.wav", noise(2.0, i), RATE)
+        soundfile.write(folder / f"{name}.wav", a_voice(2.0, i), RATE)
     table(folder, [["a.wav", "a"], ["b.wav", "b"], ["bad.wav", "c"]])
     return folder
 
@@ -59,19 +60,19 @@ def read(folder: Path, notices: Silent | None = None, **config: Any) -> Loaded[S
 
 
 def _with_nan(path: Path) -> None:
-    sound = noise(2.0, 7)
+    sound = a_voice(2.0, 7)
     sound[100] = np.nan
     soundfile.write(path, sound, RATE, subtype="FLOAT")
 
 
 def _with_infinity(path: Path) -> None:
-    sound = noise(2.0, 7)
+    sound = a_voice(2.0, 7)
     sound[-1] = np.inf
     soundfile.write(path, sound, RATE, subtype="FLOAT")
 
 
 def _of_integers(path: Path) -> None:
-    soundfile.write(path, noise(2.0, 7) * 32768, RATE, subtype="FLOAT")
+    soundfile.write(path, a_voice(2.0, 7) * 32768, RATE, subtype="FLOAT")
 
 
 def _empty_file(path: Path) -> None:
@@ -83,21 +84,21 @@ def _text(path: Path) -> None:
 
 
 def _broken_header(path: Path) -> None:
-    soundfile.write(path, noise(2.0, 7), RATE)
+    soundfile.write(path, a_voice(2.0, 7), RATE)
     content = bytearray(path.read_bytes())
     content[8:24] = b"\xff" * 16
     path.write_bytes(content)
 
 
 def _absurd_rate(path: Path) -> None:
-    soundfile.write(path, noise(2.0, 7), RATE)
+    soundfile.write(path, a_voice(2.0, 7), RATE)
     content = bytearray(path.read_bytes())
     content[24:28] = (7).to_bytes(4, "little")
     path.write_bytes(content)
 
 
 def _cut_flac(path: Path) -> None:
-    soundfile.write(path, noise(4.0, 7), RATE, format="FLAC", subtype="PCM_16")
+    soundfile.write(path, a_voice(4.0, 7), RATE, format="FLAC", subtype="PCM_16")
     path.write_bytes(path.read_bytes()[:-40_000])
 
 
@@ -116,11 +117,11 @@ UNREADABLE = [
 @pytest.mark.parametrize(("spoil", "said"), UNREADABLE, ids=[spoil.__name__ for spoil, _ in UNREADABLE])
 def test_an_unreadable_recording_is_named_or_counted(cohort: Path, spoil: Callable[[Path], None], said: str) -> None:
     spoil(cohort / "bad.wav")
-    with pytest.raises(UserError, match=rf"^bad\.wav \(metadata\.csv, row 4\) .*({said}).*unreadable=skip$") as error:
+    with pytest.raises(UserError, match=rf"^bad\.wav \(metadata\.csv, row 4\) .*({said}).*damaged=skip$") as error:
         read(cohort)
     assert "\n" not in str(error.value)
-    loaded = read(cohort, unreadable="skip")
-    assert [(s.reason, s.count) for s in loaded.skipped] == [("unreadable recording", 1)]
+    loaded = read(cohort, damaged="skip")
+    assert [(s.reason, s.count) for s in loaded.skipped] == [("damaged recording", 1)]
     assert [r.patient for r in loaded.records] == ["a", "b"]
 
 
@@ -128,7 +129,7 @@ SKIPPED = [
     (np.zeros(2 * RATE), "silent recording"),
     (np.full(2 * RATE, 1e-5), "silent recording"),
     (np.zeros(0), "recording of no length"),
-    (noise(0.3), "less than 1 s of speech (modality.cohort.shortest_seconds)"),
+    (a_voice(0.3), "less than 1 s of speech (modality.cohort.shortest_seconds)"),
 ]
 
 
@@ -142,7 +143,7 @@ def test_what_nobody_can_be_heard_in_is_left_out_and_counted(cohort: Path, sound
 
 
 def test_a_clipped_recording_is_kept_and_said(cohort: Path) -> None:
-    soundfile.write(cohort / "bad.wav", np.clip(20 * noise(2.0, 3), -1, 1), RATE)
+    soundfile.write(cohort / "bad.wav", np.clip(20 * a_voice(2.0, 3), -1, 1), RATE)
     notices = Notices()
     assert len(read(cohort, notices).records) == 3
     assert any("1 of 3 recordings are clipped" in line for line in notices.lines)
@@ -179,13 +180,12 @@ def test_the_same_sound_of_two_speakers_is_refused_and_of_one_is_taken_once(coho
 
 TABLES: list[tuple[str, str]] = [
     ("file_name,emotion\na.wav,sad\n", "missing column: speaker_id"),
-    ("file_name;speaker_id\na.wav;a\n", "commas or tabs"),
     ("file_name,speaker_id\na.wav,\n", "row 2: the speaker_id is empty"),
     ("file_name,speaker_id\n../a.wav,a\n", "below the table's folder"),
-    ("file_name,speaker_id\n/etc/a.wav,a\n", "below the table's folder"),
+    ("file_name,speaker_id\n/etc/z.wav,a\n", "1 of 1 recordings are absent"),
     ("file_name,speaker_id\na.wav,a,b\n", "3 cells under 2 columns"),
     ("file_name,speaker_id\na.wav,a\na.wav,b\n", "named twice"),
-    ("file_name,speaker_id,emotion\na.wav,a,melancholy\n", "unknown emotion 'melancholy': map it"),
+    ("file_name,speaker_id,emotion\na.wav,a,gloom\n", 'unknown emotion: map each word .*"gloom": ""'),
     ("file_name,speaker_id\n", "has no rows"),
     ("", "is empty"),
 ]
@@ -200,8 +200,8 @@ def test_a_wrong_table_is_one_line(cohort: Path, text: str, said: str) -> None:
 
 
 def test_an_emotion_can_be_mapped(cohort: Path) -> None:
-    (cohort / "metadata.csv").write_text("file_name,speaker_id,emotion\na.wav,a,Melancholy\nb.wav,b,x\n")
-    loaded = read(cohort, emotions={"melancholy": "sad", "x": ""})
+    (cohort / "metadata.csv").write_text("file_name,speaker_id,emotion\na.wav,a,Gloom\nb.wav,b,x\n")
+    loaded = read(cohort, emotions={"gloom": "sad", "x": ""})
     assert [r.condition.emotion for r in loaded.records] == ["sad", ""]
 
 
@@ -219,7 +219,7 @@ RTTM: list[tuple[str, str]] = [
 def test_a_wrong_rttm_is_one_line(tmp_path: Path, text: str, said: str) -> None:
     folder = tmp_path / "cohort"
     folder.mkdir()
-    soundfile.write(folder / "talk.wav", noise(2.0), RATE)
+    soundfile.write(folder / "talk.wav", a_voice(2.0), RATE)
     (folder / "talk.rttm").write_text(text)
     with pytest.raises(UserError, match=said):
         read(folder)
@@ -247,14 +247,14 @@ def _only_text(tmp_path: Path) -> Path:
 
 def _loose_sound(tmp_path: Path) -> Path:
     (tmp_path / "loose").mkdir()
-    soundfile.write(tmp_path / "loose" / "a.wav", noise(2.0), RATE)
+    soundfile.write(tmp_path / "loose" / "a.wav", a_voice(2.0), RATE)
     return tmp_path / "loose"
 
 
 def _emotions_alone(tmp_path: Path) -> Path:
     for emotion in ("sad", "happy"):
         (tmp_path / "felt" / emotion).mkdir(parents=True)
-        soundfile.write(tmp_path / "felt" / emotion / "a.wav", noise(2.0), RATE)
+        soundfile.write(tmp_path / "felt" / emotion / "a.wav", a_voice(2.0), RATE)
     return tmp_path / "felt"
 
 
@@ -265,7 +265,7 @@ def _emotions_alone(tmp_path: Path) -> Path:
         (_a_file, "is a file"),
         (_nothing_in_it, "is empty"),
         (_only_text, "no known layout"),
-        (_loose_sound, "no known layout"),
+        (_loose_sound, "1 sound files lie in .* itself: put each into a folder of its speaker"),
         (_emotions_alone, "nothing says who speaks"),
     ],
 )
@@ -288,7 +288,7 @@ def test_a_recording_that_is_too_long_is_left_out_unread(cohort: Path) -> None:
 _MEASURE = """
 import resource, sys
 from pathlib import Path
-from synthgen.generators.speech.cohort.conversion import Store, _libraries
+from synthgen.generators.speech.cohort.conversion import Store
 import numpy, soxr, soundfile
 cache = Path(sys.argv[2]); cache.mkdir()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -300,7 +300,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, made.frames)
 def test_three_hours_are_read_in_bounded_memory(tmp_path: Path) -> None:
     hours, rate = 3, 8_000
     path = tmp_path / "long.flac"
-    minute = noise(60.0, 1, rate)
+    minute = a_voice(60.0, 1, rate)
     minute[rate * 10 :] = 0  # mostly pauses, which pack and write fast
     with soundfile.SoundFile(path, "w", rate, 1, subtype="PCM_16", format="FLAC") as file:
         for _ in range(60 * hours):

@@ -1,0 +1,80 @@
+"""A data directory of Kaldi: ``wav.scp``, ``utt2spk``, and perhaps ``segments`` and ``text``.
+
+A command in wav.scp ("sph2pipe … |") is never run: the sound file that it names is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import in_order, licence_of
+from synthgen.generators.speech.cohort import listing
+from synthgen.generators.speech.cohort.finding import Finder
+from synthgen.generators.speech.cohort.listing import Entry, Listing
+from synthgen.generators.speech.cohort.turns import text_of
+from synthgen.generators.speech.cohort_config import CohortConfig
+
+LOOKED_FOR: Final = "wav.scp and utt2spk, as Kaldi has them"
+
+
+def recognises(data: Path) -> bool:
+    return (data / "wav.scp").is_file() and (data / "utt2spk").is_file()
+
+
+def read(data: Path, config: CohortConfig) -> Listing:
+    """Lists the utterances. Raises UserError for a line that is none, or that names what the others do not."""
+    if not recognises(data):
+        raise UserError(f"the kaldi layout needs {LOOKED_FOR}, in {data}")
+    finder = Finder(data, listing.sound_files(data))
+    sounds = {name: _sound(finder, data, command) for name, command in _lines(data / "wav.scp").items()}
+    speakers, texts = _lines(data / "utt2spk"), _lines(data / "text")
+    segments = {name: _segment(name, told) for name, told in _lines(data / "segments").items()}
+    entries = []
+    for utterance, speaker in speakers.items():
+        recording, spans = segments.get(utterance, (utterance, ()))
+        if recording not in sounds:
+            raise UserError(
+                f"utt2spk names {utterance}, which is in neither wav.scp nor segments: delete its line, or add it there"
+            )
+        entries.append(
+            Entry(
+                speaker=speaker,
+                record=utterance,
+                file=sounds[recording],
+                where="utt2spk",
+                transcript=texts.get(utterance, ""),
+                spans=spans,
+            )
+        )
+    return Listing("kaldi", licence_of(data), in_order(entries), (), finder.notices())
+
+
+def _lines(path: Path) -> Mapping[str, str]:
+    """The first word of each line, and the rest."""
+    if not path.is_file():
+        return {}
+    split = (line.strip().split(None, 1) for line in text_of(path).splitlines() if line.strip())
+    return {parts[0]: parts[1] if len(parts) > 1 else "" for parts in split}
+
+
+def _sound(finder: Finder, data: Path, command: str) -> Path:
+    words = [command] if not command.endswith("|") else command.rstrip("|").split()
+    for word in reversed(words):
+        found = finder.find(word, data)
+        if found is not None:
+            return found
+    return data / Path(words[-1] if words else "nothing").name
+
+
+def _segment(name: str, told: str) -> tuple[str, tuple[tuple[float, float], ...]]:
+    parts = told.split()
+    try:
+        start, end = float(parts[1]), float(parts[2])
+        if not 0 <= start < end:
+            raise ValueError
+    except (IndexError, ValueError):
+        raise UserError(f"segments, {name}: needs utterance recording start end, in seconds") from None
+    return parts[0], ((start, end),)
