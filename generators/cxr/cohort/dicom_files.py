@@ -19,6 +19,7 @@ import pydicom
 from pydicom.encaps import encapsulate, generate_fragments
 from pydicom.filereader import read_dataset
 from pydicom.pixels import get_decoder
+from pydicom.pixels.utils import get_j2k_parameters
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,
@@ -165,7 +166,7 @@ def settle_syntax(dataset: Any, expected: int, name: str) -> None:
     Raises:
         ImageError: they are compressed in a way that cannot be decoded here.
     """
-    data = bytes(dataset.PixelData) if "PixelData" in dataset else b""
+    data = dataset.PixelData
     declared = UID(str(dataset.file_meta.TransferSyntaxUID))
     compressed = declared.is_transfer_syntax and declared.is_compressed and not declared.is_deflated
     stream = _stream(data)
@@ -204,14 +205,30 @@ def _syntax_of(stream: bytes, declared: UID) -> UID | None:
 
 
 def _jpeg(stream: bytes, declared: UID) -> UID | None:
+    kind, _ = _jpeg_frame(stream)
+    usual, fitting = _JPEG_FRAMES.get(kind, (None, ()))
+    return None if declared in fitting else usual
+
+
+def _jpeg_frame(stream: bytes) -> tuple[int, int]:
+    """The kind of a JPEG's frame, and its bits per sample; (0, 0) where there is none."""
     at = 2
-    while at + 4 <= len(stream) and stream[at] == 0xFF:
-        kind = stream[at + 1]
-        if kind in _JPEG_FRAMES:
-            usual, fitting = _JPEG_FRAMES[kind]
-            return None if declared in fitting else usual
+    while at + 4 < len(stream) and stream[at] == 0xFF:
+        if stream[at + 1] in _JPEG_FRAMES:
+            return stream[at + 1], stream[at + 4]
         at += 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
-    return None
+    return 0, 0
+
+
+def stream_bits(data: bytes) -> int:
+    """Bits per sample of compressed pixels, by their stream; 0 where it does not tell."""
+    stream = _stream(bytes(data))
+    if stream[:2] == b"\xff\xd8":
+        return _jpeg_frame(stream)[1]
+    if stream[:4] == b"\xff\x4f\xff\x51" or stream[4:8] == b"jP  ":
+        return int(get_j2k_parameters(stream).get("precision", 0))
+    segments = struct.unpack("<16I", stream[:64]) if len(stream) >= 64 else (0,)
+    return 8 * segments[0] if segments[0] in (1, 2, 4) and segments[1] == 64 else 0
 
 
 def _refuse_undecodable(syntax: UID, name: str) -> None:

@@ -161,7 +161,12 @@ def text(dataset: Any, keyword: str) -> str:
     if value is None:
         return ""
     several = value if isinstance(value, list) or hasattr(value, "append") else (value,)
-    return "\\".join(str(item).strip() for item in several)
+    return "\\".join(_plain(item) for item in several)
+
+
+def _plain(item: object) -> str:
+    said = item.decode("latin-1") if isinstance(item, bytes) else str(item)
+    return said.strip(" \t\r\n\0")
 
 
 def number(dataset: Any, keyword: str) -> int:

@@ -11,15 +11,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.pixels import pixel_array
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
 from synthgen.generators.cxr.cohort import dicom_header
-from synthgen.generators.cxr.cohort.dicom_files import settle_syntax
+from synthgen.generators.cxr.cohort.dicom_files import settle_syntax, stream_bits
 from synthgen.generators.cxr.cohort.dicom_voi import numbers
 from synthgen.generators.cxr.cohort.pixels import damaged, unsupported
 
 BITS: Final = "bits of the pixels that the header does not say right"
 _MOSTLY: Final = 0.9
+# Two readings of the same bits are told apart by how smooth they are, on so many rows.
+_ROWS: Final = 256
+_MUCH_SMOOTHER: Final = 0.5
+_SOME: Final = 0.01
 _BYTES: Final = (1, 2, 4)
 
 
@@ -49,28 +53,48 @@ def read_samples(dataset: Any, name: str) -> Samples:
     if "PixelData" not in dataset:
         return _floating(dataset)
     pixels = dicom_header.number(dataset, "Rows") * dicom_header.number(dataset, "Columns")
-    samples = dicom_header.number(dataset, "SamplesPerPixel") or 1
-    allocated = dicom_header.number(dataset, "BitsAllocated") or _allocated(len(dataset.PixelData), pixels * samples)
+    samples = _samples(dataset, pixels)
+    allocated = dicom_header.number(dataset, "BitsAllocated") or _allocated(dataset, pixels * samples)
     if allocated == 1:
         raise unsupported(name, "1 bit a pixel, which is no radiograph", "export it with its gray levels")
     settle_syntax(dataset, pixels * samples * allocated // 8, name)
     _complete(dataset, samples, allocated)
+    compressed = dataset.file_meta.TransferSyntaxUID.is_compressed and dataset["PixelData"].is_undefined_length
     if samples == 3:
-        return Samples(pixel_array(dataset), None, int(dataset.BitsStored))
-    if dataset.file_meta.TransferSyntaxUID.is_compressed and dataset["PixelData"].is_undefined_length:
-        return _compressed(dataset)
+        return Samples(_colour(dataset, compressed), None, int(dataset.BitsStored))
+    if compressed:
+        return _compressed(dataset, allocated)
     cells, notes = _cells(dataset, pixels, allocated, name)
+    some = _some(cells.view(np.int16) if cells.itemsize == 2 and dataset.PixelRepresentation == 1 else cells)
+    if cells.itemsize == 2 and _likelier(some.byteswap(), some, relative=True):
+        cells, notes = cells.byteswap(), (BITS,)
     return _interpreted(cells, dataset, notes)
 
 
-def _allocated(length: int, count: int) -> int:
-    """Bits allocated, by the pixels' length, where the header does not say."""
-    return 8 * next((size for size in reversed(_BYTES) if length >= size * count), 1)
+def _samples(dataset: Any, pixels: int) -> int:
+    """Samples per pixel; where the number does not fit the interpretation, what the pixels' length says."""
+    samples = dicom_header.number(dataset, "SamplesPerPixel") or 1
+    colour = dicom_header.text(dataset, "PhotometricInterpretation").upper().startswith(("RGB", "YBR"))
+    size = max(dicom_header.number(dataset, "BitsAllocated") // 8, 1)
+    if colour != (samples == 3):
+        for other in (1, 3):
+            if len(dataset.PixelData) in (other * size * pixels, other * size * pixels + 1):
+                return other
+    return samples
+
+
+def _allocated(dataset: Any, count: int) -> int:
+    """Bits allocated, where the header does not say: by the compressed stream, or by the pixels' length."""
+    if bits := stream_bits(dataset.PixelData):
+        dataset.BitsStored = dicom_header.number(dataset, "BitsStored") or bits
+        return 8 if bits <= 8 else 16
+    return 8 * next((size for size in reversed(_BYTES) if len(dataset.PixelData) >= size * count), 1)
 
 
 def _complete(dataset: Any, samples: int, allocated: int) -> None:
     """Puts in what pydicom asks for and only one value can be meant."""
     dataset.SamplesPerPixel, dataset.BitsAllocated = samples, allocated
+    dataset.Rows, dataset.Columns = (dicom_header.number(dataset, keyword) for keyword in ("Rows", "Columns"))
     stored = dicom_header.number(dataset, "BitsStored")
     dataset.BitsStored = stored if 1 < stored <= allocated else allocated
     high = dicom_header.number(dataset, "HighBit")
@@ -82,13 +106,37 @@ def _complete(dataset: Any, samples: int, allocated: int) -> None:
     said = "".join(dicom_header.text(dataset, "PhotometricInterpretation").upper().split("\\")[0].split())
     if samples == 1:
         dataset.PhotometricInterpretation = "MONOCHROME1" if said == "MONOCHROME1" else "MONOCHROME2"
-    elif not said.startswith("YBR"):
-        dataset.PhotometricInterpretation = "RGB"
+    else:
+        dataset.PhotometricInterpretation = _colours(said, dataset)
+
+
+def _colours(said: str, dataset: Any) -> str:
+    """The interpretation of colour: without a compression there is no transform of one, and all samples are there."""
+    if not said.startswith("YBR"):
+        return "RGB"
+    halved = len(dataset.PixelData) < 3 * int(dataset.Rows) * int(dataset.Columns)
+    return (
+        said if dataset.file_meta.TransferSyntaxUID.is_compressed or (said == "YBR_FULL_422" and halved) else "YBR_FULL"
+    )
+
+
+def _colour(dataset: Any, compressed: bool) -> NDArray[Any]:
+    """[h, w, 3]; by pixel or by plane, whichever is smoother where the bytes are those of the colours."""
+    values: NDArray[Any] = pixel_array(dataset, allow_excess_frames=False)
+    if compressed or dataset.PhotometricInterpretation != "RGB":
+        return values
+    height, width, _ = values.shape
+    if dataset.PlanarConfiguration == 0:
+        other = values.reshape(3, height, width).transpose(1, 2, 0)
+    else:
+        other = values.transpose(2, 0, 1).reshape(height, width, 3)
+    one_way, another = (_roughness(v[..., 0]) + _roughness(v[..., 0].T) for v in (values, other))
+    return other if another < _MUCH_SMOOTHER * one_way else values
 
 
 def _floating(dataset: Any) -> Samples:
-    dataset.PhotometricInterpretation = dataset.get("PhotometricInterpretation") or "MONOCHROME2"
-    dataset.SamplesPerPixel, dataset.NumberOfFrames = 1, 1
+    dataset.Rows, dataset.Columns = (dicom_header.number(dataset, keyword) for keyword in ("Rows", "Columns"))
+    dataset.PhotometricInterpretation, dataset.SamplesPerPixel, dataset.NumberOfFrames = "MONOCHROME2", 1, 1
     dataset.BitsAllocated = 32 if "FloatPixelData" in dataset else 64
     values = pixel_array(dataset).astype(np.float32)
     nothing = ~np.isfinite(values)
@@ -99,7 +147,9 @@ def _floating(dataset: Any) -> Samples:
     return Samples(values, nothing if nothing.any() else None, 0)
 
 
-def _compressed(dataset: Any) -> Samples:
+def _compressed(dataset: Any, allocated: int) -> Samples:
+    if dataset.file_meta.TransferSyntaxUID == RLELossless:  # the cells as they are, unused bits and all
+        return _interpreted(_as_cells(dataset, allocated // 8), dataset, ())
     values = pixel_array(dataset)
     bits, wide = int(dataset.BitsStored), 8 * values.dtype.itemsize
     if values.dtype.kind == "u":
@@ -111,7 +161,7 @@ def _cells(dataset: Any, pixels: int, allocated: int, name: str) -> tuple[NDArra
     """Native pixels as unsigned cells of 1, 2 or 4 bytes, no bit of them changed; [h, w]."""
     length, told = len(dataset.PixelData), allocated % 8 == 0 and allocated // 8 in _BYTES
     size = allocated // 8 if told else 0
-    if not (told and size * pixels <= length <= size * pixels + 1):
+    if not told or length < size * pixels or dataset.BitsStored == 8 * size < length // pixels * 8:
         fitting = [other for other in _BYTES if other * pixels <= length <= other * pixels + 1]
         size = fitting[0] if fitting else size
     if size and length >= size * pixels:
@@ -129,7 +179,7 @@ def _as_cells(dataset: Any, size: int) -> NDArray[Any]:
     dataset.BitsAllocated = dataset.BitsStored = 8 * size
     dataset.HighBit, dataset.PixelRepresentation = 8 * size - 1, 0
     try:
-        return np.asarray(pixel_array(dataset, raw=True))
+        return np.asarray(pixel_array(dataset, raw=True, allow_excess_frames=False))
     finally:
         dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = min(stored, 8 * size), high, sign
 
@@ -154,23 +204,53 @@ def _interpreted(cells: NDArray[Any], dataset: Any, notes: tuple[str, ...]) -> S
     above = int(cells.max()) >> bits
     if high > bits - 1 and above:
         cells = cells >> (high + 1 - bits)
-    elif above and not signed and _smoother(cells, cells & ((1 << bits) - 1)):
+    elif above and not signed and _wraps(cells, bits):
         bits, notes = int(cells.max()).bit_length(), (BITS,)
-    values = (cells.astype(np.int64) & ((1 << min(bits, wide)) - 1)).astype(np.int64)
+    some = _some(cells)
+    declared, other = _numbers(some, bits, signed), _numbers(some, bits, not signed)
+    if _both_signs(declared, bits) and _likelier(other, declared):
+        signed, notes = not signed, (BITS,)
+    return Samples(_numbers(cells, min(bits, wide), signed), padding, bits, notes)
+
+
+def _numbers(cells: NDArray[Any], bits: int, signed: bool) -> NDArray[Any]:
+    """Cells as int32 of so many bits; of 32 bits as float32, because more than 31 do not fit."""
+    kind: Any = np.int64 if bits > 16 else np.int32
+    values = cells.astype(kind)
+    if bits < 8 * cells.dtype.itemsize:
+        values &= kind((1 << bits) - 1)
     if signed:
-        values = np.where(values >> (bits - 1), values - (1 << bits), values)
-    # 32 bits of which the last are more than anything shows: scaled down rather than overflown
-    return Samples(values.astype(np.int32) if bits < 32 else values.astype(np.float32), padding, bits, notes)
+        values[values >= 1 << (bits - 1)] -= kind(1 << bits)
+    return values.astype(np.int32 if bits < 32 else np.float32, copy=False)
 
 
-def _smoother(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether neighbouring pixels differ less in one than in the other, for its spread: values cut off wrap around."""
-    return _roughness(one) < _roughness(other)
+def _wraps(cells: NDArray[Any], bits: int) -> bool:
+    """Whether the upper bits belong to the values: without them the picture is rougher."""
+    return _roughness(cells, relative=True) < _roughness(cells & ((1 << bits) - 1), relative=True)
 
 
-def _roughness(values: NDArray[Any]) -> float:
-    numbers = values[::2].astype(np.float32)
-    return float(np.abs(np.diff(numbers, axis=1)).mean() / max(float(numbers.std()), 1e-9))
+def _likelier(other: NDArray[Any], values: NDArray[Any], *, relative: bool = False) -> bool:
+    """Whether the other reading of the same bits is far smoother."""
+    return _roughness(other, relative=relative) < _MUCH_SMOOTHER * _roughness(values, relative=relative)
+
+
+def _some(cells: NDArray[Any]) -> NDArray[Any]:
+    return cells[:: max(1, cells.shape[0] // _ROWS)]
+
+
+def _both_signs(values: NDArray[Any], bits: int) -> bool:
+    """Whether anatomy, and not a frame or padding alone, lies on both sides of where the sign turns."""
+    some = values.ravel()
+    upper = (some < 0) | (some >= 1 << (bits - 1))
+    fewer = some[upper] if 2 * upper.sum() < some.size else some[~upper]
+    return bool(fewer.size > _SOME * some.size and np.ptp(np.percentile(fewer, (25, 75))) > _SOME * np.ptp(some))
+
+
+def _roughness(values: NDArray[Any], *, relative: bool = False) -> float:
+    """Mean difference of neighbours, or its share of the spread: where bits are read wrongly, values wrap around."""
+    numbers = _some(values).astype(np.float64)
+    mean = float(np.abs(np.diff(numbers, axis=1)).mean())
+    return mean / max(float(numbers.std()), 1e-9) if relative else mean
 
 
 def _padding(cells: NDArray[Any], dataset: Any) -> NDArray[np.bool_] | None:

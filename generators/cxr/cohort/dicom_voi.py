@@ -7,7 +7,7 @@ functions count in the table's own width and refuse widths of 10 to 15 bits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,11 +20,14 @@ UNFIT: Final = "window or table of the header that does not fit the pixels, left
 STORED: Final = "window in stored values, though the header rescales"
 
 Floats = NDArray[np.float32]
+Shown = Callable[[NDArray[Any]], Floats]
 
 _CLIPPED: Final = 0.98
 """A window that drives more of the image than this to black or white was not made for it."""
 _LEAST_SPREAD: Final = 24.0
 """Nor was one that leaves the image fewer gray levels than this, from its first to its last percent."""
+_JUDGED: Final = 65_536
+"""Pixels by which a window is judged."""
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:[.,]\d*)?(?:[eE][+-]?\d+)?|[+-]?[.,]\d+")
 
 
@@ -47,6 +50,10 @@ class Table:
         looked_up: NDArray[np.int32] = self.entries[np.clip(values - self.first, 0, self.entries.size - 1)]
         return looked_up
 
+    def gray(self, values: NDArray[Any]) -> Floats:
+        """What the values become, as gray from 0 to 255."""
+        return pixels.stretch(self(np.rint(values).astype(np.int32)).astype(np.float32), 0, self.white)
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -56,8 +63,9 @@ class Window:
     width: float
     function: str
 
-    def __call__(self, values: Floats) -> Floats:
+    def __call__(self, values: NDArray[Any]) -> Floats:
         """Gray from 0 to 255."""
+        values = values.astype(np.float32, copy=False)
         center, width = self.center, self.width
         match self.function:
             case "SIGMOID":  # C.11.2.1.3.1
@@ -98,43 +106,50 @@ def gray_of(
         anatomy: where it is no padding; None is everywhere.
         bits: of the stored values.
     """
-    unfit: tuple[str, ...] = ()
-    for gray, notes in _by_header(values, stored, anatomy, bits, dataset):
-        if _shows(gray if anatomy is None else gray[anatomy]):
-            return gray, None, (*unfit, *notes)
-        unfit = (UNFIT,)
-    numbers_there = values.astype(np.float32)
-    field = pixels.field_of(
-        numbers_there if anatomy is None else np.where(anatomy, numbers_there, np.median(numbers_there[anatomy]))
-    )
-    return pixels.stretch(numbers_there, field.low, field.high), field.frame, unfit
+    field = pixels.field_of(_without(values, anatomy))
+    anatomy = field.within if anatomy is None else anatomy if field.within is None else anatomy & field.within
+    some = np.flatnonzero(anatomy) if anatomy is not None else np.arange(values.size)
+    some = some[:: max(1, some.size // _JUDGED)]
+    notes: tuple[str, ...] = ()
+    for shown, source, told in _by_header(values, stored, some, bits, dataset):
+        if _shows(shown(source.ravel()[some])):
+            return shown(source), field.frame, (*notes, *told)
+        notes = (UNFIT,)
+    return pixels.stretch(values.astype(np.float32), field.low, field.high), field.frame, notes
+
+
+def _without(values: NDArray[Any], anatomy: NDArray[np.bool_] | None) -> Floats:
+    """The values, with the median of the anatomy in place of padding."""
+    numbers = values.astype(np.float32)
+    return numbers if anatomy is None else np.where(anatomy, numbers, np.median(numbers[anatomy]))
 
 
 def _by_header(
-    values: NDArray[Any], stored: NDArray[Any], anatomy: NDArray[np.bool_] | None, bits: int, dataset: Any
-) -> Iterator[tuple[Floats, tuple[str, ...]]]:
-    whole = np.rint(values).astype(np.int32)
-    for table in _tables(dataset, "VOILUTSequence", whole):
-        yield pixels.stretch(table(whole).astype(np.float32), 0, table.white), ()
+    values: NDArray[Any], stored: NDArray[Any], some: NDArray[np.int64], bits: int, dataset: Any
+) -> Iterator[tuple[Shown, NDArray[Any], tuple[str, ...]]]:
+    """How the header would have it shown, by which values, and what had to be guessed."""
+    for table in _tables(dataset, "VOILUTSequence", values):
+        yield table.gray, values, ()
+    ends = np.array([[0, 2**bits - 1]], np.int64)
     for window in _windows(dataset):
-        gray = window(values.astype(np.float32))
-        if values is not stored:
-            other = window(stored.astype(np.float32))
-            if _meant_for_stored(window, gray, other, anatomy, bits):
-                yield other, (STORED,)
-                continue
-        yield gray, ()
+        nominal = bits > 0 and _is_all(window, ends) and not _is_all(window, rescaled(ends, dataset))
+        if values is not stored and _meant_for_stored(window, values.ravel()[some], stored.ravel()[some], nominal):
+            yield window, stored, (STORED,)
+        else:
+            yield window, values, ()
 
 
-def _meant_for_stored(
-    window: Window, gray: Floats, other: Floats, anatomy: NDArray[np.bool_] | None, bits: int
-) -> bool:
-    """Whether a window was made for stored values: it cuts hardly any of them, and many of the rescaled ones."""
-    if anatomy is not None:
-        gray, other = gray[anatomy], other[anatomy]
-    nominal = bits > 0 and abs(window.width / 2**bits - 1) < 0.01 and abs(window.center / 2 ** (bits - 1) - 1) < 0.01
+def _meant_for_stored(window: Window, values: NDArray[Any], stored: NDArray[Any], nominal: bool) -> bool:
+    """Whether a window was made for stored values: it is all of them, or cuts few of them and many of the rescaled."""
+    gray, other = window(values), window(stored)
     cut, cut_other = (float(((levels <= 0) | (levels >= 255)).mean()) for levels in (gray, other))
     return _shows(other) and (nominal or (cut_other <= 0.02 and (cut >= 0.25 or not _shows(gray))))
+
+
+def _is_all(window: Window, ends: NDArray[Any]) -> bool:
+    """Whether a window spans from one end to the other."""
+    edges = window.center - window.width / 2, window.center + window.width / 2
+    return bool(np.abs(np.sort(ends.ravel()) - edges).max() < 0.02 * window.width)
 
 
 def _windows(dataset: Any) -> Iterator[Window]:
@@ -148,7 +163,7 @@ def _shows(gray: Floats) -> bool:
     """False where nearly all is black, or nearly all white, or all the same gray."""
     if (gray <= 0).mean() > _CLIPPED or (gray >= 255).mean() > _CLIPPED:
         return False
-    first, last = np.percentile(gray[:: max(1, gray.size // 65_536)] if gray.ndim == 1 else gray[::4, ::4], (1, 99))
+    first, last = np.percentile(gray, (1, 99))
     return bool(last - first >= _LEAST_SPREAD)
 
 

@@ -10,7 +10,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,7 @@ _BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyErr
 # A gap in the histogram that is wider than this share of all values parts the anatomy from a frame or from markers.
 _GAP: Final = 0.35
 _SAMPLE: Final = 65_536
+_SPECK: Final = 0.02
 
 
 class ImageError(UserError):
@@ -88,11 +89,13 @@ class Field:
 
     Attributes:
         low, high: become black and white.
+        within: where pixels are neither frame nor markers, bool [h, w]; None is everywhere.
         frame: where pixels are a frame around the exposed field, bool [h, w]; None where there is none.
     """
 
     low: float
     high: float
+    within: NDArray[np.bool_] | None = None
     frame: NDArray[np.bool_] | None = None
 
 
@@ -281,37 +284,49 @@ def field_of(values: NDArray[np.float32]) -> Field:
     """The range of the anatomy: from its 0.1% to its 99.9% quantile.
 
     A frame, a shutter or burned-in markers at values far from all others do not set it: they lie beyond a gap in the
-    histogram, on the side with fewer pixels. Where they hold most of the border they are a frame.
+    histogram, and hold most of the border (then they are a frame) or are few.
 
     Args:
-        values: [h, w], finite.
+        values: [h, w], finite; those that are not to count may be the median of the others.
     """
-    sample = np.sort(values.ravel()[:: max(1, values.size // _SAMPLE)])
-    low, high = _without_outliers(sample)
+    sample = _sample(values.ravel())
+    low, high = _without_outliers(sample, _sample(_border(values)))
+    kept = robust_range(sample[(sample >= low) & (sample <= high)])
+    if (low, high) == (sample[0], sample[-1]):
+        return Field(*kept)
     outside = (values < low) | (values > high)
-    frame = outside if outside.any() and _border(outside).mean() > 0.5 else None
-    kept = sample[(sample >= low) & (sample <= high)]
-    return Field(*robust_range(kept), frame)
+    return Field(*kept, ~outside, outside if _border(outside).mean() > 0.5 else None)
 
 
-def _without_outliers(sample: NDArray[np.float32]) -> tuple[float, float]:
-    """The ends of a sorted sample's larger part, after at most one gap on either side."""
+def _sample(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.sort(values[:: max(1, values.size // _SAMPLE)])
+
+
+def _without_outliers(sample: NDArray[np.float32], border: NDArray[np.float32]) -> tuple[float, float]:
+    """The ends of a sorted sample without what lies beyond wide gaps, two at most."""
     for _ in range(2):
-        if sample.size < 2 or sample[-1] == sample[0]:
-            break
         gaps = np.diff(sample)
-        at = int(gaps.argmax())
-        if gaps[at] <= _GAP * (sample[-1] - sample[0]):
+        if not gaps.size or gaps.max() <= _GAP * (sample[-1] - sample[0]):
             break
-        larger = sample[: at + 1] if 2 * (at + 1) >= sample.size else sample[at + 1 :]
-        if larger[0] == larger[-1]:  # nothing but background is left: then the smaller part is the picture
+        at = int(gaps.argmax()) + 1
+        anatomy = _anatomy(sample[:at], sample[at:], border)
+        if anatomy[0] == anatomy[-1]:  # two tones, or a picture that is all there is
             break
-        sample = larger
+        sample = anatomy
     return float(sample[0]), float(sample[-1])
 
 
-def _border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+def _anatomy(
+    below: NDArray[np.float32], above: NDArray[np.float32], border: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Of the two sides of a gap the one that does not hold most of the border, unless that is a mere speck."""
+    share = float((border >= above[0]).mean())
+    inner, outer = (below, above) if share > 0.5 else (above, below)
+    return inner if inner.size > _SPECK * (inner.size + outer.size) else outer
+
+
+def _border(values: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([values[0], values[-1], values[1:-1, 0], values[1:-1, -1]])
 
 
 def robust_range(values: NDArray[np.float32]) -> tuple[float, float]:

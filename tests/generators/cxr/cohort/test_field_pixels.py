@@ -34,12 +34,16 @@ from pydicom.uid import (
 from test_cohort_dicom import write_dicom
 
 from synthgen.errors import UserError
+from synthgen.generators.cxr.candidates import load_images
 from synthgen.generators.cxr.cohort.polarity import contrasts, polarity
 from synthgen.payloads.cxr import CxrImage
+from synthgen.progress import Silent
 
 SIDE = 64
 CHEST = chest(1, SIDE, SIDE)
 STORED = CHEST.astype(np.uint16) * 16
+WIDE = CHEST.astype(np.uint16) * 257
+RGB = {"PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
 FULL = {"WindowCenter": 2048, "WindowWidth": 4096}
 
 Change = Callable[[Any], None]
@@ -104,6 +108,12 @@ def both(*changes: Change) -> Change:
     return change
 
 
+def framed(stored: NDArray[Any], level: int, width: int = 8) -> NDArray[Any]:
+    out = stored.copy()
+    out[:width], out[-width:], out[:, :width], out[:, -width:] = level, level, level, level
+    return out
+
+
 # --- windows
 
 
@@ -141,7 +151,16 @@ def test_windows(tmp_path: Path, load: Load, center: str, width: str, more: dict
             dataset.add_new(keyword, "LO", str(said))
 
     put(tmp_path / "a.dcm", change=change)
+    as_decimals(tmp_path / "a.dcm")
     same(one(load, tmp_path))
+
+
+def as_decimals(path: Path) -> None:
+    """Text of windows and rescaling under its right VR, which pydicom would not write for what is no number."""
+    content = path.read_bytes()
+    for element in (0x1050, 0x1051, 0x1052, 0x1053):
+        content = content.replace(struct.pack("<HH", 0x28, element) + b"LO", struct.pack("<HH", 0x28, element) + b"DS")
+    path.write_bytes(content)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +179,7 @@ def test_windows(tmp_path: Path, load: Load, center: str, width: str, more: dict
 def test_windows_that_do_not_fit_are_left_aside(tmp_path: Path, load: Load, center: str, width: str) -> None:
     change = both(value("WindowCenter", "LO", center), value("WindowWidth", "LO", width))
     put(tmp_path / "a.dcm", CHEST.astype(np.uint16) + 300, change)
+    as_decimals(tmp_path / "a.dcm")
     alike(one(load, tmp_path))
 
 
@@ -287,6 +307,50 @@ def test_signed_values_of_12_bits(tmp_path: Path, load: Load) -> None:
     same(one(load, tmp_path / "b"))
 
 
+@pytest.mark.parametrize(
+    ("stored", "tags"),
+    [
+        pytest.param(WIDE.view(np.int16), {"PixelRepresentation": 1}, id="unsigned, called signed"),
+        pytest.param(WIDE ^ np.uint16(0x8000), {"PixelRepresentation": 0}, id="signed, called unsigned"),
+        pytest.param(WIDE.byteswap(), {}, id="bytes swapped"),
+        pytest.param(np.stack([WIDE] * 3, -1), {"SamplesPerPixel": 1, **RGB}, id="colour, called one sample"),
+        pytest.param(WIDE, {"SamplesPerPixel": 3}, id="gray, called three samples"),
+    ],
+)  # fmt: skip
+@read_right
+def test_bits_that_are_read_by_how_smooth_they_are(
+    tmp_path: Path, load: Load, stored: NDArray[Any], tags: dict[str, Any]
+) -> None:
+    tags = {"Rows": SIDE, "Columns": SIDE} | tags
+    put(tmp_path / "a.dcm", stored, bits=16, **tags)
+    alike(one(load, tmp_path))
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, RLELossless])
+@pytest.mark.parametrize(
+    ("stored", "tags"),
+    [
+        pytest.param(STORED, {"bits": 12}, id="12 bits"),
+        pytest.param(STORED, {"bits": 16}, id="16 bits, used 12"),
+        pytest.param(STORED.astype(np.int16) - np.int16(2048), {"bits": 16}, id="signed"),
+        pytest.param(STORED << 4, {"bits": 16, "BitsStored": 12, "HighBit": 15}, id="12 bits at the top"),
+        pytest.param(4095 - STORED, {"bits": 12, "PhotometricInterpretation": "MONOCHROME1"}, id="negative"),
+        pytest.param(framed(STORED, 65535), {"bits": 16}, id="white frame"),
+    ],
+)
+@read_right
+def test_compressed(tmp_path: Path, load: Load, syntax: str, stored: NDArray[Any], tags: dict[str, Any]) -> None:
+    tags = dict(tags)
+    later = {keyword: tags.pop(keyword) for keyword in ("BitsStored", "HighBit") if keyword in tags}
+
+    def change(dataset: Any) -> None:
+        for keyword, said in later.items():
+            setattr(dataset, keyword, said)
+
+    put(tmp_path / "a.dcm", stored, change, syntax=syntax, **tags)
+    alike(one(load, tmp_path)[10:-10, 10:-10], CHEST[10:-10, 10:-10])
+
+
 @read_right
 def test_12_bits_without_gaps(tmp_path: Path, load: Load) -> None:
     bits = ((STORED.reshape(-1, 1) >> np.arange(12)) & 1).astype(np.uint8)
@@ -309,6 +373,7 @@ def test_floating_point(tmp_path: Path, load: Load) -> None:
             del dataset.PixelData
             dataset.add_new(keyword, vr, values.tobytes())
             dataset.BitsAllocated = 8 * values.dtype.itemsize
+            del dataset.PhotometricInterpretation
 
         put(tmp_path / name / "a.dcm", change=change)
         read = one(load, tmp_path / name)
@@ -357,12 +422,6 @@ def test_padding_that_would_leave_nothing_is_not_believed(tmp_path: Path, load: 
     change = both(value("PixelPaddingValue", "US", 0), value("PixelPaddingRangeLimit", "US", 4095))
     put(tmp_path / "a.dcm", None, change, **FULL)
     same(one(load, tmp_path))
-
-
-def framed(stored: NDArray[Any], level: int, width: int = 8) -> NDArray[Any]:
-    out = stored.copy()
-    out[:width], out[-width:], out[:, :width], out[:, -width:] = level, level, level, level
-    return out
 
 
 @pytest.mark.parametrize("photometric", ["MONOCHROME2", "MONOCHROME1"])
@@ -467,8 +526,7 @@ def test_negatives_among_pictures_are_turned_over_and_counted(tmp_path: Path, lo
 def test_a_negated_picture_has_the_negated_contrasts(size: int) -> None:
     for seed in range(8):
         image = chest(seed, size, size)
-        one_way, other = contrasts(image), contrasts(255 - image)
-        np.testing.assert_allclose(one_way, [-value for value in other], atol=0.01)
+        np.testing.assert_allclose(contrasts(image), -contrasts(255 - image), atol=0.01)
         assert (polarity(image), polarity(255 - image)) == ("positive", "negative")
 
 
@@ -480,6 +538,13 @@ def test_what_is_no_chest_is_not_turned_over() -> None:
     pictures += [np.full((64, 64), 7, np.uint8)]
     turned = [polarity(picture) for picture in pictures].count("negative")
     assert turned <= 1
+
+
+def test_candidates_are_judged_as_they_would_be_released(tmp_path: Path) -> None:
+    Image.fromarray(255 - CHEST).save(tmp_path / "a.png")
+    ((name, image),) = load_images(tmp_path, size=SIDE, progress=Silent())
+    assert name == "a.png"
+    np.testing.assert_array_equal(image, 255 - CHEST)
 
 
 def padchest(folder: Path, said: list[str], pictures: list[NDArray[Any]]) -> None:
@@ -942,3 +1007,96 @@ def test_pictures(tmp_path: Path, load: Load, make: Callable[[Path], Any]) -> No
     make(tmp_path / "a.png")
     write_csv(tmp_path / "metadata.csv", PLAIN_HEADER, [("a.png", "p1", "Nodule", "PA", "F", "50")])
     alike(one(load, tmp_path))
+
+
+# --- several at once
+
+
+def lut(item: list[Dataset], sequence: str = "VOILUTSequence") -> Change:
+    return lambda dataset: setattr(dataset, sequence, item)
+
+
+def around(stored: NDArray[Any], width: int, low: int, high: int) -> NDArray[Any]:
+    """A frame of noise."""
+    out, mask = stored.copy(), np.ones(stored.shape, bool)
+    mask[width:-width, width:-width] = False
+    out[mask] = np.random.default_rng(0).integers(low, high, int(mask.sum()))
+    return out
+
+
+MIDDLE = slice(18, -18)
+WHOLE = {"WindowCenter": 32768, "WindowWidth": 65536}
+
+
+@pytest.mark.parametrize(
+    ("stored", "change", "tags"),
+    [
+        pytest.param(around(STORED, 9, 64000, 65536), None, {"bits": 16}, id="a frame of noise"),
+        pytest.param(around(STORED, 9, 64000, 65536), None, {"bits": 16} | WHOLE, id="a frame and a window of it all"),
+        pytest.param(around(STORED, 16, 60000, 65536), None, {"bits": 16}, id="three quarters are a noisy frame"),
+        pytest.param(framed(STORED, 65535, 16), None, {"bits": 16}, id="three quarters are a frame"),
+        pytest.param(framed(STORED, 65535), None, {"bits": 16} | WHOLE, id="a white frame, a window of it all"),
+        pytest.param(4095 - STORED, None, {"RescaleSlope": -1, "RescaleIntercept": 4095}, id="slope -1"),
+        pytest.param(4095 - STORED, None, {"RescaleSlope": -1, "RescaleIntercept": 4095} | FULL, id="and a window"),
+        pytest.param(STORED.astype(np.int32) - 70_000, None, {"bits": 32}, id="32 bits, signed"),
+        pytest.param(STORED.astype(np.uint32) * 200_000, None, {"bits": 32}, id="32 bits, all of them used"),
+        pytest.param(
+            np.stack([STORED] * 2), None, {"Rows": SIDE, "Columns": SIDE} | FULL, id="bytes of a second frame"
+        ),
+        pytest.param(STORED, value("Rows", "LO", "64"), FULL, id="rows as text"),
+        pytest.param(
+            STORED, lut(table(RAMP, [4096, -1024, 12])), {"RescaleSlope": 1, "RescaleIntercept": -1024}, id="table"
+        ),
+        pytest.param(STORED, lut(table(RAMP * 16, [4096, 0, 16]), "ModalityLUTSequence"), WHOLE, id="modality, window"),
+        pytest.param(
+            STORED, lut(table(RAMP * 16, [4096, 0, 16]), "ModalityLUTSequence"), FULL, id="modality, window before it"
+        ),
+        pytest.param(
+            4095 - STORED,
+            lut(table(RAMP, [4096, 0, 16])),
+            {"PhotometricInterpretation": "MONOCHROME1"},
+            id="negative, table",
+        ),
+        pytest.param(
+            STORED,
+            drop("BitsStored", "HighBit", "BitsAllocated", "PixelRepresentation", "SamplesPerPixel"),
+            {"syntax": JPEG2000Lossless} | FULL,
+            id="nothing said of a compressed image",
+        ),
+        pytest.param(
+            np.stack([CHEST] * 3),
+            None,
+            {"bits": 8, "Rows": SIDE, "Columns": SIDE, "SamplesPerPixel": 3} | RGB,
+            id="planes, called pixels",
+        ),
+    ],
+)
+@read_right
+def test_several_at_once(
+    tmp_path: Path, load: Load, stored: NDArray[Any], change: Change | None, tags: dict[str, Any]
+) -> None:
+    put(tmp_path / "a.dcm", stored, change, **tags)
+    read = one(load, tmp_path)[MIDDLE, MIDDLE]
+    assert np.corrcoef(read.ravel(), CHEST[MIDDLE, MIDDLE].ravel())[0, 1] > 0.995
+    assert np.ptp(read) >= 100
+
+
+@pytest.mark.parametrize(
+    ("interpretation", "halved"),
+    [("YBR_FULL_422", False), ("YBR_FULL_422", True), ("YBR_RCT", False), ("YBR_ICT", False)],
+)
+@read_right
+def test_colours_of_a_compression_without_one(tmp_path: Path, load: Load, interpretation: str, halved: bool) -> None:
+    flat = np.full_like(CHEST, 128)
+    colour = np.stack([CHEST, flat, flat], -1)
+    if halved:  # two lumas, then what they share
+        colour = np.stack([CHEST[:, ::2], CHEST[:, 1::2], flat[:, ::2], flat[:, ::2]], -1)
+    tags = {"PhotometricInterpretation": interpretation, "SamplesPerPixel": 3, "PlanarConfiguration": 0}
+    put(tmp_path / "a.dcm", colour, bits=8, Rows=SIDE, Columns=SIDE, **tags)
+    same(one(load, tmp_path))
+
+
+@read_right
+def test_the_mark_without_a_file_meta(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + saved(tmp_path, False, True))
+    same(one(load, tmp_path))
