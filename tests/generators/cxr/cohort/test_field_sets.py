@@ -464,6 +464,14 @@ def test_padchest(tmp_path: Path, load: Load, folder: str, zipped: bool) -> None
 
 
 @pytest.mark.field(SETS, "read")
+def test_places_among_the_labels_of_padchest_are_no_findings(tmp_path: Path, load: Load) -> None:
+    rows = padchest_rows()
+    rows[1][8] = "['pleural effusion', 'loc basal bilateral']"
+    padchest(tmp_path, rows)
+    assert found(load, tmp_path)[1][1].findings == ("pleural effusion",)
+
+
+@pytest.mark.field(SETS, "read")
 def test_padchest_packed_and_unpacked(tmp_path: Path, load: Load, listener: Listener) -> None:
     path = padchest(tmp_path, padchest_rows())
     Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes()))
