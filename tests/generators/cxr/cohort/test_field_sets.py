@@ -682,6 +682,7 @@ def test_a_table_of_covid_images_with_views_and_scans(tmp_path: Path, load: Load
         ("3", 0, "F", "", "No Finding", "AP Supine", "X-ray", "2020", "images", "b.png"),
         ("4", 0, "", "52", "Tuberculosis", "L", "X-ray", "2020", "images", "c.png"),
         ("5", 0, "", "52", "Tuberculosis", "Axial", "CT", "2020", "images", "d.png"),
+        ("6", 0, "", "52", "Tuberculosis", "Coronal", "CT", "2020", "images", "e.png"),
     ]
     write_csv(tmp_path / "metadata.csv", header, rows)
     for seed, row in enumerate(rows):
