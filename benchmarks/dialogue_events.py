@@ -1,7 +1,7 @@
 """Life events retold in other words: how many retellings the gate catches.
 
     python benchmarks/dialogue_events.py --data dialogue --out dialogue_events.json [--only mts_dialog] [--seeds 3] \\
-        [--encoder FOLDER]
+        [--encoder ""]
 
 The events and their retellings are invented (``tests/privacy_filters/dialogue/retellings.yaml``), the transcripts real:
 those of ``dialogue_filters.py``, ``--patients`` a seed, 40% protected, 35% calibrate at 1%, the rest are strangers.
@@ -39,7 +39,7 @@ from synthgen.privacy_filters.gate import calibrate_gate
 from synthgen.records import Estimate, Loaded
 
 RETELLINGS = Path(__file__).parent.parent / "tests" / "privacy_filters" / "dialogue" / "retellings.yaml"
-COLUMNS = ("rare_facts", "told_events", "sentence")
+COLUMNS = ("rare_facts", "told_events")
 OTHER = {"development": "held_out", "held_out": "development"}
 
 
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> dict[str, list[Estimate]]:
 def main() -> int:
     parser = asks(__doc__)
     parser.add_argument("--patients", type=int, default=300, help="patients of a split")
-    parser.add_argument("--encoder", default="", help="sentence-transformers folder: one more column")
+    parser.add_argument("--encoder", default="packaged", help="sentence encoder; empty: none")
     return written(parser, run)
 
 

@@ -37,7 +37,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.events import ToldEvents
 from synthgen.privacy_filters.dialogue.filters import DialogueFilters
-from synthgen.privacy_filters.dialogue.near_duplicate import Meanings
+from synthgen.privacy_filters.dialogue.near_duplicate import Floats, Neighbours, passages
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.privacy_filters.dialogue.same_case import same_case
@@ -221,6 +221,40 @@ def jaccard_distance(train: Sequence[Dialogue]) -> Scorer:
         return np.asarray(1.0 - (shared / union).max(axis=1), dtype=np.float64)
 
     return scorer
+
+
+@dataclass(frozen=True)
+class Meanings:
+    """Whole dialogues by a sentence encoder, the mean over their passages."""
+
+    encode: Encode
+    neighbours: Neighbours
+    least: int
+
+    @classmethod
+    def over(
+        cls, dialogues: Sequence[Dialogue], patients: Sequence[str], encode: Encode, config: NearDuplicateConfig
+    ) -> Self:
+        vectors = _pooled(encode, dialogues, config.passage_words)
+        return cls(encode, Neighbours.over(vectors, patients), config.passage_words)
+
+    def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
+        """Shape [N]."""
+        return self.neighbours.scores(_pooled(self.encode, dialogues, self.least), exclude)
+
+
+def _pooled(encode: Encode, dialogues: Sequence[Dialogue], least: int) -> Floats:
+    """Mean of the passages' vectors, scaled to norm one, shape [N, D]."""
+    spans = [passages(dialogue, least) for dialogue in dialogues]
+    texts = [
+        "\n".join(turn.text for turn in dialogue.turns[start:end])
+        for dialogue, own in zip(dialogues, spans, strict=True)
+        for start, end in own
+    ]
+    firsts = np.cumsum([0, *(len(own) for own in spans[:-1])])
+    pooled = np.add.reduceat(np.asarray(encode(texts), dtype=np.float32), firsts, axis=0)
+    unit: Floats = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return unit
 
 
 def cached(encode: Encode) -> Encode:

@@ -99,10 +99,11 @@ def _spans(recording: Recording, seconds: float) -> tuple[list[Span], float]:
     audio = recording.tracks[0].audio
     lasting = min(seconds, audio.seconds)
     spans = [
-        (s.start / audio.rate, min(s.end / audio.rate, lasting), str(number))
+        (start / audio.rate, min(end / audio.rate, lasting), str(number))
         for number, track in enumerate(recording.tracks)
         for s in track.segments
-        if s.start / audio.rate < lasting
+        for start, end in s.stretches
+        if start / audio.rate < lasting
     ]
     return spans, lasting
 

@@ -51,7 +51,7 @@ def word_error_rate(
     task = progress.task(f"recognise words ({name})", len(turns), "turn")
     errors, counts = np.zeros(len(turns)), np.zeros(len(turns))
     for i, turn in enumerate(turns):
-        reference = words(turn.segment.text)
+        reference = words(turn.segment.said)
         errors[i] = word_errors(reference, words(recogniser(sound_of(turn.part.track, turn.segment, seconds))))
         counts[i] = len(reference)
         task.advance()
@@ -65,6 +65,6 @@ def word_error_rate(
 
 
 def _fits(turn: Turn, seconds: float) -> bool:
-    text = turn.segment.text
+    text = turn.segment.said
     lasting = (turn.segment.end - turn.segment.start) / turn.part.track.audio.rate
     return len(words(text)) >= _FEWEST and not re.search(r"\d", text) and 0.3 < lasting <= seconds

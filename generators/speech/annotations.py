@@ -19,16 +19,19 @@ def in_order(recording: Recording) -> list[tuple[Track, Segment]]:
 
 
 def rttm(recording: Recording, name: str, speakers: dict[str, str]) -> str:
-    """Rich Transcription Time Marked (NIST RT-09), a line per turn.
+    """Rich Transcription Time Marked (NIST RT-09), a line for each stretch of speech: no silence counts as speech.
 
     Args:
         name: of the file, without blanks.
         speakers: name of each role's speaker, without blanks.
     """
     return "".join(
-        f"SPEAKER {name} 1 {seconds(s.start, t.audio.rate)} {seconds(s.end - s.start, t.audio.rate)} "
+        f"SPEAKER {name} 1 {seconds(start, t.audio.rate)} {seconds(end - start, t.audio.rate)} "
         f"<NA> <NA> {speakers[t.role]} <NA> <NA>\n"
-        for t, s in in_order(recording)
+        for start, end, t in sorted(
+            ((start, end, t) for t, s in in_order(recording) for start, end in s.stretches),
+            key=lambda stretch: (stretch[0], stretch[1], stretch[2].role),
+        )
     )
 
 
@@ -43,12 +46,15 @@ def webvtt(recording: Recording) -> str:
 
 
 def textgrid(recording: Recording) -> str:
-    """Praat's TextGrid, long form: for each speaker a tier of turns, of emotions, and of words where there are any."""
+    """Praat's TextGrid, long form: for each speaker a tier of turns, of emotions, of where there is
+    speech, and of words where there are any."""
     rate, frames = recording.tracks[0].audio.rate, recording.tracks[0].audio.frames
     tiers: list[tuple[str, list[tuple[int, int, str]]]] = []
     for track in recording.tracks:
         tiers.append((f"{track.role} turns", [(s.start, s.end, s.text) for s in track.segments]))
         tiers.append((f"{track.role} emotions", [(s.start, s.end, s.emotion) for s in track.segments]))
+        heard = [(start, end, "speech") for segment in track.segments for start, end in segment.stretches]
+        tiers.append((f"{track.role} speech", heard))
         words = [(word.start, word.end, word.text) for s in track.segments for word in s.words]
         if words:
             tiers.append((f"{track.role} words", words))

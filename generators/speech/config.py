@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from synthgen.config import Section
+from synthgen.generators.dialogue.cohort_config import Side
 from synthgen.generators.dialogue.plan.config import PlanConfig
+from synthgen.payloads.dialogue import Emotion
 
-BackendName = Literal["espeak", "coqui", "transformers"]
+NEED_MODELS = ("coqui", "transformers")
+"""Back-ends that ``model`` has to name a model for."""
 
 RATE = 16_000
 """Samples a second of everything that is rendered: what speaker and emotion recognisers work at."""
@@ -41,11 +44,19 @@ class GuardConfig(Section):
 class GeneratorConfig(Section):
     """The speech generator: dialogues are planned as sessions and spoken by a back-end."""
 
-    backend: BackendName = Field("espeak", description="espeak needs no weights")
+    backend: str = Field(
+        "espeak",
+        description="espeak, which needs no weights, coqui, transformers, or one that a package brings (entry points "
+        "synthgen.speech_backends)",
+    )
     model: str = Field("", description="Model of the other back-ends: name or folder")
     language: str = Field("en", min_length=2, max_length=20, description="BCP-47 tag; 'en' draws an accent per voice")
-    intensity: float = Field(1.0, ge=0, le=2, description="Mean intensity of the emotions; 0 is neutral throughout")
-    intensity_spread: float = Field(0.15, ge=0, le=1, description="Standard deviation of a turn's intensity")
+    intensity: float = Field(
+        0.7, ge=0, le=2, description="Mean intensity of the emotions: 1 is as actors do it, 0 neutral throughout"
+    )
+    intensity_spread: float = Field(0.4, ge=0, le=1, description="Standard deviation of a turn's intensity")
+    room_tone: bool = Field(True, description="a room's noise under each track, instead of digital zero")
+    room_tone_db: float = Field(-70.0, ge=-96, le=-40, description="its median level, RMS in dB against full scale")
     timing: TimingConfig = TimingConfig()
     guard: GuardConfig = GuardConfig()
 
@@ -66,6 +77,16 @@ class SpeakingConfig(GeneratorConfig):
         description="dialogues to be spoken, a file or folder as the dialogue modality reads it (JSON lines, CSV, "
         "Parquet, …); empty: they are planned, and put into words by a grammar",
     )
+    roles: dict[str, Side] = Field(
+        {}, description="names of speakers in these dialogues, each with the side that it is, as in {Alex: patient}"
+    )
+    emotions: dict[str, Emotion] = Field(
+        {}, description="words for emotions in these dialogues, each with ours, or with an empty one: not labelled"
+    )
+    check_language: bool = Field(
+        True,
+        description="refuse dialogues that are not in the language of the voices, as a guesser of languages has it",
+    )
     protect_presets: bool = Field(
         True,
         description="reject voices near one of a neural model's own speakers, who are recorded people as a rule; "
@@ -75,6 +96,6 @@ class SpeakingConfig(GeneratorConfig):
 
     @model_validator(mode="after")
     def _named(self) -> Self:
-        if self.backend != "espeak" and not self.model:
+        if self.backend in NEED_MODELS and not self.model:
             raise ValueError(f"model must name the model of the {self.backend} back-end, or its folder")
         return self

@@ -55,6 +55,8 @@ def recording_values(recording: Recording) -> dict[str, Any]:
                         s.emotion,
                         s.intensity,
                         [[w.text, w.start, w.end] for w in s.words],
+                        s.spoken,
+                        s.voiced,
                     ]
                     for s in track.segments
                 ],
@@ -83,8 +85,10 @@ def recording_from(values: dict[str, Any], scratch: Path) -> Recording:
 
 
 def _segment(values: list[Any]) -> Segment:
-    turn, start, end, text, emotion, intensity, words = values
+    turn, start, end, text, emotion, intensity, words, spoken, voiced = values
     if emotion not in get_args(Emotion):
         raise ValueError("not an emotion")
-    spoken = tuple(Word(str(word), int(first), int(last)) for word, first, last in words)
-    return Segment(int(turn), int(start), int(end), str(text), cast(Emotion, emotion), float(intensity), spoken)
+    placed = tuple(Word(str(word), int(first), int(last)) for word, first, last in words)
+    stretches = tuple((int(first), int(last)) for first, last in voiced)
+    label = cast(Emotion, emotion)
+    return Segment(int(turn), int(start), int(end), str(text), label, float(intensity), placed, str(spoken), stretches)

@@ -9,7 +9,6 @@ import numpy as np
 
 from synthgen.generators.speech.backends.protocol import Samples, Utterance
 from synthgen.generators.speech.config import GuardConfig
-from synthgen.generators.speech.numbers import spelled
 from synthgen.pretrained.recogniser import word_errors
 
 Recogniser = Callable[[Samples], str]
@@ -62,7 +61,7 @@ def hearing_complaint(shaped: Utterance, text: str, recogniser: Recogniser | Non
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", spelled(text).lower().replace("’", "'"))
+    return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.lower().replace("’", "'"))
 
 
 def _db(samples: Samples) -> float:

@@ -10,16 +10,18 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
 from synthgen.generators.model_folder import check_kind
-from synthgen.generators.speech.backends.opening import open_backend
+from synthgen.generators.speech.backends.espeak import Espeak
+from synthgen.generators.speech.backends.opening import backend_names, open_backend
 from synthgen.generators.speech.backends.protocol import Backend
-from synthgen.generators.speech.config import BackendName, SpeakingConfig
+from synthgen.generators.speech.calibration import phrases
+from synthgen.generators.speech.config import SpeakingConfig
+from synthgen.generators.speech.voices import draw_voice
 from synthgen.generators.speech.words import Told, told_bytes, told_from, told_in
-from synthgen.progress import Progress
+from synthgen.progress import Progress, Silent
 
 CARD, DIALOGUES = "synthgen_speech.json", "dialogues.jsonl"
 MODALITY, FORMAT = "speech", 1
@@ -34,11 +36,28 @@ class ModelCard:
         dialogues: whether ``dialogues.jsonl`` says what is spoken.
     """
 
-    backend: BackendName
+    backend: str
     model: str
     language: str
     digest: str
     dialogues: bool
+
+
+def check(config: SpeakingConfig) -> None:
+    """Refuses at once, before a cohort is read, what fitting and speaking would refuse later.
+
+    Raises:
+        UserError: there is no such back-end, espeak-ng lacks the language, or the dialogues cannot be read.
+        MissingExtraError: espeak-ng is not installed.
+    """
+    if config.backend not in backend_names():
+        open_backend(config)
+    if config.backend == "espeak":
+        backend = Espeak.installed()
+        backend(phrases(config.language)[0], draw_voice(0, "check", config.language), "neutral", 1.0, 0)
+        backend.close()
+    if config.dialogues:
+        told_in(config, Silent())
 
 
 def fit(config: SpeakingConfig, folder: Path, progress: Progress) -> None:
@@ -53,7 +72,7 @@ def fit(config: SpeakingConfig, folder: Path, progress: Progress) -> None:
     backend = open_backend(config)
     private_folder(folder)
     if config.dialogues:
-        patients = told_in(Path(config.dialogues), progress)
+        patients = told_in(config, progress)
         progress.say(
             f"the dialogues of {len(patients)} patients are spoken as they are given; identifiers in them reject a "
             "sample, and nearness to real ones is judged where the cohort has transcripts"
@@ -89,8 +108,10 @@ def read_card(folder: Path) -> ModelCard:
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(f"{folder / CARD} cannot be read: fit the model again") from None
     check_kind(folder, values, MODALITY, FORMAT)
-    if card.backend not in get_args(BackendName):
-        raise UserError(f"{folder / CARD} names no back-end of this synthgen: fit the model again")
+    if card.backend not in backend_names():
+        raise UserError(
+            f"{folder / CARD} names a back-end that is not installed: install its package, or fit another model"
+        )
     return card
 
 

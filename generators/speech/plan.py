@@ -11,15 +11,17 @@ import numpy as np
 from synthgen.errors import UserError
 from synthgen.generators.speech.config import GeneratorConfig, TimingConfig
 from synthgen.generators.speech.emotions import MANNERS, Manner, infer_emotion
-from synthgen.generators.speech.text import Unit, check_script, clean, divide, is_speakable
+from synthgen.generators.speech.spoken import read_aloud
+from synthgen.generators.speech.text import Unit, check_script, clean, divide, is_speakable, plain
 from synthgen.generators.speech.timing import Tempo, hesitation, latency, pause_after, severity_level, tempo_of
-from synthgen.payloads.dialogue import Dialogue
+from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.payloads.speech import EMOTIONS, Emotion, Role
 
 _BACKCHANNELS = ("Mm-hm.", "Right.", "Okay.", "I see.", "Yeah.")
 _LONG_TURN = 25  # words: shorter ones get no backchannel
 _OVERLAPPING: frozenset[Emotion] = frozenset({"angry", "happy", "anxious", "neutral"})
 _INTENSITY_STEP = 0.01
+_FAINTEST = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class PlannedTurn:
     """One turn.
 
     Attributes:
-        emotion: never empty: as labelled, else as inferred from the words.
+        text: as it is written; ``spoken``: as it is said.
+        emotion: never empty: as labelled, else as inferred from the words, or as the speaker's turn before.
         intensity: 0 to 2.
         latency: seconds from the end of the turn before; negative: they overlap.
         manner: of the emotion at the intensity, with the tempo of the speaker's severity in ``rate``.
@@ -53,6 +56,7 @@ class PlannedTurn:
     turn: int
     role: Role
     text: str
+    spoken: str
     emotion: Emotion
     intensity: float
     latency: float
@@ -94,20 +98,23 @@ def plan_session(
             nothing to be spoken.
     """
     turns: list[PlannedTurn] = []
+    moods: dict[Role, Emotion] = {}
     for number, turn in enumerate(dialogue.turns):
         text = clean(turn.text)
         check_script(text, config.language)
-        units = divide(text, unit)
+        spoken = clean(read_aloud(plain(turn.text), config.language))
+        units = divide(spoken, unit)
         if not units:
-            continue  # a turn of mere punctuation is silence
+            continue  # a turn of mere punctuation, of a sound or an emoji is silence
         rng = stream(seed, "turn", number)
         tempo = tempo_of(severity_level(severity)) if turn.speaker == "patient" else Tempo()
-        emotion: Emotion = turn.emotion or infer_emotion(text)
+        emotion, share = _emotion(turn, text, moods.get(turn.speaker, "neutral"), stream(seed, "mood", number))
         if emotion not in MANNERS:
             raise UserError(
                 f"turn {number + 1} of a dialogue has an unknown emotion: give one of {', '.join(EMOTIONS)}"
             )
-        intensity = _intensity(config, rng)
+        moods[turn.speaker] = emotion
+        intensity = round(_intensity(config, rng) * share, 2)
         manner = MANNERS[emotion].at(intensity)
         may_overlap = bool(turns) and turns[-1].role != turn.speaker and emotion in _OVERLAPPING
         overlap = bool(rng.random() < config.timing.overlap) and may_overlap
@@ -118,6 +125,7 @@ def plan_session(
                 turn=number,
                 role=turn.speaker,
                 text=text,
+                spoken=spoken,
                 emotion=emotion,
                 intensity=intensity,
                 latency=pause if turns else max(pause, 0.3),
@@ -131,9 +139,29 @@ def plan_session(
     return SessionPlan(tuple(turns))
 
 
+def _emotion(turn: Turn, text: str, mood: Emotion, rng: np.random.Generator) -> tuple[Emotion, float]:
+    """The emotion as labelled, else by the words, else the speaker's last one: a mood outlasts the words that tell it.
+
+    Emotions in talk carry over from one moment to the next (Kuppens et al. 2010, "emotional inertia").
+
+    Returns:
+        The emotion, and the share of its intensity that is left.
+    """
+    known = turn.emotion or infer_emotion(text)
+    if turn.emotion or known != "neutral" or turn.speaker == "clinician" or rng.random() >= _INERTIA:
+        return known, 1.0
+    return mood, _LEFT
+
+
+_INERTIA, _LEFT = 0.6, 0.6
+
+
 def _intensity(config: GeneratorConfig, rng: np.random.Generator) -> float:
+    """Drawn about the mean; above :data:`_FAINTEST` where there are emotions at all, for a label must be heard."""
     drawn = config.intensity + config.intensity_spread * float(np.clip(rng.standard_normal(), -2, 2))
-    return round(round(min(max(drawn, 0.0), 2.0) / _INTENSITY_STEP) * _INTENSITY_STEP, 2)
+    lowest = min(_FAINTEST, config.intensity)
+    highest = 2.0 if config.intensity else 0.0
+    return round(round(min(max(drawn, lowest), highest) / _INTENSITY_STEP) * _INTENSITY_STEP, 2)
 
 
 def _phrases(

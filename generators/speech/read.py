@@ -75,6 +75,15 @@ def _segment(row: dict[str, Any]) -> Segment:
         Word(str(word["word"]), start + int(word["start_sample"]), start + int(word["end_sample"]))
         for word in row["words"]
     )
+    voiced = tuple((start + int(one["start_sample"]), start + int(one["end_sample"])) for one in row.get("voiced", ()))
     return Segment(
-        int(row["turn"]), start, int(row["end_sample"]), row["text"], row["emotion"], float(row["intensity"]), words
+        int(row["turn"]),
+        start,
+        int(row["end_sample"]),
+        row["text"],
+        row["emotion"],
+        float(row["intensity"]),
+        words,
+        row.get("spoken", ""),
+        voiced,
     )

@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from synthgen.errors import MissingExtraError, SynthgenError, UserError
 from synthgen.files import write_atomically
 from synthgen.generators.speech.backends.protocol import Backend, Utterance
@@ -20,13 +22,14 @@ from synthgen.generators.speech.emotions import MANNERS, Manner
 from synthgen.generators.speech.encode import recording_from, recording_values
 from synthgen.generators.speech.guard import Recogniser, complaint, hearing_complaint, level_complaint
 from synthgen.generators.speech.plan import PlannedTurn, SessionPlan, plan_session, stream
-from synthgen.generators.speech.tracks import TrackWriter
+from synthgen.generators.speech.tracks import RoomTone, TrackWriter
+from synthgen.generators.speech.voiced import Stretch, joined, stretches
 from synthgen.generators.speech.voices import VoiceCard
 from synthgen.generators.speech.world import Reference, reference, shape
 from synthgen.payloads.dialogue import Dialogue, Label
 from synthgen.payloads.speech import Emotion, Recording, Role, Segment, Track, Word
 
-VERSION = 2
+VERSION = 3
 """Of the planning, the emotion layer and the rendering: part of what a finished session is found again by."""
 _LEAD, _CLOSE = 0.4, 0.6  # seconds of silence before and after a session
 
@@ -149,7 +152,10 @@ def _record(
     scratch: Path,
 ) -> Recording:
     with ExitStack() as stack:
-        writers = {role: stack.enter_context(TrackWriter(scratch)) for role in plan.roles}
+        writers = {
+            role: stack.enter_context(TrackWriter(scratch, _room_tone(speaker.config, seed, role)))
+            for role in plan.roles
+        }
         segments: dict[Role, list[Segment]] = {role: [] for role in plan.roles}
         end = round(_LEAD * RATE)
         for turn in plan.turns:
@@ -167,6 +173,15 @@ def _record(
         )
 
 
+def _room_tone(config: GeneratorConfig, seed: int, role: Role) -> RoomTone | None:
+    """Every speaker has a room and a microphone of his own; a session of two has their sum."""
+    if not config.room_tone:
+        return None
+    rng = stream(seed, "room", role)
+    level = config.room_tone_db + float(np.clip(rng.normal(0.0, 2.5), -5, 5))
+    return RoomTone(level, int(rng.integers(2**31)))
+
+
 def _spoken(
     turn: PlannedTurn,
     voices: Mapping[Role, VoiceCard],
@@ -176,7 +191,7 @@ def _spoken(
 ) -> Iterator[tuple[Role, Segment]]:
     """Writes a turn, and the listener's backchannel in it."""
     writer, voice = writers[turn.role], voices[turn.role]
-    start, words = writer.position, []
+    start, words, found = writer.position, [], list[Stretch]()
     for index, phrase in enumerate(turn.phrases):
         draw = int(stream(seed, "phrase", turn.turn, index).integers(2**31))
         try:
@@ -187,6 +202,7 @@ def _spoken(
             kind = UnspokenError if isinstance(error, UnspokenError) else UserError
             raise kind(f"turn {turn.turn + 1} of a session: {error}") from error
         words += [Word(w.text, writer.position + w.start, writer.position + w.end) for w in said.words]
+        found += stretches(said.samples, writer.position)
         writer.write(said.samples)
         if turn.backchannel is not None and turn.backchannel.after == index:
             heard = _backchannel(turn, writer.position, voices, writers, speaker, seed)
@@ -194,7 +210,11 @@ def _spoken(
                 yield turn.backchannel.role, heard
         if phrase.pause:
             writer.silence_until(writer.position + round(phrase.pause * RATE))
-    yield turn.role, Segment(turn.turn, start, writer.position, turn.text, turn.emotion, turn.intensity, tuple(words))
+    voiced = tuple(joined(found))
+    segment = Segment(
+        turn.turn, start, writer.position, turn.text, turn.emotion, turn.intensity, tuple(words), turn.spoken, voiced
+    )
+    yield turn.role, segment
 
 
 def _backchannel(
@@ -217,7 +237,8 @@ def _backchannel(
     writer.silence_until(start)
     writer.write(said.samples)
     words = tuple(Word(w.text, start + w.start, start + w.end) for w in said.words)
-    return Segment(turn.turn, start, writer.position, heard.text, "neutral", 1.0, words)
+    voiced = tuple(stretches(said.samples, start))
+    return Segment(turn.turn, start, writer.position, heard.text, "neutral", 1.0, words, heard.text, voiced)
 
 
 def _key(dialogue: Dialogue, voices: Mapping[Role, VoiceCard], speaker: Speaker, severity: str, seed: int) -> str:

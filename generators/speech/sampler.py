@@ -13,7 +13,7 @@ from synthgen.generators.speech.config import GeneratorConfig
 from synthgen.generators.speech.guard import Recogniser
 from synthgen.generators.speech.plan import stream
 from synthgen.generators.speech.render import Speaker, render_session
-from synthgen.generators.speech.voices import VoiceCard, draw_voice
+from synthgen.generators.speech.voices import Person, VoiceCard, draw_voice, person_of
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.payloads.speech import Role, Speech, SpeechCondition, SpeechSynthetic
 from synthgen.records import Request, Synthetic
@@ -60,7 +60,7 @@ class SpeechGenerator:
         sessions = self.dialogues(condition)
         if not sessions:
             raise UserError("there is no dialogue for a patient: give at least one session")
-        voices = cards(seed, self.config.language)
+        voices = cards(seed, self.config.language, person_of(dict(sessions[0].labels)))
         return Speech(
             tuple(
                 render_session(
@@ -76,6 +76,6 @@ class SpeechGenerator:
         )
 
 
-def cards(seed: int, language: str) -> dict[Role, VoiceCard]:
-    """The voices of one request."""
-    return {role: draw_voice(seed, role, language) for role in _ROLES}
+def cards(seed: int, language: str, patient: Person = Person()) -> dict[Role, VoiceCard]:  # noqa: B008
+    """The voices of one request; that of the patient is of the sex and age that his labels say."""
+    return {role: draw_voice(seed, role, language, patient if role == "patient" else Person()) for role in _ROLES}

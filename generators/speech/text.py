@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from synthgen.errors import UserError
+from synthgen.generators.speech.spoken.sounds import PAUSE
 
 Boundary = Literal["comma", "sentence"]
 
@@ -19,6 +20,7 @@ _LONGEST_LETTERS = 400
 _END = re.compile(r"""(?<=[.!?…。！？])["'”’)\]]*\s+|(?<=[。！？])""")
 _CLAUSE = re.compile(r"(?<=[,;:،，、；])\s+|\s+[–—-]+\s+|(?<=—)(?=\w)")
 _ABBREVIATION = re.compile(r"(?:^|\s)(?:dr|mr|mrs|ms|prof|st|vs|etc|e\.g|i\.e|approx|no|[a-z])\.$", re.IGNORECASE)
+_PAUSED = re.compile(rf"(?:(?<=\s)|^){PAUSE}(?=[\s,.;:!?]|$)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]+")
 
 _SCRIPTS = {
@@ -48,7 +50,12 @@ def clean(text: str) -> str:
 
     Letters of ornamental founts and the digits of other scripts become plain ones, which every back-end knows.
     """
-    return " ".join("".join(_plain(c) for c in _CONTROL.sub(" ", unicodedata.normalize("NFC", text))).split())
+    return " ".join(_CONTROL.sub(" ", plain(text)).split())
+
+
+def plain(text: str) -> str:
+    """NFC, with plain letters and digits; white space and control characters stay."""
+    return "".join(_plain(character) for character in unicodedata.normalize("NFC", text))
 
 
 def _plain(character: str) -> str:
@@ -98,10 +105,11 @@ def check_script(text: str, language: str) -> None:
 def divide(text: str, unit: Literal["phrase", "sentence"]) -> tuple[Unit, ...]:
     """Divides a cleaned text into units in order; what has nothing to speak joins the unit before it.
 
+    A pause sign that stands by itself ends a unit like a sentence, and is in none.
     Every word of the text is in exactly one unit, and no unit has more than :data:`LONGEST_WORDS` words.
     """
     found: list[Unit] = []
-    for sentence in _sentences(text):
+    for sentence in (sentence for part in _PAUSED.split(text) for sentence in _sentences(part)):
         clauses = [part for part in _CLAUSE.split(sentence) if part] if unit == "phrase" else [sentence]
         pieces = [piece for clause in _joined(clauses) for piece in _short(clause)]
         for index, piece in enumerate(pieces):

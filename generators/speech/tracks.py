@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import lfilter
 
 from synthgen.errors import MissingExtraError
 from synthgen.files import disk_errors
@@ -36,11 +37,36 @@ def soundfile() -> Any:
     return module
 
 
-class TrackWriter:
-    """One FLAC file, 16 bits, mono, that grows by silence and sound; as a context it leaves no half file behind."""
+class RoomTone:
+    """The noise of a room and of what records in it, sample after sample: one stream for one track.
 
-    def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
+    Args:
+        level_db: RMS against full scale; -infinity is silence.
+    """
+
+    def __init__(self, level_db: float, seed: int) -> None:
+        self._scale = 10 ** (level_db / 20) * np.sqrt(1 - _TONE_POLE**2)
+        self._rng, self._state = np.random.default_rng(seed), np.zeros(1)
+
+    def __call__(self, count: int) -> NDArray[np.float32]:
+        """The next ``count`` samples, full scale at ±1: louder in the bass, as rooms are."""
+        drawn = self._rng.standard_normal(count) * self._scale
+        found, self._state = lfilter([1.0], [1.0, -_TONE_POLE], drawn, zi=self._state)
+        return np.asarray(found, np.float32)
+
+
+_TONE_POLE = 0.85
+
+
+class TrackWriter:
+    """One FLAC file, 16 bits, mono, that grows by silence and sound; as a context it leaves no half file behind.
+
+    Args:
+        tone: lies under all of it; None: silence is digital zero.
+    """
+
+    def __init__(self, scratch: Path, tone: RoomTone | None = None) -> None:
+        self._scratch, self._tone = scratch, tone
         self.position = 0
 
     def __enter__(self) -> TrackWriter:
@@ -56,12 +82,14 @@ class TrackWriter:
         self._path.unlink(missing_ok=True)
 
     def silence_until(self, position: int) -> None:
-        """Pads with zeros up to the sample ``position``; no effect where the track is there already."""
+        """Pads with room tone up to the sample ``position``; no effect where the track is there already."""
         while self.position < position:
-            self._write(np.zeros(min(BLOCK, position - self.position), np.int16))
+            self.write(np.zeros(min(BLOCK, position - self.position), np.float32))
 
     def write(self, samples: NDArray[np.float32]) -> None:
         """Appends sound, full scale at ±1."""
+        if self._tone is not None:
+            samples = samples + self._tone(len(samples))
         self._write(np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16))
 
     def _write(self, samples: NDArray[np.int16]) -> None:

@@ -18,7 +18,12 @@ from synthgen.generators.dialogue.encode import decode, encode
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed, planner
-from synthgen.payloads.dialogue import Dialogue, DialogueCondition
+from synthgen.generators.speech.config import SpeakingConfig
+from synthgen.generators.speech.language import check_language
+from synthgen.generators.speech.spoken import remarks
+from synthgen.generators.speech.spoken.sounds import without_remarks
+from synthgen.generators.speech.text import is_speakable
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
 from synthgen.payloads.speech import SpeechCondition
 from synthgen.progress import Progress
 from synthgen.records import Request
@@ -38,15 +43,28 @@ class Told:
         return SpeechCondition("", self.setting, self.disorder, self.severity, len(self.sessions), slot, seed)
 
 
-def told_in(path: Path, progress: Progress) -> tuple[Told, ...]:
-    """The patients of a file or folder of dialogues, in its order.
+def told_in(config: SpeakingConfig, progress: Progress) -> tuple[Told, ...]:
+    """The patients of the file or folder ``config.dialogues``, in its order.
 
     Raises:
-        UserError: it cannot be read as dialogues.
+        UserError: it cannot be read as dialogues, or is not in the language of the voices.
     """
+    path = Path(config.dialogues)
     if not path.exists():
         raise UserError(f"generator.dialogues: there is no file or folder {path}")
-    loaded = load_transcripts(path, TranscriptConfig(), progress)
+    reading = TranscriptConfig(
+        roles=dict(config.roles),
+        emotions=dict(config.emotions),
+        unknown_emotions="stop",
+        synthetic="take",  # a release of dialogues may well be spoken
+        markup="keep",  # a mark of laughter is heard
+    )
+    offered = frozenset({"roles", "emotions"})
+    loaded = load_transcripts(path, reading, progress, key="modality.generator", offered=offered)
+    turns = [turn for record in loaded.records for turn in record.payload.turns]
+    if config.check_language:
+        check_language((turn.text for turn in turns), config.language)
+    _tell_remarks(turns, progress)
     patients: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for number, record in enumerate(loaded.records):
         patients[record.patient].append((record.condition.session, number))
@@ -56,6 +74,20 @@ def told_in(path: Path, progress: Progress) -> tuple[Told, ...]:
         first = records[0].condition
         found.append(Told(first.setting, first.disorder, first.severity, tuple(r.payload for r in records)))
     return tuple(found)
+
+
+def _tell_remarks(turns: Sequence[Turn], progress: Progress) -> None:
+    """Says how many remarks, sounds and emoji are not read out, and how many turns are nothing else."""
+    found = [remarks(turn.text) for turn in turns]
+    if sum(found):
+        silent = sum(
+            bool(count) and not is_speakable(without_remarks(turn.text))
+            for count, turn in zip(found, turns, strict=True)
+        )
+        progress.say(
+            f"{sum(found)} remarks, sounds and emoji in {sum(map(bool, found))} turns become pauses, not words; "
+            f"{silent} turns hold nothing else and are silent"
+        )
 
 
 def told_bytes(patients: Sequence[Told]) -> bytes:

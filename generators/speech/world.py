@@ -1,7 +1,8 @@
 """The voice and emotion layer: a waveform of any back-end, taken apart by WORLD and put together in another manner.
 
 WORLD (Morise et al. 2016) gives F0, the spectral envelope and the aperiodicity of each frame; the voice card and the
-manner change these, and nothing else of the words. F0 by DIO with StoneMask, which is ten times as fast as Harvest.
+manner change these, and nothing else of the words. F0 is by DIO with StoneMask, fifty times as fast as Harvest, which
+jumps an octave in 1% of espeak's voiced frames; where a model speaks it is by Harvest, for there DIO jumps more often.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _F0_BELOW, _F0_ABOVE = 0.5, 2.2
 """Where F0 is looked for in a known voice, as factors of its median: keeps errors of an octave out."""
 _FFT_IN, _FFT_OUT = 1024, 512
 _SILENCE_DB = -45.0  # against the loudest frame
-LEVEL_DB = -28.0
+LEVEL_DB = -33.0
 """RMS of neutral speech, dB against full scale: leaves headroom for anger, and for two tracks in one mix."""
 _CEILING = 0.45
 """Peak of a track: that of two together stays below full scale."""
@@ -62,11 +63,13 @@ class Reference:
         f0_hz: median F0.
         f0_range: standard deviation of F0, semitones.
         rms: root mean square of the speech frames.
+        precise: F0 is found by Harvest.
     """
 
     f0_hz: float
     f0_range: float
     rms: float
+    precise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +87,15 @@ class Frames:
     aperiodicity: Floats
 
 
-def analyse(samples: Floats, f0_hz: float = 0.0) -> Frames:
+def analyse(samples: Floats, f0_hz: float = 0.0, precise: bool = False) -> Frames:
     """Takes a waveform at :data:`RATE` apart. The aperiodicity, which costs most, is computed at every other frame.
 
     Args:
         f0_hz: the voice's median F0, where it is known.
+        precise: by Harvest, which costs an eighth of the sound's own time.
     """
     world = pyworld()
-    f0, times = _f0(samples, f0_hz)
+    f0, times = _f0(samples, f0_hz, precise)
     envelope = world.cheaptrick(samples, f0, times, RATE, fft_size=_FFT_IN)
     half = world.d4c(samples, f0[::2].copy(), times[::2].copy(), RATE, fft_size=_FFT_IN)
     aperiodicity = np.repeat(half, 2, axis=0)[: len(f0)]
@@ -101,10 +105,13 @@ def analyse(samples: Floats, f0_hz: float = 0.0) -> Frames:
     return Frames(f0, envelope, aperiodicity)
 
 
-def _f0(samples: Floats, f0_hz: float = 0.0) -> tuple[Floats, Floats]:
+def _f0(samples: Floats, f0_hz: float = 0.0, precise: bool = False) -> tuple[Floats, Floats]:
     world = pyworld()
     floor = max(_F0_FLOOR, _F0_BELOW * f0_hz) if f0_hz else _F0_FLOOR
     ceiling = _F0_ABOVE * f0_hz if f0_hz else _F0_CEILING
+    if precise:
+        found: tuple[Floats, Floats] = world.harvest(samples, RATE, floor, ceiling, frame_period=1000 * FRAME)
+        return found
     f0, times = world.dio(samples, RATE, floor, ceiling, frame_period=1000 * FRAME, speed=2)
     return world.stonemask(samples, f0, times, RATE), times
 
@@ -124,25 +131,25 @@ def reference(backend: Backend, voice: VoiceCard) -> Reference:
     units = said if backend.capabilities.unit == "phrase" else (" ".join(said),)
     heard = [backend(unit, voice, "neutral", 1.0, voice.seed) for unit in units]
     try:
-        return measured([_at_rate(one.samples, one.rate) for one in heard])
+        return measured([_at_rate(one.samples, one.rate) for one in heard], backend.capabilities.unit == "sentence")
     except SynthgenError:
         fault = f"the back-end {backend.name} has no voice in it that could be heard: check its model"
         raise SynthgenError(fault) from None
 
 
-def measured(samples: Sequence[Floats]) -> Reference:
-    """A voice by what it says, waveforms at :data:`RATE`.
+def measured(samples: Sequence[Floats], precise: bool = False) -> Reference:
+    """A voice by what it says, waveforms at :data:`RATE`; ``precise``: by Harvest, now and later.
 
     Raises:
         SynthgenError: there is no voice in it.
     """
-    f0 = np.concatenate([_f0(one)[0] for one in samples])
+    f0 = np.concatenate([_f0(one, 0.0, precise)[0] for one in samples])
     voiced = f0[f0 > 0]
     rms = _speech_rms(np.concatenate(samples))
     if len(voiced) < 10 or not rms > 0:
         raise SynthgenError("there is no voice in it")
     semitones = 12 * np.log2(voiced / np.median(voiced))
-    return Reference(float(np.median(voiced)), float(max(_robust_sd(semitones), 0.5)), rms)
+    return Reference(float(np.median(voiced)), float(max(_robust_sd(semitones), 0.5)), rms, precise)
 
 
 def shape(
@@ -164,7 +171,7 @@ def shape(
     scale = RATE / said.rate
     words = _moved(said.words, scale, first, last)
     samples = samples[first:last]
-    frames = analyse(samples, own.f0_hz)
+    frames = analyse(samples, own.f0_hz, own.precise)
     rng = np.random.default_rng(seed)
     f0 = _new_f0(frames.f0, voice, own, manner, rng)
     envelope = _new_envelope(frames.envelope, voice, manner, rng)

@@ -34,7 +34,10 @@ _COLUMNS = (
     Column("speaker", "sc:Text", "Who speaks: clinician, patient or companion."),
     Column("emotion", "sc:Text", "The emotion that the turn was rendered with."),
     Column("intensity", "sc:Float", "Of the emotion, 0 to 2; 1 as a rule."),
-    Column("text", "sc:Text", "What is said."),
+    Column("text", "sc:Text", "What is said, as it is written."),
+    Column(
+        "spoken", "sc:Text", "The same as it is heard: numbers, doses, dates and abbreviations in words; … is a pause."
+    ),
     Column("start", "sc:Float", "Start of the turn in the session, seconds."),
     Column("end", "sc:Float", "End of the turn in the session, seconds."),
     Column("start_sample", "sc:Integer", "Start of the turn in the session's files, samples."),
@@ -45,9 +48,19 @@ _COLUMNS = (
         "The words with their places in the clip; empty where the back-end gives no times.",
         repeated=True,
         fields=(
-            Column("word", "sc:Text", "The word as written."),
+            Column("word", "sc:Text", "The word as spoken."),
             Column("start_sample", "sc:Integer", "Its start in the clip, samples."),
             Column("end_sample", "sc:Integer", "Its end, exclusive, samples."),
+        ),
+    ),
+    Column(
+        "voiced",
+        "",
+        "Where there is speech in the clip, without the silence between.",
+        repeated=True,
+        fields=(
+            Column("start_sample", "sc:Integer", "Start in the clip, samples."),
+            Column("end_sample", "sc:Integer", "End, exclusive, samples."),
         ),
     ),
 )
@@ -163,6 +176,7 @@ def _turn_row(name: str, index: int, number: int, track: Track, segment: Segment
         "emotion": segment.emotion,
         "intensity": segment.intensity,
         "text": segment.text,
+        "spoken": segment.said,
         "start": float(seconds(segment.start, track.audio.rate)),
         "end": float(seconds(segment.end, track.audio.rate)),
         "start_sample": segment.start,
@@ -170,6 +184,10 @@ def _turn_row(name: str, index: int, number: int, track: Track, segment: Segment
         "words": [
             {"word": w.text, "start_sample": w.start - segment.start, "end_sample": w.end - segment.start}
             for w in segment.words
+        ],
+        "voiced": [
+            {"start_sample": start - segment.start, "end_sample": end - segment.start}
+            for start, end in segment.stretches
         ],
     }
 

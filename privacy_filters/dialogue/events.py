@@ -235,23 +235,30 @@ class ToldEvents:
         return np.array([self._score(d, own) for d, own in zip(dialogues, left_out, strict=True)], np.float64)
 
     def _score(self, dialogue: Dialogue, own: str | None) -> float:
-        told = events(dialogue)
-        most = max((self._agreement(event, own) for event in told), default=0.0)
-        surprise = max(0.0, most - math.log(max(1, len(told))))
-        return math.exp(-min(surprise * surprise / _STRANGERS, 600.0))
+        return as_score(max((s for patient, s in self.agreements(dialogue).items() if patient != own), default=0.0))
 
-    def _agreement(self, event: Event, own: str | None) -> float:
-        """The weight of what the event shares with the protected one that it agrees with most."""
+    def agreements(self, dialogue: Dialogue) -> dict[str, float]:
+        """S of each protected patient with whom an event has anything telling in common."""
+        told, most = events(dialogue), dict[str, float]()
+        for event in told:
+            for patient, weight in self._shared(event):
+                most[patient] = max(weight - math.log(len(told)), most.get(patient, 0.0))
+        return most
+
+    def _shared(self, event: Event) -> Iterator[tuple[str, float]]:
+        """The weight of what the event shares with each protected one."""
         weight: defaultdict[tuple[str, int], float] = defaultdict(float)
         kinds: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
         for detail in sorted(event & self._tellers.keys()):  # a sum of floats depends on its order
             for place in self._tellers[detail]:
                 weight[place] += self._weight(detail)
                 kinds[place].add(detail.partition(":")[0])
-        return max(
-            (w for place, w in weight.items() if place[0] != own and _telling(kinds[place])),
-            default=0.0,
-        )
+        return ((place[0], w) for place, w in weight.items() if _telling(kinds[place]))
+
+
+def as_score(agreement: float) -> float:
+    """exp(-S^2 / 20), in (0, 1]; 1 where nothing is shared."""
+    return math.exp(-min(max(agreement, 0.0) ** 2 / _STRANGERS, 600.0))
 
 
 def _telling(kinds: set[str]) -> bool:

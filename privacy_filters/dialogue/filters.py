@@ -19,12 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.payloads.dialogue import Dialogue
-from synthgen.pretrained.sentence import Encode, remembered, sentence_encoder
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.coverage import Coverage
-from synthgen.privacy_filters.dialogue.near_duplicate import Meanings, NearDuplicate, Passages
+from synthgen.privacy_filters.dialogue.near_duplicate import NearDuplicate, Passages
 from synthgen.privacy_filters.dialogue.runs import Matches, RunIndex
-from synthgen.privacy_filters.dialogue.sentences import Sentences
 from synthgen.privacy_filters.dialogue.standard import Strangers, Stretches, lowest
 from synthgen.privacy_filters.dialogue.words import dialogue_words
 from synthgen.records import Filters
@@ -189,11 +187,10 @@ class DialogueFilters(Filters[Dialogue]):
             further: what makes columns beside those of this module, which judge all that a candidate says.
         """
         config = config or NearDuplicateConfig()
-        encode = remembered(sentence_encoder(config.encoder, config.encoder_batch)) if config.encoder else None
         known = _scores_of_the_other_half(
-            dialogues, patients, lambda some, theirs: cls._bare(some, theirs, config, encode, further)
+            dialogues, patients, lambda some, theirs: cls._bare(some, theirs, config, further)
         )
-        bare = cls._bare(dialogues, patients, config, encode, further)
+        bare = cls._bare(dialogues, patients, config, further)
         return replace(bare, strangers=tuple(Strangers.among(column) for column in known.T))
 
     @classmethod
@@ -202,19 +199,13 @@ class DialogueFilters(Filters[Dialogue]):
         dialogues: Sequence[Dialogue],
         patients: Sequence[str],
         config: NearDuplicateConfig,
-        encode: Encode | None,
         further: Sequence[Builder],
     ) -> Self:
         """Without a scale."""
         near = NearDuplicate.over(dialogues, patients)
-        local: list[Scorer] = [Passages.over(dialogues, patients, near.lexicon, config)]
-        if encode is not None:
-            local += [
-                Meanings.over(dialogues, patients, encode, config),
-                Sentences.over(dialogues, patients, encode),
-            ]
+        local = (Passages.over(dialogues, patients, near.lexicon, config),)
         whole = tuple(build(dialogues, patients) for build in (Coverage.over, *further))
-        return cls(SharedWords.over(dialogues, patients), near, tuple(local), whole, Stretches.of(dialogues))
+        return cls(SharedWords.over(dialogues, patients), near, local, whole, Stretches.of(dialogues))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
 """Near-duplicates: how much of what a candidate says one training patient has said, in nearly the same words.
 
-Three views, one measure. A dialogue, or a passage of it, is a unit vector: TF-IDF of its runs of three and four words,
-or what a sentence encoder makes of it. Runs of three and four, because strangers with one complaint share its words,
-and pairs of them, but not the phrasing; single words and letter n-grams make strangers of one topic look alike and
-miss more paraphrases at the same rate of false alarms. Document frequencies are those of the training dialogues;
-nothing else is fitted. Runs are hashed (2^20 places), so no list of private phrases exists, and a run that no training
-dialogue has still counts as content of the candidate.
+Two views, one measure. A dialogue, or a passage of it, is a unit vector: TF-IDF of its runs of three and four words.
+Runs of three and four, because strangers with one complaint share its words, and pairs of them, but not the phrasing;
+single words and letter n-grams make strangers of one topic look alike and miss more paraphrases at the same rate of
+false alarms. Document frequencies are those of the training dialogues; nothing else is fitted. Runs are hashed (2^20
+places), so no list of private phrases exists, and a run that no training dialogue has still counts as content of the
+candidate.
 
 The distance to a patient is divided by that patient's distance to the nearest other one, with a floor, and the
 smallest ratio r counts. It is then written as odds: with m the median patient's cosine to the nearest other one,
@@ -27,7 +27,6 @@ from scipy import sparse
 
 from synthgen.errors import MissingExtraError
 from synthgen.payloads.dialogue import Dialogue
-from synthgen.pretrained.sentence import Encode
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.words import dialogue_words, grams, words
 from synthgen.privacy_filters.nearest import LocalScale, PatientIndex, chord
@@ -244,44 +243,3 @@ def _passage_vectors(
                 texts.append(tokens)
                 owner.append(i)
     return lexicon.vectors(texts or [[]]), np.array(owner, dtype=np.intp)
-
-
-@dataclass(frozen=True)
-class Meanings:
-    """Whole dialogues by a sentence encoder, the mean over their passages."""
-
-    encode: Encode
-    neighbours: Neighbours
-    least: int
-
-    name = "meaning"
-
-    @classmethod
-    def over(
-        cls, dialogues: Sequence[Dialogue], patients: Sequence[str], encode: Encode, config: NearDuplicateConfig
-    ) -> Self:
-        vectors = _pooled(encode, dialogues, config.passage_words)
-        return cls(encode, Neighbours.over(vectors, patients), config.passage_words)
-
-    def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
-        """Protects these dialogues too."""
-        vectors = np.concatenate([self.neighbours.index.vectors, _pooled(self.encode, dialogues, self.least)])
-        return type(self)(self.encode, Neighbours.over(vectors, [*self.neighbours.index.owners, *patients]), self.least)
-
-    def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
-        """Shape [N]."""
-        return self.neighbours.scores(_pooled(self.encode, dialogues, self.least), exclude)
-
-
-def _pooled(encode: Encode, dialogues: Sequence[Dialogue], least: int) -> Floats:
-    """Mean of the passages' vectors, scaled to norm one, shape [N, D]."""
-    spans = [passages(dialogue, least) for dialogue in dialogues]
-    texts = [
-        "\n".join(turn.text for turn in dialogue.turns[start:end])
-        for dialogue, own in zip(dialogues, spans, strict=True)
-        for start, end in own
-    ]
-    firsts = np.cumsum([0, *(len(own) for own in spans[:-1])])
-    pooled = np.add.reduceat(np.asarray(encode(texts), dtype=np.float32), firsts, axis=0)
-    unit: Floats = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-    return unit

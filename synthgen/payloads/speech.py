@@ -56,6 +56,8 @@ class Segment:
         turn: number of the turn in the session, from 0.
         intensity: of the emotion, 0 to 2, 1 as a rule.
         words: empty where the back-end gives no word times.
+        spoken: what is said where ``text`` is written, numbers and abbreviations in words; empty where it is not known.
+        voiced: samples (start, end) in which there is speech, in order, with the silence between left out; empty: all.
     """
 
     turn: int
@@ -65,6 +67,18 @@ class Segment:
     emotion: Emotion = ""
     intensity: float = 1.0
     words: tuple[Word, ...] = ()
+    spoken: str = ""
+    voiced: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def said(self) -> str:
+        """The words as they are to be heard."""
+        return self.spoken or self.text
+
+    @property
+    def stretches(self) -> tuple[tuple[int, int], ...]:
+        """Where there is speech."""
+        return self.voiced or ((self.start, self.end),)
 
 
 @dataclass(frozen=True, slots=True)

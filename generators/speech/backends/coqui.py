@@ -72,6 +72,12 @@ class Coqui:
         paced = hasattr(synthesizer.tts_model, "length_scale")
         return cls(synthesizer, digest, Capabilities(rate=paced, words=False, unit="sentence"))
 
+    def speakers(self, language: str) -> tuple[str, ...]:
+        """The model's, by their names in order."""
+        manager = getattr(self.synthesizer.tts_model, "speaker_manager", None)
+        names = sorted(getattr(manager, "name_to_id", None) or ())
+        return tuple(str(name) for name in names) or ("the model's only voice",)
+
     def __call__(
         self, text: str, voice: VoiceCard, emotion: Emotion, intensity: float, seed: int, rate: float = 1.0
     ) -> Utterance:

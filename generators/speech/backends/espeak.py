@@ -71,6 +71,10 @@ class Espeak:
         content = path.read_bytes() if path.is_file() else self.library.encode()
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
+    def speakers(self, language: str) -> tuple[str, ...]:
+        """None: its voices are rules."""
+        return ()
+
     def __call__(
         self, text: str, voice: VoiceCard, emotion: Emotion, intensity: float, seed: int, rate: float = 1.0
     ) -> Utterance:

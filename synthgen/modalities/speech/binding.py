@@ -20,6 +20,7 @@ from synthgen.generators.speech.cohort import load_cohort
 from synthgen.generators.speech.demo_cohort import write_demo_cohort
 from synthgen.generators.speech.encode import decode, encode
 from synthgen.generators.speech.model_folder import (
+    check,
     fit,
     model_digest,
     open_fitted_backend,
@@ -70,11 +71,13 @@ class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
     """See :class:`synthgen.modality.Cohorts`; every method hands on to the function that does the work."""
 
     def write_demo(self, folder: Path, config: SpeechConfig, seed: int, progress: Progress) -> None:
+        check(config.generator)
         write_demo_cohort(folder, config.demo, seed, progress)
 
     def load(
         self, data: Path, config: SpeechConfig, cache: Path, progress: Progress
     ) -> Loaded[Speech, SpeechCondition]:
+        check(config.generator)
         return load_cohort(data, config.cohort, cache, progress)
 
     def load_candidates(self, folder: Path, config: SpeechConfig, progress: Progress) -> list[tuple[str, Speech]]:
@@ -97,7 +100,7 @@ class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
 
     def conditions(self, train: Sequence[SpeechReal], config: SpeechConfig) -> Conditions[SpeechCondition]:
         if config.generator.dialogues:
-            return given_conditions(told_in(Path(config.generator.dialogues), Silent()))
+            return given_conditions(told_in(config.generator, Silent()))
         return planned_conditions(config.generator.plan)
 
     def condition_from(self, values: dict[str, JsonValue]) -> SpeechCondition:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -46,7 +45,7 @@ def register(
     if config.backend == "espeak":
         return ()
     backend = open_backend(config)
-    names = own_speakers(backend, config.language)
+    names = backend.speakers(config.language)
     if not names:
         progress.say(f"the back-end {backend.name} does not name speakers of its own: none is protected")
         return ()
@@ -59,23 +58,6 @@ def register(
         found.append(Preset.heard(name, speech, listener))
         task.advance()
     return tuple(found)
-
-
-def own_speakers(backend: Backend, language: str) -> list[str]:
-    """Names of a model's own speakers: the card with seed i is spoken by the i-th. Empty where it has none by name."""
-    synthesizer = getattr(backend, "synthesizer", None)
-    if synthesizer is not None:  # coqui
-        manager = getattr(synthesizer.tts_model, "speaker_manager", None)
-        names = sorted(getattr(manager, "name_to_id", None) or ())
-        return [str(name) for name in names] or ["the model's only voice"]
-    pipe: Any = getattr(backend, "pipe", None)
-    if pipe is None:
-        return []
-    if pipe.model.config.model_type == "vits":
-        return [f"speaker {number}" for number in range(max(1, pipe.model.config.num_speakers))]
-    named = getattr(pipe.processor, "speaker_embeddings", None) or {}
-    short = language.partition("-")[0]
-    return sorted(name for name in named if name.rpartition("/")[2].startswith(f"{short}_"))
 
 
 def spoken_sentences(backend: Backend, voice: VoiceCard, said: Sequence[str], scratch: Path) -> Speech:

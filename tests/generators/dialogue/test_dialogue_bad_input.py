@@ -56,7 +56,7 @@ def test_nothing_there(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=words):
             load_cohort(data, CohortConfig(), Silent())
     (tmp_path / "scan.pdf").write_bytes(b"%PDF")
-    with pytest.raises(UserError, match=r"no transcript in .* give JSON lines, CSV"):
+    with pytest.raises(UserError, match=r"no transcript in .* 1 × \.pdf.*save it as plain text"):
         load_cohort(tmp_path, CohortConfig(), Silent())
     with pytest.raises(UserError, match=r"scan\.pdf is no transcript"):
         load_cohort(tmp_path / "scan.pdf", CohortConfig(), Silent())
@@ -79,7 +79,7 @@ def test_unknown_roles_are_all_named_at_once_with_the_cure(tmp_path: Path) -> No
         content,
         "a.jsonl, line 2, turn 3",
         "'docotr_2' and 1 more",
-        """--set modality.cohort.roles='{docotr_2: clinician, "Tante Frieda": patient}'""",
+        """--set modality.cohort.roles='{docotr_2: clinician, "Tante Frieda": companion}'""",
     )
     records = load(tmp_path / "a.jsonl", content, roles={"docotr_2": "clinician", "Tante Frieda": "companion"})
     assert [turn.speaker for turn in records[1].payload.turns] == ["clinician", "patient", "clinician", "companion"]

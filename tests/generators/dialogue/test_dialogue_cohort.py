@@ -17,6 +17,7 @@ from pyarrow import parquet as pq
 from synthgen.generators.dialogue.candidates import load_candidates
 from synthgen.generators.dialogue.cohort import CohortConfig, load_cohort
 from synthgen.generators.dialogue.cohort.build import session_of
+from synthgen.generators.dialogue.cohort.markup import stripped
 from synthgen.generators.dialogue.cohort.roles import speaker_of
 from synthgen.generators.dialogue.cohort.text import clean
 from synthgen.generators.dialogue.encode import decode, encode
@@ -263,7 +264,9 @@ def test_a_row_of_turns_may_be_merged(tmp_path: Path) -> None:
         ("Guest clinician", "clinician"), ("P", "patient"), ("client", "patient"), ("guest_family_1", "companion"),
         ("patient_guest", "companion"), ("Mary", ""), ("Dr. Smith", "clinician"), ("doctor_mother", ""),
         ("assistant", "clinician"), ("user", "patient"),
-        ("system", "silent"),
+        ("system", "nobody"), ("Therapeutin", "clinician"), ("Patientin", "patient"), ("Dolmetscherin", "companion"),
+        ("ÄRZTIN:", "clinician"), ("A", ""), ("SPEAKER_00", ""), ("Prof. Dr. Meyer", "clinician"),
+        ("narrator", "nobody"),
     ],
 )  # fmt: skip
 def test_roles(role: str, side: str) -> None:
@@ -331,6 +334,17 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
     assert not any(ord(c) < 32 and c not in "\n\t" for c in once)
 
 
+@given(st.text(st.sampled_from("ab [](){}<>*/.,_laughs UNIN xxx;"), max_size=40))
+def test_taking_marks_off_only_takes(text: str) -> None:
+    letters = iter(text)
+    assert all(sign in letters for sign in stripped(text) if sign.isalnum())
+
+
+@given(st.text(st.characters(exclude_characters="<[({*&_xX")))
+def test_text_without_marks_stays(text: str) -> None:
+    assert stripped(text) == text
+
+
 @settings(max_examples=40)
 @given(st.lists(turns, min_size=1, max_size=4), st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be"]))
 def test_what_is_written_is_read(
@@ -354,5 +368,5 @@ def test_what_is_written_is_read(
     ]
     file = tmp_path_factory.mktemp("cohort") / "visits.jsonl"
     file.write_bytes("\n".join(lines).encode(encoding))
-    loaded = load_cohort(file, CohortConfig(), Silent())
+    loaded = load_cohort(file, CohortConfig(markup="keep"), Silent())
     assert [list(r.payload.turns) for r in loaded.records] == kept

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from synthgen.errors import SynthgenError, UserError
 from synthgen.generators.speech.backends.espeak import Espeak
 from synthgen.generators.speech.backends.protocol import Capabilities, Utterance
 from synthgen.generators.speech.config import RATE, GeneratorConfig, GuardConfig, TimingConfig
+from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.encode import decode, encode
 from synthgen.generators.speech.sampler import SpeechGenerator
-from synthgen.generators.speech.tracks import BLOCK, TrackWriter, blocks, mixed
+from synthgen.generators.speech.tracks import BLOCK, RoomTone, TrackWriter, blocks, mixed
 from synthgen.generators.speech.voices import VoiceCard
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.payloads.speech import Emotion, Speech, SpeechCondition
@@ -55,7 +57,7 @@ def sound(path: Path) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
     return soundfile.read(path, dtype="int16")[0]  # type: ignore[no-any-return]
 
 
-def test_tracks_are_silent_outside_their_segments_and_sound_within(speech: Speech) -> None:
+def test_tracks_are_a_quiet_room_outside_their_segments_and_sound_within(speech: Speech) -> None:
     recording = speech.recordings[0]
     assert [track.role for track in recording.tracks] == ["clinician", "patient"]
     assert [s.turn for track in recording.tracks for s in track.segments] == [0, 3, 1, 4]
@@ -66,7 +68,43 @@ def test_tracks_are_silent_outside_their_segments_and_sound_within(speech: Speec
             inside = samples[segment.start : segment.end].astype(float)
             assert inside.std() > 100 and np.abs(inside[:400]).max() > 0 and np.abs(inside[-400:]).max() > 0
             samples[segment.start : segment.end] = 0
+        room = samples[samples != 0].astype(float)
+        assert len(room) > 0.8 * (len(samples) - sum(s.end - s.start for s in track.segments))
+        assert -80 < 20 * np.log10(room.std() / 32768) < -60 and np.abs(room).max() < 200
+
+
+def test_the_stretches_of_a_turn_leave_its_silences_out(espeak: Espeak, tmp_path: Path) -> None:
+    said = "I lay awake. Nobody called. It was late, and I was cold. Then I slept."
+    turns = (Turn("clinician", "Yes.", "neutral"), Turn("patient", said, "neutral"))
+    made = generator(espeak, tmp_path, Dialogue(turns), sentence=1.5, comma=0.1)([Request(2, CONDITION)])
+    track = made[0].payload.recordings[0].tracks[1]
+    (segment,) = track.segments
+    samples = sound(track.audio.path).astype(float)
+    assert len(segment.stretches) >= 4
+    edges = [edge for stretch in segment.stretches for edge in stretch]
+    assert edges == sorted(edges) and segment.start <= edges[0] and edges[-1] <= segment.end
+    for (_, before), (after, _) in pairwise(segment.stretches):
+        assert after - before >= 0.3 * RATE
+        assert samples[before:after].std() < 0.05 * samples[segment.start : segment.end].std()
+    assert all(samples[start:end].std() > 100 for start, end in segment.stretches)
+
+
+def test_without_room_tone_there_is_digital_silence(espeak: Espeak, tmp_path: Path) -> None:
+    config = GeneratorConfig(room_tone=False)
+    made = SpeechGenerator(lambda _: [DIALOGUE], espeak, config, tmp_path)([Request(5, CONDITION)])
+    for track in made[0].payload.recordings[0].tracks:
+        samples = sound(track.audio.path)
+        for segment in track.segments:
+            samples[segment.start : segment.end] = 0
         assert not samples.any()
+
+
+def test_room_tone_does_not_depend_on_how_it_is_asked_for() -> None:
+    whole = RoomTone(-70.0, 3)(5000)
+    parts = RoomTone(-70.0, 3)
+    assert np.array_equal(whole, np.concatenate([parts(1), parts(4000), parts(999)]))
+    assert 20 * np.log10(whole.std()) == pytest.approx(-70.0, abs=1.0)
+    assert not np.array_equal(whole, RoomTone(-70.0, 4)(5000))
 
 
 def test_words_lie_within_their_turns_and_spell_them(speech: Speech) -> None:
@@ -211,13 +249,14 @@ def test_a_recogniser_judges_long_phrases_where_it_is_asked(espeak: Espeak, tmp_
 def test_tempo_is_made_by_the_layer_where_the_back_end_has_none(tmp_path: Path) -> None:
     def length(emotion: Emotion) -> int:
         dialogue = Dialogue((Turn("clinician", "One sentence of a certain length, spoken evenly.", emotion),))
-        config = GeneratorConfig(intensity_spread=0)
+        config = GeneratorConfig(intensity=1, intensity_spread=0)
         make = SpeechGenerator(lambda _: [dialogue], Faulty(""), config, tmp_path / emotion)
         segment = make([Request(0, CONDITION)])[0].payload.recordings[0].tracks[0].segments[0]
         return segment.end - segment.start
 
-    assert length("sad") / length("neutral") == pytest.approx(1 / 0.78, rel=0.05)
-    assert length("angry") / length("neutral") == pytest.approx(1 / 1.25, rel=0.05)
+    assert length("depressed") / length("neutral") == pytest.approx(1 / MANNERS["depressed"].rate, rel=0.05)
+    assert length("anxious") / length("neutral") == pytest.approx(1 / MANNERS["anxious"].rate, rel=0.05)
+    assert length("depressed") > 1.1 * length("neutral")
 
 
 def test_overlaps_and_backchannels_never_collide_on_a_track(espeak: Espeak, tmp_path: Path) -> None:

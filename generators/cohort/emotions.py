@@ -1,0 +1,43 @@
+"""The emotions of other people's corpora in our names: ``emotions.yaml``."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+
+from synthgen.payloads.dialogue import Emotion
+from synthgen.wordlists import PhraseSet, WordLists, word_lists
+
+
+class EmotionNames(WordLists):
+    """``emotions.yaml``."""
+
+    emotions: Mapping[Emotion, PhraseSet]
+    further: PhraseSet
+
+
+@cache
+def _names() -> Mapping[str, Emotion]:
+    found = word_lists(__package__, "emotions", EmotionNames)
+    ours: dict[str, Emotion] = {word: emotion for emotion, words in found.emotions.items() for word in words}
+    further: dict[str, Emotion] = dict.fromkeys(found.further, "")
+    return {**further, **ours, "": ""}
+
+
+def emotion_of(word: str, own: Mapping[str, Emotion]) -> Emotion | None:
+    """Our name of an emotion; empty: it has none, or says that nothing is known; None: the word is not known.
+
+    Args:
+        own: the user's words, which win over the known ones; compared without regard to case.
+    """
+    key = _even(word)
+    for name, emotion in own.items():
+        if _even(name) == key:
+            return emotion
+    return _names().get(key)
+
+
+def _even(word: str) -> str:
+    return " ".join(re.sub(r"[-_]+", " ", unicodedata.normalize("NFC", word)).lower().split())

@@ -1,0 +1,114 @@
+"""English where it differs by more than words: dates, times, plurals of numbers, heights."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from synthgen.generators.speech.spoken.grammar import Grammar, Match, OwnRules, of_roman
+from synthgen.generators.speech.spoken.lexicon import Lexicon
+from synthgen.generators.speech.spoken.numerals import Numerals
+
+_HALF = r"([aApP])\.?\s?[mM]\b(\.?)"
+_TENS = {"2": "twenties", "3": "thirties", "4": "forties", "5": "fifties", "6": "sixties", "7": "seventies",
+         "8": "eighties", "9": "nineties"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class English:
+    """See :class:`synthgen.generators.speech.spoken.grammar.Tongue`."""
+
+    numerals: Numerals
+    words: Lexicon
+
+    def date(self, day: int, month: str, year: str, before: str) -> str:
+        said = self.numerals.ordinal(day)
+        told = f"{said} of {month}" if before == "the" else f"{month} {said}"
+        return f"{told}, {year}" if year else told
+
+    def clock(self, hour: int, minute: int, words: Lexicon, numerals: Numerals) -> str:
+        if not minute:
+            return f"{numerals.cardinal(str(hour))} o'clock"
+        return f"{numerals.cardinal(str(hour))} {'oh ' if minute < 10 else ''}{numerals.cardinal(str(minute))}"
+
+    def often(self, number: int, words: Lexicon, numerals: Numerals) -> str:
+        few = {1: words.say.once, 2: words.say.twice}.get(number)
+        return (few or f"{numerals.cardinal(str(number))} {words.say.times}") + " "
+
+    def counted(self, number: str, one: str) -> str:
+        return number
+
+    def own(self, grammar: Grammar) -> OwnRules:
+        g = grammar
+        return OwnRules(
+            dates=(
+                (re.compile(r"(?<![\w.,])((?:1[89]|20)\d)0['’]?s\b"), lambda m: self._decade(g, m)),
+                (re.compile(r"(?<![\w.,])['’]?([2-9])0['’]?s\b"), lambda m: _TENS[m[1]]),
+            ),
+            times=(
+                (
+                    re.compile(rf"(?<![\w.,:/])(\d{{1,2}})\s?[-–]\s?(\d{{1,2}})\s?{_HALF}"),
+                    lambda m: self._half(g, m, 3, g.to(g.number(m[1]), g.number(m[2]))),
+                ),
+                (
+                    re.compile(rf"(?<![\w.,:/])(\d{{1,2}})[:.]([0-5]\d)\s?{_HALF}"),
+                    lambda m: self._half(g, m, 3, g.clock(m[1], m[2]).removesuffix(" o'clock")),
+                ),
+                (re.compile(rf"(?<![\w.,:/])(\d{{1,2}})\s?{_HALF}"), lambda m: self._half(g, m, 2, g.number(m[1]))),
+                (re.compile(r"(?<![\w.,:/])(\d{1,2})(?::00)? o['’]clock"), lambda m: f"{g.number(m[1])} o'clock"),
+            ),
+            doses=(
+                (
+                    re.compile(r"(?<![\w.,])(\d{2,3}\.\d)\s?([FC])\b"),
+                    lambda m: f"{g.number(m[1])} degrees {'Celsius' if m[2] == 'C' else 'Fahrenheit'}",
+                ),
+                (
+                    re.compile(
+                        r"(?<!\w)[xX×]\s?(?=\d+\s?(?:d|days?|wks?|weeks?|hrs?|hours?|months?|mos?|years?|yrs?)\b)"
+                    ),
+                    lambda m: "for ",
+                ),
+                (
+                    re.compile(r"(?<!\w)[qQ]\s?(\d{1,2})\s?[-–]\s?(\d{1,2})\s?(?:h|hrs?|hours)(?!\w)\.?"),
+                    lambda m: f"every {g.to(g.number(m[1]), g.number(m[2]))} hours",
+                ),
+                (
+                    re.compile(r"(?<!\w)[qQ]\s?(\d{1,2})\s?(?:h|hrs?|hours)(?!\w)"),
+                    lambda m: f"every {g.number(m[1])} hours",
+                ),
+                (
+                    re.compile(r"(?<!\w)(\d)['’′]\s?(\d{1,2})(?:[\"”″]|''|’’)?(?!\w)"),
+                    lambda m: f"{g.number(m[1])} foot {g.number(m[2])}",
+                ),
+                (
+                    re.compile(r"(?<!\w)(\d{1,3})\s?[yY][/.]?[oO]\.?\s?(?=[MFmf]\b)([MFmf])\b"),
+                    lambda m: f"{g.number(m[1])} year old {'male' if m[2] in 'mM' else 'female'}",
+                ),
+                (re.compile(r"(?<!\w)(\d{1,3})[xX](?=\d)"), lambda m: f"{g.number(m[1])} by "),
+            ),
+            ordinals=(
+                (re.compile(r"(?<![\w.,])(\d{1,6})(?:st|nd|rd|th)\b"), lambda m: self.numerals.ordinal(int(m[1]))),
+                (
+                    re.compile(rf"\b(?P<name>{'|'.join(g.words.rulers)}) ([IVX]{{1,5}})\b"),
+                    lambda m: _regnal(self.numerals, m),
+                ),
+            ),
+        )
+
+    def _decade(self, grammar: Grammar, match: Match) -> str:
+        century, ten = divmod(int(match[1]), 10)
+        if not ten:
+            return f"{grammar.number(str(century))} hundreds" if century != 20 else "two thousands"
+        tens = _TENS.get(str(ten), "tens")
+        return f"{grammar.number(str(century))} {tens}"
+
+    def _half(self, grammar: Grammar, match: Match, group: int, said: str) -> str:
+        """ "8 a.m."; its full stop is one of the sentence where the sentence ends with it."""
+        rest = match.string[match.end() :]
+        ends = match[group + 1] and (not rest.strip() or re.match(r"\s+[A-Z][a-z]*\b", rest))
+        return f"{said} {match[group].upper()} M" + ("." if ends else "")
+
+
+def _regnal(numerals: Numerals, match: Match) -> str:
+    number = of_roman(match[2])
+    return f"{match['name']} the {numerals.ordinal(number)}" if number > 1 else match.group()

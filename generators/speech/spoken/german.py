@@ -1,0 +1,105 @@
+"""German where it differs by more than words: the endings of ordinals, the clock, "ein" beside "eins".
+
+Which ending an ordinal has follows from the article before it and from the gender of the noun after it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from synthgen.generators.speech.spoken.grammar import Grammar, Match, OwnRules, word_after, word_before
+from synthgen.generators.speech.spoken.lexicon import Lexicon
+from synthgen.generators.speech.spoken.numerals import Numerals
+
+
+@dataclass(frozen=True)
+class German:
+    """See :class:`synthgen.generators.speech.spoken.grammar.Tongue`."""
+
+    numerals: Numerals
+    words: Lexicon
+
+    def date(self, day: int, month: str, year: str, before: str) -> str:
+        return " ".join(part for part in (self._ordinal(day, before, month), month, year) if part)
+
+    def clock(self, hour: int, minute: int, words: Lexicon, numerals: Numerals) -> str:
+        said = self.counted(numerals.cardinal(str(hour)), "")
+        return f"{said} Uhr {numerals.cardinal(str(minute))}" if minute else f"{said} Uhr"
+
+    def often(self, number: int, words: Lexicon, numerals: Numerals) -> str:
+        return self.counted(numerals.cardinal(str(number)), "") + "mal "
+
+    def counted(self, number: str, one: str) -> str:
+        """ "eins" becomes "ein", before what looks feminine "eine"."""
+        if not number.endswith("eins"):
+            return number
+        feminine = one.endswith(("e", "heit", "keit", "ung", "ion", "Dosis", "sule")) and one[:1].isupper()
+        return number.removesuffix("s") + ("e" if feminine else "")
+
+    def own(self, grammar: Grammar) -> OwnRules:
+        g = grammar
+        nouns = "|".join(sorted(g.words.after_ordinal, key=len, reverse=True))
+        uhr = r"\s?(?:Uhr|h)(?!\w)"
+        return OwnRules(
+            dates=(
+                (re.compile(r"(?<![\w.,])(\d{1,2})\.\s?(\d{1,2})\.(?!\d|\s?\d)"), lambda m: g.on(m, m[1], m[2], "")),
+                (re.compile(r"(?<![\w.,])((?:1[89]|20)?\d)0er(?:n)?\b"), lambda m: f"{g.number(m[1] + '0')}er"),
+            ),
+            times=(
+                (
+                    re.compile(rf"(?<![\w.,:/])(\d{{1,2}})\s?[-–]\s?(\d{{1,2}}){uhr}"),
+                    lambda m: f"{self.counted(g.number(m[1]), '')} bis {self.counted(g.number(m[2]), '')} Uhr",
+                ),
+                (re.compile(rf"(?<![\w.,:/])(\d{{1,2}})[:.]([0-5]\d){uhr}"), lambda m: g.clock(m[1], m[2])),
+                (re.compile(r"(?<![\w.,:/])(\d{1,2})\s?Uhr\s?([0-5]\d)?(?!\w)"), lambda m: g.clock(m[1], m[2])),
+            ),
+            doses=(
+                (
+                    re.compile(r"(?<!\w)alle (\d{1,2})\s?[-–]\s?(\d{1,2})\s?(?:h|Std\.?)(?!\w)"),
+                    lambda m: f"alle {g.to(g.number(m[1]), g.number(m[2]))} Stunden",
+                ),
+                (re.compile(r"(?<!\w)1\s1/2(?![\w/])|(?<!\w)1,5(?=\s?(?:Tbl|Tabl|Tablette))"), lambda m: "eineinhalb"),
+                (
+                    re.compile(r"(?<![\w/])1/2(?=\s+[A-ZÄÖÜ])"),
+                    lambda m: (
+                        "eine halbe"
+                        if self.counted("eins", word_after(m)).endswith("e")
+                        or word_after(m).startswith(("Tbl", "Tabl"))
+                        else "ein halber"
+                    ),
+                ),
+                (
+                    re.compile(r"(?<!\w)(\d{1,3})(?:-| )?(?:jährig)(\w*)"),
+                    lambda m: f"{self._joined(g, m[1])}jährig{m[2]}",
+                ),
+                (re.compile(r"(?<!\w)(\d{1,3})-?(mal|fach)\b"), lambda m: f"{self._joined(g, m[1])}{m[2]}"),
+                (re.compile(r"(?<!\w)(\d{1,3})-(?=[a-zäöü])"), lambda m: self._joined(g, m[1])),
+            ),
+            ordinals=(
+                (re.compile(rf"(?<![\w.,])(\d{{1,3}})\.\s?(?=(?:{nouns})\b)"), lambda m: self._before_noun(m)),
+                (
+                    re.compile(
+                        r"(?<=[Dd](?:er|ie|as|en|em) )(\d{1,3})\.(?=\s[a-zäöüA-ZÄÖÜ])"
+                        r"|(?<=(?:am|im) )(\d{1,3})\.(?=\s[A-ZÄÖÜ])"
+                    ),
+                    lambda m: self._before_noun(m),
+                ),
+            ),
+        )
+
+    def _joined(self, grammar: Grammar, number: str) -> str:
+        return self.counted(grammar.number(number), "")
+
+    def _before_noun(self, match: Match) -> str:
+        number = int(next(group for group in match.groups() if group))
+        return self._ordinal(number, word_before(match), word_after(match)) + " "
+
+    def _ordinal(self, number: int, before: str, noun: str) -> str:
+        stem, words = self.numerals.ordinal(number).removesuffix("e"), self.words
+        feminine = noun in words.feminine
+        if before in words.weak or (before == "der" and feminine):
+            return f"{stem}en"
+        if before in words.articles or feminine:
+            return f"{stem}e"
+        return f"{stem}es" if noun in words.neuter else f"{stem}er"
