@@ -184,7 +184,7 @@ def inside(folder: Path, name: str, where: str) -> Path:
         raise RowError(f"{where}: the file_name is empty", "row without a file name")
     if relative.is_absolute() or ".." in relative.parts or _DRIVE.match(name):
         raise RowError(
-            f"{where}: the file_name must be a path below the table's folder, such as images/{relative.name}",
+            f"{where}: the file_name must be a path below the table's folder",
             "file name that is no path below the table",
         )
     return folder / relative

@@ -40,6 +40,8 @@ _OPTIONAL: Final = (
 NORMAL: Final = "normal"
 _NO_FINDINGS: Final = frozenset({NORMAL, "unchanged"})
 """Labels that name no finding; that nothing has changed makes no image normal."""
+_PLACE: Final = "loc "
+"""Labels that say where a finding lies begin so, in tables that give them among the findings."""
 _LATERAL: Final = frozenset({"L", "LL", "RL", "LATERAL"})
 _UNUSABLE: Final = frozenset({"exclude", "suboptimal study"})
 # The files hold the stored values: what the table calls MONOCHROME1 is a negative.
@@ -123,7 +125,7 @@ def _entry(row: TableRow, data: Path, images: ByName, finder: Finder, rows: Rows
         raise LeftOutError("no labels")
     if _UNUSABLE & set(found):
         raise LeftOutError("labelled exclude or suboptimal study")
-    named = [label for label in found if label not in _NO_FINDINGS]
+    named = [label for label in found if label not in _NO_FINDINGS and not label.startswith(_PLACE)]
     if not named and NORMAL not in found:
         raise LeftOutError(findings.UNSURE)
     condition = CxrCondition(
