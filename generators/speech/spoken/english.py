@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from synthgen.generators.speech.spoken.grammar import Grammar, Match, OwnRules, of_roman
+from synthgen.generators.speech.spoken.grammar import Grammar, Match, OwnRules, Rule, of_roman
 from synthgen.generators.speech.spoken.lexicon import Lexicon
 from synthgen.generators.speech.spoken.numerals import Numerals
 
@@ -41,6 +41,7 @@ class English:
     def own(self, grammar: Grammar) -> OwnRules:
         g = grammar
         return OwnRules(
+            first=self._first(g),
             dates=(
                 (re.compile(r"(?<![\w.,])((?:1[89]|20)\d)0['’]?s\b"), lambda m: self._decade(g, m)),
                 (re.compile(r"(?<![\w.,])['’]?([2-9])0['’]?s\b"), lambda m: _TENS[m[1]]),
@@ -95,6 +96,56 @@ class English:
             ),
         )
 
+    def _first(self, g: Grammar) -> tuple[Rule, ...]:
+        months = "|".join((*g.words.months, *(name for name in g.words.short_months if name != "-")))
+        days = {key.rstrip("."): name for key, name in g.words.weekdays_short.items()}
+        day = "|".join(sorted(days, key=len, reverse=True))
+        number, end = r"(\d+(?:[.,]\d+)*)", r"(?![\w/]|[.,]\d)"
+        drug = r"(?:mg|MG|mcg|µg|g|mL|ml|IU|units?|tabs?|tablets?|caps?|capsules?|puffs?|drops?)"
+        return (
+            (
+                re.compile(rf"\b((?:{months})\.?) (\d\d?)(?:st|nd|rd|th)?\s?[-–]\s?(\d\d?)(?:st|nd|rd|th)?{end}"),
+                lambda m: f"{m[1]} {m[2]} to {self.numerals.ordinal(int(m[3]))}",
+            ),
+            (re.compile(rf"\b({day})\.?\s?[-–]\s?({day})\b\.?"), lambda m: f"{days[m[1]]} to {days[m[2]]}"),
+            (re.compile(r"(?<=\d)(\s?[aApP]\.?[mM]\b\.?)\s?[-–]\s?(?=\d)"), lambda m: f"{m[1].rstrip('.')} to "),
+            (
+                re.compile(rf"([$€£])\s?{number}\s?(k|K|thousand|million|billion)\b"),
+                lambda m: f"{g.number(m[2])} {_large(m[3])} {g.words.money[m[1]][1]}",
+            ),
+            (re.compile(rf"(?<![\w.,/:-]){number}[kK]\b"), lambda m: f"{g.number(m[1])} thousand"),
+            (
+                re.compile(rf"\b([Cc]all(?:ed|ing)?|[Dd]ial(?:l?ed|l?ing)?|[Tt]he) (911|988|999|112|111){end}"),
+                lambda m: f"{m[1]} {self.numerals.digits(m[2])}",
+            ),
+            (
+                re.compile(r"(?<![\w.,:/-])([01]\d|2[0-3])([0-5]\d)\s?(?:hrs|hours)\b"),
+                lambda m: f"{self._military(m[1], m[2])} hours",
+            ),
+            (
+                re.compile(
+                    r"(?<![\w.,])(\d{1,3})[\s-]?y[/.]?o\.?(?=\s(?:[a-z]+\s)?"
+                    r"(?:wo)?(?:man|male|female|boy|girl|lady|gentleman|patient|child|son|daughter)\b)"
+                ),
+                lambda m: f"{g.number(m[1])} year old",
+            ),
+            (re.compile(rf"(\d\s?{drug}) bid\b"), lambda m: f"{m[1]} BID"),
+            (re.compile(rf"(?<![\w.,/])(\d+)\s?[x×X]\s?(?={number}\s?{drug}\b)"), lambda m: f"{g.number(m[1])} times "),
+            (
+                re.compile(
+                    rf"(?<!\w)[x×X](\d{{1,2}}){end}(?!\^|\s?(?:d|days?|wks?|weeks?|h|hrs?|hours?|months?|mos?|years?|yrs?)\b)"
+                ),
+                lambda m: f"times {g.number(m[1])}",
+            ),
+            (re.compile(r"(?<!\w)(\d) ?ft\.? (\d{1,2}) ?in\b\.?"), lambda m: f"{g.number(m[1])} foot {g.number(m[2])}"),
+        )
+
+    def _military(self, hour: str, minute: str) -> str:
+        said = ("oh " if hour[0] == "0" else "") + self.numerals.cardinal(str(int(hour)))
+        if minute == "00":
+            return f"{said} hundred"
+        return f"{said} {'oh ' if minute[0] == '0' else ''}{self.numerals.cardinal(str(int(minute)))}"
+
     def _decade(self, grammar: Grammar, match: Match) -> str:
         century, ten = divmod(int(match[1]), 10)
         if not ten:
@@ -107,6 +158,10 @@ class English:
         rest = match.string[match.end() :]
         ends = match[group + 1] and (not rest.strip() or re.match(r"\s+[A-Z][a-z]*\b", rest))
         return f"{said} {match[group].upper()} M" + ("." if ends else "")
+
+
+def _large(word: str) -> str:
+    return "thousand" if word in "kK" else word
 
 
 def _regnal(numerals: Numerals, match: Match) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from synthgen.generators.speech.spoken.grammar import Grammar, Match, OwnRules, word_after, word_before
+from synthgen.generators.speech.spoken.grammar import Grammar, Match, OwnRules, Rule, word_after, word_before
 from synthgen.generators.speech.spoken.lexicon import Lexicon
 from synthgen.generators.speech.spoken.numerals import Numerals
 
@@ -41,14 +41,16 @@ class German:
         g = grammar
         nouns = "|".join(sorted(g.words.after_ordinal, key=len, reverse=True))
         uhr = r"\s?(?:Uhr|h)(?!\w)"
+        between = r"(?:\s?Uhr|(?<=von \d-\d\d)\s?h|(?<=von \d\d-\d\d)\s?h)(?!\w)"  # "2-3 h" are hours
         return OwnRules(
+            first=self._first(g, nouns),
             dates=(
                 (re.compile(r"(?<![\w.,])(\d{1,2})\.\s?(\d{1,2})\.(?!\d|\s?\d)"), lambda m: g.on(m, m[1], m[2], "")),
-                (re.compile(r"(?<![\w.,])((?:1[89]|20)?\d)0er(?:n)?\b"), lambda m: f"{g.number(m[1] + '0')}er"),
+                (re.compile(r"(?<![\w.,])((?:1[89]|20)?\d)0er(?:n)?\b"), self._decade),
             ),
             times=(
                 (
-                    re.compile(rf"(?<![\w.,:/])(\d{{1,2}})\s?[-–]\s?(\d{{1,2}}){uhr}"),
+                    re.compile(rf"(?<![\w.,:/])(\d{{1,2}})\s?[-–]\s?(\d{{1,2}}){between}"),
                     lambda m: f"{self.counted(g.number(m[1]), '')} bis {self.counted(g.number(m[2]), '')} Uhr",
                 ),
                 (re.compile(rf"(?<![\w.,:/])(\d{{1,2}})[:.]([0-5]\d){uhr}"), lambda m: g.clock(m[1], m[2])),
@@ -73,7 +75,10 @@ class German:
                     re.compile(r"(?<!\w)(\d{1,3})(?:-| )?(?:jährig)(\w*)"),
                     lambda m: f"{self._joined(g, m[1])}jährig{m[2]}",
                 ),
-                (re.compile(r"(?<!\w)(\d{1,3})-?(mal|fach)\b"), lambda m: f"{self._joined(g, m[1])}{m[2]}"),
+                (
+                    re.compile(r"(?<![\w,.])(\d{1,3}(?:,\d+)?)-?(mal|fach)\b"),
+                    lambda m: f"{self._joined(g, m[1])}{m[2]}",
+                ),
                 (re.compile(r"(?<!\w)(\d{1,3})-(?=[a-zäöü])"), lambda m: self._joined(g, m[1])),
             ),
             ordinals=(
@@ -87,6 +92,52 @@ class German:
                 ),
             ),
         )
+
+    def _first(self, g: Grammar, nouns: str) -> tuple[Rule, ...]:
+        days = {key.rstrip("."): name for key, name in g.words.weekdays_short.items()} | {"Fr": "Freitag"}
+        day, dose, pair = "|".join(days), r"(?:1/2|\d)", r"(?<![\w.,])(\d{1,2})\.\s?(?:[-–]|(bis|und|oder)\s)\s?"
+        return (
+            (re.compile(rf"\b({day})\.?\s?(?:[-–]|bis)\s?({day})\b\.?"), lambda m: f"{days[m[1]]} bis {days[m[2]]}"),
+            (re.compile(r"\bFr\.(?=\s*(?:,|\d|um\b))"), lambda m: days["Fr"]),
+            (
+                re.compile(rf"{pair}(\d{{1,2}})\.\s?(?=({nouns})\b)"),
+                lambda m: (
+                    self._ordinals(m[1], m[2], word_before(m), m[4])
+                    + f"{self._ordinal(int(m[3]), word_before(m), m[4])} "
+                ),
+            ),
+            (
+                re.compile(rf"{pair}(?=\d{{1,2}}\.\s?\d{{1,2}}\.)"),
+                lambda m: self._ordinals(m[1], m[2], word_before(m), "Tag"),
+            ),
+            (
+                re.compile(rf"(?<![\w.,/-]){dose}(?:[-–]{dose}){{2,3}}(?![\w/-]|[.,]\d)"),
+                lambda m: ", ".join("ein halb" if part == "1/2" else g.number(part) for part in re.split("[-–]", m[0])),
+            ),
+            (
+                re.compile(r"(?<![\w.,])([2-9]|1\d)\s1/2(?![\w/])"),
+                lambda m: f"{g.number(m[1])}einhalb",
+            ),
+            (re.compile(r"(?<=\d),[-–—]+(?=\s?€)"), lambda m: ""),
+            (re.compile(r"(?<![\w.,])(\d{1,3})-?h-(?=[A-ZÄÖÜ])"), lambda m: f"{g.number(m[1])} Stunden "),
+            (re.compile(r"(?<![\w.,])(\d{1,3})-?j\.(?!\w)"), lambda m: f"{g.number(m[1])} Jahre"),
+            (re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d+)?)\s?%-?ig"), lambda m: f"{g.number(m[1])}prozentig"),
+            (re.compile(r"\b(gegen|um|ab|bis) (\d{1,2})\s?h(?!\w)"), lambda m: f"{m[1]} {g.clock(m[2], None)}"),
+            (
+                re.compile(r"\b(Notruf|Nummer|[Uu]nter|[Dd]ie) (11[025]|116\s?117)(?![\w/]|[.,]\d)"),
+                lambda m: f"{m[1]} {self.numerals.digits(m[2].replace(' ', ''))}",
+            ),
+        )
+
+    def _ordinals(self, first: str, joined: str | None, before: str, noun: str) -> str:
+        """The first of two ordinals, and what joins them: "1.-" is "erste bis"."""
+        return f"{self._ordinal(int(first), before, noun)} {joined or 'bis'} "
+
+    def _decade(self, match: Match) -> str:
+        """The nineties: "neunziger", "neunzehnhundertneunzigern"."""
+        written = match[1] + "0"
+        said = self.numerals.year(int(written)) if len(written) == 4 else self.numerals.cardinal(written)
+        return f"{said}er{'n' if match[0].endswith('n') else ''}"
 
     def _joined(self, grammar: Grammar, number: str) -> str:
         return self.counted(grammar.number(number), "")

@@ -39,8 +39,9 @@ class Tongue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OwnRules:
-    """Rules of one language, by their place among the others."""
+    """Rules of one language, by their place among the others; ``first`` is what later rules would read by halves."""
 
+    first: tuple[Rule, ...]
     dates: tuple[Rule, ...]
     times: tuple[Rule, ...]
     doses: tuple[Rule, ...]
@@ -178,7 +179,8 @@ class Grammar:
             return self.pressure(above, below)
         if word_before(match) in self.words.date_after and 1 <= a <= 31 and 1 <= b <= 31 and min(a, b) <= 12:
             return self.ordered(match, above, below, "")
-        if self._is_fraction(above, below) and not (below in {"5", "10"} and before & self.words.scored):
+        scored = below in {"5", "10"} and before & self.words.scored
+        if self._is_fraction(above, below) and not (scored or after_scale(match)):
             return self.fraction(a, below) if below != "10" else self.out_of(above, below)
         return self.out_of(above, below)
 
@@ -228,6 +230,11 @@ def word_before(match: Match, place: int = 1) -> str:
     """The last word before a match but ``place`` - 1, in lower case; empty where there is none."""
     words = re.findall(r"[\w']+", match.string[max(0, match.start() - 60) : match.start()].lower())
     return words[-place] if len(words) >= place else ""
+
+
+def after_scale(match: Match) -> bool:
+    """Whether the name of a scale, in capitals, stands before: "C-SSRS 3/5"."""
+    return re.search(r"[A-Z]{3,}(?:-\w+)?:?\s*$", match.string[max(0, match.start() - 60) : match.start()]) is not None
 
 
 def word_after(match: Match) -> str:

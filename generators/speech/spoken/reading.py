@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from synthgen.generators.speech.spoken import english, german
-from synthgen.generators.speech.spoken.grammar import Grammar, Match, Rule, Tongue
+from synthgen.generators.speech.spoken.grammar import Grammar, Match, Rule, Tongue, of_roman
 from synthgen.generators.speech.spoken.lexicon import Lexicon, lexicon
 from synthgen.generators.speech.spoken.numerals import NUMBER, Numerals
 from synthgen.generators.speech.spoken.sounds import PAUSE, unstuttered, without_links, without_remarks
@@ -66,12 +66,14 @@ def _reader(language: str) -> _Reader:
 
 _GROUPED = re.compile(r"(?<=\d)[\u00a0\u202f\u2009'’](?=\d{3}(?!\d))")
 _SIGNS = str.maketrans({"μ": "µ", "−": "-", "⁄": "/", "∕": "/", "₂": "2", "₃": "3", "ﬁ": "fi", "ﬂ": "fl", "º": "°"})
+_POWER = re.compile(r"(?<=10)([⁻⁺]?[⁰¹²³⁴-⁹]+)(?!\w)")
 _FRACTIONS = {c: unicodedata.normalize("NFKC", c).replace("⁄", "/") for c in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"}
 
 
 def _even(text: str) -> str:
     """One spelling of signs: NFC, plain spaces, vulgar fractions with a stroke, thousands without blanks."""
     text = _GROUPED.sub("", unicodedata.normalize("NFC", text).translate(_SIGNS))
+    text = _POWER.sub(lambda m: "^" + unicodedata.normalize("NFKC", m[1]).replace("\u2212", "-"), text)
     for sign, plain in _FRACTIONS.items():
         text = re.sub(rf"(?<=\d)\s?{sign}", f" {plain}", text).replace(sign, plain)
     return "".join(unicodedata.normalize("NFKC", c) if c in "℃℉㎎㎏㎖㎝№…" and c != "…" else c for c in text)
@@ -142,6 +144,8 @@ def _spaced(match: Match, words: str) -> str:
 def _rules(grammar: Grammar) -> Iterable[Rule]:
     """In this order: what is longer, or whose signs mean something else in a later rule, comes first."""
     own = grammar.tongue.own(grammar)
+    yield from own.first
+    yield from _compared(grammar)
     yield from _fixed(grammar)
     yield from (*_dates(grammar), *own.dates, *_years(grammar))
     yield from (*own.times, *_times(grammar))
@@ -159,6 +163,31 @@ def _rules(grammar: Grammar) -> Iterable[Rule]:
 
 def _any(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+def _compared(g: Grammar) -> Iterable[Rule]:
+    """What must not be lost beside a number: "<5%", "10^9", "L4/5", "/1.73 m²"."""
+    symbols = g.words.symbols
+    orders = {"<=": "≤", ">=": "≥", "=<": "≤", "=>": "≥"}
+    yield (
+        re.compile(r"(?<![-=<>])(<=|>=|=<|=>|[<>])\s?(?=[-+]?[.,]?\d)"),
+        lambda m: f" {symbols[orders.get(m[1], m[1])]} ",
+    )
+    yield (
+        re.compile(r"(?:(?<=\d)\s?[x×*·]\s?|(?<=\s)[x×]\s?|(?<!\w))10\s?\^\s?(-?)(\d{1,2})(?![\w.])"),
+        lambda m: (
+            f" {g.words.symbols['×'] + ' ' if m[0].strip()[0] in 'x×*·' else ''}{g.number('10')} "
+            f"{g.words.say.power} {g.signed(m[1], m[2])} "
+        ),
+    )
+    yield (
+        re.compile(r"(?<!\w)([CTLS]|[BHL]WK\s?)(\d{1,2})\s?[/–-]\s?([CTLS]?)(\d{1,2})(?![\w/]|[.,]\d)"),
+        lambda m: " ".join(part for part in (m[1].strip(), g.number(m[2]), m[3], g.number(m[4])) if part),
+    )
+    yield (
+        re.compile(r"(?<=min)\s?/\s?1[.,]73\s?m[2²](?!\w)"),
+        lambda m: f" {g.words.say.per} {g.quantity('', '1' + g.words.decimal + '73', 'm²')}",
+    )
 
 
 def _fixed(g: Grammar) -> Iterable[Rule]:
@@ -188,10 +217,15 @@ def _dates(g: Grammar) -> Iterable[Rule]:
 
 def _years(g: Grammar) -> Iterable[Rule]:
     yield re.compile(rf"{_ALONE}((?:1[5-9]|20)\d\d){_DASH}((?:1[5-9]|20)\d\d){_POINTS_NEXT}"), g.years
+    yield (
+        re.compile(rf"{_ALONE}((?:19|20)\d\d)/(\d\d){_POINTS_NEXT}"),
+        lambda m: f"{g.year(int(m[1]))} {g.number(m[2].lstrip('0') or '0')}",
+    )
     yield re.compile(rf"{_ALONE}((?:1[5-9]|20)\d\d){_POINTS_NEXT}(?!\s?(?:{_any(g.words.units)})(?!\w))"), g.maybe_year
 
 
 def _times(g: Grammar) -> Iterable[Rule]:
+    yield re.compile(rf"(?<=\d:[0-5]\d){_DASH}(?=\d{{1,2}}:[0-5]\d)"), lambda m: f" {g.words.say.to} "
     yield re.compile(rf"{_ALONE}(\d{{1,2}}):([0-5]\d)(?::[0-5]\d)?(?![\w:]|[.,]\d)"), g.clock_or_ratio
     yield re.compile(rf"{_ALONE}(\d{{1,4}}):(\d{{1,4}}){_POINTS_NEXT}"), lambda m: g.to(g.number(m[1]), g.number(m[2]))
 
@@ -287,9 +321,8 @@ def _abbreviated(g: Grammar) -> Iterable[Rule]:
     words = g.words
     special = {*words.before_number, *words.after_number}
     shorts = {k: v for k, v in words.abbreviations.items() if k not in special}
-    shorts |= {
-        k[0].upper() + k[1:]: v[0].upper() + v[1:] for k, v in shorts.items() if k.count(".") > 1 and k[0].islower()
-    }
+    capital = {k[0].upper() + k[1:]: v[0].upper() + v[1:] for k, v in shorts.items() if k.count(".") > 1}
+    shorts = capital | shorts  # "V.a." is no "v.a." at the beginning of a sentence
     yield re.compile(rf"(?<![\w.])({_any(words.before_number)})\s?(?=\d)"), lambda m: f"{words.abbreviations[m[1]]} "
     yield re.compile(r"#\s?(?=\d)"), lambda m: f"{words.abbreviations[words.before_number[0]]} "
     ends = r"(?:(?<=\.)|(?![\w.]|/\w)|(?=\.(?!\w)))"
@@ -319,7 +352,8 @@ def _codes(g: Grammar) -> Iterable[Rule]:
     """Capitals with figures, and capitals that are spelled: PHQ-9, B12, T2DM, MRI."""
     words = g.words
     known = rf"(?<![\w-])({_any(words.as_words)})(?![\w])"
-    yield re.compile(r"(?<=\s)([IVX]{1,5})([ab])?(?![\w])"), g.roman
+    yield re.compile(r"(?<=\s)([IVX]{1,5})([abcABC])?(?![\w])"), g.roman
+    yield re.compile(r"(?<=[A-Z]{3}-)(II|III|IV)(?!\w)"), lambda m: g.number(str(of_roman(m[1])))
     yield re.compile(rf"(?<![\w])({_any(words.initials)})(s|'s|’s)?(?![\w])"), lambda m: letters(m[1]) + (m[2] or "")
     yield re.compile(known), lambda m: words.as_words[m[1]]
     yield re.compile(r"(?<!\w)((?=[A-Z]*\d)[A-Z]{1,5}(?:\d+[A-Z]{0,3})+(?:\.\d+)?)(?!\w)"), lambda m: g.code(m[1]) + " "
