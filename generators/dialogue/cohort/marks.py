@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from synthgen.generators.dialogue.cohort.roles import is_anonymous, is_heading, names_a_dialogue
+from synthgen.generators.dialogue.cohort.roles import is_anonymous, is_aside, is_heading, names_a_dialogue
 
 Known = Callable[[str], bool]
 """True for a name that stands for a side by itself or by the settings."""
@@ -221,7 +221,7 @@ def _within(said: Said, known: Known, loose: bool) -> Iterator[Said]:
     text = said.text
     starts = [m for pattern in _inner(text, loose, known) for m in pattern.finditer(text) if known(m["name"])]
     starts = sorted({m.start("name"): m for m in starts}.values(), key=lambda m: m.start())
-    starts = [m for m in starts if not said.role or _same_case(m["name"], said.role)]
+    starts = [m for m in starts if not said.role or (_same_case(m["name"], said.role) and not is_aside(m["name"]))]
     if not starts:
         yield said
         return

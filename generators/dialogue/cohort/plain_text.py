@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,11 @@ from synthgen.generators.dialogue.cohort.subtitles import has_timings, subrip
 from synthgen.generators.dialogue.cohort.text import head, whole
 from synthgen.generators.dialogue.cohort.turn_rows import is_turn
 
+_FOOTER: Final = re.compile(
+    r"^\s*(?:transcribed by https?://\S+|transkribiert (?:von|mit) https?://\S+|(?:page|seite) \d+(?: (?:of|von) \d+)?|"
+    r"-+ ?\d{1,4} ?-+)\s*$",
+    re.IGNORECASE,
+)
 _TOP: Final = 15
 """Lines in which a heading may stand."""
 
@@ -36,7 +42,7 @@ def plain_text(path: Path, reading: Reading) -> list[Cue]:
             f"{path.name}, line {again}: another dialogue seems to begin: put each into a file of its own, or delete "
             "the line where it is none"
         )
-    said = marked(text, reading.knows)
+    said = marked(_without_footers(text, reading), reading.knows)
     if not any(one.role for one in said):
         raise UserError(
             f"{path.name} does not say who speaks: begin each turn on a line of its own with a name, as in 'Doctor: '"
@@ -60,6 +66,14 @@ def _below_heading(text: str, reading: Reading) -> str:
     block = ends if rest and all(_is_entry(mark.text) for mark in rest) else at
     reading.notice("lines of headings are left out", sum(bool(row.strip()) for row in rows[:block]))
     return "\n" * block + "\n".join(rows[block:])
+
+
+def _without_footers(text: str, reading: Reading) -> str:
+    """Without what a program writes between or below the turns, an empty line in the place of each."""
+    rows = text.split("\n")
+    kept = ["" if _FOOTER.match(row) else row for row in rows]
+    reading.notice("lines of a program, such as numbers of pages, are left out", sum(map(str.__ne__, rows, kept)))
+    return "\n".join(kept)
 
 
 def _mark_of(row: str, reading: Reading) -> Said | None:

@@ -16,6 +16,8 @@ from synthgen.generators.dialogue.cohort.turn_rows import by_time, dialogues_of_
 from synthgen.payloads.dialogue import Speaker
 
 _ABOUT: Final = frozenset({"labels", "metadata", "meta", "info", "attributes", "annotations", "properties"})
+_NOTHING: Final = frozenset({"nan", "NaN"})
+"""How pandas writes a cell that is empty; "None" may be an answer."""
 _SPEAKERS: Final[Mapping[str, Speaker]] = {
     "clinicianspeaker": "clinician",
     "patientspeaker": "patient",
@@ -82,7 +84,7 @@ def _likely_columns(row: Mapping[str, Any], reading: Reading) -> dict[str, str]:
     texts = {
         str(name): value
         for name, value in row.items()
-        if isinstance(value, str) and any(sign.isalpha() for sign in value) and name not in used
+        if isinstance(value, str) and plain(str(name)) and any(sign.isalpha() for sign in value) and name not in used
     }
     found: dict[str, str] = {}
     short = sorted(
@@ -311,6 +313,8 @@ def _content(value: object, where: str) -> object:
         return "\n".join(text for text in texts if isinstance(text, str))
     if is_empty(value):
         return None if not isinstance(value, str) else value
+    if isinstance(value, str) and value.strip() in _NOTHING:
+        return ""
     if not isinstance(value, str):
         raise UserError(f"{where}: the text must be a string")
     return value

@@ -16,6 +16,7 @@ from synthgen.wordlists import Words, word_lists
 
 _ASIDE: Final = re.compile(r"(.+?)\s*[\[(]([^()\[\]]*)[\])]\s*:?")
 _NAMING: Final = frozenset({"id", "session", "visit", "date", "datum", "sitzung"})
+_ASIDES: Final = frozenset({"note", "notes", "comment", "comments", "remark", "bemerkung", "anmerkung", "pause"})
 _TITLES: Final = frozenset({"dr", "doctor", "nurse", "prof", "doktor", "dra"})
 _CHAT: Final = {"assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
                 "ai": "assistant", "chatbot": "assistant", "chatgpt": "assistant", "sys": "assistant",
@@ -38,6 +39,11 @@ def known_roles() -> Mapping[str, Speaker | Literal["nobody"]]:
 def names_a_dialogue(role: str) -> bool:
     """True for the words of a heading that name a dialogue: its date, its number, whose it is."""
     return is_heading(role) and any(word in _NAMING for word in normalised(role).split("_"))
+
+
+def is_aside(role: str) -> bool:
+    """True for a word before a colon that is as often said as written: "Note: I sleep badly"."""
+    return is_heading(role) or normalised(role) in _ASIDES
 
 
 def is_heading(role: str) -> bool:

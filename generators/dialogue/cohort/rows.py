@@ -110,7 +110,7 @@ def csv_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
 
 def _csv_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
     numbered = list(lines(path, reading.progress))
-    names, delimiter, first = _header([line for _, line in numbered[:_TOP]])
+    names, delimiter, first = _header([line for _, line in numbered[:_TOP]], reading)
     _check_header(path, names)
     body = numbered[first:]
     if delimiter == "\t" and _unquoted(body, len(names)):
@@ -131,18 +131,35 @@ def _csv_rows(path: Path, reading: Reading) -> Iterator[RawRow]:
 def header(path: Path, reading: Reading) -> list[str]:
     """The names of the columns alone. Raises UserError where the file cannot be read."""
     found = (line for _, line in lines(path, reading.progress))
-    return _header(list(islice(found, _TOP)))[0]
+    return _header(list(islice(found, _TOP)), reading.quietly())[0]
 
 
-def _header(top: Sequence[str]) -> tuple[list[str], str, int]:
+def _header(top: Sequence[str], reading: Reading) -> tuple[list[str], str, int]:
     """The names of the columns, what separates them, and how many lines they and what is above them take."""
     first = next((at for at, line in enumerate(top) if line.strip()), 0)
     named = _EXCEL.match(top[first]) if top else None
     first += named is not None
-    head = top[first] if first < len(top) else ""
-    delimiter = named[1] if named else max("\t;,|", key=head.count)
-    cells = next(csv.reader([head], delimiter=delimiter), [])
-    return [name.strip().lower() for name in cells], delimiter, first + 1
+    titles = 0 if named else _titles(top[first:], reading)
+    reading.notice("lines above the header of a table are left out", titles)
+    names, delimiter = _cells(top[first + titles] if first < len(top) else "", named[1] if named else "")
+    return names, delimiter, first + titles + 1
+
+
+def _cells(head: str, delimiter: str = "") -> tuple[list[str], str]:
+    delimiter = delimiter or max("\t;,|", key=head.count)
+    return [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])], delimiter
+
+
+def _titles(top: Sequence[str], reading: Reading) -> int:
+    """How many lines stand above the first that names a speaker and a text; 0 where none does."""
+    found = (at for at, line in enumerate(top) if _names_turns(_cells(line)[0], reading))
+    return next(found, 0)
+
+
+def _names_turns(names: Sequence[str], reading: Reading) -> bool:
+    row = dict.fromkeys(names)
+    speaker, text = reading.columns.key(row, "speaker"), reading.columns.key(row, "text")
+    return bool(speaker and text and speaker != text)
 
 
 def _check_header(path: Path, names: Sequence[str]) -> None:

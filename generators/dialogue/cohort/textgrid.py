@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,9 @@ from synthgen.generators.dialogue.cohort.raw import Reading
 from synthgen.generators.dialogue.cohort.text import DamagedError, clean, whole
 
 # What stands free in a TextGrid: strings (with "" for a quote), numbers and flags; all else is decoration.
+_ALIGNED: Final = re.compile(r"(?P<speaker>.*?)\s*[-_]\s*(?P<what>words?|phones?|phonemes?|syllables?)", re.IGNORECASE)
+_SILENCES: Final = frozenset({"sil", "sp", "spn", "<sil>", "<eps>", "<p:>", "<p>", "<usb>", "#"})
+"""How aligners (MFA, Kaldi, MAUS) label an interval in which nobody speaks."""
 _TOKEN: Final = re.compile(r'"((?:[^"]|"")*)"|(?<![\w\[.])(-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)(?![\w\]])|(<\w+>)')
 
 
@@ -55,10 +59,23 @@ def textgrid(path: Path, reading: Reading) -> list[Cue]:
                 if kind == "IntervalTier":
                     start, _ = number(), number()
                     said = clean(string())
-                    if said:
+                    if said and said.lower() not in _SILENCES:
                         cues.append(Cue(start, name, said, f"{path.name}, interval {entry}"))
                 else:  # points mark moments; nobody speaks in them
                     number(), string()
     except (IndexError, ValueError):
         raise damaged from None
-    return sorted(cues, key=lambda cue: cue.start)
+    return sorted(_without_alignment(cues), key=lambda cue: cue.start)
+
+
+def _without_alignment(cues: list[Cue]) -> list[Cue]:
+    """Without tiers of sounds, and without those of words whose speaker has a tier of sentences, as MFA writes them."""
+    names = {cue.role for cue in cues}
+    kept = []
+    for cue in cues:
+        aligned = _ALIGNED.fullmatch(cue.role)
+        if aligned is None:
+            kept.append(cue)
+        elif aligned["what"].lower().startswith("word") and aligned["speaker"] not in names:
+            kept.append(replace(cue, role=aligned["speaker"]))
+    return kept

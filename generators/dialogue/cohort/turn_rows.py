@@ -62,7 +62,19 @@ def _divided_by(rows: Sequence[RawRow], reading: Reading) -> tuple[str, ...]:
     if ids:
         return (ids[0], session) if session and _several(rows, ids[0], session) else (ids[0],)
     date = columns.key(first, "date")
+    if patient and session and _tells_speakers_apart(rows, patient, session, columns.key(first, "speaker")):
+        patient = ""
     return tuple(name for name in (patient, session, date) if name) if patient or session else ()
+
+
+def _tells_speakers_apart(rows: Sequence[RawRow], patient: str, session: str, speaker: str) -> bool:
+    """True for an id that every speaker of a session has, the clinician as well: it names no patient."""
+    within: dict[str, set[str]] = {}
+    alone: dict[tuple[str, str], set[str]] = {}
+    for _, row in rows:
+        within.setdefault(str(row.get(session)), set()).add(str(row.get(speaker)))
+        alone.setdefault((str(row.get(session)), str(row.get(patient))), set()).add(str(row.get(speaker)))
+    return all(len(own) > 1 for own in within.values()) and all(len(own) == 1 for own in alone.values())
 
 
 def _several(rows: Sequence[RawRow], name: str, session: str) -> bool:

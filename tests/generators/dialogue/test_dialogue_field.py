@@ -523,6 +523,27 @@ READ = [
     Case("a mother and an interpreter are a third side", {"a.txt": "Doctor: Hello.\nMother: He is ill.\n"
          "Dolmetscherin: Hi.\nPatient: Hi.\n"}, ["c:Hello.|x:He is ill.|x:Hi.|p:Hi."]),
 
+    # --- What exports add
+    Case("a word before a colon within the words", {"a.vtt": VTT + cue(1, "Doctor: One thing: sleep.")
+         + cue(3, "Patient: Note: it is bad. Time: always.")}, ["c:One thing: sleep.|p:Note: it is bad. Time: always."]),
+    Case("empty cells as pandas writes them", {"a.csv": "dialogue_id,speaker,text\n1,doctor,Any pain?\n1,patient,nan\n"
+         "1,doctor,NaN\n1,patient,None\n"}, ["c:Any pain?|p:None"], said="2 turns hold no text"),
+    Case("a title above the header", {"a.csv": "Transcripts,,\n\ndialogue_id,speaker,text\n1,doctor,Hello.\n"
+         "1,patient,Hi.\n"}, TWO, said="2 lines above the header"),
+    Case("a comment above the header", {"a.csv": "# exported, 2024\ndialogue_id,speaker,text\n1,doctor,Hello.\n"
+         "1,patient,Hi.\n"}, TWO, said="1 lines above the header"),
+    Case("input and output", {"a.jsonl": lines({"instruction": "Help.", "input": "Hi.", "output": "Hello."})},
+         ["p:Hi.|c:Hello."]),
+    Case("prompt and completion", {"a.jsonl": lines({"prompt": "Hi.", "completion": "Hello."})}, ["p:Hi.|c:Hello."]),
+    Case("TextGrid of an aligner", {"a.TextGrid": textgrid({
+        "Doctor": [(0, "Hello."), (2, "sil")], "Doctor - words": [(0, "hello")], "Doctor - phones": [(0, "HH")],
+        "Patient - words": [(1, "hi"), (3, "<p:>")], "Patient - phones": [(1, "HH")]})}, ["c:Hello.|p:hi"]),
+    Case("CHAT, an investigator", {"a.cha": "@UTF8\n@Begin\n@Participants:\tPAR Participant, INV Investigator\n"
+         "*INV:\tHello .\n*PAR:\tHi .\n@End\n"}, TWO),
+    Case("Otter's last line", {"a.txt": "Doctor  0:00\nHello.\n\nPatient  0:05\nHi.\n\n"
+         "Transcribed by https://otter.ai\n"}, TWO, said="1 lines of a program"),
+    Case("numbers of pages and an end", {"a.txt": "Doctor: Hello.\nPage 1 of 2\nPatient: Hi.\n- 2 -\n"
+         "[End of transcript]\n"}, TWO, said="2 lines of a program"),
 ]  # fmt: skip
 
 
@@ -674,6 +695,10 @@ REFUSED = [
     Asked("turns of a dialogue under two patients", {"s.csv": "dialogue_id,patient_id,speaker,text\n1,p,Doctor,Hello.\n"
           "1,q,Patient,Hi.\n"}, ("has 2 patients; give it one",), TWO,
           mended={"s.csv": "dialogue_id,patient_id,speaker,text\n1,q,Doctor,Hello.\n1,q,Patient,Hi.\n"}),
+    Asked("an id for every speaker", {"s.csv": "session,participant_id,speaker,text\n1,t,Doctor,Hello.\n1,p,Patient,Hi.\n"
+          "2,t,Doctor,Hello.\n2,q,Patient,Hi.\n"}, ("has 2 patients; give it one",), TWO * 2,
+          mended={"s.csv": "session,participant_id,speaker,text\n1,p,Doctor,Hello.\n1,p,Patient,Hi.\n"
+                  "2,q,Doctor,Hello.\n2,q,Patient,Hi.\n"}),
     Asked("an archive", {"a.zip": b"PK\x03\x04"}, ("unpack it",), TWO,
          mended={"a.txt": "Doctor: Hello.\nPatient: Hi.\n"}),
     Asked("a recording", {"a.wav": b"RIFF"}, ("transcribe it first",), TWO,
