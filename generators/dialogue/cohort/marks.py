@@ -79,9 +79,10 @@ _PARTICLES: Final = frozenset(
 )
 # What some exports put between the turns of a dialogue in place of line ends.
 _SEPARATED: Final = re.compile(
-    rf"\s*(?:<br\s*/?>|</?p>|\|{{1,3}}|\[SEP\]|</?s>|__eou__|<\|?end\w*\|?>)\s*(?=[\[(<*]*{_NAME}[\])>]?[*]*\s?[:：])",
+    rf"\s*(?:<br\s*/?>|</?p>|\|{{1,3}}|\[SEP\]|</?s>|__eou__|<\|?end\w*\|?>|\#{{3}})\s*(?=[\[(<*]*{_NAME}[\])>]?[*]*\s?[:：])",
     re.IGNORECASE,
 )
+_FORMAT: Final = re.compile(r"</?(?:b|strong|i|em|u|span|font)(?:\s[^<>\n]{0,200})?>", re.IGNORECASE)
 _GENDERED: Final = re.compile(r"(?<=[^\W\d_])([^\W\d_])[:*_/]-?in(?=\s*(?:\([^()\n]*\)\s*)?[:：])")
 _ADDRESSED: Final = re.compile(r"^From\s+(.+?)\s+to\s+.+$", re.IGNORECASE)
 _LINE_NUMBER: Final = re.compile(r"^\s*(\d{1,5})[.):]?(?:\s+|$)")
@@ -103,7 +104,7 @@ def marked(text: str, known: Known, *, part: bool = False) -> list[Said]:
     Args:
         part: the text is a part of a dialogue, of which nothing is known by its having one line.
     """
-    text = _SEPARATED.sub("\n", _GENDERED.sub(r"\1in", text))
+    text = _SEPARATED.sub("\n", _GENDERED.sub(r"\1in", _FORMAT.sub("", text)))
     rows = _unnumbered(_unescaped(text).replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     found = list(_by_line(rows, known, _first_forms(rows, known)))
     if not any(said.role for said in found):

@@ -17,6 +17,11 @@ _CLOSED: Final = re.compile(r"</?[A-Za-z]\w{0,20}\s*/>")
 _PROMPT: Final = re.compile(r"^\s*[\w']*_[\w']*\s*\((.*)\)\s*$", re.DOTALL)
 _SCRUBBED: Final = re.compile(r"\bscrubbed_entry\b")
 _GONE: Final = "\x00"
+_THOUGHT: Final = re.compile(
+    r"<(?P<tag>think|thinking|thought|reasoning|scratchpad)>.*?</(?P=tag)>|\A.*?</(?:think|thinking|reasoning)>",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a model thinks before it answers; its template may have taken the opening tag away."""
 _GAP: Final = re.compile(r"[ \t]*\x00[ \t\x00]*(?P<point>[.,;!?](?=[\s\x00]|$))?")
 
 
@@ -43,7 +48,8 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
             re.IGNORECASE,
         ),
         re.compile(
-            r"\(\s*\d*[.,]\d+\s*s?\s*\)|\[\s*\]|\(\s*\.*\s*\)|\[\s*\.{2,}\s*\]|\[\s*(?:\d{1,2}:)?\d{1,2}:\d{2}(?:[.,]\d+)?\s*\]"
+            r"\(\s*\d*[.,]\d+\s*s?\s*\)|\[\s*\]|\(\s*\.*\s*\)|\[\s*\.{2,}\s*\]|\[\s*(?:\d{1,2}:)?\d{1,2}:\d{2}(?:[.,]\d+)?\s*\]|"
+            r"\(\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?\)|#\d{1,2}:\d{2}:\d{2}(?:[-.,]\d+)?#|♪[^♪\n]{0,200}♪|[♪♫]+"
         ),
         re.compile(rf"(?<!\w)(?:{'|'.join(marks.unheard)})+(?!\w)", re.IGNORECASE),
     )
@@ -61,10 +67,10 @@ def stripped(text: str) -> str:
     >>> stripped("I am [NAME], <PERSON>.")
     'I am [NAME], <PERSON>.'
     """
-    if not any(c in text for c in "<[({*&_xX"):
+    if not any(c in text for c in "<[({*&_xX#♪♫"):
         return text
     said = html.unescape(text) if _ENTITY.search(text) else text
-    said = _BREAK.sub("\n", said.replace(_GONE, ""))
+    said = _BREAK.sub("\n", _THOUGHT.sub(_GONE, said.replace(_GONE, "")))
     prompt = _PROMPT.match(said)
     said = _CLOSED.sub(_GONE, prompt[1] if prompt else said)
     tags, events, empty, unheard = _patterns()

@@ -17,7 +17,7 @@ from synthgen.generators.dialogue.cohort.turn_rows import is_turn
 
 _FOOTER: Final = re.compile(
     r"^\s*(?:transcribed by https?://\S+|transkribiert (?:von|mit) https?://\S+|(?:page|seite) \d+(?: (?:of|von) \d+)?|"
-    r"-+ ?\d{1,4} ?-+)\s*$",
+    r"-+ ?\d{1,4} ?-+|.{1,60} (?:started|stopped) (?:the )?transcription)\s*$",
     re.IGNORECASE,
 )
 _TOP: Final = 15

@@ -525,7 +525,8 @@ READ = [
 
     # --- What exports add
     Case("a word before a colon within the words", {"a.vtt": VTT + cue(1, "Doctor: One thing: sleep.")
-         + cue(3, "Patient: Note: it is bad. Time: always.")}, ["c:One thing: sleep.|p:Note: it is bad. Time: always."]),
+         + cue(3, "Patient: Note: it is bad. Time: always.")},
+         ["c:One thing: sleep.|p:Note: it is bad. Time: always."]),
     Case("empty cells as pandas writes them", {"a.csv": "dialogue_id,speaker,text\n1,doctor,Any pain?\n1,patient,nan\n"
          "1,doctor,NaN\n1,patient,None\n"}, ["c:Any pain?|p:None"], said="2 turns hold no text"),
     Case("a title above the header", {"a.csv": "Transcripts,,\n\ndialogue_id,speaker,text\n1,doctor,Hello.\n"
@@ -544,6 +545,22 @@ READ = [
          "Transcribed by https://otter.ai\n"}, TWO, said="1 lines of a program"),
     Case("numbers of pages and an end", {"a.txt": "Doctor: Hello.\nPage 1 of 2\nPatient: Hi.\n- 2 -\n"
          "[End of transcript]\n"}, TWO, said="2 lines of a program"),
+    Case("what a model thinks", {"a.jsonl": lines({"messages": [
+        {"role": "user", "content": "Hi."}, {"role": "assistant", "content": "<think>He is rude.\n</think>\nHello."},
+        {"role": "user", "content": "So?"}, {"role": "assistant", "content": "Hm, well.</think>Yes."}]})},
+        ["p:Hi.|c:Hello.|p:So?|c:Yes."], said="2 turns held marks"),
+    Case("### between the turns", {"a.jsonl": lines({"text": "### Human: Hi.### Assistant: Hello."})},
+         ["p:Hi.|c:Hello."]),
+    Case("names in bold type", {"a.csv": 'id,dialogue\n1,"<b>Doctor:</b> Hello.<br><strong>Patient:</strong> Hi."\n'},
+         TWO),
+    Case("times as f4 and MAXQDA write them", {"a.txt": "Arzt: Hello. #00:00:01-2#\nPatient: Hi. (00:00:03)\n"}, TWO,
+         said="2 turns held marks"),
+    Case("Teams, the end of a recording", {"a.txt": "Dr Smith started transcription\n\nDr Smith   0:03\nHello.\n\n"
+         "Patient   0:05\nHi.\n\nDr Smith stopped transcription\n"}, TWO, said="2 lines of a program"),
+    Case("pictures in a chat", {"a.txt": "01/02/2024, 10:00 - Doctor: Hello.\n01/02/2024, 10:01 - Patient: "
+         "<Media omitted>\n01/02/2024, 10:02 - Patient: Hi.\n"}, TWO, said="1 turns held marks"),
+    Case("music", {"a.srt": "1\n00:00:01,000 --> 00:00:02,000\nDoctor: Hello.\n\n2\n00:00:02,000 --> 00:00:03,000\n"
+         "♪ soft tune ♪\n\n3\n00:00:03,000 --> 00:00:04,000\nPatient: Hi.\n"}, TWO, said="1 turns held marks"),
 ]  # fmt: skip
 
 
@@ -695,8 +712,8 @@ REFUSED = [
     Asked("turns of a dialogue under two patients", {"s.csv": "dialogue_id,patient_id,speaker,text\n1,p,Doctor,Hello.\n"
           "1,q,Patient,Hi.\n"}, ("has 2 patients; give it one",), TWO,
           mended={"s.csv": "dialogue_id,patient_id,speaker,text\n1,q,Doctor,Hello.\n1,q,Patient,Hi.\n"}),
-    Asked("an id for every speaker", {"s.csv": "session,participant_id,speaker,text\n1,t,Doctor,Hello.\n1,p,Patient,Hi.\n"
-          "2,t,Doctor,Hello.\n2,q,Patient,Hi.\n"}, ("has 2 patients; give it one",), TWO * 2,
+    Asked("an id for every speaker", {"s.csv": "session,participant_id,speaker,text\n1,t,Doctor,Hello.\n"
+          "1,p,Patient,Hi.\n2,t,Doctor,Hello.\n2,q,Patient,Hi.\n"}, ("has 2 patients; give it one",), TWO * 2,
           mended={"s.csv": "session,participant_id,speaker,text\n1,p,Doctor,Hello.\n1,p,Patient,Hi.\n"
                   "2,q,Doctor,Hello.\n2,q,Patient,Hi.\n"}),
     Asked("an archive", {"a.zip": b"PK\x03\x04"}, ("unpack it",), TWO,
