@@ -22,6 +22,8 @@ _LONGER: Final = 1.01
 _THOUSAND: Final = 1000.0
 _LEAST_COVERED: Final = 0.3
 _SHORT_TURN: Final = 0.2  # s
+_NAMELESS: Final = frozenset({"waveform", "audio"})
+"""What diarisers (pyannote) call a recording that they got as samples, without a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,12 @@ def descriptions(data: Path, files: Sequence[Path], config: CohortConfig) -> Des
     found: dict[Path, Described] = {}
     told: dict[Path, frozenset[Turn]] = {}
     short: set[Path] = set()
-    thousandths = 0
+    thousandths = renamed = 0
     for annotation in rttm_files(data):
         for name, turns in _by_recording(read_turns(annotation)).items():
             file = sounds.of(name, annotation)
+            if spelt(name) in _NAMELESS and not file.is_file() and sounds.of(annotation.stem, annotation).is_file():
+                file, renamed = sounds.of(annotation.stem, annotation), renamed + 1
             same = frozenset(_unplaced(turns))
             if file in told:
                 if told[file] != same:
@@ -96,6 +100,8 @@ def descriptions(data: Path, files: Sequence[Path], config: CohortConfig) -> Des
             voices = _voices(seconds, _header(file), regions.get(name, ()), annotation.name, config, skipped)
             found[file] = Described(name, file, annotation.name, voices)
     notices = [f"times of {thousandths} recordings in RTTM were read as milliseconds"] if thousandths else []
+    if renamed:
+        notices.append(f"{renamed} RTTM files have no name within, and are of the sound that has theirs")
     if sounds.twins:
         skipped["the same recording in another format"] += len(sounds.twins)
     return Descriptions(tuple(found.values()), skipped, tuple(notices), frozenset(sounds.twins | short))

@@ -66,7 +66,8 @@ def _told(data: Path, files: Sequence[Path], config: CohortConfig) -> tuple[Sequ
     named = convention_of(_names(data, files)) if config.folders == "auto" and not config.level else None
     if named is not None:
         return named[1], [f"names of files are read as {named[0]} writes them"]
-    return _by_folders(data, files, config), _unread(data)
+    told, notices = _by_folders(data, files, config)
+    return told, [*notices, *_unread(data)]
 
 
 def _unread(data: Path) -> list[str]:
@@ -80,12 +81,31 @@ def _unread(data: Path) -> list[str]:
     ]
 
 
-def _by_folders(data: Path, files: Sequence[Path], config: CohortConfig) -> list[Told]:
+def _by_folders(data: Path, files: Sequence[Path], config: CohortConfig) -> tuple[list[Told], list[str]]:
     levels = {path: path.parent.relative_to(data).parts for path in files}
     depth = _depth(data, levels, config)
     felt = _felt(levels, depth, config)
     speaking = config.level - 1 if config.level else _speaking(data, levels, depth, felt)
-    return [Told(parts[speaking], "" if felt is None else parts[felt]) for parts in levels.values()]
+    person = _persons({parts[speaking] for parts in levels.values()}) if not config.level else {}
+    told = [
+        Told(person.get(parts[speaking], parts[speaking]), "" if felt is None else parts[felt])
+        for parts in levels.values()
+    ]
+    notice = f"{len(person)} folders are {len(set(person.values()))} speakers on several dates or in several sessions"
+    return told, [f"{notice} (modality.cohort.level={speaking + 1}: each is a speaker)"] if person else []
+
+
+def _persons(names: set[str]) -> dict[str, str]:
+    """The person of each folder where all are a person with a date or a session behind; else nothing."""
+    words = "|".join(re.escape(word) for word in listing.labels().sessions if len(word) > 2)
+    again = re.compile(
+        rf"(?P<person>.*[^\W_])[\W_]+(?:(?:19|20)\d\d[-._]?\d\d[-._]?\d\d|\d\d?[-._]\d\d?[-._](?:19|20)\d\d|"
+        rf"(?:{words})[\W_]?\d{{1,3}})",
+        re.IGNORECASE,
+    )
+    found = {name: match["person"] for name in names if (match := again.fullmatch(name))}
+    whole = len(found) == len(names) and not any(_session(person) for person in found.values())
+    return found if whole and len(set(found.values())) < len(names) else {}
 
 
 def _depth(data: Path, levels: Levels, config: CohortConfig) -> int:

@@ -5,12 +5,13 @@ A command in wav.scp ("sph2pipe … |") is never run: the sound file that it nam
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import in_order, licence_of
+from synthgen.generators.cohort.listing import counted, in_order, licence_of
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.finding import Finder
 from synthgen.generators.speech.cohort.listing import Entry, Listing
@@ -32,9 +33,11 @@ def read(data: Path, config: CohortConfig) -> Listing:
     sounds = {name: _sound(finder, data, command) for name, command in _lines(data / "wav.scp").items()}
     speakers, texts = _lines(data / "utt2spk"), _lines(data / "text")
     segments = {name: _segment(name, told) for name, told in _lines(data / "segments").items()}
+    sides = {name: _side(told) for name, told in _lines(data / "reco2file_and_channel").items()}
     entries = []
     for utterance, speaker in speakers.items():
         recording, spans = segments.get(utterance, (utterance, ()))
+        recording, channel = sides.get(recording, (recording, None)) if recording not in sounds else (recording, None)
         if recording not in sounds:
             raise UserError(
                 f"utt2spk names {utterance}, which is in neither wav.scp nor segments: delete its line, or add it there"
@@ -47,9 +50,11 @@ def read(data: Path, config: CohortConfig) -> Listing:
                 where="utt2spk",
                 transcript=texts.get(utterance, ""),
                 spans=spans,
+                channel=channel,
             )
         )
-    return Listing("kaldi", licence_of(data), in_order(entries), (), finder.notices())
+    unknown = Counter({"utterance without a speaker in utt2spk": len({*(segments or sounds)} - {*speakers})})
+    return Listing("kaldi", licence_of(data), in_order(entries), counted(+unknown), finder.notices())
 
 
 def _lines(path: Path) -> Mapping[str, str]:
@@ -67,6 +72,12 @@ def _sound(finder: Finder, data: Path, command: str) -> Path:
         if found is not None:
             return found
     return data / Path(words[-1] if words else "nothing").name
+
+
+def _side(told: str) -> tuple[str, int | None]:
+    """The file of a recording that is one side of a call, and its channel."""
+    file, _, side = told.partition(" ")
+    return file, {"A": 0, "1": 0, "B": 1, "2": 1}.get(side.strip().upper())
 
 
 def _segment(name: str, told: str) -> tuple[str, tuple[tuple[float, float], ...]]:

@@ -99,6 +99,7 @@ def read(data: Path, config: CohortConfig) -> Listing:
     entries, beside = _with_rttm(data, files, entries, config, skipped)
     _count_unnamed(files, entries, found, skipped)
     licences = Counter(row["licence"] for _, row in rows)
+    _refuse_shared(entries)
     notices = (*told, *of_channels, *of_spans, *beside)
     return Listing("metadata", licence_of(data, licences), in_order(_once(entries)), counted(+skipped), notices)
 
@@ -169,6 +170,21 @@ def _count_unnamed(
     folders = [table.parent for table in tables]
     unnamed = {path for path in files if any(folder in path.parents for folder in folders)} - named
     skipped["recording without a row in the table"] += len(unnamed)
+
+
+def _refuse_shared(entries: Sequence[Entry]) -> None:
+    """Raises UserError for files that are several people's, of whom nothing says when each speaks."""
+    speakers: dict[str, set[str]] = defaultdict(set)
+    for entry in entries:
+        if entry.channel is None:
+            speakers[entry.record].add(patient_key(entry.speaker))
+    shared = [record for record, names in speakers.items() if len(names) > 1]
+    if shared:
+        raise UserError(
+            f"{len(shared)} sound files stand in rows of several speakers, the first {shared[0]}: say who speaks when "
+            "with columns start and end (in seconds), or with RTTM files beside the table, or on which channel each is "
+            "with a column channel (left or right)"
+        )
 
 
 def _once(entries: Sequence[Entry]) -> list[Entry]:

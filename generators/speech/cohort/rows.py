@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
@@ -14,12 +15,17 @@ from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.decoding import UnreadableError, header
 from synthgen.generators.speech.cohort.listing import Entry
 from synthgen.generators.speech.cohort.people import Named
+from synthgen.generators.speech.cohort.turns import Span, merged, without
 from synthgen.generators.speech.cohort_config import CohortConfig
 
 _DIARISED: Final = re.compile(r"(speaker|spkr?)[\s_-]*\d{1,2}", re.IGNORECASE)
 _CHANNELS: Final = {"left": 0, "l": 0, "a": 0, "right": 1, "r": 1, "b": 1, "links": 0, "rechts": 1}
 _SAME_LENGTH: Final = 0.1  # s
 _OVERHANG: Final = 0.5
+_WHOLE: Final = (
+    "or, where the times are of something else and a file is all of one speaker, "
+    "--set modality.cohort.columns='{start: \"\", start_ms: \"\"}'"
+)
 
 
 def who(rows: Sequence[TableRow], config: CohortConfig) -> list[Named | None]:
@@ -107,34 +113,78 @@ def spans_of(entries: Sequence[Entry], rows: Sequence[TableRow]) -> tuple[list[E
     Times that are as far apart as the file is long are those of a clip that was cut from something longer.
 
     Raises:
-        UserError: times are beyond the file's end, and the file is named more than once.
+        UserError: times cannot be read, or are neither within the file nor as far apart as it is long.
     """
-    if not any(row["start"] and row["end"] for row in rows):
+    if not any(_written(row) for row in rows):
         return list(entries), ()
-    shared = Counter(entry.file for entry in entries)
     spans: dict[int, tuple[float, float]] = {}
     for number, (entry, row) in enumerate(zip(entries, rows, strict=True)):
         times = _times(row)
-        if times is not None and _of_the_file(entry, times, shared[entry.file] > 1):
+        if times is not None and _of_the_file(entry, times):
             spans[number] = times
+    alone = _alone(entries, spans)
     found = [
-        replace(entry, spans=(spans[i],), record=f"{entry.record}#{spans[i][0]:g}-{spans[i][1]:g}")
-        if i in spans
-        else entry
+        entry
+        if i not in spans
+        else replace(entry, spans=alone[i], record=f"{entry.record}#{spans[i][0]:g}-{spans[i][1]:g}")
         for i, entry in enumerate(entries)
+        if alone.get(i, True)
     ]
-    return found, (f"{len(spans)} rows are the stretch of their file from start to end",) if spans else ()
+    told = [f"{len(spans)} rows are the stretch of their file from start to end"] if spans else []
+    if shared := sum(alone[i] != (span,) for i, span in spans.items()):
+        told.append(f"{shared} rows overlap with those of other speakers; where two speak at once is left out")
+    return found, tuple(told)
+
+
+def _alone(entries: Sequence[Entry], spans: Mapping[int, Span]) -> dict[int, tuple[Span, ...]]:
+    """The times of each row without those in which a row of another speaker is heard on the same channel."""
+    rows: dict[tuple[Path, int | None], list[int]] = defaultdict(list)
+    for number in spans:
+        rows[entries[number].file, entries[number].channel].append(number)
+    return {
+        i: tuple(
+            without([spans[i]], merged([spans[j] for j in beside if entries[j].speaker != entries[i].speaker]))
+        )
+        for beside in rows.values()
+        for i in beside
+    }
+
+
+def _written(row: TableRow) -> tuple[str, str, float] | None:
+    """Start and end as written, and how many of their units are a second; None where a row has no such columns.
+
+    Where a duration stands in place of an end, it is its number that is given, behind a plus.
+    """
+    if row["start"] and (row["end"] or row["duration"]):
+        return row["start"], row["end"] or f"+{row['duration']}", 1.0
+    return (row["start_ms"], row["end_ms"], 1000.0) if row["start_ms"] and row["end_ms"] else None
 
 
 def _times(row: TableRow) -> tuple[float, float] | None:
-    try:
-        start, end = float(row["start"].replace(",", ".")), float(row["end"].replace(",", "."))
-    except ValueError:
+    """Seconds from the start; None where the row has no times. Raises UserError for what is no time."""
+    written = _written(row)
+    if written is None:
         return None
-    return (start, end) if 0 <= start < end else None
+    first, last, unit = written
+    try:
+        start, end = _seconds(first) / unit, _seconds(last.removeprefix("+")) / unit
+    except ValueError:
+        raise UserError(f"{row.where}: start and end must be seconds, or h:mm:ss; {_WHOLE}") from None
+    end += start if last.startswith("+") else 0.0
+    if not 0 <= start < end:
+        raise UserError(f"{row.where}: the row must end after it starts, at 0 s or later; {_WHOLE}")
+    return start, end
 
 
-def _of_the_file(entry: Entry, times: tuple[float, float], shared: bool) -> bool:
+def _seconds(written: str) -> float:
+    """``"90.5"``, ``"90,5"`` and ``"1:30.5"`` are seconds. Raises ValueError for anything else."""
+    total = 0.0
+    for part in written.replace(",", ".").split(":"):
+        total = 60 * total + float(part)
+    return total
+
+
+def _of_the_file(entry: Entry, times: tuple[float, float]) -> bool:
     try:
         seconds = header(entry.file).seconds if entry.file.is_file() else -1.0
     except UnreadableError:
@@ -143,9 +193,7 @@ def _of_the_file(entry: Entry, times: tuple[float, float], shared: bool) -> bool
         return False
     if times[1] <= seconds + _OVERHANG:
         return True
-    if shared:
-        raise UserError(
-            f"{entry.where}: the row ends at {times[1]:g} s in a recording of {seconds:g} s: give start and end in "
-            "seconds from the start of the file that the row names"
-        )
-    return False
+    raise UserError(
+        f"{entry.where}: the row ends at {times[1]:g} s in a recording of {seconds:g} s: give start and end in "
+        f"seconds from the start of the file that the row names; {_WHOLE}"
+    )

@@ -34,8 +34,11 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "role": ("role", "speaker_role", "rolle"),
     "session": ("session_id", "session", "sitzung", "visit", "conversation_id", "recording_id", "call_id"),
     "channel": ("channel", "channel_id", "kanal"),
-    "start": ("start", "start_time", "start_s", "onset", "begin", "start_sec"),
+    "start": ("start", "start_time", "start_s", "onset", "begin", "start_sec", "offset"),
     "end": ("end", "end_time", "end_s", "stop", "end_sec"),
+    "start_ms": ("start_ms", "begin_ms", "onset_ms", "offset_ms"),
+    "end_ms": ("end_ms", "stop_ms"),
+    "duration": ("duration", "duration_s", "dur"),
     "licence": ("licence", "license"),
 }
 """For each column the names under which it is recognised, in any case, the first preferred."""

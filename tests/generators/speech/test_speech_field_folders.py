@@ -515,3 +515,21 @@ def test_sounds_in_other_folders_than_the_table_are_told(release: Path) -> None:
     notices = Notices()
     assert len(candidates(release, notices)) == 4
     assert any("6 sound files in other folders than the tables are not judged" in line for line in notices.lines)
+
+
+@pytest.mark.field("recordings: folders", "counted")
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["P01_2024-01-01", "P01_2024-02-01", "P02_2024-01-03"], id="people with a date"),
+        pytest.param(["P01 03.04.2024", "P01 05.06.2024", "P02 03.04.2024"], id="people with a German date"),
+        pytest.param(["P01_session1", "P01_session2", "P02_session1"], id="people with a session"),
+        pytest.param(["P01-visit-1", "P01-visit-2", "P02-visit-1"], id="people with a visit"),
+    ],
+)
+def test_folders_of_a_person_on_several_dates_are_one_speaker(tmp_path: Path, names: list[str]) -> None:
+    folder, notices = tmp_path / "cohort", Notices()
+    write_voices(folder, [f"{name}/a.wav" for name in names])
+    assert people_of(read(folder, notices)) == ["P01", "P01", "P02"]
+    (told,) = [line for line in notices.lines if "3 folders are 2 speakers" in line]
+    assert people_of(read(folder, **advised(told, "level"))) == sorted(names)

@@ -443,6 +443,74 @@ def test_stretches_beyond_a_file_are_refused_until_they_are_in_seconds(tmp_path:
     assert people_of(read(folder)) == ["ann", "ben", "cat"]
 
 
+STRETCHES: list[tuple[str, list[str], tuple[list[str], list[str]]]] = [
+    ("h:mm:ss", ["start", "end"], (["0:00:00", "0:00:03"], ["00:00:03.0", "00:00:06"])),
+    ("m:ss", ["start", "end"], (["0:00", "0:03"], ["0:03", "0:06"])),
+    ("decimal commas", ["start", "end"], (["0,0", "3,0"], ["3,0", "6,0"])),
+    ("milliseconds, which the columns say", ["start_ms", "end_ms"], (["0", "3000"], ["3000", "6000"])),
+    ("a duration", ["start", "duration"], (["0", "3"], ["3", "3"])),
+    ("the offset and duration of NeMo", ["offset", "duration"], (["0", "3"], ["3.0", "3.0"])),
+]
+
+
+@pytest.mark.field("recordings: tables", "read")
+@pytest.mark.parametrize(("name", "columns", "times"), STRETCHES, ids=[row[0] for row in STRETCHES])
+def test_stretches_are_read_however_their_times_are_written(
+    tmp_path: Path, name: str, columns: list[str], times: tuple[list[str], list[str]]
+) -> None:
+    folder = tmp_path / "cohort"
+    _session(folder)
+    rows = [["s1.wav", "ann", *times[0]], ["s1.wav", "ben", *times[1]]]
+    write_table(folder, [["file_name", "speaker_id", *columns], *rows])
+    loaded = read(folder)
+    assert [pitch_of(samples_of(loaded, i)) for i in (0, 1)] == pytest.approx([100, 210], abs=25)
+
+
+@pytest.mark.field("recordings: tables", "refused")
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        pytest.param(["0", "1000"], "ends at 1000 s in a recording of 6 s", id="beyond the only file of a row"),
+        pytest.param(["early", "late"], "must be seconds, or h:mm:ss", id="words"),
+        pytest.param(["3", "1"], "must end after it starts", id="an end before the start"),
+    ],
+)
+def test_times_that_are_none_of_the_file_are_refused_until_they_are_ignored(
+    tmp_path: Path, times: list[str], words: str
+) -> None:
+    folder = tmp_path / "cohort"
+    write(folder / "a.wav", voice(100, 6.0))
+    write_table(folder, [["file_name", "speaker_id", "start", "end"], ["a.wav", "ann", *times]])
+    message = refusal(folder)
+    assert words in message
+    assert len(samples_of(read(folder, **advised(message, "columns")))) == 6 * RATE
+
+
+@pytest.mark.field("recordings: tables", "counted")
+def test_where_rows_of_two_speakers_overlap_neither_is_heard(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    _session(folder)
+    rows = [["s1.wav", "ann", "0", "4"], ["s1.wav", "ben", "2", "6"], ["s1.wav", "cat", "2.5", "3.5"]]
+    write_table(folder, [["file_name", "speaker_id", "start", "end"], *rows])
+    notices = Notices()
+    loaded = read(folder, notices)
+    spans = [record.payload.recordings[0].tracks[0].segments for record in loaded.records]
+    assert people_of(loaded) == ["ann", "ben"]
+    assert [[(s.start // RATE, s.end // RATE) for s in own] for own in spans] == [[(0, 2)], [(4, 6)]]
+    assert any(line.startswith("3 rows overlap") for line in notices.lines)
+
+
+@pytest.mark.field("recordings: tables", "refused")
+def test_a_file_of_two_speakers_is_refused_until_their_times_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    _session(folder)
+    write_table(folder, [["file_name", "speaker_id"], ["s1.wav", "ann"], ["s1.wav", "ben"]])
+    assert "1 sound files stand in rows of several speakers" in refusal(folder)
+    rows = [["s1.wav", "ann", "0", "3"], ["s1.wav", "ben", "3", "6"]]
+    write_table(folder, [["file_name", "speaker_id", "start", "end"], *rows])
+    assert people_of(read(folder)) == ["ann", "ben"]
+
+
 @pytest.mark.field("recordings: releases", "refused")
 @pytest.mark.parametrize("by_card", [True, False])
 def test_a_release_of_synthetic_speech_is_told_as_such(tmp_path: Path, by_card: bool) -> None:

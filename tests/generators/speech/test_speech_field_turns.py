@@ -373,3 +373,37 @@ def test_reading_turns_does_not_depend_on_layout(tmp_path: Path, change: Change)
     (tmp_path / "b.rttm").write_text(change(TWO))
     a, b = read_turns(tmp_path / "a.rttm"), read_turns(tmp_path / "b.rttm")
     assert [(t.start, t.end, t.speaker.lower()) for t in a] == [(t.start, t.end, t.speaker.lower()) for t in b]
+
+
+@pytest.mark.field("recordings: RTTM", "counted")
+@pytest.mark.parametrize("within", ["waveform", "audio"])
+def test_rttm_that_a_program_made_without_a_name_is_of_the_sound_beside_it(tmp_path: Path, within: str) -> None:
+    folder = tmp_path / "cohort"
+    for name, low in (("a", 100), ("b", 130)):
+        talk(folder, f"{name}.wav", low)
+        (folder / f"{name}.rttm").write_text(line(within, 0, 3, f"{name}1") + line(within, 3, 3, f"{name}2"))
+    notices = Notices()
+    assert people_of(read(folder, notices)) == ["a1", "a2", "b1", "b2"]
+    assert any(told.startswith("2 RTTM files have no name within") for told in notices.lines)
+
+
+@pytest.mark.field("recordings: kaldi", "read")
+def test_sides_of_calls_as_kaldi_names_them(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    write(folder / "call.wav", np.stack([voice(100, 4.0), voice(210, 4.0)], axis=1))
+    (folder / "wav.scp").write_text("call sph2pipe -f wav -p /d/call.wav |\n")
+    (folder / "reco2file_and_channel").write_text("call-A call A\ncall-B call B\n")
+    (folder / "segments").write_text("u1 call-A 0 4\nu2 call-B 0 4\n")
+    (folder / "utt2spk").write_text("u1 ann\nu2 ben\n")
+    assert pitches(read(folder)) == pytest.approx([100, 210], abs=25)
+
+
+@pytest.mark.field("recordings: kaldi", "counted")
+def test_utterances_without_a_speaker_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    talk(folder, "a.wav")
+    (folder / "wav.scp").write_text("a a.wav\n")
+    (folder / "segments").write_text("u1 a 0 3\nu2 a 3 6\n")
+    (folder / "utt2spk").write_text("u1 ann\n")
+    loaded = read(folder)
+    assert [(skip.reason, skip.count) for skip in loaded.skipped] == [("utterance without a speaker in utt2spk", 1)]
