@@ -218,6 +218,7 @@ class DatasetFacts:
         counts: for each label its number of samples.
         task_categories: the hub's terms for the YAML header, e.g. ``("image-classification",)``.
         tables: for each split the glob of its Parquet files, e.g. ``("train", "data/train-*.parquet")``.
+        formats: what lies beside the layout that these facts are of: ``("dicom",)``, in the folder of that name.
     """
 
     modality: str
@@ -233,6 +234,7 @@ class DatasetFacts:
     task_categories: tuple[str, ...]
     modality_tags: tuple[str, ...]
     tables: tuple[tuple[str, str], ...] = ()
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,20 @@ from synthgen.release.card import dataset_card
 from synthgen.release.checks import assert_public
 from synthgen.release.croissant import croissant
 from synthgen.release.report_page import report_page
-from synthgen.release.staging import REPORT, SUMS, Staging, check_output, publish, remove, sums_of
+from synthgen.release.staging import (
+    REPORT,
+    SUMS,
+    Staging,
+    check_output,
+    digests_of,
+    publish,
+    remove,
+    sums_of,
+    sums_text,
+)
 from synthgen.report import Outcome, Preview, ReleaseReport, to_json
 
+CARD = "README.md"
 CONTACT_SHEET = "contact_sheet.png"
 
 
@@ -82,11 +93,13 @@ def seal(
     # Croissant first: it names the data files, and the writers have just finished them.
     _write_text(folder / "croissant.json", _json(croissant(folder, report)))
     _write_text(folder / REPORT, _json(to_json(report)))
-    _write_text(folder / "README.md", dataset_card(report, quarantined, CONTACT_SHEET if picture else None))
+    before = digests_of(folder)
+    told = hashlib.sha256(sums_text(before).encode()).hexdigest()
+    _write_text(folder / CARD, dataset_card(report, quarantined, CONTACT_SHEET if picture else None, told))
     _write_text(folder / "report.html", report_page(report, quarantined, preview))
     if not quarantined:
         assert_public(folder, forbidden)
-    sums = sums_of(folder)
+    sums = sums_text(digests_of(folder, known=before))
     _write_text(folder / SUMS, sums)
     digest = hashlib.sha256(sums.encode()).hexdigest()
     fitness = words.fitness(report.evaluation)

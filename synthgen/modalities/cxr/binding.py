@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -154,9 +155,10 @@ class CxrReleases(Releases[CxrImage, CxrCondition, CxrConfig]):
         seed: int,
     ) -> DatasetFacts:
         facts = write_imagefolder(folder, samples())
-        if "dicom" in formats:
-            write_dicom(folder, samples(), release_seed=seed)
-        return facts
+        if "dicom" not in formats:
+            return facts
+        write_dicom(folder, samples(), release_seed=seed)
+        return replace(facts, formats=("dicom",))
 
     def read(self, folder: Path) -> list[CxrSynthetic]:
         return read_imagefolder(folder)
