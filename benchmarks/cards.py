@@ -3,8 +3,8 @@
     python -m benchmarks.cards --modality cxr --modality dialogue --modality speech --out docs/results/loading.json
     python -m benchmarks.cards --table docs/results/loading.json
 
-For each kind of data: a new virtual environment, ``pip install -c constraints.txt '.[EXTRA]'``, a small run of the demo in
-every format, and then every python block of the release's card and of the model's, each in a process of its own.
+For each kind of data: a new virtual environment, ``pip install -c constraints.txt '.[EXTRA]'``, a small run of the demo
+in every format, and then every python block of the release's card and of the model's, each in a process of its own.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class Tally:
         self.failed: Counter[str] = Counter()
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]):  # noqa: ANN201
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]):
         report = (yield).get_result()
         marker = item.get_closest_marker("field")
         if marker is None or (report.when != "call" and report.passed):

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic, TypeVar
 
-from synthgen.config import LARGEST_ALPHA, Section
+from synthgen.config import Section
 from synthgen.errors import UserError
 from synthgen.estimates import some_records
 from synthgen.files import write_atomically
-from synthgen.privacy_filters.calibration import CopiesAmongStrangersError, attainable_alpha, patients_needed
+from synthgen.privacy_filters.calibration import CopiesAmongStrangersError
 from synthgen.privacy_filters.gate import Gate, calibrate_gate, calibration_facts, plant, plant_returning
 from synthgen.records import C, Cohort, Rule, Verdict
-from synthgen.report import CalibrationFacts, Outcome, PlantedResult
+from synthgen.report import CalibrationFacts, PlantedResult
 from synthgen.run import Run
+from synthgen.sizes import TRIAL
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
-
-_TRIAL = 8  # training patients whose copies tell which filters are worth their level; they are planted no more
 
 
 @dataclass(frozen=True)
@@ -57,28 +55,6 @@ class Screen(Generic[T]):
     planted: tuple[PlantedResult, ...]
 
 
-def check_patients(cohort: Cohort[T, C], alpha: float, accept: tuple[Outcome, ...]) -> None:
-    """Refuses a cohort that cannot reach a PASS, before anything is fitted.
-
-    Raises:
-        UserError: if the calibration patients are too few for ``alpha``, or there are no audit patients, unless the
-            user accepts the verdict that follows.
-    """
-    n = len({r.patient for r in cohort.calibration}) or len({r.patient for r in cohort.train})
-    if attainable_alpha(n) > alpha + 1e-12 and Outcome.UNCALIBRATED not in accept:
-        attained = math.ceil(attainable_alpha(n) * 1e4) / 1e4
-        setting = f"--set gate.alpha={attained:g}, " if attained <= LARGEST_ALPHA else ""
-        raise UserError(
-            f"{n} calibration patients attain a level of {attainable_alpha(n):.2%} at best, {alpha:.2%} is asked for: "
-            f"give a cohort with {patients_needed(alpha)} calibration patients, {setting}or --accept UNCALIBRATED"
-        )
-    if not cohort.audit and Outcome.CALIBRATED_NOT_AUDITED not in accept:
-        raise UserError(
-            "no patient is left for the audit, and without one nothing can be passed: give a larger cohort, a "
-            "split.audit above 0, or --accept CALIBRATED_NOT_AUDITED"
-        )
-
-
 def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model: Path | None) -> Screen[T]:
     """Calibrates the gate on C, measures its block rate on E, and plants copies of T.
 
@@ -93,7 +69,7 @@ def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model:
     filters = kind.filters.open(cohort.train, run.settings, folder)
     seed, planting = run.seed("calibration"), run.seed("planted")
     everyone = some_records(cohort.train, len(cohort.train), planting)
-    tried = min(_TRIAL, len(everyone) // 8)
+    tried = min(TRIAL, len(everyone) // 8)
     trial, chosen = everyone[:tried], everyone[tried : tried + gating.planted]
     task = run.progress.task("planting copies", None, "copy")
     with TemporaryDirectory(prefix="synthgen-copies-") as name:

@@ -17,8 +17,8 @@ from importlib import resources
 from pathlib import Path
 
 import torch
-from diffusers import __version__ as diffusers_version
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import __version__ as diffusers_version
 
 from synthgen.errors import UserError
 from synthgen.files import new_folder, write_atomically

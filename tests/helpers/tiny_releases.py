@@ -10,7 +10,6 @@ from synthgen.generators.dialogue.write import write_release as write_dialogues
 from synthgen.generators.speech.write import write_release as write_speech
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
-from synthgen.payloads.speech import SpeechCondition
 from synthgen.records import Synthetic
 from synthgen.report import DatasetFacts
 
@@ -22,10 +21,8 @@ def images(folder: Path, count: int, seed: int) -> DatasetFacts:
     """Noise of 16 px; labels of different lengths, an unknown age."""
     rng = np.random.default_rng(seed)
     labels: tuple[tuple[str, ...], ...] = ((), ("Effusion",), ("Edema", "Effusion"))
-    samples = [
-        Synthetic(0, CxrCondition(labels[i % 3], "PA", "F", 40 if i % 2 else None), rng.integers(0, 256, (16, 16), np.uint8))
-        for i in range(count)
-    ]  # fmt: skip
+    conditions = [CxrCondition(labels[i % 3], "PA", "F", 40 if i % 2 else None) for i in range(count)]
+    samples = [Synthetic(0, condition, rng.integers(0, 256, (16, 16), np.uint8)) for condition in conditions]
     write_dicom(folder, enumerate(samples), release_seed=seed)
     facts = write_imagefolder(folder, enumerate(samples))
     return DatasetFacts(**{**vars(facts), "formats": ("dicom",)})

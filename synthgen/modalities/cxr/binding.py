@@ -13,8 +13,10 @@ from PIL import Image
 
 from synthgen.config import RunConfig
 from synthgen.eval.cxr.evaluate import evaluate
+from synthgen.files import private_folder
 from synthgen.generators.cxr.candidates import load_images
 from synthgen.generators.cxr.cohort import load_cohort
+from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import write_demo_cohort
@@ -32,7 +34,7 @@ from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
 from synthgen.privacy_filters.cxr.planted import planted_copies
 from synthgen.privacy_filters.cxr.same_image import same_images
-from synthgen.progress import Progress
+from synthgen.progress import Progress, Silent
 from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, RoundTrip
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import BySeed
@@ -48,6 +50,13 @@ class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
 
     def load(self, data: Path, config: CxrConfig, cache: Path, progress: Progress) -> Loaded[CxrImage, CxrCondition]:
         return load_cohort(data, config.cohort, size=config.generator.size, cache=cache, progress=progress)
+
+    def listed(self, data: Path, config: CxrConfig, cache: Path, progress: Progress) -> Sequence[str] | None:
+        """Of tables alone: the patients of a tree of DICOM stand in its files' headers, which are read once."""
+        layout = recognise(data, config.cohort)
+        if layout.name == "dicom":
+            return None
+        return [entry.patient for entry in layout.read(data, config.cohort, private_folder(cache), Silent()).entries]
 
     def links(self, records: Sequence[CxrReal], config: CxrConfig, progress: Progress) -> Sequence[Link]:
         return same_images([r.payload for r in records], [r.patient for r in records], progress)
