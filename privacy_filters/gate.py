@@ -357,7 +357,7 @@ def attempts_needed(
         block, limit = gate.block_rate_in(mix(draws)), first_limit(gate, mix(draws), draws)
         if detectable_share(block, draws, limit, catch, power) <= share:
             return draws
-        draws = math.ceil(1.1 * draws) + 1
+        draws = most if draws < most < 1.1 * draws + 1 else math.ceil(1.1 * draws) + 1
     return least
 
 

@@ -36,6 +36,8 @@ from synthgen.sizes import RISK, Parts, SizeCheck, parts_in, parts_of_cohort
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import privacy_report
 
+DEMO = "simulated demo cohort, made by synthgen: nobody is in it"
+
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
@@ -182,7 +184,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         run,
         plan,
         generated,
-        source=Source("simulated demo cohort" if plan.demo else loaded.layout, loaded.licence, loaded.skipped),
+        source=Source(DEMO if plan.demo else loaded.layout, loaded.licence, loaded.skipped),
         model_digest=model_digest,
         privacy=privacy,
         quality=evaluation.quality,

@@ -33,6 +33,7 @@ LEAST_AUDITED = 20
 TRIAL = 8
 """Training patients whose copies tell which filters are worth their level; they are planted no more."""
 _LIKELY = 0.95  # that one attack on an honest release is ruled out
+_CLEARLY = 0.98  # of the share that must show: the share that a test would have seen is told to 0.05%
 _MOST = 20_000
 
 
@@ -98,17 +99,17 @@ def patients_for_test(
 ) -> int:
     """The fewest calibration patients with which ``attempts`` first attempts show a ``share`` of copies."""
     n = patients_needed(alpha)
-    while n < _MOST and not shows(BlockRate(k_for(alpha, n), n), attempts, share, risk, catch):
+    while n < _MOST and not shows(BlockRate(k_for(alpha, n), n), attempts, _CLEARLY * share, risk, catch):
         n = math.ceil(1.01 * n) + 1
     return n
 
 
 def attempts_for_test(rate: BlockRate, share: float, risk: float = RISK, catch: float = PLANNED_CATCH) -> int | None:
-    """The fewest first attempts that show a ``share`` of copies; None where 100,000 do not."""
+    """First attempts that show a ``share`` of copies, a tenth more than the fewest; None where 100,000 do not."""
     draws = 100
-    while draws <= 100_000:
-        if shows(rate, draws, share, risk, catch):
-            return draws
+    while draws <= 90_000:
+        if shows(rate, draws, _CLEARLY * share, risk, catch):
+            return math.ceil(1.1 * draws)
         draws = math.ceil(1.1 * draws)
     return None
 
@@ -250,7 +251,8 @@ def _lacking(parts: Parts, wanted: Needs) -> Iterator[str]:
 def _other_split(patients: int, wanted: Needs) -> list[str]:
     """Another split of so many patients that attains the level, or with the largest level one that attains that."""
     if shares := shares_for(patients, wanted):
-        return [split_settings(shares)]
+        enough = _enough(patients, shares, wanted.passing)
+        return [split_settings(shares) + ("" if enough else " (a measurement: expect INCONCLUSIVE)")]
     if shares := shares_for(patients, needs_of(LARGEST_ALPHA)):
         return [f"{split_settings(shares)} --set gate.alpha={LARGEST_ALPHA:g} (a measurement: expect INCONCLUSIVE)"]
     return []

@@ -1,10 +1,11 @@
 """One finished run of each modality for all whole-flow tests."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from flow_command import CXR, DIALOGUE, SPEECH, Flow, Run, command, environment
+from flow_command import CXR, DIALOGUE, EXAMPLES, SPEECH, Flow, Run, command, environment
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +36,24 @@ def finished_dialogue(synthgen: Run, tmp_path_factory: pytest.TempPathFactory) -
 def finished_speech(synthgen: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same for speech."""
     return _finished(synthgen, tmp_path_factory, SPEECH)
+
+
+@pytest.fixture(scope="session")
+def vitals_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pip writes of the example package's entry points."""
+    site = tmp_path_factory.mktemp("site")
+    about = site / "synthgen_vitals-0.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: synthgen-vitals\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text("[synthgen.modalities]\nvitals = synthgen_vitals:VITALS\n")
+    return site
+
+
+@pytest.fixture(scope="session")
+def installed(vitals_site: Path) -> dict[str, str]:
+    """An environment in which the example package is installed."""
+    before = os.environ.get("PYTHONPATH", "")
+    return {**environment(), "PYTHONPATH": os.pathsep.join([str(EXAMPLES / "vitals"), str(vitals_site), before])}
 
 
 def _finished(synthgen: Run, factory: pytest.TempPathFactory, flow: Flow) -> Path:

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import BySeed
 
+_FEW_FILES = 3_000  # whose headers may be read twice
+
 CxrMaker = Generator[CxrImage, CxrCondition]
 
 
@@ -52,9 +55,9 @@ class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
         return load_cohort(data, config.cohort, size=config.generator.size, cache=cache, progress=progress)
 
     def listed(self, data: Path, config: CxrConfig, cache: Path, progress: Progress) -> Sequence[str] | None:
-        """Of tables alone: the patients of a tree of DICOM stand in its files' headers, which are read once."""
+        """Of a large tree of DICOM nothing: its patients stand in the files' headers, which are read once."""
         layout = recognise(data, config.cohort)
-        if layout.name == "dicom":
+        if layout.name == "dicom" and sum(1 for _ in islice(data.rglob("*"), _FEW_FILES)) == _FEW_FILES:
             return None
         return [entry.patient for entry in layout.read(data, config.cohort, private_folder(cache), Silent()).entries]
 
