@@ -65,9 +65,9 @@ def read_split(path: Path, patients: Sequence[str], person_of: Mapping[str, str]
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError):
-        raise UserError(f"cannot read the split file {path}") from None
+        raise UserError(f"cannot read the split file {path}: it must be a CSV in UTF-8 with patient_id,split") from None
     if not rows or not {"patient_id", "split"} <= set(rows[0]):
-        raise UserError(f"the split file {path} needs the columns patient_id,split")
+        raise UserError(f"the split file {path} needs the columns patient_id,split, separated by a comma, and rows")
     known = person_of or {patient_key(patient): patient for patient in patients}
     told: dict[str, str] = {}
     part: dict[str, str] = {}
@@ -84,7 +84,10 @@ def read_split(path: Path, patients: Sequence[str], person_of: Mapping[str, str]
             )
     missing = [patient for patient in patients if patient not in part]
     if missing:
-        raise UserError(f"{path} leaves {len(missing)} of the cohort's {len(patients)} patients without a split")
+        raise UserError(
+            f"{path} leaves {len(missing)} of the cohort's {len(patients)} patients without a split: give every "
+            "patient a row with train, calibration or audit, written as in the cohort"
+        )
     return part
 
 

@@ -5,7 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from flow_command import CXR, DIALOGUE, EXAMPLES, SPEECH, Flow, Run, command, environment
+from typer.testing import CliRunner
+from vitals_command import Vitals
+
+from synthgen.cli import app
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +59,20 @@ def installed(vitals_site: Path) -> dict[str, str]:
     """An environment in which the example package is installed."""
     before = os.environ.get("PYTHONPATH", "")
     return {**environment(), "PYTHONPATH": os.pathsep.join([str(EXAMPLES / "vitals"), str(vitals_site), before])}
+
+
+@pytest.fixture
+def vitals(vitals_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vitals:
+    """Runs a command on vital signs, in this process, with a log of tries of its own."""
+    for folder in (vitals_site, EXAMPLES / "vitals"):
+        monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("SYNTHGEN_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(verb: str, *arguments: str | Path) -> Result:
+        return CliRunner().invoke(app, [verb, *map(str, arguments), "--modality", "vitals", "--seed", "1"])
+
+    return run
 
 
 def _finished(synthgen: Run, factory: pytest.TempPathFactory, flow: Flow) -> Path:

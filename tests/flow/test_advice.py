@@ -6,44 +6,11 @@ On the fast modality of the examples: a table of vital signs, a generator that r
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from flow_command import EXAMPLES, contents
-from typer.testing import CliRunner
-
-from synthgen.cli import app
-
-Vitals = Callable[..., Result]
-
-
-@pytest.fixture
-def vitals(vitals_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vitals:
-    """Runs a command on vital signs, in this process, with a log of tries of its own."""
-    for folder in (vitals_site, EXAMPLES / "vitals"):
-        monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setenv("SYNTHGEN_STATE", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
-
-    def run(verb: str, *arguments: str | Path) -> Result:
-        return CliRunner().invoke(app, [verb, *map(str, arguments), "--modality", "vitals", "--seed", "1"])
-
-    return run
-
-
-def options(text: str) -> list[str]:
-    """The options that a line of advice names."""
-    return re.findall(r"--(?:set [\w.]+=[\d.]+[\d]|accept \w+)", text)
-
-
-def words(options_given: list[str]) -> list[str]:
-    return [word for option in options_given for word in option.split(" ")]
-
-
-def last_line(done: Result) -> str:
-    return [line for line in done.stderr.splitlines() if line.startswith("synthgen: ")][-1]
+from flow_command import contents
+from vitals_command import Vitals, last_line, options, words
 
 
 def reasons(folder: Path) -> list[str]:
