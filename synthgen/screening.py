@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +11,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from synthgen.config import Section
 from synthgen.errors import UserError
-from synthgen.estimates import some_records
+from synthgen.estimates import one_record_each, some_records
 from synthgen.files import write_atomically
 from synthgen.privacy_filters.calibration import CopiesAmongStrangersError
 from synthgen.privacy_filters.gate import Gate, calibrate_gate, calibration_facts, plant, plant_returning
-from synthgen.records import C, Cohort, Rule, Verdict
+from synthgen.records import C, Cohort, Filters, Rule, Verdict
 from synthgen.report import CalibrationFacts, PlantedResult
 from synthgen.run import Run
 from synthgen.sizes import TRIAL
+
+_LISTED = 20  # closest pairs of a calibration patient's record and another patient's
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -79,8 +85,10 @@ def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model:
         try:
             gate = calibrate_gate(filters, cohort.train, cohort.calibration, gating.alpha, seed, claimed)
         except CopiesAmongStrangersError as error:
+            listed = _copies_listed(filters, cohort, seed, folder / "copies.csv")
             raise UserError(
-                f"{error}: find the record that stands under two patients and give them one number, or remove it"
+                f"{error}: look at the private list {listed}, give the records of one person one patient id or remove "
+                "them, and use a new --work"
             ) from None
         calibration = json.dumps(gate.calibration.as_dict(), allow_nan=False)
         write_atomically(folder / "calibration.json", calibration.encode())
@@ -93,6 +101,23 @@ def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model:
     returning = plant_returning(gate, (*cohort.calibration, *cohort.audit), seed)
     judge = Judgement(gate, rules_of(run, model))
     return Screen(gate, judge, facts, (*planted, *((returning,) if returning else ())))
+
+
+def _copies_listed(filters: Filters[T], cohort: Cohort[T, C], seed: int, path: Path) -> Path:
+    """Writes the calibration patients' records that are copies of another patient's, each beside that one's record."""
+    each = one_record_each(cohort.calibration or cohort.train, seed)
+    everyone = (*cohort.train, *cohort.calibration)
+    distances = np.array(filters.distances([r.payload for r in each], [r.payload for r in everyone]))
+    distances[np.array([[a.patient == b.patient for b in everyone] for a in each])] = np.inf
+    nearest = distances.argmin(axis=1)
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(("first", "second", "first_patient", "second_patient"))
+    for row in np.argsort(distances.min(axis=1), kind="stable")[:_LISTED]:
+        one, other = each[row], everyone[nearest[row]]
+        table.writerow((one.record, other.record, one.patient, other.patient))
+    write_atomically(path, buffer.getvalue().encode())
+    return path
 
 
 def rules_of(run: Run[T, C, M], model: Path | None) -> tuple[Rule[T], ...]:

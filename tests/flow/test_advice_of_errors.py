@@ -171,3 +171,21 @@ def test_screening_into_a_file_that_is_there(vitals: Vitals, clinic: Path, tmp_p
     asked = ("screen", clinic, "--data", clinic, "--set", "gate.alpha=0.05", "--set", "gate.planted=20")
     refused(vitals(*asked), "choose another name")
     assert vitals(*asked, "--out", "new.json").exit_code == 3
+
+
+def test_copies_among_the_strangers_are_listed_and_can_be_mended(vitals: Vitals, clinic: Path, tmp_path: Path) -> None:
+    """One person under two numbers, whom this modality does not link by itself."""
+    table, split = clinic / "vitals.csv", split_file(clinic, "split.csv", "")
+    split.write_text(split.read_text() + "twin,calibration\n")
+    header, *rows = table.read_text().splitlines()
+    known, _, signs = rows[0].partition(",")
+    asked = ("generate", "--data", clinic, *SMALL, "--set", f"split.file={split}")
+    table.write_text("\n".join([header, *rows, f"twin,{signs}"]) + "\n")
+    done = vitals(*asked)
+    assert "look at the private list" in refused(done, "are copies of another") and "twin" not in last_line(done)
+    with (tmp_path / "work" / "screen" / "copies.csv").open() as file:
+        pair = next(csv.DictReader(file))
+    assert {pair["first_patient"], pair["second_patient"]} == {"twin", known}
+    table.write_text("\n".join([header, *rows, f"{known},{signs}"]) + "\n")
+    refused(vitals(*asked), "use a new --work")
+    assert vitals(*asked, "--work", "w2").exit_code in {0, 3}
