@@ -100,7 +100,7 @@ def audited_for(attack: Estimate, found: Findings) -> int | None:
     if not has.audit or math.isnan(attack.ci95[0]) or math.isnan(attack.ci95[1]):
         return None
     if attack.ci95[0] <= 0.5:
-        return max(patients_for_attacks(has.train, found.limits, risk), math.ceil(1.5 * has.audit))
+        return max(patients_for_attacks(_members(found), found.limits, risk), math.ceil(1.5 * has.audit))
     room, reach = limit - attack.value, upper_end(attack, risk) - attack.value
     patients = math.ceil(has.audit * max(1.0, (reach / room) ** 2)) + 1 if room > 0 else _MOST_PATIENTS + 1
     return patients if patients <= _MOST_PATIENTS else None
@@ -121,7 +121,7 @@ def _together(wishes: Iterable[Wish], found: Findings, alpha: float) -> Parts | 
     return Parts(
         max(train, min(has.train, copies_needed(found.limits.miss, risk) + TRIAL)),
         max(calibration, has.calibration if calibration == 0 and found.reads_cohort else patients_needed(alpha)),
-        max(audit, min(has.audit, patients_for_attacks(max(has.train, train), found.limits, risk))),
+        max(audit, min(has.audit, patients_for_attacks(max(_members(found), train), found.limits, risk))),
     )
 
 
@@ -133,6 +133,12 @@ def _parts(found: Findings) -> Parts:
 def _shares(parts: Parts) -> tuple[float, float, float]:
     train, audit = round(parts.train / parts.all, 2), round(parts.audit / parts.all, 2)
     return train, round(1 - train - audit, 2), audit
+
+
+def _members(found: Findings) -> int:
+    """Training patients to attack: what there are, but enough to plant copies of, and no more than matter."""
+    planted = copies_needed(found.limits.miss, next_risk(found.risk)) + TRIAL
+    return max(min(_parts(found).train, 2 * planted), planted)
 
 
 def _alpha(found: Findings) -> float:
@@ -151,13 +157,14 @@ def _copies_missed(found: Findings) -> Wish:
         told = f"{rate:.1%} are missed of the worst kind; if that is the rate, {planted} copies of each show it"
         return Wish(told, train=planted + TRIAL, settings=(("gate.planted", planted),))
     patients = 2 * (_parts(found).calibration or _parts(found).train)
-    if _alpha(found) >= LARGEST_ALPHA:
-        return Wish(f"some {patients} calibration patients, twice as many", calibration=patients)
     alpha = min(LARGEST_ALPHA, 2 * _alpha(found))
-    if found.reads_cohort:
-        patients = max(patients, patients_for_test(alpha, _ATTEMPTS, found.limits.detectable, next_risk(found.risk)))
-    told = f"--set gate.alpha={alpha:g}, with some {patients} calibration patients to test the generator at that level"
-    return Wish(told, calibration=patients, settings=(("gate.alpha", alpha),))
+    if alpha == _alpha(found):
+        return Wish(f"some {patients} calibration patients, twice as many", calibration=patients)
+    if not found.reads_cohort:
+        return Wish(f"--set gate.alpha={alpha:g}", settings=(("gate.alpha", alpha),))
+    tested = patients_for_test(alpha, _ATTEMPTS, found.limits.detectable, next_risk(found.risk))
+    told = f"some {patients} calibration patients, twice as many; gate.alpha={alpha:g} catches more too"
+    return Wish(f"{told}, but testing the generator at that level takes some {tested}", calibration=patients)
 
 
 def _few_planted(found: Findings) -> Wish:
@@ -173,28 +180,28 @@ def _no_power(found: Findings) -> Wish | None:
     if test is None or facts is None or not catch:
         return None
     n, risk, share = facts.patients_calibration or facts.patients_train, next_risk(found.risk), found.limits.detectable
-    rate = BlockRate(
-        max(1.0, test.expected_block_rate * (n + 1)), n
-    )  # as strangers are who are composed like the release
+    rate = BlockRate(max(1.0, test.expected_block_rate * (n + 1)), n)  # of strangers composed like the release
+    mended = "once copies are caught as they must be, " if 1 - _catch(found) > found.limits.miss else ""
+    catch = PLANNED_CATCH if mended else catch
     attempts = attempts_for_test(rate, share, risk, catch)
     if attempts:
         attempts = max(attempts, math.ceil(1.2 * test.attempts))
-        return Wish(f"--set gate.attempts={attempts}", settings=(("gate.attempts", attempts),))
+        return Wish(f"{mended}--set gate.attempts={attempts}", settings=(("gate.attempts", attempts),))
     levels = [alpha for alpha in (facts.alpha, 0.02, 0.01) if alpha <= facts.alpha]
     patients = {alpha: patients_for_test(alpha, _ATTEMPTS, share, risk, catch) for alpha in levels}
     alpha = min(levels, key=lambda level: (patients[level], -level))
     if patients[alpha] > _MOST_PATIENTS:
         return None
-    told = f"some {max(patients[alpha], n + 1)} calibration patients instead of {n}"
+    told = f"{mended}some {max(patients[alpha], n + 1)} calibration patients instead of {n}"
     level = () if alpha == facts.alpha else (("gate.alpha", alpha),)
     told += f", and --set gate.alpha={alpha:g}" if level else ""
     return Wish(told, calibration=max(patients[alpha], n + 1), settings=level)
 
 
 def _few_audited(found: Findings) -> Wish:
-    likely = patients_for_attacks(_parts(found).train, found.limits, next_risk(found.risk))
+    likely = patients_for_attacks(_members(found), found.limits, next_risk(found.risk))
     told = f"at least {LEAST_AUDITED} audit patients instead of {_parts(found).audit}"
-    return Wish(f"{told}, and some {likely} to rule attacks out", audit=likely)
+    return Wish(f"{told}, and some {likely} to rule attacks out", train=_members(found), audit=likely)
 
 
 def _attack_open(found: Findings) -> Wish | None:
@@ -202,12 +209,15 @@ def _attack_open(found: Findings) -> Wish | None:
     left = [a for a in found.attacks if a.metric.endswith("_auc") and not upper_end(a, found.risk) < limit]
     wanted = {attack.metric: audited_for(attack, found) for attack in left}
     most = max((n for n in wanted.values() if n), default=0)
-    told = [f"some {most} audit patients instead of {_parts(found).audit}"] if most else []
+    has, members = _parts(found), _members(found)
+    told = [f"some {most} audit patients instead of {has.audit}"] if most else []
+    if most and members > has.train:
+        told = [f"{told[0]}, and {members} training patients instead of {has.train}, who are attacked"]
     if hopeless := [metric for metric, n in wanted.items() if not n]:
         told.append(
             f"of {', '.join(hopeless)} no number is sure to help, the value itself being near the limit or unknown"
         )
-    return Wish("; ".join(told), audit=most) if told else None
+    return Wish("; ".join(told), train=members if most else 0, audit=most) if told else None
 
 
 def _empty_slots(found: Findings) -> Wish:
