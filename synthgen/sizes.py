@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -71,6 +72,7 @@ class Needs:
         return max(math.ceil(count / share) if share else 0 for count, share in zip(wanted, shares, strict=True))
 
 
+@cache
 def needs(gate: GateConfig, risk: float = RISK) -> Needs:
     """What a level and a PASS take, for the first try unless ``risk`` is a later one's."""
     level = patients_needed(gate.alpha)
@@ -302,5 +304,8 @@ def shares_of(patients: int, wanted: Parts) -> tuple[float, float, float] | None
 
 def _enough(patients: int, shares: tuple[float, float, float], wanted: Parts) -> bool:
     train, calibration, audit = shares
+    least = (wanted.train, wanted.calibration, wanted.audit)
+    if any(share * patients < count - 1 for share, count in zip(shares, least, strict=True)):
+        return False  # no need to deal them out
     count = Counter(parts_of(patients, SplitConfig(train=train, calibration=calibration, audit=audit)))
     return all(count[name] >= getattr(wanted, name) for name in PARTS)

@@ -1,5 +1,6 @@
 """A card's own lines load the release that the card lies in, and no other: with what the extras install, as written."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,9 @@ from synthgen.report import DatasetFacts, Outcome, ReleaseReport
 pytest.importorskip("datasets")
 Sealing = Callable[[Path, str, int, int], Path]
 COUNTED = """
+import os
 from datasets import load_dataset
+os.chdir("FOLDER")
 found = load_dataset("release", split="train")
 print(len(found), sum(len(str(row)) for row in found))
 """
@@ -56,13 +59,14 @@ def test_every_block_of_a_card_runs_as_it_is_written(sealed: Sealing, tmp_path: 
 @pytest.mark.field("loading", "read")
 def test_two_releases_of_one_name_do_not_read_as_one(sealed: Sealing, tmp_path: Path, kind: str) -> None:
     """One cache, two folders called ``release``; then one that takes the other's place."""
-    home = tmp_path / "home"
     first, second = (sealed(tmp_path / name, kind, count, seed) for name, count, seed in (("a", 12, 1), ("b", 20, 2)))
-    told = [run_blocks([COUNTED], folder.parent, home).splitlines()[-1] for folder in (first, second, first)]
+    there = [COUNTED.replace("FOLDER", str(folder.parent)) for folder in (first, second)]
+    replaced = f"import shutil; shutil.rmtree({str(first)!r}); shutil.copytree({str(second)!r}, {str(first)!r})"
+    lines = run_blocks([*there, there[0], replaced, there[0]], tmp_path, tmp_path / "home").splitlines()
+    told = [line for line in lines if re.fullmatch(r"\d+ \d+", line)]
+    assert len(told) == 4
     assert told[0] == told[2] != told[1]
-    shutil.rmtree(first)
-    shutil.copytree(second, first)
-    assert run_blocks([COUNTED], first.parent, home).splitlines()[-1].split()[0] == told[1].split()[0]
+    assert told[3].split()[0] == told[1].split()[0]
 
 
 PIXELS = """

@@ -74,7 +74,7 @@ def test_attacks_on_nothing_are_ruled_out_with_so_many_audit_patients() -> None:
     assert 0.93 < float((upper < limits.attack_upper).mean()) < 0.97
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(2, 900), st.sampled_from([0.01, 0.02, 0.05]))
 def test_the_ways_out_of_too_few_patients_lead_on(patients: int, alpha: float) -> None:
     """Each way that is printed, followed alone, is accepted by the same check."""
