@@ -117,11 +117,12 @@ def _together(wishes: Iterable[Wish], found: Findings, alpha: float) -> Parts | 
     train, calibration, audit = (max(getattr(w, part) for w in wished) for part in ("train", "calibration", "audit"))
     if not (train or calibration or audit):
         return None
-    has, risk = _parts(found), next_risk(found.risk)
+    has, risk, limits = _parts(found), next_risk(found.risk), found.limits
+    tested = patients_for_test(alpha, _ATTEMPTS, limits.detectable, risk) if found.reads_cohort else 0
     return Parts(
-        max(train, min(has.train, copies_needed(found.limits.miss, risk) + TRIAL)),
-        max(calibration, has.calibration if calibration == 0 and found.reads_cohort else patients_needed(alpha)),
-        max(audit, min(has.audit, patients_for_attacks(max(_members(found), train), found.limits, risk))),
+        max(train, min(has.train, copies_needed(limits.miss, risk) + TRIAL)),
+        max(calibration, patients_needed(alpha), min(has.calibration, tested)),
+        max(audit, min(has.audit, patients_for_attacks(max(_members(found), train), limits, risk))),
     )
 
 
@@ -139,6 +140,11 @@ def _members(found: Findings) -> int:
     """Training patients to attack: what there are, but enough to plant copies of, and no more than matter."""
     planted = copies_needed(found.limits.miss, next_risk(found.risk)) + TRIAL
     return max(min(_parts(found).train, 2 * planted), planted)
+
+
+def _more_members(found: Findings) -> int:
+    """The same where there are fewer; 0 where there are as many."""
+    return _members(found) if _members(found) > _parts(found).train else 0
 
 
 def _alpha(found: Findings) -> float:
@@ -201,7 +207,7 @@ def _no_power(found: Findings) -> Wish | None:
 def _few_audited(found: Findings) -> Wish:
     likely = patients_for_attacks(_members(found), found.limits, next_risk(found.risk))
     told = f"at least {LEAST_AUDITED} audit patients instead of {_parts(found).audit}"
-    return Wish(f"{told}, and some {likely} to rule attacks out", train=_members(found), audit=likely)
+    return Wish(f"{told}, and some {likely} to rule attacks out", train=_more_members(found), audit=likely)
 
 
 def _attack_open(found: Findings) -> Wish | None:
@@ -217,7 +223,7 @@ def _attack_open(found: Findings) -> Wish | None:
         told.append(
             f"of {', '.join(hopeless)} no number is sure to help, the value itself being near the limit or unknown"
         )
-    return Wish("; ".join(told), train=members if most else 0, audit=most) if told else None
+    return Wish("; ".join(told), train=_more_members(found) if most else 0, audit=most) if told else None
 
 
 def _empty_slots(found: Findings) -> Wish:
