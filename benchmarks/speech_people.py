@@ -2,8 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/speech_people.py --patients 60 --out people.json
 
-Planned patients; the patient's voice says a neutral sentence by espeak-ng and WORLD, and the median F0 of its first three
-seconds is measured on the sound (Harvest, which nothing in the generator uses). A voice is heard as a woman's above 160 Hz.
+Planned patients; the patient's voice says a neutral sentence by espeak-ng and WORLD, and the median F0 of its first
+three seconds is measured on the sound (Harvest, which nothing in the generator uses for espeak). A voice is heard as a
+woman's above 160 Hz.
 """
 
 from __future__ import annotations
