@@ -28,7 +28,7 @@ _VARIANTS: dict[Sex, tuple[str, ...]] = {
     "m": ("m1", "m2", "m4", "m5", "m6", "m7", "m8", "Denis", "Gene", "Mike", "max", "robert"),
 }
 """Those of espeak's that are understood: f1, linda, belinda, anika and m3 had a word error rate of 0.2 to 0.5 by Whisper
-with the emotion layer, the others 0.1."""
+under the emotion layer, where others had 0.1."""
 
 
 @dataclass(frozen=True, slots=True)
