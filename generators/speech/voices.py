@@ -27,8 +27,8 @@ _VARIANTS: dict[Sex, tuple[str, ...]] = {
     "f": ("f2", "f3", "f4", "Annie"),
     "m": ("m1", "m2", "m4", "m5", "m6", "m7", "m8", "Denis", "Gene", "Mike", "max", "robert"),
 }
-"""Those of espeak's that are understood: f1, linda, belinda, anika and m3 had a word error rate of 0.2 to 0.5 by Whisper
-under the emotion layer, where others had 0.1."""
+"""Those of espeak's that are understood: f1, linda, belinda, anika and m3 had a word error rate of 0.2 to 0.5 by
+Whisper under the emotion layer, where others had 0.1."""
 
 
 @dataclass(frozen=True, slots=True)
