@@ -67,6 +67,15 @@ def test_clips_are_their_turns_of_the_track(release: tuple[Path, DatasetFacts]) 
         assert rate == RATE and np.array_equal(clip, track[row["start_sample"] : row["end_sample"]])
 
 
+def test_the_table_has_what_is_written_and_what_is_said(release: tuple[Path, DatasetFacts]) -> None:
+    first = rows(release[0])[0]
+    assert (
+        first["text"] == 'She said "hello" & <left>, right?' and first["spoken"] == 'She said "hello" and left, right?'
+    )
+    stretches = first["voiced"]
+    assert all(0 <= s["start_sample"] < s["end_sample"] for s in stretches)  # type: ignore[index,union-attr]
+
+
 def test_rttm_textgrid_and_tracks_agree_to_the_sample(release: tuple[Path, DatasetFacts]) -> None:
     folder, _ = release
     for session in sorted(path for path in (folder / "sessions").iterdir() if path.is_dir()):
