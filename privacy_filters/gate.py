@@ -36,9 +36,10 @@ AUDIT_LEVEL = 0.005  # and at which audit patients contradict an honest calibrat
 LEAST_IN_FACET = 10
 _MATTERS = 0.05
 _WHOLE = 0.8  # share of the level for all first attempts; the rest is for conditions
+FIRST_LEVEL = _WHOLE * GENERATOR_LEVEL  # of the test of all first attempts together
 _REFERENCE = 200  # training patients who tell the shape of the filters' tails
 _LEAST_REFERENCE = 40  # and who choose among the filters
-_PLANNED_CATCH = 0.95
+PLANNED_CATCH = 0.95  # of planted copies, as a gate is assumed to catch before it was tried
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,7 @@ class FirstAttempts:
 
 def first_limit(gate: Gate[T], mix: Mapping[Facet, float], attempts: int) -> int:
     """More first attempts too close to a patient than this refuse a generator, whatever its conditions."""
-    return gate.block_rate_in(mix).limit(attempts, _WHOLE * GENERATOR_LEVEL)
+    return gate.block_rate_in(mix).limit(attempts, FIRST_LEVEL)
 
 
 def judge_generator(
@@ -343,20 +344,20 @@ def attempts_needed(
     share: float,
     least: int,
     power: float = 0.95,
+    catch: float = PLANNED_CATCH,
 ) -> int:
     """The fewest first attempts, from ``least`` to ``most``, whose test would see ``share`` copies; ``least`` if none.
 
-    A gate that catches nineteen copies in twenty is assumed.
-
     Args:
+        catch: share of copies that the gate catches; nineteen in twenty are assumed where that is not known.
         mix: what so many first attempts ask for: the more they are, the more it is like what the patients are.
     """
     draws = least
     while draws <= most:
         block, limit = gate.block_rate_in(mix(draws)), first_limit(gate, mix(draws), draws)
-        if detectable_share(block, draws, limit, _PLANNED_CATCH, power) <= share:
+        if detectable_share(block, draws, limit, catch, power) <= share:
             return draws
-        draws = math.ceil(1.1 * draws) + 1
+        draws = most if draws < most < 1.1 * draws + 1 else math.ceil(1.1 * draws) + 1
     return least
 
 

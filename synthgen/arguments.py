@@ -124,7 +124,7 @@ def settings_of(release: Path | None, work: Path, modality: str, settings: Itera
     if missing:
         raise UserError(
             f"the release does not tell {', '.join(missing)}, on which it depends who was audited: give the run's "
-            f"--work, or --set {missing[0]}=…"
+            f"--work, or {' '.join(f'--set {key}=…' for key in missing)}"
         )
     return str(release / CONFIG)
 

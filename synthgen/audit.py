@@ -5,7 +5,8 @@ It shows real records, so it lies in the private work folder and never leaves it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from heapq import nsmallest
 from importlib import resources
 from pathlib import Path
@@ -28,9 +29,14 @@ _CLOSEST = 16
 
 
 def write_audit(run: Run[T, C, M], gate: Gate[T], protected: Sequence[Real[T, C]], generated: Generated[T, C]) -> Path:
-    """Writes ``index.html`` (mode 0600) with the kept samples that came closest to the threshold."""
+    """Writes ``index.html`` (mode 0600) with the kept samples that came closest by the gate's calibrated scores.
+
+    Closeness is the gate's common scale, by which filters of different kinds can be compared, told as a rank among the
+    calibration patients, who are strangers. Rules, which are not calibrated, order nothing.
+    """
+    names, calibration = frozenset(gate.calibration.names), gate.calibration
     kept = (row for row in generated.rows() if row.kept)
-    rows = nsmallest(_CLOSEST, kept, key=_closeness)
+    rows = nsmallest(_CLOSEST, kept, key=lambda row: (closeness(row, names), row.slot))
     kind = run.modality.cohorts
     payloads = [kind.decode(row.payload, generated.scratch) for row in rows]
     nearest = gate.filters.nearest_patients(payloads) if payloads else []
@@ -43,16 +49,27 @@ def write_audit(run: Run[T, C, M], gate: Gate[T], protected: Sequence[Real[T, C]
                 "slot": row.slot,
                 "sample": kind.show(payload),
                 "real": kind.show(theirs[best]),
-                "scores": row.verdicts,
+                "closer": rank_among(calibration.strangers, closeness(row, names)),
+                "scores": [(name, _share(score)) for name, score in row.verdicts if name in names],
             }
         )
     page = private_folder(run.work.audit) / "index.html"
     template = resources.files("synthgen").joinpath("audit.html.j2").read_text("utf-8")
     html = Environment(autoescape=True).from_string(template)
-    write_atomically(page, html.render(pairs=pairs, threshold=gate.calibration.threshold).encode())
+    write_atomically(page, html.render(pairs=pairs, strangers=calibration.n, blocked=calibration.k).encode())
     return page
 
 
-def _closeness(row: Row) -> tuple[float, int]:
-    scores = [score for _, score in row.verdicts if score is not None]
-    return min(scores, default=float("inf")), row.slot
+def closeness(row: Row, names: Collection[str]) -> float:
+    """The least of the calibrated filters' scores, log P(a stranger comes so close); infinite where all are far."""
+    return min((score for name, score in row.verdicts if name in names and score is not None), default=math.inf)
+
+
+def rank_among(strangers: Sequence[float], score: float) -> int:
+    """How many of the calibration patients come as close, or closer: 0 is closer than any of them."""
+    return sum(stranger <= score for stranger in strangers)
+
+
+def _share(score: float | None) -> str:
+    """A score as the share of strangers who come so close to a patient by this filter."""
+    return "far" if score is None else f"{math.exp(min(score, 0.0)):.1%}"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from synthgen import __version__, completion
 from synthgen.errors import ReleaseRefusedError, SynthgenError
+
+if TYPE_CHECKING:
+    from synthgen.report import Remedy
 
 INTERRUPTED: Final = 130
 """Exit status of a command that was stopped by Ctrl-C: 128 and the signal's number."""
@@ -38,6 +41,14 @@ def _one_line_errors(context: Any) -> Iterator[None]:
         resumes = "; the same command resumes" if context.invoked_subcommand in _RESUMES else ""
         print(f"synthgen: interrupted{resumes}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _what_next(reasons: Sequence[str], remedies: Sequence[Remedy], next_run: str) -> None:
+    """Says what was missed, what that means and what to do about it."""
+    from synthgen.release import words
+
+    for line in words.what_next(reasons, remedies, next_run):
+        print(line, file=sys.stderr)  # noqa: T201
 
 
 app = typer.Typer(
@@ -123,6 +134,7 @@ def generate(
         settings=settings or (), seed=seed, formats=formats or (), accept=accept or (),
         vouch_for_model=vouch_for_model, progress=None,
     )  # fmt: skip
+    _what_next(sealed.reasons, sealed.remedies, sealed.next_run)
     if sealed.quarantined:
         raise ReleaseRefusedError(
             f"Privacy: {sealed.outcome}: nothing was released; the reasons are in {sealed.folder}/README.md"
@@ -168,8 +180,9 @@ def screen(
         candidates, modality_name, data=data, out=out, work=work, config=config, settings=settings or (), seed=seed,
         progress=None,
     )  # fmt: skip
-    from synthgen.report import Outcome
+    from synthgen.report import Outcome, remedies_in
 
+    _what_next(*remedies_in(out))
     if outcome is Outcome.REFUSE:
         raise ReleaseRefusedError(f"Privacy: {outcome}: the reasons are in {out}")
     print(f"Privacy: {outcome}: the report is {out}")  # noqa: T201

@@ -43,7 +43,12 @@ def split_by_patient(
         part = _assign(patients, _strata(loaded.records), config)
     parts = {name: tuple(r for r in loaded.records if part[r.patient] == name) for name in PARTS}
     if not parts["train"]:
-        raise UserError("no patient is left for training: give a larger cohort or a larger split.train")
+        raise UserError(
+            "no patient is left for training: give a larger cohort, or a split file that puts some there"
+            if config.file
+            else "no patient is left for training: give a larger cohort, or shares that leave it some, e.g. "
+            "--set split.train=0.6 --set split.calibration=0.25 --set split.audit=0.15"
+        )
     digest = hashlib.blake2b(digest_size=16)
     for record in sorted(loaded.records, key=lambda r: (r.patient, r.record)):
         digest.update("\0".join((record.patient, record.record, part[record.patient], "")).encode())
@@ -60,9 +65,9 @@ def read_split(path: Path, patients: Sequence[str], person_of: Mapping[str, str]
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError):
-        raise UserError(f"cannot read the split file {path}") from None
+        raise UserError(f"cannot read the split file {path}: it must be a CSV in UTF-8 with patient_id,split") from None
     if not rows or not {"patient_id", "split"} <= set(rows[0]):
-        raise UserError(f"the split file {path} needs the columns patient_id,split")
+        raise UserError(f"the split file {path} needs the columns patient_id,split, separated by a comma, and rows")
     known = person_of or {patient_key(patient): patient for patient in patients}
     told: dict[str, str] = {}
     part: dict[str, str] = {}
@@ -79,7 +84,10 @@ def read_split(path: Path, patients: Sequence[str], person_of: Mapping[str, str]
             )
     missing = [patient for patient in patients if patient not in part]
     if missing:
-        raise UserError(f"{path} leaves {len(missing)} of the cohort's {len(patients)} patients without a split")
+        raise UserError(
+            f"{path} leaves {len(missing)} of the cohort's {len(patients)} patients without a split: give every "
+            "patient a row with train, calibration or audit, written as in the cohort"
+        )
     return part
 
 
@@ -93,15 +101,21 @@ def _strata(records: Sequence[Real[T, C]]) -> dict[str, str]:
     return {patient: s if sizes[s] >= _RARE_STRATUM else "rare" for patient, s in stratum.items()}
 
 
-def _assign(patients: Sequence[str], stratum: Mapping[str, str], config: SplitConfig) -> dict[str, str]:
-    """Deals the patients out, stratum by stratum in random order, always to the part that lags farthest behind."""
-    rng = np.random.default_rng(config.seed)
-    lot = dict(zip(patients, rng.permutation(len(patients)), strict=True))
+def parts_of(count: int, config: SplitConfig) -> list[str]:
+    """The parts that so many patients are dealt to, in turn: always to the one that lags farthest behind its share."""
     shares = dict(zip(PARTS, (config.train, config.calibration, config.audit), strict=True))
     dealt: Counter[str] = Counter()
-    part: dict[str, str] = {}
-    for count, patient in enumerate(sorted(patients, key=lambda p: (stratum[p], lot[p])), start=1):
-        name = max(PARTS, key=lambda p: (shares[p] * count - dealt[p], -PARTS.index(p)))
-        part[patient] = name
+    parts: list[str] = []
+    for number in range(1, count + 1):
+        name = max(PARTS, key=lambda p: (shares[p] * number - dealt[p], -PARTS.index(p)))
+        parts.append(name)
         dealt[name] += 1
-    return part
+    return parts
+
+
+def _assign(patients: Sequence[str], stratum: Mapping[str, str], config: SplitConfig) -> dict[str, str]:
+    """Deals the patients out, stratum by stratum in random order."""
+    rng = np.random.default_rng(config.seed)
+    lot = dict(zip(patients, rng.permutation(len(patients)), strict=True))
+    in_order = sorted(patients, key=lambda p: (stratum[p], lot[p]))
+    return dict(zip(in_order, parts_of(len(in_order), config), strict=True))

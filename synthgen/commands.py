@@ -17,9 +17,8 @@ from synthgen.pipeline import split_cohort
 from synthgen.records import C
 from synthgen.report import Evaluation, Outcome, to_json
 from synthgen.run import Run
-from synthgen.screening import check_patients
+from synthgen.sizes import RISK, SizeCheck
 from synthgen.tries import begin_try, end_try, level_for_try
-from synthgen.verdict import RISK
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -28,7 +27,7 @@ M = TypeVar("M", bound=Section)
 def fit(run: Run[T, C, M], data: Path, out: Path) -> None:
     """Fits a generator on the training part of a cohort into ``out``; resumes."""
     run.progress.stage(1, 2, "cohort")
-    _, cohort, _ = split_cohort(run, data)
+    _, cohort, _ = split_cohort(run, data, SizeCheck(run.config.gate, run.config.split, binding=False))
     run.progress.stage(2, 2, "fit")
     with run.work.made_elsewhere(out):
         fit_model(run, cohort, out)
@@ -43,8 +42,8 @@ def screen(run: Run[T, C, M], data: Path, candidates: Path, out: Path) -> Outcom
     config, work, progress = run.config, run.work, run.progress
     progress.stage(1, 4, "records and cohort")
     named = run.modality.cohorts.load_candidates(candidates, run.settings, progress)
-    loaded, cohort, linked = split_cohort(run, data)
-    check_patients(cohort, config.gate.alpha, (Outcome.CALIBRATED_NOT_AUDITED,))
+    check = SizeCheck(config.gate, config.split, may_accept=False, audits=False)
+    loaded, cohort, linked = split_cohort(run, data, check)
     judged = keyed(work.key, *(content_digest(payload) for _, payload in named))
     tries = begin_try(loaded.records, (config.digest(), cohort.digest, judged), work, progress)
     progress.stage(2, 4, "fit filters")
@@ -75,7 +74,8 @@ def evaluate(run: Run[T, C, M], release: Path, data: Path) -> Evaluation:
     samples = run.modality.releases.read(release)
     if not samples:
         raise UserError(f"the release {release} holds no sample")
-    _, cohort, _ = split_cohort(run, data)
+    check = SizeCheck(run.config.gate, run.config.split, (Outcome.UNCALIBRATED,), may_accept=False)
+    _, cohort, _ = split_cohort(run, data, check)
     run.progress.stage(2, 2, "evaluate")
     run.work.begin()
     found = run.modality.releases.evaluate(samples, cohort, run.settings, run.seed("evaluation"), run.progress)

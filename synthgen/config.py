@@ -47,7 +47,10 @@ class SplitConfig(Section):
     def _whole(self) -> SplitConfig:
         total = self.train + self.calibration + self.audit
         if abs(total - 1.0) > 1e-6:
-            raise ValueError(f"the shares of train, calibration and audit must add up to 1, got {total:g}")
+            raise ValueError(
+                f"the shares of train, calibration and audit must add up to 1, got {total:g}: set all three, e.g. "
+                "--set split.train=0.6 --set split.calibration=0.25 --set split.audit=0.15"
+            )
         return self
 
 
@@ -182,7 +185,9 @@ def load_config(
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
-            raise UserError(f"--set {key}: the value is not valid YAML") from None
+            raise UserError(
+                f"--set {key}: the value is not valid YAML; quote it for the shell, e.g. --set 'key={{a: 1}}'"
+            ) from None
         _put(values, section.short.get(key.strip(), key.strip()).split("."), value, key)
     values.update({key: value for key, value in overrides.items() if value is not None})
     values.setdefault("modality", {})
@@ -193,7 +198,8 @@ def load_config(
         where = ".".join(str(part) for part in first["loc"]) or "configuration"
         reason = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            reason = f"unknown key{suggestion(where, (*section.short, *_keys_and_sections(section)))}"
+            meant = suggestion(where, (*section.short, *_keys_and_sections(section)))
+            reason = f"unknown key{meant or f'; synthgen config --modality {modality} lists them'}"
         raise UserError(f"configuration {name_or_file}: {where}: {reason[:1].lower()}{reason[1:]}") from None
 
 
@@ -218,7 +224,10 @@ def _read(modality: str, name_or_file: str, package: str) -> dict[str, Any]:
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError):
-            raise UserError(f"cannot read the configuration file {path}") from None
+            raise UserError(
+                f"cannot read the configuration file {path}: give the path of a YAML file, or a preset: "
+                f"{', '.join(presets(modality, package))}"
+            ) from None
     else:
         name = preset_of(modality, name_or_file, package)
         text = resources.files(package).joinpath(modality, f"{name}.yaml").read_text("utf-8")

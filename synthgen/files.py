@@ -13,6 +13,13 @@ from pathlib import Path
 
 from synthgen.errors import UserError
 
+_DEMO_LICENCE = """CC0-1.0
+
+Simulated by synthgen: nobody is in it, and no record of a person went into it. Its makers have waived all their rights
+in it (Creative Commons Zero 1.0 Universal, https://creativecommons.org/publicdomain/zero/1.0/). The first line is what
+a release that is made from it states as the licence of its source. The program is under the Apache License 2.0.
+"""
+
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
@@ -85,7 +92,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def demo_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder to fill with a demo cohort; it becomes ``folder`` when the block ends well.
+    """A temporary folder to fill with a demo cohort; it becomes ``folder``, with its licence, when the block ends well.
 
     Raises:
         UserError: ``folder`` exists and is not empty, or cannot be written.
@@ -99,6 +106,7 @@ def demo_folder(folder: Path) -> Iterator[Path]:
         raise UserError(f"cannot write {folder}: {error.strerror}") from error
     try:
         yield unfinished
+        (unfinished / "LICENSE.txt").write_text(_DEMO_LICENCE, encoding="utf-8")
         unfinished.chmod(0o755)
         if folder.exists():
             folder.rmdir()

@@ -21,15 +21,17 @@ from numpy.typing import NDArray
 from synthgen.config import Section
 from synthgen.errors import UserError
 from synthgen.evaluation import catch_rate, far_from_all
+from synthgen.findings import Findings
 from synthgen.fitting import fit_filters
 from synthgen.modality import Modality, load
 from synthgen.privacy_filters.gate import EVERYBODY, FirstAttempts, judge_generator, share_nearer_to_train
 from synthgen.progress import Progress, Silent
 from synthgen.records import C, Cohort, Estimate, Real, Synthetic
-from synthgen.report import LinkedFacts, Outcome, PlantedResult, PrivacyReport, ScreeningFacts
+from synthgen.report import LinkedFacts, PlantedResult, PrivacyReport, ScreeningFacts
 from synthgen.run import Run
-from synthgen.screening import Screen, check_patients, open_screen
-from synthgen.verdict import RISK, Findings, privacy_report
+from synthgen.screening import Screen, open_screen
+from synthgen.sizes import RISK, SizeCheck, parts_in
+from synthgen.verdict import privacy_report
 from synthgen.workfolder import opened, recorded_seed
 
 T = TypeVar("T")
@@ -172,7 +174,7 @@ def gate(
     settled = kind.config(config or kind.presets[1], settings, seed=seed)
     cohort = Cohort(tuple(train), tuple(calibration), tuple(audit), "as stated by the data holder", "")
     check_apart(cohort)
-    check_patients(cohort, settled.gate.alpha, () if audit else (Outcome.CALIBRATED_NOT_AUDITED,))
+    SizeCheck(settled.gate, None, may_accept=False, audits=bool(audit))(parts_in(cohort))
     with TemporaryDirectory(prefix="synthgen-gate-") as scratch:
         folder = work or Path(scratch) / "work"
         with opened(folder, modality=kind.name, config_digest=settled.digest(), seed=settled.seed) as place:

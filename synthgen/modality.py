@@ -60,6 +60,10 @@ class Cohorts(Protocol[T, C, M_contra]):
         """Reads a cohort of real records. ``cache`` is a private folder."""
         ...
 
+    def listed(self, data: Path, config: M_contra, cache: Path, progress: Progress) -> Sequence[str] | None:
+        """The patient of each record as the listing names it, before one is read; None where listing is reading."""
+        return None
+
     def load_candidates(self, folder: Path, config: M_contra, progress: Progress) -> list[tuple[str, T]]:
         """Reads somebody else's synthetic records, with a name each."""
         ...

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from synthgen import __version__
+from synthgen.advice import remedy
 from synthgen.audit import write_audit
 from synthgen.cohort import split_by_patient
 from synthgen.config import Section
 from synthgen.digests import keyed, keyed_seed
 from synthgen.engines import Engine
-from synthgen.evaluation import evaluate_release, far_from_all, generator_test
+from synthgen.evaluation import catch_rate, evaluate_release, far_from_all, generator_test
+from synthgen.findings import Findings, Why
 from synthgen.fitting import fit_filters, fit_model
 from synthgen.last_pass import last_pass
 from synthgen.modality import GeneratorKind
 from synthgen.origin import Origin, check_origin
 from synthgen.people import find_people
-from synthgen.privacy_filters.gate import Facet, attempts_needed, first_limit
+from synthgen.privacy_filters.gate import PLANNED_CATCH, Facet, attempts_needed, first_limit
 from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.run import Run
 from synthgen.sampling import Generated, duplicates, first_attempts, generate, kept_samples
-from synthgen.screening import Judgement, check_patients, open_screen, rules_of
+from synthgen.screening import Judgement, open_screen, rules_of
 from synthgen.settings import CONFIG as SETTINGS
 from synthgen.settings import public_yaml
+from synthgen.sizes import RISK, Parts, SizeCheck, parts_in, parts_of_cohort
 from synthgen.tries import begin_try, end_try, level_for_try
-from synthgen.verdict import RISK, Findings, privacy_report
+from synthgen.verdict import privacy_report
+
+DEMO = "simulated demo cohort, made by synthgen: nobody is in it"
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -57,12 +63,29 @@ class Plan:
     vouched: bool = False
 
 
-def split_cohort(run: Run[T, C, M], data: Path) -> tuple[Loaded[T, C], Cohort[T, C], LinkedFacts]:
-    """Loads the cohort, counts linked patients as one, and splits; a work folder serves one split of one cohort."""
+def split_cohort(
+    run: Run[T, C, M], data: Path, check: Callable[[Parts], str] | None = None
+) -> tuple[Loaded[T, C], Cohort[T, C], LinkedFacts]:
+    """Loads the cohort, counts linked patients as one, and splits; a work folder serves one split of one cohort.
+
+    There are enough patients, or too few, by the listing already, then by what was read, then by who is one person.
+    """
     config, work, progress = run.config, run.work, run.progress
-    loaded = run.modality.cohorts.load(data, run.settings, work.cohort, progress)
-    people = find_people(run.modality.cohorts, loaded, config, work.cohort, progress)
+    cohorts, told = run.modality.cohorts, set[str]()
+
+    def checked(parts: Parts | None) -> None:
+        line = check(parts) if check and parts else ""
+        if line and line not in told:
+            progress.say(line)
+        told.add(line)
+
+    if (listed := cohorts.listed(data, run.settings, work.cohort, progress)) is not None:
+        checked(parts_of_cohort(listed, config.split))
+    loaded = cohorts.load(data, run.settings, work.cohort, progress)
+    checked(parts_of_cohort([record.patient for record in loaded.records], config.split))
+    people = find_people(cohorts, loaded, config, work.cohort, progress)
     cohort = split_by_patient(people.loaded, config.split, people.person_of)
+    checked(parts_in(cohort))
     work.claim_cohort(cohort.digest)
     return loaded, cohort, people.facts
 
@@ -79,8 +102,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
 
     # 1. The cohort, split by patient before anything is fitted.
     run.progress.stage(1, STAGES, "cohort")
-    loaded, cohort, linked = split_cohort(run, plan.data)
-    check_patients(cohort, config.gate.alpha, plan.accept)
+    loaded, cohort, linked = split_cohort(run, plan.data, SizeCheck(config.gate, config.split, plan.accept))
     origin = Origin.SAME if plan.model is None else origin_of(kind.generator, plan.model, cohort, vouched=plan.vouched)
     condition = kind.cohorts.conditions(cohort.train, run.settings)
 
@@ -108,7 +130,15 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         return Counter(("stratum", stratum) for stratum in strata[:draws])
 
     probes = (
-        attempts_needed(screen.gate, mix, config.gate.attempts, config.gate.detectable, config.samples, power=1 - risk)
+        attempts_needed(
+            screen.gate,
+            mix,
+            config.gate.attempts,
+            config.gate.detectable,
+            config.samples,
+            power=1 - risk,
+            catch=min(PLANNED_CATCH, catch_rate(screen.planted)),
+        )
         - config.samples
         if reads
         else 0
@@ -154,7 +184,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         run,
         plan,
         generated,
-        source=Source("simulated demo cohort" if plan.demo else loaded.layout, loaded.licence, loaded.skipped),
+        source=Source(DEMO if plan.demo else loaded.layout, loaded.licence, loaded.skipped),
         model_digest=model_digest,
         privacy=privacy,
         quality=evaluation.quality,
@@ -205,7 +235,8 @@ def release_without_cohort(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sea
     found = Findings(None, False, None, None, False, (), generated.facts, (), run.config.gate.limits, False)
     told = privacy_report(found, rules=judge.rule_names)
     doubled = f"{doubles} of {generated.facts.slots} samples are doubles of another"
-    privacy = replace(told, reasons=(*told.reasons, doubled))
+    means = remedy(Why.DOUBLES, found)
+    privacy = replace(told, reasons=(*told.reasons, doubled), remedies=(*told.remedies, means))
     return release(
         run,
         plan,

@@ -6,9 +6,11 @@ Only coarse counts and estimates stand here: no threshold, no score of a sample,
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from synthgen.records import Estimate, JsonValue, Skipped
 
@@ -167,10 +169,24 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Remedy:
+    """What a reason means, what helps, and what that comes to in this run: patients, settings; may be empty."""
+
+    means: str
+    helps: str
+    here: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.means} {self.helps}" + (f" Here: {self.here}." if self.here else "")
+
+
+@dataclass(frozen=True)
 class PrivacyReport:
     """Everything that ``privacy_report.json`` states. Parts that could not be had are None, and a reason says why.
 
     Attributes:
+        remedies: what to do about each of the reasons, in their order.
+        next_run: what would answer all of them at once, as options of the same command; may be empty.
         tries: which try on this cohort the run is, from 1; None where that is not known, or there is no cohort.
     """
 
@@ -187,6 +203,8 @@ class PrivacyReport:
     rules: tuple[str, ...] = ()
     tries: int | None = None
     linked: LinkedFacts | None = None
+    remedies: tuple[Remedy, ...] = ()
+    next_run: str = ""
 
 
 @dataclass(frozen=True)
@@ -218,6 +236,7 @@ class DatasetFacts:
         counts: for each label its number of samples.
         task_categories: the hub's terms for the YAML header, e.g. ``("image-classification",)``.
         tables: for each split the glob of its Parquet files, e.g. ``("train", "data/train-*.parquet")``.
+        formats: what lies beside the layout that these facts are of: ``("dicom",)``, in the folder of that name.
     """
 
     modality: str
@@ -233,6 +252,7 @@ class DatasetFacts:
     task_categories: tuple[str, ...]
     modality_tags: tuple[str, ...]
     tables: tuple[tuple[str, str], ...] = ()
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -293,6 +313,12 @@ class ReleaseReport:
     dataset: DatasetFacts
     privacy: PrivacyReport
     evaluation: tuple[Estimate, ...]
+
+
+def remedies_in(path: Path) -> tuple[tuple[str, ...], tuple[Remedy, ...], str]:
+    """Reasons, remedies and next run of a report of ``synthgen screen``."""
+    told = json.loads(path.read_bytes())
+    return tuple(told["reasons"]), tuple(Remedy(**one) for one in told["remedies"]), str(told["next_run"])
 
 
 def to_json(value: object) -> JsonValue:

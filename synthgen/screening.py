@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Generic, TypeVar
 
-from synthgen.config import LARGEST_ALPHA, Section
+import numpy as np
+
+from synthgen.config import Section
 from synthgen.errors import UserError
-from synthgen.estimates import some_records
+from synthgen.estimates import one_record_each, some_records
 from synthgen.files import write_atomically
-from synthgen.privacy_filters.calibration import CopiesAmongStrangersError, attainable_alpha, patients_needed
+from synthgen.privacy_filters.calibration import CopiesAmongStrangersError
 from synthgen.privacy_filters.gate import Gate, calibrate_gate, calibration_facts, plant, plant_returning
-from synthgen.records import C, Cohort, Rule, Verdict
-from synthgen.report import CalibrationFacts, Outcome, PlantedResult
+from synthgen.records import C, Cohort, Filters, Rule, Verdict
+from synthgen.report import CalibrationFacts, PlantedResult
 from synthgen.run import Run
+from synthgen.sizes import TRIAL
+
+_LISTED = 20  # closest pairs of a calibration patient's record and another patient's
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
-
-_TRIAL = 8  # training patients whose copies tell which filters are worth their level; they are planted no more
 
 
 @dataclass(frozen=True)
@@ -57,28 +61,6 @@ class Screen(Generic[T]):
     planted: tuple[PlantedResult, ...]
 
 
-def check_patients(cohort: Cohort[T, C], alpha: float, accept: tuple[Outcome, ...]) -> None:
-    """Refuses a cohort that cannot reach a PASS, before anything is fitted.
-
-    Raises:
-        UserError: if the calibration patients are too few for ``alpha``, or there are no audit patients, unless the
-            user accepts the verdict that follows.
-    """
-    n = len({r.patient for r in cohort.calibration}) or len({r.patient for r in cohort.train})
-    if attainable_alpha(n) > alpha + 1e-12 and Outcome.UNCALIBRATED not in accept:
-        attained = math.ceil(attainable_alpha(n) * 1e4) / 1e4
-        setting = f"--set gate.alpha={attained:g}, " if attained <= LARGEST_ALPHA else ""
-        raise UserError(
-            f"{n} calibration patients attain a level of {attainable_alpha(n):.2%} at best, {alpha:.2%} is asked for: "
-            f"give a cohort with {patients_needed(alpha)} calibration patients, {setting}or --accept UNCALIBRATED"
-        )
-    if not cohort.audit and Outcome.CALIBRATED_NOT_AUDITED not in accept:
-        raise UserError(
-            "no patient is left for the audit, and without one nothing can be passed: give a larger cohort, a "
-            "split.audit above 0, or --accept CALIBRATED_NOT_AUDITED"
-        )
-
-
 def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model: Path | None) -> Screen[T]:
     """Calibrates the gate on C, measures its block rate on E, and plants copies of T.
 
@@ -93,7 +75,7 @@ def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model:
     filters = kind.filters.open(cohort.train, run.settings, folder)
     seed, planting = run.seed("calibration"), run.seed("planted")
     everyone = some_records(cohort.train, len(cohort.train), planting)
-    tried = min(_TRIAL, len(everyone) // 8)
+    tried = min(TRIAL, len(everyone) // 8)
     trial, chosen = everyone[:tried], everyone[tried : tried + gating.planted]
     task = run.progress.task("planting copies", None, "copy")
     with TemporaryDirectory(prefix="synthgen-copies-") as name:
@@ -103,8 +85,10 @@ def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model:
         try:
             gate = calibrate_gate(filters, cohort.train, cohort.calibration, gating.alpha, seed, claimed)
         except CopiesAmongStrangersError as error:
+            listed = _copies_listed(filters, cohort, seed, folder / "copies.csv")
             raise UserError(
-                f"{error}: find the record that stands under two patients and give them one number, or remove it"
+                f"{error}: look at the private list {listed}, give the records of one person one patient id or remove "
+                "them, and use a new --work"
             ) from None
         calibration = json.dumps(gate.calibration.as_dict(), allow_nan=False)
         write_atomically(folder / "calibration.json", calibration.encode())
@@ -117,6 +101,23 @@ def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model:
     returning = plant_returning(gate, (*cohort.calibration, *cohort.audit), seed)
     judge = Judgement(gate, rules_of(run, model))
     return Screen(gate, judge, facts, (*planted, *((returning,) if returning else ())))
+
+
+def _copies_listed(filters: Filters[T], cohort: Cohort[T, C], seed: int, path: Path) -> Path:
+    """Writes the calibration patients' records that are copies of another patient's, each beside that one's record."""
+    each = one_record_each(cohort.calibration or cohort.train, seed)
+    everyone = (*cohort.train, *cohort.calibration)
+    distances = np.array(filters.distances([r.payload for r in each], [r.payload for r in everyone]))
+    distances[np.array([[a.patient == b.patient for b in everyone] for a in each])] = np.inf
+    nearest = distances.argmin(axis=1)
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(("first", "second", "first_patient", "second_patient"))
+    for row in np.argsort(distances.min(axis=1), kind="stable")[:_LISTED]:
+        one, other = each[row], everyone[nearest[row]]
+        table.writerow((one.record, other.record, one.patient, other.patient))
+    write_atomically(path, buffer.getvalue().encode())
+    return path
 
 
 def rules_of(run: Run[T, C, M], model: Path | None) -> tuple[Rule[T], ...]:

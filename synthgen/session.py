@@ -16,13 +16,14 @@ from synthgen.arguments import Asked
 from synthgen.digests import keyed
 from synthgen.engines.local import LocalEngine
 from synthgen.files import disk_errors
-from synthgen.forecast import costs, forecast
+from synthgen.forecast import costs, forecast, people_of
 from synthgen.modality import Modality
 from synthgen.pipeline import CONFIG, Plan, release_from
 from synthgen.progress import Progress, bars
 from synthgen.release import Sealed, check_output
 from synthgen.run import Run
 from synthgen.seeds import stage_seed
+from synthgen.sizes import SizeCheck, parts_of_cohort
 from synthgen.workfolder import key_of, opened
 
 
@@ -70,6 +71,9 @@ def generate(
     kind: Modality[Any, Any, Any] | None = None,
 ) -> Sealed:
     """From what was asked to a sealed release, or to quarantine; without data, of a simulated cohort."""
+    people = people_of(asked.config) if plan.demo else 0
+    if people and (parts := parts_of_cohort(map(str, range(people)), asked.config.split)):
+        SizeCheck(asked.config.gate, asked.config.split, plan.accept)(parts)  # before a cohort is simulated
     key = key_of(work, modality=asked.offer.name, config_digest=asked.config.digest())
     check_output(plan.out, config_digest=keyed(key or b"", CONFIG, asked.config.digest()))
     with session(asked, work, progress, kind) as at:

@@ -7,16 +7,16 @@ verdict is INCONCLUSIVE and says what would help.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from scipy.stats import norm
 
-from synthgen.privacy_filters.calibration import Calibration, attainable_alpha
+from synthgen.advice import next_run, remedy
+from synthgen.findings import STANDARD_95, Findings, Reason, Why, upper_end
+from synthgen.privacy_filters.calibration import attainable_alpha
 from synthgen.privacy_filters.power import miss_upper, released_share
 from synthgen.records import Estimate
 from synthgen.report import (
     CalibrationFacts,
-    GeneratorTest,
     Limits,
     LinkedFacts,
     Outcome,
@@ -24,37 +24,11 @@ from synthgen.report import (
     PrivacyReport,
     ScreeningFacts,
 )
+from synthgen.sizes import LEAST_AUDITED
 
 ATTACK_LEVEL = 0.01  # probability at which any attack on an honest release may succeed; the attacks share it
-LEAST_AUDITED = 20
-RISK = 0.05  # of a wrong PASS at each limit, for the first try on a cohort
 _EMPTY_SHARE = 0.01
-_95 = 1.959964
 _NO_CLAIM = "Nothing is claimed: no real cohort was given, so no sample was compared with a patient."
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All that the verdict rests on.
-
-    Attributes:
-        reads_cohort: False where it is certain that no record of the cohort entered the generator.
-        risk: probability of passing what is just as bad as the limits allow: of a bound, an upper end or a power. Tries
-            on one cohort share it.
-    """
-
-    calibration: Calibration | None
-    calibrated_on_strangers: bool
-    facts: CalibrationFacts | None
-    generator_test: GeneratorTest | None
-    far_from_all: bool
-    planted: tuple[PlantedResult, ...]
-    screening: ScreeningFacts
-    attacks: tuple[Estimate, ...]
-    limits: Limits
-    audited: bool
-    reads_cohort: bool = True
-    risk: float = RISK
 
 
 def privacy_report(
@@ -65,7 +39,9 @@ def privacy_report(
     names = found.calibration.names if found.calibration else ()
     return PrivacyReport(
         outcome=outcome,
-        reasons=reasons,
+        reasons=tuple(reason.text for reason in reasons),
+        remedies=tuple(remedy(reason.why, found) for reason in reasons),
+        next_run=next_run(reasons, found),
         claim=claim(names, found.facts, found.planted, found.screening) if found.facts else _NO_CLAIM,
         filters=names,
         calibration=found.facts,
@@ -80,10 +56,11 @@ def privacy_report(
     )
 
 
-def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
+def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
     """The verdict on a release and its reasons, the gravest first. Only an empty list of reasons is a PASS."""
     if found.calibration is None:
-        return Outcome.NO_COHORT, ("no real cohort was given: only duplicate checks ran, nothing is known of copies",)
+        told = "no real cohort was given: only duplicate checks ran, nothing is known of copies"
+        return Outcome.NO_COHORT, (Reason(Why.NO_COHORT, told),)
     refuse = [*_copies_seen(found), *_exact_copies_missed(found.planted), *_attacks_that_succeed(found)]
     doubt = [*_blind_spots(found), *_no_power(found), *_empty_slots(found.screening), *_attacks_unsettled(found)]
     if refuse:
@@ -93,49 +70,53 @@ def decide(found: Findings) -> tuple[Outcome, tuple[str, ...]]:
         level = (
             f"{n} calibration patients attain a level of {attainable_alpha(n):.2%}, not {found.calibration.alpha:.2%}"
         )
-        return Outcome.UNCALIBRATED, (level, *doubt)
+        return Outcome.UNCALIBRATED, (Reason(Why.TOO_FEW, level), *doubt)
     if doubt:
         return Outcome.INCONCLUSIVE, tuple(doubt)
     if not found.audited or not found.calibrated_on_strangers:
-        return Outcome.CALIBRATED_NOT_AUDITED, (
-            "no attack was run: there are no audit patients, or the conditions are unknown",
-        )
+        told = "no attack was run: there are no audit patients, or the conditions are unknown"
+        return Outcome.CALIBRATED_NOT_AUDITED, (Reason(Why.NOT_AUDITED, told),)
     return Outcome.PASS, ()
 
 
-def _copies_seen(found: Findings) -> Iterator[str]:
+def _copies_seen(found: Findings) -> Iterator[Reason]:
     test, screening = found.generator_test, found.screening
     if test is not None and test.rejected > test.limit:
-        yield (
+        yield Reason(
+            Why.MEMORISES,
             f"the generator memorises: {test.rejected} of its {test.attempts} first attempts lie too close to a "
-            f"patient, an honest generator stays at or below {test.limit}"
+            f"patient, an honest generator stays at or below {test.limit}",
         )
     if test is not None and test.conditions_memorised:
         names = ", ".join(test.conditions_memorised)
-        yield f"the generator memorises under some conditions: too many first attempts lie too close with {names}"
+        told = f"the generator memorises under some conditions: too many first attempts lie too close with {names}"
+        yield Reason(Why.MEMORISES_CONDITION, told)
     if screening.withheld_for_audit > screening.outsider_limit:
-        yield (
+        yield Reason(
+            Why.KNOWS_AUDIT,
             f"{screening.withheld_for_audit} samples lie too close to an audit patient, strangers would at most "
-            f"{screening.outsider_limit} times: the generator has seen patients it was not given"
+            f"{screening.outsider_limit} times: the generator has seen patients it was not given",
         )
     if screening.withheld_persons > screening.person_limit:
-        yield (
+        yield Reason(
+            Why.DEALT_OUT,
             f"the sessions of {screening.withheld_persons} of {screening.persons} synthetic persons, taken together, "
-            f"lie too close to a patient, an honest generator's at most {screening.person_limit}"
+            f"lie too close to a patient, an honest generator's at most {screening.person_limit}",
         )
 
 
-def _exact_copies_missed(planted: Sequence[PlantedResult]) -> Iterator[str]:
+def _exact_copies_missed(planted: Sequence[PlantedResult]) -> Iterator[Reason]:
     exact = [result for result in planted if result.domain == "exact"]
     if not exact:
-        yield "no exact copies were planted, so nothing is known of what the gate misses"
+        yield Reason(Why.NO_EXACT, "no exact copies were planted, so nothing is known of what the gate misses")
     for result in exact:
         if result.caught < result.planted:
             missed = result.planted - result.caught
-            yield f"the gate misses {missed} of {result.planted} exact copies ({result.perturbation})"
+            told = f"the gate misses {missed} of {result.planted} exact copies ({result.perturbation})"
+            yield Reason(Why.EXACT_MISSED, told)
 
 
-def _blind_spots(found: Findings) -> Iterator[str]:
+def _blind_spots(found: Findings) -> Iterator[Reason]:
     """Claimed kinds of copies of which the gate may miss more than it claims."""
     limit = found.limits.miss
     claimed = [r for r in found.planted if r.domain != "beyond"]
@@ -143,71 +124,76 @@ def _blind_spots(found: Findings) -> Iterator[str]:
     missed = [r for r in unsure if r.caught < r.planted]
     if missed:
         told = ", ".join(f"{r.perturbation} {r.planted - r.caught} of {r.planted}" for r in missed)
-        yield (
-            f"the gate misses more copies than it may claim ({told}; the limit is an upper bound of {limit:.0%}): give "
-            "more calibration patients, so that the threshold lies less far out, or a larger gate.alpha"
+        yield Reason(
+            Why.COPIES_MISSED,
+            f"the gate misses more copies than it may claim ({told}; the limit is an upper bound of {limit:.0%})",
         )
     if len(unsure) > len(missed):
         few = min(r.planted for r in unsure if r.caught == r.planted)
-        yield (
+        yield Reason(
+            Why.FEW_PLANTED,
             f"{few} planted copies of a kind, all of them caught, bound the misses at "
-            f"{miss_upper(few, few, 1 - found.risk):.1%}, "
-            f"{limit:.0%} is asked for: plant more (gate.planted), of more training patients"
+            f"{miss_upper(few, few, 1 - found.risk):.1%}, {limit:.0%} is asked for",
         )
     own = [result for result in found.planted if result.domain == "generator"]
     if found.far_from_all and (not own or any(result.caught < result.planted for result in own)):
-        yield (
+        yield Reason(
+            Why.FAR_FROM_ALL,
             "the samples lie farther from every real record than strangers do, and not every copy in the generator's "
-            "own domain is known to be caught"
+            "own domain is known to be caught",
         )
 
 
-def _no_power(found: Findings) -> Iterator[str]:
+def _no_power(found: Findings) -> Iterator[Reason]:
     facts, test = found.facts, found.generator_test
     if test is not None and found.reads_cohort and test.detectable_share > found.limits.detectable:
         seen = f"{test.detectable_share:.1%}" if test.detectable_share <= 1 else "no share at all"
-        yield (
+        yield Reason(
+            Why.NO_POWER,
             f"the test of the generator would have seen {seen} of copies among its samples, "
-            f"{found.limits.detectable:.0%} is asked for: give more calibration patients, or judge more first attempts "
-            "(gate.attempts)"
+            f"{found.limits.detectable:.0%} is asked for",
         )
     if facts is None or facts.audit_block_rate is None or facts.audit_limit is None:
         return
     blocked = round(facts.audit_block_rate.value * facts.audit_block_rate.n)
     if blocked > facts.audit_limit:
-        yield (
+        yield Reason(
+            Why.AUDIT_BLOCKED,
             f"the gate blocks {blocked} of {facts.audit_block_rate.n} audit patients, its calibration allows "
-            f"{facts.audit_limit}: the calibration patients do not stand for the others"
+            f"{facts.audit_limit}: the calibration patients do not stand for the others",
         )
     if facts.audit_block_rate.n < LEAST_AUDITED:
-        yield f"{facts.audit_block_rate.n} audit patients are too few to attack with: give at least {LEAST_AUDITED}"
+        yield Reason(Why.FEW_AUDITED, f"{facts.audit_block_rate.n} audit patients are too few to attack with")
 
 
-def _empty_slots(screening: ScreeningFacts) -> Iterator[str]:
+def _empty_slots(screening: ScreeningFacts) -> Iterator[Reason]:
     if screening.exhausted > _EMPTY_SHARE * screening.slots:
-        yield (
+        yield Reason(
+            Why.EMPTY_SLOTS,
             f"{screening.exhausted} of {screening.slots} slots found no sample that the gate keeps within their "
-            "attempts"
+            "attempts",
         )
 
 
-def _attacks_that_succeed(found: Findings) -> Iterator[str]:
+def _attacks_that_succeed(found: Findings) -> Iterator[Reason]:
     for attack in successes(found.attacks, found.limits):
-        yield (
+        yield Reason(
+            Why.ATTACK_SUCCEEDS,
             f"an attack succeeds: {attack.metric} {attack.value:.3f}, 95% interval {attack.ci95[0]:.3f} to "
-            f"{attack.ci95[1]:.3f}, limit {attack_limit(attack, found.limits)}"
+            f"{attack.ci95[1]:.3f}, limit {attack_limit(attack, found.limits)}",
         )
 
 
-def _attacks_unsettled(found: Findings) -> Iterator[str]:
+def _attacks_unsettled(found: Findings) -> Iterator[Reason]:
     if found.audited and not found.attacks:
-        yield "no attack could be measured: too few samples or audit patients"
+        yield Reason(Why.NO_ATTACK, "no attack could be measured: too few samples or audit patients")
     for attack in found.attacks:
         high = upper_end(attack, found.risk)
         if attack.metric.endswith("_auc") and not high < found.limits.attack_upper:
-            yield (
+            yield Reason(
+                Why.ATTACK_OPEN,
                 f"an attack is not ruled out: {attack.metric} {attack.value:.3f} may be as high as {high:.3f} "
-                f"({1 - found.risk:.0%}), the limit is {found.limits.attack_upper}: give more audit patients"
+                f"({1 - found.risk:.0%}), the limit is {found.limits.attack_upper}",
             )
 
 
@@ -231,13 +217,8 @@ def attack_succeeds(attack: Estimate, limits: Limits, attacks: int = 1) -> bool:
     (Bonferroni). The 95% interval's lower half is stretched to that level as a normal distribution's would be.
     """
     limit = attack_limit(attack, limits)
-    below = (attack.value - attack.ci95[0]) / _95
+    below = (attack.value - attack.ci95[0]) / STANDARD_95
     return limit is not None and attack.value - float(norm.isf(ATTACK_LEVEL / attacks)) * below > limit
-
-
-def upper_end(attack: Estimate, risk: float = RISK) -> float:
-    """One-sided upper end. A PASS needs every attack's below the limit, so attacks share nothing (Berger 1982)."""
-    return attack.value + float(norm.isf(risk)) / _95 * (attack.ci95[1] - attack.value)
 
 
 def claim(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 
 from synthgen.payloads.dialogue import Emotion
 from synthgen.wordlists import PhraseSet, WordLists, word_lists
@@ -17,13 +17,15 @@ class EmotionNames(WordLists):
     emotions: Mapping[Emotion, PhraseSet]
     further: PhraseSet
 
+    @cached_property
+    def emotion_of(self) -> Mapping[str, Emotion]:
+        """Ours by each word for it; ``further`` are not among them."""
+        return {"": "", **{word: emotion for emotion, words in self.emotions.items() for word in words}}
+
 
 @cache
-def _names() -> Mapping[str, Emotion]:
-    found = word_lists(__package__, "emotions", EmotionNames)
-    ours: dict[str, Emotion] = {word: emotion for emotion, words in found.emotions.items() for word in words}
-    further: dict[str, Emotion] = dict.fromkeys(found.further, "")
-    return {**further, **ours, "": ""}
+def emotion_names() -> EmotionNames:
+    return word_lists(__package__, "emotions", EmotionNames)
 
 
 def emotion_of(word: str, own: Mapping[str, Emotion]) -> Emotion | None:
@@ -36,7 +38,8 @@ def emotion_of(word: str, own: Mapping[str, Emotion]) -> Emotion | None:
     for name, emotion in own.items():
         if _even(name) == key:
             return emotion
-    return _names().get(key)
+    names = emotion_names()
+    return names.emotion_of.get(key, "" if key in names.further else None)
 
 
 def _even(word: str) -> str:

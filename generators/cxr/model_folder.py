@@ -3,6 +3,7 @@
 vae/ unet/ scheduler/   as diffusers' save_pretrained writes them (unet/ holds the moving average of the weights)
 condition.json          the places of the condition vector, the image's size, the sampler's defaults
 synthgen.json           modality, format version, digest of the settings; written last: without it nothing is finished
+model_index.json        the same for diffusers, whose pipeline pipeline.py holds: no remote code
 README.md               the lines by which a stranger draws images
 checkpoints/ samples/   private: the state of an unfinished training, grids of samples; not part of the model
 """
@@ -12,10 +13,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import __version__ as diffusers_version
 
 from synthgen.errors import UserError
 from synthgen.files import new_folder, write_atomically
@@ -27,6 +30,7 @@ from synthgen.records import JsonValue
 
 MODALITY, FORMAT = "cxr", 1
 PARTS = ("vae", "unet", "scheduler")
+PIPELINE = "pipeline.py"
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,23 @@ def finish_folder(folder: Path, card: Card, sampler: SamplerConfig) -> None:
         "steps": sampler.steps,
     }
     _write_json(folder / "condition.json", condition)
+    _write_json(folder / "model_index.json", _index(card, sampler))
+    write_atomically(folder / PIPELINE, resources.files(__package__).joinpath(PIPELINE).read_bytes())
     write_atomically(folder / "README.md", _readme(card).encode())
     about: dict[str, JsonValue] = {"modality": MODALITY, "format": FORMAT, "config_digest": card.config_digest}
     _write_json(folder / "synthgen.json", about)
+
+
+def _index(card: Card, sampler: SamplerConfig) -> dict[str, JsonValue]:
+    kinds = ("AutoencoderKL", "UNet2DConditionModel", "DPMSolverMultistepScheduler")
+    return {
+        "_class_name": "RadiographPipeline",
+        "_diffusers_version": diffusers_version,
+        **{part: ["diffusers", kind] for part, kind in zip(PARTS, kinds, strict=True)},
+        "fields": list(card.encoding.fields),
+        "steps": sampler.steps,
+        "guidance": sampler.guidance,
+    }
 
 
 def has_weights(part: Path) -> bool:
@@ -140,10 +158,22 @@ def _write_json(path: Path, value: Mapping[str, JsonValue]) -> None:
     write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
-_SNIPPET = """import json, torch
-from pathlib import Path
-from PIL import Image
+_PIPELINE = """import sys
+
 import torch
+
+sys.path.insert(0, "model")  # where pipeline.py lies, seventy lines to read first
+from pipeline import RadiographPipeline
+
+draw = RadiographPipeline.from_pretrained("model")
+images = draw([WANTED], count=2, generator=torch.manual_seed(0)).images
+images[0].save("radiograph.png")"""
+
+_SNIPPET = """import json
+from pathlib import Path
+
+import torch
+from PIL import Image
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
 
 folder = Path("model")
@@ -167,13 +197,21 @@ Image.fromarray(((pixels[0] + 1) * 127.5).round().clamp(0, 255).byte().numpy()).
 
 def _readme(card: Card) -> str:
     finding = (card.encoding.findings or ("No Finding",))[0]
-    snippet = _SNIPPET.replace("WANTED", f'"finding:{finding}", "view:PA"')
+    wanted = f'"finding:{finding}", "view:PA"'
     return f"""# A generator of synthetic chest radiographs, {card.size} x {card.size}
 
-Class-conditional latent diffusion. `vae/`, `unet/` and `scheduler/` open with diffusers alone:
+Class-conditional latent diffusion. From the folder that holds this one, which is called `model` here
+(`pip install diffusers torch pillow`), by the pipeline that lies in it:
 
 ```python
-{snippet}
+{_PIPELINE.replace("WANTED", wanted)}
+```
+
+No code comes from elsewhere: the import names the file. (`DiffusionPipeline.from_pretrained("model",
+custom_pipeline="model/pipeline.py", trust_remote_code=True)` opens the same.) Or step by step, with diffusers alone:
+
+```python
+{_SNIPPET.replace("WANTED", wanted)}
 ```
 
 `condition.json` names every place of the condition vector: findings are 0 or 1; an unknown view, sex or age stays at 0;

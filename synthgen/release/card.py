@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 import yaml
@@ -18,8 +19,14 @@ _HUB_LICENCES = {
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
-def dataset_card(report: ReleaseReport, quarantined: bool, contact_sheet: str | None) -> str:
-    """README.md as text. ``contact_sheet`` is the picture's name in the release, where there is one."""
+def dataset_card(report: ReleaseReport, quarantined: bool, contact_sheet: str | None, digest: str = "") -> str:
+    """README.md as text.
+
+    Args:
+        contact_sheet: the picture's name in the release, where there is one.
+        digest: of the data files. ``datasets`` keeps a local folder in its cache under the folder's name and this
+            card's header, so without it a second release called ``release`` would read as the first.
+    """
     environment = Environment(
         loader=PackageLoader("synthgen.release", "templates"),
         autoescape=False,  # noqa: S701 - Markdown, and every free text passes `cell` or `line`
@@ -31,7 +38,8 @@ def dataset_card(report: ReleaseReport, quarantined: bool, contact_sheet: str | 
     environment.filters.update(cell=_cell, line=_line, percent=words.percent)
     page = environment.get_template("README.md.j2")
     return page.render(
-        header=_header(report),
+        header=_header(report, digest),
+        folder=posixpath.dirname(report.dataset.metadata_file),
         report=report,
         heading=words.heading(report, quarantined=quarantined),
         meaning=words.MEANING[report.privacy.outcome],
@@ -53,7 +61,7 @@ def size_category(samples: int) -> str:
     return next((name for limit, name in _SIZES if samples < limit), "1M<n<10M")
 
 
-def _header(report: ReleaseReport) -> str:
+def _header(report: ReleaseReport, digest: str) -> str:
     dataset, source = report.dataset, report.provenance.source_licence
     licence = hub_licence(source)
     header: dict[str, object] = {"pretty_name": dataset.title, "license": licence}
@@ -64,16 +72,23 @@ def _header(report: ReleaseReport) -> str:
         "tags": ["synthetic", "medical", *dataset.modality_tags],
         "size_categories": [size_category(dataset.samples)],
         "annotations_creators": ["machine-generated"],
-        "configs": [{"config_name": "default", "data_files": _data_files(report)}],
+        "configs": [{"config_name": "default", "data_files": _data_files(report), **_told_apart(digest)}],
     }
     return yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000)
 
 
+def _told_apart(digest: str) -> dict[str, str]:
+    return {"description": f"the release whose data files have the digest {digest}"} if digest else {}
+
+
 def _data_files(report: ReleaseReport) -> list[dict[str, object]]:
+    """Which files ``datasets`` reads. Of sound the table alone: a folder of sound it opens with torchcodec or not at
+    all, even to hand a path through, and torchcodec needs FFmpeg's libraries on the machine."""
     dataset = report.dataset
     if dataset.tables:
         return [{"split": split, "path": glob} for split, glob in dataset.tables]
-    path = [dataset.metadata_file, dataset.media_glob] if dataset.media_glob else dataset.metadata_file
+    media = dataset.media_glob and not dataset.media_type.startswith("audio/")
+    path = [dataset.metadata_file, dataset.media_glob] if media else dataset.metadata_file
     return [{"split": "train", "path": path}]
 
 

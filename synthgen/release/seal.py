@@ -21,9 +21,20 @@ from synthgen.release.card import dataset_card
 from synthgen.release.checks import assert_public
 from synthgen.release.croissant import croissant
 from synthgen.release.report_page import report_page
-from synthgen.release.staging import REPORT, SUMS, Staging, check_output, publish, remove, sums_of
-from synthgen.report import Outcome, Preview, ReleaseReport, to_json
+from synthgen.release.staging import (
+    REPORT,
+    SUMS,
+    Staging,
+    check_output,
+    digests_of,
+    publish,
+    remove,
+    sums_of,
+    sums_text,
+)
+from synthgen.report import Outcome, Preview, ReleaseReport, Remedy, to_json
 
+CARD = "README.md"
 CONTACT_SHEET = "contact_sheet.png"
 
 
@@ -37,6 +48,9 @@ class Sealed:
         digest: SHA-256 of ``SHA256SUMS``: one figure that identifies every byte of the release.
         already: True when the same release stood there, unchanged, and nothing was written.
         fitness: one line on what the samples are good for, to stand beside the verdict on privacy.
+        reasons: what kept it from a PASS, the gravest first.
+        remedies: what each reason means, and what to do about it.
+        next_run: what would answer all of them at once, as options of the same command.
     """
 
     folder: Path
@@ -45,6 +59,9 @@ class Sealed:
     digest: str
     already: bool = False
     fitness: str = ""
+    reasons: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    next_run: str = ""
 
 
 def seal(
@@ -82,20 +99,23 @@ def seal(
     # Croissant first: it names the data files, and the writers have just finished them.
     _write_text(folder / "croissant.json", _json(croissant(folder, report)))
     _write_text(folder / REPORT, _json(to_json(report)))
-    _write_text(folder / "README.md", dataset_card(report, quarantined, CONTACT_SHEET if picture else None))
+    before = digests_of(folder)
+    key = hashlib.sha256(sums_text(before).encode()).hexdigest()
+    _write_text(folder / CARD, dataset_card(report, quarantined, CONTACT_SHEET if picture else None, key))
     _write_text(folder / "report.html", report_page(report, quarantined, preview))
     if not quarantined:
         assert_public(folder, forbidden)
-    sums = sums_of(folder)
+    sums = sums_text(digests_of(folder, known=before))
     _write_text(folder / SUMS, sums)
     digest = hashlib.sha256(sums.encode()).hexdigest()
-    fitness = words.fitness(report.evaluation)
+    privacy = report.privacy
+    told = (words.fitness(report.evaluation), privacy.reasons, privacy.remedies, privacy.next_run)
     if quarantined:
-        return Sealed(_quarantine(folder, work / "quarantine"), outcome, True, digest, fitness=fitness)
+        return Sealed(_quarantine(folder, work / "quarantine"), outcome, True, digest, False, *told)
     already = _same_release(staging.out, sums)
     if not already:
         _release(folder, staging.out)
-    return Sealed(staging.out, outcome, False, digest, already, fitness)
+    return Sealed(staging.out, outcome, False, digest, already, *told)
 
 
 def _same_release(out: Path, sums: str) -> bool:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,13 +140,23 @@ def files_of(folder: Path) -> list[Path]:
 
 def sums_of(folder: Path) -> str:
     """The text of ``SHA256SUMS`` for the tree, as ``sha256sum -c`` reads it; the file itself is left out."""
-    lines = []
+    return sums_text(digests_of(folder))
+
+
+def digests_of(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
+    """SHA-256 of every file of the tree but ``SHA256SUMS``, by its relative POSIX name; ``known`` ones as they are."""
+    found = dict(known or {})
     for path in files_of(folder):
         name = path.relative_to(folder).as_posix()
-        if name != SUMS:
+        if name != SUMS and name not in found:
             with path.open("rb") as file:
-                lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {name}\n")
-    return "".join(lines)
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def sums_text(digests: Mapping[str, str]) -> str:
+    """The lines of ``SHA256SUMS``, sorted by name."""
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests))
 
 
 def _lock(private: Path, out: Path) -> int:

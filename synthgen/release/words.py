@@ -15,6 +15,7 @@ from synthgen.report import (
     PrivacyReport,
     Provenance,
     ReleaseReport,
+    Remedy,
 )
 
 MEANING = {
@@ -53,6 +54,23 @@ USES = (
     "Training and augmenting models for research; testing software and data pipelines; teaching.",
     "Not for clinical decisions, nor for estimating how often a finding occurs in a population.",
 )
+
+
+AGAIN = "A further run on this cohort is judged more strictly: change all of it at once, and give it a new --work."
+"""For whoever makes a release that did not pass."""
+
+
+def what_next(reasons: Sequence[str], remedies: Sequence[Remedy], next_run: str) -> list[str]:
+    """Each reason with what it means and what to do next, as lines for the terminal; none where nothing is missing."""
+    lines = []
+    for number, reason in enumerate(reasons, start=1):
+        lines.append(f"{number}. {reason}.")
+        remedy = remedies[number - 1] if number <= len(remedies) else None
+        if remedy:
+            lines += [f"   What it means: {remedy.means}", f"   What helps: {remedy.helps}"]
+            lines += [f"   Here: {remedy.here}."] if remedy.here else []
+    lines += [f"All at once: {next_run}."] if next_run else []
+    return [*lines, AGAIN] if lines else []
 
 
 def percent(share: float) -> str:

@@ -55,16 +55,27 @@ def test_the_walk_through_leaves_nothing_of_the_modality_out() -> None:
         assert line in told
 
 
-def test_the_questions_answer_every_reason_that_the_verdict_gives() -> None:
+def test_the_questions_answer_every_reason_in_the_words_of_the_terminal() -> None:
+    from synthgen.advice import advice
+    from synthgen.findings import Why
+
     answers = (ROOT / "docs/faq.md").read_text("utf-8")
+    assert set(advice()) == set(Why)
+    for told in advice().values():
+        assert f"| *{told.reason}* | {told.means} | {told.helps} |" in answers
+
+
+def test_every_reason_that_the_verdict_gives_is_one_that_has_advice() -> None:
+    """Whatever the verdict yields is a :class:`Reason` with a :class:`Why`, and each Why is given somewhere."""
+    from synthgen.findings import Why
+
     tree = ast.parse((ROOT / "synthgen/verdict.py").read_text("utf-8"))
-    reasons = [node.value for node in ast.walk(tree) if isinstance(node, ast.Yield) and node.value is not None]
-    assert len(reasons) >= 14
-    for reason in reasons:
-        parts = [part.value for part in ast.walk(reason) if isinstance(part, ast.Constant)]
-        told = [part for part in parts if isinstance(part, str)]
-        pieces = [piece.strip() for text in told for piece in re.split(r"[:;(),]", text) if len(piece.strip()) > 12]
-        assert any(piece in answers for piece in pieces), ast.unparse(reason)
+    given = [node.value for node in ast.walk(tree) if isinstance(node, ast.Yield) and node.value is not None]
+    assert len(given) >= 14
+    assert all(isinstance(reason, ast.Call) and ast.unparse(reason.func) == "Reason" for reason in given)
+    sources = [(ROOT / "synthgen" / name).read_text("utf-8") for name in ("verdict.py", "pipeline.py")]
+    for why in Why:
+        assert any(f"Why.{why.name}" in source for source in sources), why
 
 
 def test_every_verdict_is_in_the_glossary_and_the_questions() -> None:

@@ -1,10 +1,16 @@
 """One finished run of each modality for all whole-flow tests."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from flow_command import CXR, DIALOGUE, SPEECH, Flow, Run, command, environment
+from click.testing import Result
+from flow_command import CXR, DIALOGUE, EXAMPLES, SPEECH, Flow, Run, command, environment
+from typer.testing import CliRunner
+from vitals_command import Vitals
+
+from synthgen.cli import app
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +41,38 @@ def finished_dialogue(synthgen: Run, tmp_path_factory: pytest.TempPathFactory) -
 def finished_speech(synthgen: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same for speech."""
     return _finished(synthgen, tmp_path_factory, SPEECH)
+
+
+@pytest.fixture(scope="session")
+def vitals_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pip writes of the example package's entry points."""
+    site = tmp_path_factory.mktemp("site")
+    about = site / "synthgen_vitals-0.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: synthgen-vitals\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text("[synthgen.modalities]\nvitals = synthgen_vitals:VITALS\n")
+    return site
+
+
+@pytest.fixture(scope="session")
+def installed(vitals_site: Path) -> dict[str, str]:
+    """An environment in which the example package is installed."""
+    before = os.environ.get("PYTHONPATH", "")
+    return {**environment(), "PYTHONPATH": os.pathsep.join([str(EXAMPLES / "vitals"), str(vitals_site), before])}
+
+
+@pytest.fixture
+def vitals(vitals_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vitals:
+    """Runs a command on vital signs, in this process, with a log of tries of its own."""
+    for folder in (vitals_site, EXAMPLES / "vitals"):
+        monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("SYNTHGEN_STATE", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+
+    def run(verb: str, *arguments: str | Path) -> Result:
+        return CliRunner().invoke(app, [verb, *map(str, arguments), "--modality", "vitals", "--seed", "1"])
+
+    return run
 
 
 def _finished(synthgen: Run, factory: pytest.TempPathFactory, flow: Flow) -> Path:

@@ -118,13 +118,15 @@ def test_a_cohort_that_is_one_person_after_linking(synthgen: Run, cohort: Path, 
     table.write_text("\n".join([header, *[row for row in rows if row.split(",")[1] in {"p0001", "p0002", "p0003"}]]))
     shared_images(cohort, [(0, 1), (0, 2)])
     done = synthgen(*GENERATE, "--data", cohort, cwd=tmp_path)
+    refused(done, "1 calibration patients attain a level of 50.00%", "--accept UNCALIBRATED")
+    done = synthgen(*GENERATE, "--data", cohort, "--accept", "UNCALIBRATED", cwd=tmp_path)
     refused(done, "one person after linking: its 3 patients")
     assert "p000" not in done.stderr
 
 
 def test_a_split_file_that_parts_linked_patients(synthgen: Run, cohort: Path, tmp_path: Path) -> None:
     patients = shared_images(cohort, [(0, 1)])
-    lines = [f"{p},{'train' if i % 2 else 'calibration'}" for i, p in enumerate(patients)]
+    lines = [f"{p},{('calibration', 'train', 'audit')[i % 3]}" for i, p in enumerate(patients)]
     (tmp_path / "split.csv").write_text("\n".join(["patient_id,split", *lines]) + "\n")
     done = synthgen(*GENERATE, "--data", cohort, "--set", f"split.file={tmp_path / 'split.csv'}", cwd=tmp_path)
     refused(done, "row 3: this patient is linked to one in another split")

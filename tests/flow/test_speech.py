@@ -29,16 +29,6 @@ def test_the_release_is_an_audiofolder(finished_speech: Path, monkeypatch: pytes
     assert all(any((folder / turn["file_name"]).is_file() for folder in folders) for turn in turns)
 
 
-def test_datasets_reads_the_sound(finished_speech: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Since version 4, datasets opens a folder of sound with torchcodec alone, even to hand a path through."""
-    pytest.importorskip("torchcodec", reason="datasets reads sound with torchcodec", exc_type=Exception)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    import datasets
-
-    read = datasets.load_dataset(str(result_of(finished_speech)), cache_dir=str(tmp_path / "cache"))
-    assert all(len(split[0]["audio"]["array"]) for split in read.values())
-
-
 def test_the_report_states_filters_rules_and_misses(finished_speech: Path) -> None:
     privacy = json.loads((result_of(finished_speech) / "privacy_report.json").read_text())["privacy"]
     assert {"speaker", "speaker_narrow", "spectrum", "recording", "recording_passage"} <= set(privacy["filters"])

@@ -1,15 +1,12 @@
 """A modality from a package outside the tree, and a generator of one's own in somebody else's bundle."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from flow_command import command, environment
+from flow_command import EXAMPLES, command
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 LEAKY = """
 from dataclasses import replace
 from pathlib import Path
@@ -40,18 +37,6 @@ with opened(folder / "work", modality=kind.name, config_digest=config.digest()) 
     plan = Plan(data, None, folder / "release", "demo", ("csv",), (), False)
     print(release_from(Run(kind, config, work, Silent()), plan, LocalEngine()).outcome)
 """
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which the package is installed: its folder, and what pip writes of its entry points."""
-    site = tmp_path_factory.mktemp("site")
-    about = site / "synthgen_vitals-0.1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: synthgen-vitals\nVersion: 0.1\n")
-    (about / "entry_points.txt").write_text("[synthgen.modalities]\nvitals = synthgen_vitals:VITALS\n")
-    before = os.environ.get("PYTHONPATH", "")
-    return {**environment(), "PYTHONPATH": os.pathsep.join([str(EXAMPLES / "vitals"), str(site), before])}
 
 
 def test_a_modality_of_a_hundred_lines_from_outside_reaches_a_pass(installed: dict[str, str], tmp_path: Path) -> None:

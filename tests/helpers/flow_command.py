@@ -10,6 +10,7 @@ from pathlib import Path
 TINY = Path(__file__).with_name("tiny.yaml")
 TINY_DIALOGUE = Path(__file__).with_name("tiny_dialogue.yaml")
 TINY_SPEECH = Path(__file__).with_name("tiny_speech.yaml")
+EXAMPLES = Path(__file__).parents[2] / "examples"
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from synthgen.findings import Findings, upper_end
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.records import Estimate
 from synthgen.report import (
@@ -15,7 +16,7 @@ from synthgen.report import (
     PlantedResult,
     ScreeningFacts,
 )
-from synthgen.verdict import Findings, attack_succeeds, claim, decide, successes, upper_end
+from synthgen.verdict import attack_succeeds, claim, decide, privacy_report, successes
 
 CALIBRATION = calibrate(("distance",), np.exp(np.random.default_rng(0).normal(size=(120, 1))), 0.05)
 EXACT = PlantedResult("exact", "exact", 299, 299, 0.01)
@@ -96,14 +97,14 @@ def test_the_gravest_reason_comes_first_and_none_is_lost() -> None:
     blind = replace(ROUND, caught=280, miss_upper95=0.09)
     verdict, reasons = decide(findings(planted=(replace(EXACT, caught=0), blind)))
     assert verdict is Outcome.REFUSE
-    assert "exact copies" in reasons[0]
-    assert "autoencoder" in reasons[1]
+    assert "exact copies" in reasons[0].text
+    assert "autoencoder" in reasons[1].text
 
 
 def test_reasons_say_what_would_help() -> None:
-    _, reasons = decide(findings(generator_test=replace(TEST, detectable_share=0.19)))
-    assert "19.0% of copies" in reasons[0]
-    assert "gate.attempts" in reasons[0]
+    report = privacy_report(findings(generator_test=replace(TEST, detectable_share=0.19)))
+    assert "19.0% of copies" in report.reasons[0]
+    assert "gate.attempts" in report.remedies[0].helps
 
 
 @pytest.mark.parametrize(

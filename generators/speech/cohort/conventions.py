@@ -32,7 +32,7 @@ class Convention(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a name tells; ``emotion`` is a word of ``labels.yaml``, or empty."""
+    """What a name tells; ``emotion`` is a word of ``emotions.yaml``, or empty."""
 
     speaker: str
     emotion: str

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.emotions import emotion_names
 from synthgen.generators.cohort.listing import files_below
 from synthgen.generators.speech.cohort_config import CohortConfig
 from synthgen.payloads.speech import Emotion, Role
@@ -64,8 +65,6 @@ _NUMBER_FIRST: Final = re.compile(r"^\d+[.)]? +")
 class Labels(WordLists):
     """``labels.yaml``."""
 
-    emotions: Mapping[Emotion, PhraseSet]
-    further: PhraseSet
     roles: Mapping[Role, PhraseSet]
     nobody: PhraseSet
     places: PhraseSet
@@ -73,10 +72,6 @@ class Labels(WordLists):
     groups: PhraseSet
     sessions: PhraseSet
     people: PhraseSet
-
-    @cached_property
-    def emotion_of(self) -> Mapping[str, Emotion]:
-        return {"": "", **{word: emotion for emotion, words in self.emotions.items() for word in words}}
 
     @cached_property
     def role_of(self) -> Mapping[str, Role]:
@@ -209,13 +204,13 @@ def _emotion(word: str, mapped: Mapping[str, Emotion]) -> Emotion | None:
     for name, ours in mapped.items():
         if plain(name) == key:
             return ours
-    known = labels().emotion_of
+    known = emotion_names().emotion_of
     return known.get(key, known.get(_NUMBER_FIRST.sub("", key)))
 
 
 def _further(word: str) -> bool:
-    key = plain(word)
-    return key in labels().further or _NUMBER_FIRST.sub("", key) in labels().further
+    key, further = plain(word), emotion_names().further
+    return key in further or _NUMBER_FIRST.sub("", key) in further
 
 
 def _some(words: Sequence[str]) -> str:

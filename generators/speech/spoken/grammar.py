@@ -112,7 +112,7 @@ class Grammar:
         """Four figures after "in", "since", a month, or at the end of a clause are a year."""
         number, before = int(match[1]), word_before(match)
         ends = not word_after(match)
-        if before in self.words.year_after or (ends and number >= _LEAST_YEAR and not before.isdecimal()):
+        if before in self.words.year_after or (ends and number >= _LEAST_YEAR):
             return self.year(number)
         return match.group()
 

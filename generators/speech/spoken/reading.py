@@ -369,7 +369,7 @@ def _last(g: Grammar) -> Iterable[Rule]:
     """What is left of numbers and signs."""
     yield re.compile(rf"(?<![\w)\]-])(-)({NUMBER})"), lambda m: f"{g.words.say.minus} {_spaced(m, g.number(m[2]))}"
     yield re.compile(r"(?<=\d)-(?=[^\W\d_])"), lambda m: " "
-    yield re.compile(r"[<>](?!\s?[\d.,=])"), lambda m: " "
+    yield re.compile(r"[<>](?!\s?(?:\d|[.,]\d|=))"), lambda m: " "
     yield re.compile(NUMBER), lambda m: _spaced(m, g.leftover(m))
     yield re.compile(r"(?<=[^\W_])\s?/\s?(?=[^\W_])"), g.between_words
     yield (

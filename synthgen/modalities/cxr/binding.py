@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,10 @@ from PIL import Image
 
 from synthgen.config import RunConfig
 from synthgen.eval.cxr.evaluate import evaluate
+from synthgen.files import private_folder
 from synthgen.generators.cxr.candidates import load_images
 from synthgen.generators.cxr.cohort import load_cohort
+from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import write_demo_cohort
@@ -31,10 +35,12 @@ from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
 from synthgen.privacy_filters.cxr.planted import planted_copies
 from synthgen.privacy_filters.cxr.same_image import same_images
-from synthgen.progress import Progress
+from synthgen.progress import Progress, Silent
 from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, RoundTrip
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import BySeed
+
+_FEW_FILES = 3_000  # whose headers may be read twice
 
 CxrMaker = Generator[CxrImage, CxrCondition]
 
@@ -47,6 +53,13 @@ class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
 
     def load(self, data: Path, config: CxrConfig, cache: Path, progress: Progress) -> Loaded[CxrImage, CxrCondition]:
         return load_cohort(data, config.cohort, size=config.generator.size, cache=cache, progress=progress)
+
+    def listed(self, data: Path, config: CxrConfig, cache: Path, progress: Progress) -> Sequence[str] | None:
+        """Of a large tree of DICOM nothing: its patients stand in the files' headers, which are read once."""
+        layout = recognise(data, config.cohort)
+        if layout.name == "dicom" and sum(1 for _ in islice(data.rglob("*"), _FEW_FILES)) == _FEW_FILES:
+            return None
+        return [entry.patient for entry in layout.read(data, config.cohort, private_folder(cache), Silent()).entries]
 
     def links(self, records: Sequence[CxrReal], config: CxrConfig, progress: Progress) -> Sequence[Link]:
         return same_images([r.payload for r in records], [r.patient for r in records], progress)
@@ -154,9 +167,10 @@ class CxrReleases(Releases[CxrImage, CxrCondition, CxrConfig]):
         seed: int,
     ) -> DatasetFacts:
         facts = write_imagefolder(folder, samples())
-        if "dicom" in formats:
-            write_dicom(folder, samples(), release_seed=seed)
-        return facts
+        if "dicom" not in formats:
+            return facts
+        write_dicom(folder, samples(), release_seed=seed)
+        return replace(facts, formats=("dicom",))
 
     def read(self, folder: Path) -> list[CxrSynthetic]:
         return read_imagefolder(folder)

@@ -17,6 +17,7 @@ from synthgen.eval.speech.diariser import WindowClustering
 from synthgen.eval.speech.evaluate import evaluate
 from synthgen.generators.speech.candidates import load_candidates
 from synthgen.generators.speech.cohort import load_cohort
+from synthgen.generators.speech.cohort.recognise import recognise
 from synthgen.generators.speech.demo_cohort import write_demo_cohort
 from synthgen.generators.speech.encode import decode, encode
 from synthgen.generators.speech.model_folder import (
@@ -80,6 +81,9 @@ class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
     ) -> Loaded[Speech, SpeechCondition]:
         check(config.generator)
         return load_cohort(data, config.cohort, cache, progress)
+
+    def listed(self, data: Path, config: SpeechConfig, cache: Path, progress: Progress) -> Sequence[str] | None:
+        return [entry.speaker for entry in recognise(data, config.cohort).read(data, config.cohort).entries]
 
     def load_candidates(self, folder: Path, config: SpeechConfig, progress: Progress) -> list[tuple[str, Speech]]:
         return load_candidates(folder, config.cohort, _until_exit(), progress)

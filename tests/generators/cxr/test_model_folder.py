@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
+from card_blocks import blocks_of, run_blocks
 from PIL import Image
 from tiny_model import SIZE, TINY
 
@@ -18,19 +18,44 @@ def refused(folder: Path, match: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_stranger_draws_with_the_lines_of_the_readme(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = re.search(r"```python\n(.*?)```", (model / "README.md").read_text(), re.S)
-    assert code is not None
-    assert len(code[1].strip().splitlines()) <= 25
-    assert "synthgen" not in code[1]
-    monkeypatch.chdir(model.parent)
-    exec(code[1], {})  # noqa: S102 - the lines that the README asks a stranger to run
-    assert Image.open(model.parent / "radiograph.png").size == (SIZE, SIZE)
+@pytest.mark.field("loading", "read")
+def test_a_stranger_draws_with_the_lines_of_the_readme(model: Path, tmp_path: Path) -> None:
+    blocks = blocks_of(model / "README.md")
+    assert len(blocks) == 2
+    assert all(len(block.strip().splitlines()) <= 25 and "synthgen" not in block for block in blocks)
+    there = "from pathlib import Path; Path('radiograph.png').rename('first.png')"
+    run_blocks([blocks[0], there, blocks[1]], model.parent, tmp_path / "home")
+    for name in ("first.png", "radiograph.png"):
+        assert Image.open(model.parent / name).size == (SIZE, SIZE)
+
+
+@pytest.mark.field("loading", "read")
+def test_the_pipeline_draws_what_is_asked_for_and_names_what_it_lacks(model: Path, tmp_path: Path) -> None:
+    code = """
+import sys; sys.path.insert(0, "model")
+import torch
+from diffusers import DiffusionPipeline
+from pipeline import RadiographPipeline
+
+draw = RadiographPipeline.from_pretrained("model")
+other = DiffusionPipeline.from_pretrained("model", custom_pipeline="model/pipeline.py", trust_remote_code=True)
+pictures = [
+    [image.tobytes() for image in pipe(["finding:Effusion"], 2, generator=torch.manual_seed(1)).images]
+    for pipe in (draw, other)
+]
+assert pictures[0] == pictures[1] and pictures[0][0] != pictures[0][1]
+try:
+    draw(["finding:Gout"])
+except ValueError as error:
+    print(error)
+"""
+    told = run_blocks([code], model.parent, tmp_path / "home")
+    assert "no field 'finding:Gout': give some of " in told and "finding:Effusion" in told
 
 
 def test_nothing_in_the_model_names_a_patient(trained: Path) -> None:
     parts = [p for p in trained.rglob("*") if p.is_file() and p.parent.name != "samples"]
-    assert {p.suffix for p in parts} == {".json", ".md", ".safetensors"}
+    assert {p.suffix for p in parts} == {".json", ".md", ".py", ".safetensors"}
     for path in parts:
         content = path.read_bytes()
         assert b"patient-0" not in content, path

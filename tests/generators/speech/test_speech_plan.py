@@ -113,6 +113,25 @@ def test_labels_are_kept_and_unlabelled_turns_inferred() -> None:
     assert infer_emotion("The chair is blue") == "neutral"
 
 
+def test_a_mood_outlasts_the_words_that_tell_it_and_fades() -> None:
+    turns = [
+        Turn("patient", "I cried.", "sad"),
+        Turn("patient", "The chair is blue."),
+        Turn("clinician", "I see."),
+    ] * 60
+    found = plan(*turns).turns
+    after = found[1::3]
+    kept = [turn for turn in after if turn.emotion == "sad"]
+    assert {turn.emotion for turn in after} == {"sad", "neutral"} and 0.4 < len(kept) / len(after) < 0.8
+    assert np.mean([t.intensity for t in kept]) < 0.8 * np.mean([t.intensity for t in found[::3]])
+    assert {turn.emotion for turn in found[2::3]} == {"neutral"}
+
+
+def test_no_mood_follows_a_label_of_neutral() -> None:
+    turns = [Turn("patient", "I cried.", "sad"), Turn("patient", "The chair is blue.", "neutral")] * 20
+    assert {turn.emotion for turn in plan(*turns).turns[1::2]} == {"neutral"}
+
+
 @given(st.sampled_from(EMOTIONS), st.floats(0, 2))
 def test_intensity_scales_towards_neutral(emotion: str, intensity: float) -> None:
     manner = MANNERS[emotion].at(intensity)  # type: ignore[index]

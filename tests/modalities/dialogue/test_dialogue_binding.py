@@ -10,7 +10,7 @@ from synthgen.modalities.dialogue.binding import DIALOGUE
 from synthgen.modalities.dialogue.settings import DialogueConfig
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
 from synthgen.progress import Silent
-from synthgen.records import Link, Real
+from synthgen.records import Cohort, Link, Real
 
 
 def test_sessions_of_one_case_are_one_person() -> None:
@@ -48,3 +48,21 @@ def test_any_other_model_may_have_read_somebody(tmp_path: Path, kind: str) -> No
         write_model_folder(folder, GeneratorConfig())
         (folder / ("excerpts.jsonl" if kind == "more" else "synthgen_dialogue.json")).write_text("{}")
     assert DIALOGUE.generator.reads_cohort(folder)
+
+
+@pytest.mark.parametrize("asked", [0, 2])
+def test_the_judge_is_asked_only_where_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int
+) -> None:
+    """A judge is a language model that is shown real transcripts: off means that it is not even opened."""
+    opened: list[Path | None] = []
+
+    def judge_of(model: Path | None, config: object, seed: int) -> None:
+        opened.append(model)
+
+    monkeypatch.setattr("synthgen.modalities.dialogue.binding.judge_of", judge_of)
+    write_model_folder(tmp_path / "grammar", GeneratorConfig())
+    config = DialogueConfig.model_validate({"evaluation": {"judge_dialogues": asked}} if asked else {})
+    nobody: Cohort[Dialogue, DialogueCondition] = Cohort((), (), (), "", "")
+    DIALOGUE.generator.evaluate(tmp_path / "grammar", (), nobody, config, 0, Silent())
+    assert len(opened) == min(1, asked)

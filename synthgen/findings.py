@@ -1,0 +1,78 @@
+"""What a verdict rests on, and the reasons that it can give: data, of which every reason has its advice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from scipy.stats import norm
+
+from synthgen.privacy_filters.calibration import Calibration
+from synthgen.records import Estimate
+from synthgen.report import CalibrationFacts, GeneratorTest, Limits, PlantedResult, ScreeningFacts
+from synthgen.sizes import RISK
+
+STANDARD_95 = 1.959964
+"""Half of a normal distribution's central 95%, in standard deviations."""
+
+
+class Why(StrEnum):
+    """What kept a release from a PASS; the value is the heading in ``advice.yaml``."""
+
+    COPIES_MISSED = "copies_missed"
+    FEW_PLANTED = "few_planted"
+    FAR_FROM_ALL = "far_from_all"
+    NO_POWER = "no_power"
+    AUDIT_BLOCKED = "audit_blocked"
+    FEW_AUDITED = "few_audited"
+    EMPTY_SLOTS = "empty_slots"
+    NO_ATTACK = "no_attack"
+    ATTACK_OPEN = "attack_open"
+    MEMORISES = "memorises"
+    MEMORISES_CONDITION = "memorises_condition"
+    KNOWS_AUDIT = "knows_audit"
+    DEALT_OUT = "dealt_out"
+    NO_EXACT = "no_exact"
+    EXACT_MISSED = "exact_missed"
+    ATTACK_SUCCEEDS = "attack_succeeds"
+    TOO_FEW = "too_few"
+    NOT_AUDITED = "not_audited"
+    NO_COHORT = "no_cohort"
+    DOUBLES = "doubles"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason of a verdict, with its figures."""
+
+    why: Why
+    text: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the verdict rests on.
+
+    Attributes:
+        reads_cohort: False where it is certain that no record of the cohort entered the generator.
+        risk: probability of passing what is just as bad as the limits allow: of a bound, an upper end or a power. Tries
+            on one cohort share it.
+    """
+
+    calibration: Calibration | None
+    calibrated_on_strangers: bool
+    facts: CalibrationFacts | None
+    generator_test: GeneratorTest | None
+    far_from_all: bool
+    planted: tuple[PlantedResult, ...]
+    screening: ScreeningFacts
+    attacks: tuple[Estimate, ...]
+    limits: Limits
+    audited: bool
+    reads_cohort: bool = True
+    risk: float = RISK
+
+
+def upper_end(attack: Estimate, risk: float = RISK) -> float:
+    """One-sided upper end. A PASS needs every attack's below the limit, so attacks share nothing (Berger 1982)."""
+    return attack.value + float(norm.isf(risk)) / STANDARD_95 * (attack.ci95[1] - attack.value)
