@@ -24,7 +24,7 @@ _SAME_LENGTH: Final = 0.1  # s
 _OVERHANG: Final = 0.5
 _WHOLE: Final = (
     "or, where the times are of something else and a file is all of one speaker, "
-    "--set modality.cohort.columns='{start: \"\", start_ms: \"\"}'"
+    '--set modality.cohort.columns=\'{start: "", start_ms: ""}\''
 )
 
 
@@ -142,9 +142,7 @@ def _alone(entries: Sequence[Entry], spans: Mapping[int, Span]) -> dict[int, tup
     for number in spans:
         rows[entries[number].file, entries[number].channel].append(number)
     return {
-        i: tuple(
-            without([spans[i]], merged([spans[j] for j in beside if entries[j].speaker != entries[i].speaker]))
-        )
+        i: tuple(without([spans[i]], merged([spans[j] for j in beside if entries[j].speaker != entries[i].speaker])))
         for beside in rows.values()
         for i in beside
     }
