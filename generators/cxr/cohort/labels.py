@@ -90,13 +90,13 @@ def is_finding(column: str) -> bool:
 
 
 def split(written: Sequence[str], commas: bool = True) -> list[tuple[str, ...]]:
-    """The labels in each cell of a column.
+    """The labels in each cell of a column; ``commas`` is False where labels are known to hold commas.
 
     Lists of Python and JSON are read as such. Else bars, semicolons and line ends separate labels; a comma does where
     none of those occurs in the column, or where what stands about it are known findings: a label may hold one.
     """
     cells = [_evened(cell) for cell in written]
-    commas = not any(sign in cell for cell in cells for sign in "|;\n" if not _is_list(cell))
+    commas = commas and not any(sign in cell for cell in cells for sign in "|;\n" if not _is_list(cell))
     return [_split(cell, commas) for cell in cells]
 
 
