@@ -16,7 +16,9 @@ from synthgen.wordlists import Phrases, WordLists, word_lists
 
 SAME_NUMBER: Final = "same number"
 
-_FLOAT: Final = re.compile(r"(\d+)\.0+")
+_FLOAT: Final = re.compile(r"(\d+)(?:\.0+|,0)")
+_DASHES: Final = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
+_FILLER: Final = re.compile(r"-\d+(?:\.0+)?")
 # As spreadsheets and data frames write large numbers; "3E10" without sign or point may be an identifier of its own.
 _ROUNDED: Final = re.compile(r"[+-]?\d(?:[.,]\d+e\+?|e\+)\d{2,}", re.IGNORECASE)
 _NUMBERED: Final = re.compile(r"(\D*?)0*(\d+)")
@@ -26,12 +28,16 @@ _MOST_PAIRS: Final = 50
 def patient_key(written: str) -> str:
     """What an identifier is compared by: spaces about it, case, Unicode forms and a float's ``.0`` do not count.
 
+    Nor do signs that nobody sees, kinds of dashes and digits, and what makes a spreadsheet keep a number as text.
+
     >>> patient_key(" P01\u00a0") == patient_key("p01")
     True
-    >>> patient_key("7.0")
-    '7'
+    >>> patient_key("7.0"), patient_key("'007")
+    ('7', '007')
     """
-    key = " ".join(unicodedata.normalize("NFKC", written).casefold().split())
+    seen = (c for c in unicodedata.normalize("NFKC", written) if unicodedata.category(c) != "Cf")
+    key = "".join(str(unicodedata.decimal(c, c)) for c in seen).casefold().translate(_DASHES)
+    key = " ".join(key.split()).rstrip("^ ").removeprefix("'")  # a spreadsheet's sign that a number is text
     whole = _FLOAT.fullmatch(key)
     return whole[1] if whole else key
 
@@ -52,18 +58,25 @@ def _bare(written: str) -> str:
 def is_placeholder(written: str) -> bool:
     """True for what stands for an identifier and names nobody: ``ANONYMOUS``, ``unknown``, ``xxx``; not a number.
 
+    A number below zero is what programs fill gaps with.
+
     >>> is_placeholder("Anonymous"), is_placeholder("anonymous-7"), is_placeholder("0")
     (True, False, False)
     """
     bare = _bare(written)
-    return not bare or bare in _nobody() or (len(bare) > 2 and set(bare) == {"x"})
+    if not bare or bare in _nobody() or (len(bare) > 2 and set(bare) == {"x"}):
+        return True
+    return bool(_FILLER.fullmatch(written.strip())) or _nobody().issuperset(map(_bare, re.findall(r"[^\W_]+", written)))
 
 
 def number_key(written: str) -> str:
-    """The key without leading zeros, where the identifier is a number, or words and a number: ``p007`` is ``p7``."""
+    """The key without leading zeros, where the identifier is a number, or words and a number.
+
+    What parts words and number does not count either: ``p007``, ``P-7`` and ``p 7`` are one.
+    """
     key = patient_key(written)
     found = _NUMBERED.fullmatch(key)
-    return found[1] + found[2] if found else key
+    return _bare(found[1]) + found[2] if found else key
 
 
 def one_spelling(patients: Sequence[str]) -> list[str]:

@@ -29,6 +29,8 @@ _DATE: Final = re.compile(
     r"(?P<y>(?:19|20)\d\d)[-/.]?(?P<m>\d\d?)[-/.]?(?P<d>\d\d?)(?:[ T].*)?|"
     r"(?P<a>\d\d?)(?P<sign>[-/.])(?P<b>\d\d?)[-/.](?P<y2>(?:19|20)\d\d)(?:[ T].*)?"
 )
+_NO_BIRTHDAY: Final = (1900, 1, 1)
+"""What anonymisers and databases write for a date that is not known."""
 _BLANK: Final = frozenset({"", "nan", "na", "n/a", "#n/a", "none", "null", "unknown", "-", "--", "?", "nat", "<na>"})
 _MEANT_NO_FINDING: Final = frozenset({"normal", "healthy", "negative", "nofinding", "no findings", "no_finding"})
 
@@ -42,6 +44,7 @@ class CellWords(WordLists):
     ap_written_together: PhraseSet
     frontal: PhraseSet
     lateral: PhraseSet
+    lateral_written_together: PhraseSet
     other: PhraseSet
     female: PhraseSet
     male: PhraseSet
@@ -119,7 +122,7 @@ def age(cell: str, where: str, note: Callable[[str], None]) -> int | None:
 def age_between(birth: str, study: str) -> int | None:
     """Completed years from one date to another; None where either is no date. Day and month may stand either way."""
     born, seen = _date(birth), _date(study)
-    if born is None or seen is None:
+    if born is None or seen is None or born <= _NO_BIRTHDAY:
         return None
     reached = seen[0] - born[0] - (seen[1:] < born[1:])
     return reached if 0 <= reached <= OLDEST else None
@@ -172,19 +175,28 @@ def view_said(cell: str) -> ViewSaid:
         return "unsaid"
     known, said = words(), re.sub(r"\b(?:(p) (a)|(a) (p))\b", r"\1\2\3\4", plain_words(cell))  # "P-A"
     tokens, together = set(said.split()), said.replace(" ", "")
+    side = names_side(cell)
     pa = bool(tokens & known.pa) or _any_within(known.pa_written_together, together)
     ap = bool(tokens & known.ap) or _any_within(known.ap_written_together, together)
-    if tokens & known.other or (tokens & known.lateral and not (pa or ap)):
+    if tokens & known.other or (side and not (pa or ap)):
         return "lateral"
-    if (pa and ap) or tokens & known.lateral:
+    if (pa and ap) or side:
         return "unread"
     if pa or ap:
         return "PA" if pa else "AP"
     return "frontal" if tokens & known.frontal else "unread"
 
 
+def names_side(cell: str) -> bool:
+    """True where a view from the side is named, if beside others."""
+    known, said = words(), plain_words(cell)
+    return bool(set(said.split()) & known.lateral) or _any_within(
+        known.lateral_written_together, said.replace(" ", "")
+    )
+
+
 def _any_within(phrases: Collection[str], together: str) -> bool:
-    return any(phrase.replace(" ", "") in together for phrase in phrases)
+    return any(plain_words(phrase).replace(" ", "") in together for phrase in phrases)
 
 
 def view(cell: str) -> View | None:

@@ -39,6 +39,8 @@ from synthgen.progress import Progress
 LOOKED_FOR: Final = "DICOM files (*.dcm, or files with the DICM mark) at any depth"
 UNLABELLED: Final = "Unlabelled"
 _SUFFIXES: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
+# A table beside them, and pictures, which the plain layout would refuse by their content.
+_NEVER: Final = SUFFIXES | {".csv", ".tsv", ".gz", ".json"}
 _SALT: Final = "patient-salt"
 _TABLE_ISSUER: Final = "metadata.csv"
 _MANY: Final = 6
@@ -56,19 +58,22 @@ def files_in(data: Path, dead: list[Path] | None = None) -> Iterator[Path]:
         dead: where given, links that lead nowhere, or were copied as text, are added to it.
     """
     for path in walk(data, dead):
-        if path.name.upper() == "DICOMDIR":
+        if path.stem.upper().startswith("DICOMDIR"):
             continue
-        suffix = path.suffix.lower()
-        # Exports without suffix are common, and their last dot may stand within a UID.
-        if suffix in _SUFFIXES or ((not suffix or suffix[1:].isdigit()) and _marked(path)):
+        if path.suffix.lower() in _SUFFIXES or _marked(path):
             yield path
         elif dead is not None and is_written_link(path):
             dead.append(path)
 
 
 def _marked(path: Path) -> bool:
+    """Whether the content says so: exports have no suffix, one of their own, or a last dot within a UID."""
+    suffix = path.suffix.lower()
+    if suffix in _NEVER:
+        return False
     with path.open("rb") as file:
-        return begins_as_dicom(file.read(132))
+        head = file.read(132)
+    return head[128:] == b"DICM" or ((not suffix or suffix[1:].isdigit()) and begins_as_dicom(head))
 
 
 def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> Listing:

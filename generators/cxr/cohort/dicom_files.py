@@ -81,12 +81,12 @@ def opened(path: Path, *, header_only: bool) -> Iterator[Any]:
 
 
 def begins_as_dicom(head: bytes) -> bool:
-    """Whether the first 132 bytes are a DICOM file's: with the mark, or with group 0008 where there is no preamble."""
+    """Whether the first 132 bytes are a DICOM file's: with the mark, or with group 0002 or 0008 without a preamble."""
     if head[128:132] == b"DICM":
         return True
     explicit = head[4:6].isalpha() and head[4:6].isupper()
     small = len(head) >= 8 and struct.unpack("<I", head[4:8])[0] < 128
-    return head[:2] == b"\x08\0" and head[3:4] == b"\0" and (explicit or small)
+    return head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0" and (explicit or small)
 
 
 def _is_image_header(dataset: Any) -> bool:
@@ -205,30 +205,36 @@ def _syntax_of(stream: bytes, declared: UID) -> UID | None:
 
 
 def _jpeg(stream: bytes, declared: UID) -> UID | None:
-    kind, _ = _jpeg_frame(stream)
+    kind = _jpeg_frame(stream)[0]
     usual, fitting = _JPEG_FRAMES.get(kind, (None, ()))
     return None if declared in fitting else usual
 
 
-def _jpeg_frame(stream: bytes) -> tuple[int, int]:
-    """The kind of a JPEG's frame, and its bits per sample; (0, 0) where there is none."""
+def _jpeg_frame(stream: bytes) -> tuple[int, int, int]:
+    """The kind of a JPEG's frame, its bits per sample, and its samples per pixel; zeros where there is none."""
     at = 2
-    while at + 4 < len(stream) and stream[at] == 0xFF:
+    while at + 9 < len(stream) and stream[at] == 0xFF:
         if stream[at + 1] in _JPEG_FRAMES:
-            return stream[at + 1], stream[at + 4]
+            return stream[at + 1], stream[at + 4], stream[at + 9]
         at += 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
-    return 0, 0
+    return 0, 0, 0
 
 
-def stream_bits(data: bytes) -> int:
-    """Bits per sample of compressed pixels, by their stream; 0 where it does not tell."""
+def stream_form(data: bytes) -> tuple[int, int]:
+    """Bits per sample and samples per pixel of compressed pixels, by their stream; zeros where it does not tell."""
     stream = _stream(bytes(data))
     if stream[:2] == b"\xff\xd8":
-        return _jpeg_frame(stream)[1]
+        return _jpeg_frame(stream)[1:]
     if stream[:4] == b"\xff\x4f\xff\x51" or stream[4:8] == b"jP  ":
-        return int(get_j2k_parameters(stream).get("precision", 0))
+        return int(get_j2k_parameters(stream).get("precision", 0)), 0
     segments = struct.unpack("<16I", stream[:64]) if len(stream) >= 64 else (0,)
-    return 8 * segments[0] if segments[0] in (1, 2, 4) and segments[1] == 64 else 0
+    return (8 * segments[0] if segments[0] in (1, 2, 4) and segments[1] == 64 else 0), 0
+
+
+def refuse_cut_jpeg(data: bytes, name: str) -> None:
+    """Raises ImageError for a JPEG without its end: decoders fill up what is missing, and say so in a warning only."""
+    if _stream(data)[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise damaged(name, "is a damaged DICOM file, its compressed pixels cut short")
 
 
 def _refuse_undecodable(syntax: UID, name: str) -> None:

@@ -19,8 +19,8 @@ SYNTHETIC: Final = "synthetic image, of a release and of no patient"
 SILENT: Final = "header that does not say which part of the body it shows"
 BURNED_IN: Final = "image with text burned in (BurnedInAnnotation YES)"
 
-RADIOGRAPHS: Final = frozenset({"CR", "DX"})
-"""Modality (0008,0060) of radiographs."""
+RADIOGRAPHS: Final = frozenset({"CR", "DX", "DR", "XR"})
+"""Modality (0008,0060) of radiographs; the last two are no terms of the standard, and occur."""
 PERHAPS: Final = frozenset({"SC", "OT", "RG"})
 """Modalities under which a radiograph may hide: taken where the header says that it shows a chest."""
 
@@ -51,6 +51,7 @@ _LATERAL_CODES: Final = frozenset({"R-10236", "399173006", "R-10232", "399198007
 class BodyParts(WordLists):
     """``body_parts.yaml``."""
 
+    unsaid: PhraseSet
     chest: PhraseSet
     chest_words: PhraseSet
     other: PhraseSet
@@ -130,9 +131,10 @@ def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> He
     view = _view(dataset)
     if view is None or view == "unread":
         return cells.NO_VIEW if view else "lateral or oblique view"
+    patient_id, issuer = _patient(dataset)
     return Header(
-        patient_id=text(dataset, "PatientID"),
-        issuer=text(dataset, "IssuerOfPatientID"),
+        patient_id=patient_id,
+        issuer=issuer,
         instance_uid=text(dataset, "SOPInstanceUID"),
         study_uid=text(dataset, "StudyInstanceUID"),
         when=(text(dataset, "StudyDate"), text(dataset, "StudyTime"), number(dataset, "InstanceNumber")),
@@ -142,6 +144,12 @@ def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> He
         silent=part is None,
         born=text(dataset, "PatientBirthDate"),
     )
+
+
+def _patient(dataset: Any) -> tuple[str, str]:
+    """The patient's number and who issued it, which HL7's type CX writes behind the number: ``4711^^^CLINIC^MR``."""
+    number, _, behind = text(dataset, "PatientID").partition("^^^")
+    return number, text(dataset, "IssuerOfPatientID") or re.split(r"[&^]", behind)[0]
 
 
 def _modality(dataset: Any) -> str:
@@ -181,7 +189,7 @@ def _chest(dataset: Any) -> bool | None:
     """Whether a chest is shown; None where nothing says so. The tag of the body part outweighs descriptions."""
     described = ("StudyDescription", "SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription")
     named = text(dataset, "BodyPartExamined").upper()
-    if named:
+    if named and named.lower() not in _words().unsaid:
         return bool(_chest_said().search(_without_spine(named))) and "ABDOM" not in named
     meanings = [text(item, "CodeMeaning") for item in dataset.get("AnatomicRegionSequence") or ()]
     said = " / ".join([*meanings, *(text(dataset, keyword) for keyword in described)]).upper()
@@ -210,10 +218,13 @@ def _view(dataset: Any) -> View | Literal["unread"] | None:
     if text(dataset, "PatientOrientation").upper()[:1] in {"A", "P"}:  # rows run from front to back
         return None
     # Of the series, not of the study: "CHEST PA AND LAT" is the name of both its images.
-    said = re.sub(r"\bL\b", " ", f"{text(dataset, 'SeriesDescription')} / {text(dataset, 'ProtocolName')}")  # left
-    if cells.view_said(said) in {"PA", "AP", "lateral"}:
-        return cells.view(said)
-    return "unread" if position == "unread" else ""
+    described = ("SeriesDescription", "AcquisitionDeviceProcessingDescription", "ProtocolName")
+    told = [re.sub(r"\bL\b", " ", text(dataset, keyword)) for keyword in described]  # L is left
+    for said in told:
+        if cells.view_said(said) in {"PA", "AP", "lateral"}:
+            return cells.view(said)
+    either = position != "frontal" and any(map(cells.names_side, told))
+    return "unread" if either or position == "unread" else ""
 
 
 def _sex(dataset: Any) -> Sex:

@@ -47,7 +47,7 @@ def decode(path: Path, size: int, inverted: bool | None = None) -> Shown:
         if samples.values.ndim == 3:
             levels = pixels.stretch(samples.values.astype(np.float32), 0, 2**samples.bits - 1)
             gray = Image.fromarray(levels.astype(np.uint8)).convert("L")
-            return pixels.polarized(gray, None, size, path.name, inverted=bool(inverted), aspect=aspect)
+            return pixels.polarized(gray, None, size, path.name, inverted=bool(told), aspect=aspect)
         return _shown(samples, dataset, size, path.name, told, aspect, notes)
 
 
@@ -78,11 +78,13 @@ def _aspect(dataset: Any) -> float:
 
 
 def _inverted(dataset: Any) -> bool | None:
-    """Whether the smallest value is white; None where the header does not tell.
+    """Whether the smallest value is white; None where the header does not tell. In colours it is black.
 
     MONOCHROME1 goes with a Presentation LUT Shape INVERSE, which says the same thing once more; beside MONOCHROME2 it
     says the contrary (PS3.3 C.11.6).
     """
     said = "".join(dicom_header.text(dataset, "PhotometricInterpretation").upper().split("\\")[0].split())
+    if said.startswith(("RGB", "YBR")):
+        return False
     inverse = dicom_header.text(dataset, "PresentationLUTShape").upper() == "INVERSE"
     return {"MONOCHROME1": True, "MONOCHROME2": None if inverse else False}.get(said)

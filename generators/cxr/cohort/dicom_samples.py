@@ -14,11 +14,12 @@ from pydicom.pixels import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
 from synthgen.generators.cxr.cohort import dicom_header
-from synthgen.generators.cxr.cohort.dicom_files import settle_syntax, stream_bits
+from synthgen.generators.cxr.cohort.dicom_files import refuse_cut_jpeg, settle_syntax, stream_form
 from synthgen.generators.cxr.cohort.dicom_voi import numbers
 from synthgen.generators.cxr.cohort.pixels import damaged, unsupported
 
 BITS: Final = "bits of the pixels that the header does not say right"
+SWAPPED: Final = "Rows and Columns the wrong way round in the header"
 _MOSTLY: Final = 0.9
 # Two readings of the same bits are told apart by how smooth they are, on so many rows.
 _ROWS: Final = 256
@@ -53,18 +54,27 @@ def read_samples(dataset: Any, name: str) -> Samples:
     if "PixelData" not in dataset:
         return _floating(dataset)
     pixels = dicom_header.number(dataset, "Rows") * dicom_header.number(dataset, "Columns")
-    samples = _samples(dataset, pixels)
-    allocated = dicom_header.number(dataset, "BitsAllocated") or _allocated(dataset, pixels * samples)
+    bits, own = stream_form(dataset.PixelData)
+    samples = own or _samples(dataset, pixels)
+    allocated = dicom_header.number(dataset, "BitsAllocated") or _allocated(dataset, pixels * samples, bits)
+    if own:  # a JPEG, which says of itself what it is
+        allocated = 8 if bits <= 8 else 16
+        dataset.BitsStored = min(dicom_header.number(dataset, "BitsStored") or bits, bits)
+        refuse_cut_jpeg(dataset.PixelData, name)
     if allocated == 1:
         raise unsupported(name, "1 bit a pixel, which is no radiograph", "export it with its gray levels")
     settle_syntax(dataset, pixels * samples * allocated // 8, name)
     _complete(dataset, samples, allocated)
     compressed = dataset.file_meta.TransferSyntaxUID.is_compressed and dataset["PixelData"].is_undefined_length
     if samples == 3:
-        return Samples(_colour(dataset, compressed), None, int(dataset.BitsStored))
+        values = _colour(dataset, compressed)
+        return Samples(values, None, min(int(dataset.BitsStored), max(8, int(values.max()).bit_length())))
     if compressed:
         return _compressed(dataset, allocated)
     cells, notes = _cells(dataset, pixels, allocated, name)
+    turned = cells.reshape(cells.shape[::-1])
+    if cells.shape[0] != cells.shape[1] and _likelier(turned.T, cells.T):
+        cells, notes = turned, (SWAPPED,)
     some = _some(cells.view(np.int16) if cells.itemsize == 2 and dataset.PixelRepresentation == 1 else cells)
     if cells.itemsize == 2 and _likelier(some.byteswap(), some, relative=True):
         cells, notes = cells.byteswap(), (BITS,)
@@ -83,9 +93,9 @@ def _samples(dataset: Any, pixels: int) -> int:
     return samples
 
 
-def _allocated(dataset: Any, count: int) -> int:
-    """Bits allocated, where the header does not say: by the compressed stream, or by the pixels' length."""
-    if bits := stream_bits(dataset.PixelData):
+def _allocated(dataset: Any, count: int, bits: int) -> int:
+    """Bits allocated, where the header does not say: by the bits of a compressed stream, or by the pixels' length."""
+    if bits:
         dataset.BitsStored = dicom_header.number(dataset, "BitsStored") or bits
         return 8 if bits <= 8 else 16
     return 8 * next((size for size in reversed(_BYTES) if len(dataset.PixelData) >= size * count), 1)
@@ -225,7 +235,13 @@ def _numbers(cells: NDArray[Any], bits: int, signed: bool) -> NDArray[Any]:
 
 
 def _wraps(cells: NDArray[Any], bits: int) -> bool:
-    """Whether the upper bits belong to the values: without them the picture is rougher."""
+    """Whether the upper bits belong to the values: without them the picture is rougher, and with them nothing jumps.
+
+    An overlay jumps: where the upper bits change, by as much as they count.
+    """
+    steps = np.abs(np.diff(_some(cells).astype(np.int64), axis=1))[np.diff(_some(cells) >> bits, axis=1) != 0]
+    if steps.size and np.median(steps) > 0.9 * (1 << bits):
+        return False
     return _roughness(cells, relative=True) < _roughness(cells & ((1 << bits) - 1), relative=True)
 
 

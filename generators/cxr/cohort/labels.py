@@ -8,6 +8,8 @@ nothing, and "no effusion" is no finding of that name.
 from __future__ import annotations
 
 import ast
+import html
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,7 +27,12 @@ UNCERTAIN: Final = "uncertain finding"
 """The reason under which ``uncertain="drop"`` leaves an image out."""
 UNSURE: Final = "no finding that is certain, and No Finding is not marked either"
 _QUOTED: Final = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
-_AND: Final = re.compile(r"\s*[+&/]\s*|\s+(?:and|und|et|y|e|with|mit)\s+", re.IGNORECASE)
+_AND: Final = re.compile(r"\s*[+&/]+\s*|\s+(?:and|und|et|y|e|with|mit|-)\s+|\s{2,}|\\n", re.IGNORECASE)
+# Signs of other scripts and of web pages that separate labels, and what numpy writes about a list.
+_SIGNS: Final = str.maketrans({"；": ";", "，": ",", "、": ";", "｜": "|", "\t": ";", "\r": "\n"})
+_BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_ARRAY: Final = re.compile(r"(?:\w+\.)?array\((\[.*\])(?:,\s*dtype=[^)]*)?\)", re.DOTALL)
+_MARK_BEHIND: Final = re.compile(r"(?P<label>[^\W\d].*?)\s*(?:[:=]\s*(?P<mark>\S+)|\((?P<within>[^()]*)\))")
 _LONGEST: Final = 60
 _WORDS: Final = 4
 """Words that may say doubt before a label, and one more."""
@@ -40,6 +47,7 @@ class FindingWords(WordLists):
     normal: Phrases
     uncertain: Phrases
     absent: Phrases
+    absent_behind: Phrases
     findings: dict[str, Phrases]
 
 
@@ -54,6 +62,7 @@ class _Known:
     normal: frozenset[str]
     uncertain: tuple[str, ...]
     absent: tuple[str, ...]
+    absent_behind: tuple[str, ...]
     names: Mapping[str, tuple[str, str]]
 
 
@@ -66,7 +75,8 @@ def _known() -> _Known:
             names.setdefault(fold(name), (heading, name))
     starts = (tuple(f"{fold(word)} " for word in phrases) for phrases in (told.uncertain, told.absent))
     uncertain, absent = starts
-    return _Known(frozenset(map(fold, told.normal)), uncertain, absent, names)
+    behind = tuple(f" {fold(word)}" for word in told.absent_behind)
+    return _Known(frozenset(map(fold, told.normal)), uncertain, absent, behind, names)
 
 
 def fold(label: str) -> str:
@@ -80,13 +90,21 @@ def is_finding(column: str) -> bool:
 
 
 def split(written: Sequence[str], commas: bool = True) -> list[tuple[str, ...]]:
-    """The labels in each cell of a column.
+    """The labels in each cell of a column; ``commas`` is False where labels are known to hold commas.
 
     Lists of Python and JSON are read as such. Else bars, semicolons and line ends separate labels; a comma does where
     none of those occurs in the column, or where what stands about it are known findings: a label may hold one.
     """
-    commas = not any(sign in cell for cell in written for sign in "|;\n" if not _is_list(cell))
-    return [_split(cell, commas) for cell in written]
+    cells = [_evened(cell) for cell in written]
+    commas = commas and not any(sign in cell for cell in cells for sign in "|;\n" if not _is_list(cell))
+    return [_split(cell, commas) for cell in cells]
+
+
+def _evened(cell: str) -> str:
+    """The cell with the separators that are known in place of others, and a list without what names its kind."""
+    plain = _BREAK.sub(";", html.unescape(cell).translate(_SIGNS)).strip()
+    array = _ARRAY.fullmatch(plain)
+    return array[1] if array else plain
 
 
 def _is_list(cell: str) -> bool:
@@ -94,11 +112,22 @@ def _is_list(cell: str) -> bool:
 
 
 def _split(cell: str, commas: bool) -> tuple[str, ...]:
-    cell = cell.strip()
     if _is_list(cell):
         return _listed(cell)
     parts = re.split(r"[|;\n]", cell)
-    return tuple(one for part in parts for label in _at_commas(part, commas) for one in _joined(label))
+    labels = [one for part in parts for label in _at_commas(part, commas) for one in _joined(label)]
+    filled = [label for label in labels if label]  # a separator behind the last label, or before the first
+    return tuple(marked for label in filled or labels for marked in _with_mark(label))
+
+
+def _with_mark(label: str) -> tuple[str, ...]:
+    """``Edema=1`` and ``Edema (present)`` are the finding, ``Edema: ?`` is in doubt; ``Edema: 0`` is left away."""
+    if fold(label) in _known().names or not (found := _MARK_BEHIND.fullmatch(label)):
+        return (label,)
+    mark, known = (found["mark"] or found["within"] or "").casefold().strip(), cells.words()
+    if mark in known.present | known.uncertain:
+        return (found["label"] + ("?" if mark in known.uncertain else ""),)
+    return () if mark in known.absent else (label,)
 
 
 def _joined(label: str) -> tuple[str, ...]:
@@ -130,7 +159,10 @@ def _marked(cell: str) -> tuple[str, ...] | None:
     try:
         value = ast.literal_eval(cell)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
+        try:
+            value = json.loads(cell)
+        except ValueError:
+            return None
     if not isinstance(value, dict) or not all(mark in (1, 0, -1) for mark in value.values()):
         return None
     return tuple(f"{label}{'?' if mark == -1 else ''}" for label, mark in value.items() if mark)
@@ -190,19 +222,21 @@ def _of_row(
 
 def _without_doubt(label: str) -> tuple[bool, str]:
     """Whether the label is uncertain ("possible edema", "Edema?"), and the label without what says so."""
-    bare = label.strip().removesuffix("?").removesuffix("(?)").strip()
+    bare = label.strip().removesuffix("(?)").strip("? ")
     parts = bare.split()
     for count in range(1, min(len(parts), _WORDS)):
-        if f"{fold(' '.join(parts[:count]))} " in _known().uncertain:
-            return True, " ".join(parts[count:])
+        for word, rest in ((parts[:count], parts[count:]), (parts[-count:], parts[:-count])):
+            if f"{fold(' '.join(word))} " in _known().uncertain:
+                return True, " ".join(rest)
     return bare != label.strip(), bare
 
 
 def _check(label: str, where: str) -> None:
     """Refuses what is no name of a finding: a denial, a sentence, a mark."""
     folded = fold(label)
-    if folded not in _known().normal and folded not in _known().names:
-        if any(folded.startswith(start) for start in _known().absent):
+    minus = label.rstrip(") ").endswith(("-", "–", "−"))  # of "Edema-" and "Edema (-)" the finding alone is folded
+    if minus or (folded not in _known().normal and folded not in _known().names):
+        if minus or any(map(folded.startswith, _known().absent)) or any(map(folded.endswith, _known().absent_behind)):
             raise RowError(
                 f'{where}: the label "{label[:_LONGEST]}" says that something is absent: leave it away; '
                 f'use "{NO_FINDING}" for a normal image',
@@ -211,11 +245,20 @@ def _check(label: str, where: str) -> None:
         if len(label) > _LONGEST:
             raise RowError(f"{where}: a label is a sentence: give names of findings, separated by |", _SENTENCE)
         marks = cells.words().present | cells.words().absent - {"negative"} | cells.words().uncertain
-        if label and (re.fullmatch(r"-?\d+(?:[.,]\d+)?", label) or label.casefold() in marks):
+        if label and (not re.search(r"[^\W\d_]", label) or label.casefold() in marks or _numbered(label)):
             raise RowError(
                 f'{where}: the label "{label}" is a number or a mark: write the name of the finding, or "{NO_FINDING}"',
                 "label that is a number or a mark",
             )
+
+
+def _numbered(label: str) -> bool:
+    """``Edema: 0.93`` and ``Edema 0``: a probability or a mark behind a label; ``Covid 19`` is a label."""
+    sign = _MARK_BEHIND.fullmatch(label)
+    if sign and re.fullmatch(r"-?\d*[.,]?\d+%?", sign["mark"] or sign["within"] or ""):
+        return True
+    name, _, number = label.rpartition(" ")
+    return is_finding(name) and bool(re.fullmatch(r"-?\d+(?:[.,]\d+)?%?", number))
 
 
 def named(labels: Iterable[str], rows: Rows | None = None) -> dict[str, str]:

@@ -81,13 +81,14 @@ def _labels(table: Path, config: CohortConfig, rows: Rows) -> dict[str, tuple[st
     """The findings of each study, or the reason why its images are left out."""
     studies: dict[str, tuple[str, ...] | str] = {}
     for row in tables.read_rows(table, _STUDIES, (), rows):
-        if row["study_id"] in studies:
+        study = row["study_id"].removesuffix(".0")
+        if study in studies:
             raise UserError(f"{row.where}: the study has a row already; keep one")
         with rows.reading():
             try:
-                studies[row["study_id"]] = labeler.findings(row, config.uncertain, config.findings)
+                studies[study] = labeler.findings(row, config.uncertain, config.findings)
             except LeftOutError as left_out:
-                studies[row["study_id"]] = left_out.reason
+                studies[study] = left_out.reason
     return studies
 
 

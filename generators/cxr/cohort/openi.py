@@ -45,13 +45,18 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     rows = Rows(config.unknown, progress.say)
     reports = list(tables.read_rows(data / _REPORTS, ("uid", "Problems"), (), rows))
     told = [row for row in reports if not _silent(row["Problems"])]
-    findings = {row["uid"]: found for row, found in zip(told, _findings(rows, told, config), strict=True)}
+    findings = {_number(row["uid"]): found for row, found in zip(told, _findings(rows, told, config), strict=True)}
     images = ByName({path.name: path for path in files_below(data, SUFFIXES)}, SUFFIXES)
     entries: list[Entry] = []
     for row in tables.read_rows(data / _IMAGES, ("uid", "filename", "projection"), (), rows):
         with rows.reading():
             entries.append(_entry(row, data, images, findings, rows))
     return Listing("openi", LICENCE, in_order(entries), counted(rows.left_out()), pixels.measure, pixels.decode)
+
+
+def _number(uid: str) -> str:
+    """Numbers become floats where a column had a gap when it was last saved."""
+    return uid.removesuffix(".0")
 
 
 def _silent(problems: str) -> bool:
@@ -65,13 +70,13 @@ def _findings(rows: Rows, told: list[TableRow], config: CohortConfig) -> list[tu
 
 
 def _entry(row: TableRow, data: Path, images: ByName, findings: dict[str, tuple[str, ...] | None], rows: Rows) -> Entry:
-    patient, name = row["uid"].removesuffix(".0"), row["filename"]
+    patient, name = _number(row["uid"]), row["filename"]
     if cells.blank(patient) or cells.blank(name):
         raise RowError(f"{row.where}: uid and filename must not be empty", "row without patient or image")
     view = cells.view(row["projection"])
     if view is None or cells.blank(row["projection"]):
         raise LeftOutError(cells.other_view(row["projection"]))
-    found = findings.get(row["uid"])
+    found = findings.get(patient)
     if found is None:
         raise LeftOutError("report without problems that are indexed")
     file = images.take(name, rows) or data / "images" / Path(name).name

@@ -33,29 +33,39 @@ WRONG_SIZE: Final = "image of a size that no radiograph has"
 BLANK: Final = "image that shows nothing"
 
 NEGATIVE: Final = "negative by the picture itself, turned over"
+DIM: Final = "image of hardly more than one gray level, left as it is"
 DOUBTFUL: Final = "perhaps a negative by the picture, left as it is"
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
-# What stands at the beginning of files that bear a picture's name.
+_AS_PNG: Final = "save it as PNG, with all its gray levels"
+_FETCH: Final = "fetch it again"
+_UNPACK: Final = "unpack it"
+# What stands at the beginning of files that bear a picture's name, where in the first bytes, and what to do.
 _OTHERS: Final = (
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
-    (b"II*\0", "a TIFF"),
-    (b"MM\0*", "a TIFF"),
-    (b"\0\0\0\x0cjP", "a JPEG 2000 file"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 file"),
-    (b"%PDF", "a PDF"),
-    (b"<!DOCTYPE", "a web page"),
-    (b"<html", "a web page"),
-    (b"version https://git-lfs", "a pointer of Git LFS, to be fetched by git lfs pull"),
-    (b"PK\3\4", "a ZIP archive"),
+    (0, b"gif8", "a GIF", _AS_PNG),
+    (0, b"bm", "a BMP", _AS_PNG),
+    (0, b"ii*\0", "a TIFF", _AS_PNG),
+    (0, b"mm\0*", "a TIFF", _AS_PNG),
+    (0, b"\0\0\0\x0cjp", "a JPEG 2000 file", _AS_PNG),
+    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 file", _AS_PNG),
+    (8, b"webp", "a WebP", _AS_PNG),
+    (4, b"ftypavif", "an AVIF", _AS_PNG),
+    (4, b"ftyp", "a HEIC or a video", _AS_PNG),
+    (0, b"%pdf", "a PDF", _AS_PNG),
+    (128, b"dicm", "a DICOM file", "convert it, or give the DICOM files a folder of their own"),
+    (0, b"<", "a web page, or a server's answer", _FETCH),
+    (0, b"{", "a server's answer", _FETCH),
+    (0, b"version https://git-lfs", "a pointer of Git LFS", "fetch it by git lfs pull"),
+    (0, b"pk\3\4", "a ZIP archive", _UNPACK),
+    (0, b"\x1f\x8b", "a gzip archive", _UNPACK),
 )
 # What Pillow raises for files that are cut short or damaged.
 _BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, struct.error, zlib.error)
 # A gap in the histogram that is wider than this share of all values parts the anatomy from a frame or from markers.
 _GAP: Final = 0.35
 _SAMPLE: Final = 65_536
+_LEAST_SPREAD: Final = 16
 _SPECK: Final = 0.02
 
 
@@ -132,7 +142,7 @@ def check_size(name: str, width: int, height: int, aspect: float = 1.0) -> tuple
 def _open(path: Path) -> Image.Image:
     try:
         with path.open("rb") as file:
-            magic = file.read(32)
+            magic = file.read(132)
     except OSError as error:
         raise UserError(f"{path.name} cannot be opened: {error.strerror}") from error
     if not magic:
@@ -152,12 +162,21 @@ def _open(path: Path) -> Image.Image:
     raise _other_format(path, magic)
 
 
+def _check_sums(path: Path, name: str) -> None:
+    """Refuses a PNG one of whose parts is not what was written: Pillow decodes zeros behind a cut without a word."""
+    with _open(path) as picture:
+        if isinstance(picture, PngImagePlugin.PngImageFile):
+            try:
+                picture.verify()
+            except _BROKEN as error:
+                raise damaged(name) from error
+
+
 def _other_format(path: Path, magic: bytes) -> ImageError:
-    known = next((what for start, what in _OTHERS if magic.startswith(start)), "")
-    with path.open("rb") as file:
-        if file.read(132)[128:] == b"DICM":
-            known = "a DICOM file"
-    return ImageError(f"{path.name} is neither PNG nor JPEG" + (f" but {known}" if known else ""), UNSUPPORTED)
+    start = (magic.lstrip(b"\xef\xbb\xbf \t\r\n") if magic[:1].isspace() or magic[:1] == b"\xef" else magic).lower()
+    known = ((f" but {what}", advice) for at, mark, what, advice in _OTHERS if start.startswith(mark, at))
+    what, advice = next(known, ("", "copy it again from its source, or save it as PNG"))
+    return ImageError(f"{path.name} is neither PNG nor JPEG{what}: {advice}", UNSUPPORTED)
 
 
 def measure(path: Path) -> tuple[int, int]:
@@ -183,6 +202,7 @@ def decode(path: Path, size: int, inverted: bool | None = None) -> Shown:
     with _open(path) as picture:
         check_size(path.name, *picture.size)
         _refuse_form(picture, path.name)
+        _check_sums(path, path.name)
         try:
             if isinstance(picture, JpegImagePlugin.JpegImageFile):
                 picture.draft(None, (2 * size, 2 * size))  # decodes at 1/2, 1/4, 1/8 while that is twice the goal
@@ -264,6 +284,8 @@ def polarized(
         ImageError: all pixels are the same.
     """
     image = square(_blackened(gray, black, bool(inverted)), size, name, aspect)
+    if np.ptp(np.percentile(image, (1, 99))) < _LEAST_SPREAD:
+        notes = (*notes, DIM)
     seen = "positive" if inverted is not None else polarity(image)
     if seen == "negative":
         return Shown(square(_blackened(gray, black, True), size, name, aspect), (*notes, NEGATIVE))

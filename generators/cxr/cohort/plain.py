@@ -36,7 +36,7 @@ TABLE: Final = "metadata.csv"
 LOOKED_FOR: Final = "metadata.csv that names PNG or JPEG files"
 REQUIRED: Final = ("file_name", "patient_id", "labels")
 OPTIONAL: Final = ("view", "sex", "age", "birth_date", "study_date")
-_SPLITS: Final = ("train", "validation", "valid", "val", "test")
+_SPLITS: Final = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "holdout")
 _DICOM: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 
 
@@ -44,8 +44,8 @@ def tables_in(data: Path) -> list[Path]:
     """``metadata.csv`` in the folder, or else one in each of its splits. Capitals of its name do not count."""
     if found := _table_in(data):
         return [found]
-    places = (root / split for root in (data, data / "data") for split in _SPLITS)
-    return [table for place in places if (table := _table_in(place))]
+    places = (place for root in (data, data / "data") if root.is_dir() for place in sorted(root.iterdir()))
+    return [table for place in places if place.name.lower() in _SPLITS and (table := _table_in(place))]
 
 
 def _table_in(folder: Path) -> Path | None:
@@ -58,7 +58,7 @@ def _table_in(folder: Path) -> Path | None:
 
 def recognises(data: Path) -> bool:
     """True where the folder holds such a table. One that names DICOM files belongs to a tree of DICOM files."""
-    return bool(tables_in(data)) and not any(names_dicom(table) for table in tables_in(data))
+    return bool(tables_in(data)) and not any(map(names_dicom, tables_in(data)))
 
 
 def names_dicom(table: Path) -> bool:
@@ -227,5 +227,8 @@ def patient_of(row: TableRow) -> str:
 def age_of(row: TableRow, rows: Rows) -> int | None:
     """By the column age, or by the dates of birth and of the study. Raises RowError for an age that is no number."""
     if cells.blank(row["age"]) and row["birth_date"]:
-        return cells.age_between(row["birth_date"], row["study_date"])
+        age = cells.age_between(row["birth_date"], row["study_date"])
+        if age is None and row["study_date"]:
+            rows.note("dates of birth and study make no age: ages that are taken as unknown")
+        return age
     return cells.age(row["age"], row.where, rows.note)

@@ -32,9 +32,10 @@ def _dicom(data: Path) -> bool:
 
 
 def _plain(data: Path) -> bool:
-    """A table without a column of files is told as such, unless it lies beside DICOM files, whose loader tells it."""
-    named = any(plain.names_files(table) for table in plain.tables_in(data))
-    return plain.recognises(data) and (named or not dicom.recognises(data))
+    """A table, unless it belongs to DICOM files: it names them, or names no files, which their loader tells."""
+    found = plain.tables_in(data)
+    theirs = not plain.recognises(data) or not any(map(plain.names_files, found))
+    return bool(found) and not (theirs and dicom.recognises(data))
 
 
 LAYOUTS: Final[tuple[Layout[Read], ...]] = (

@@ -20,7 +20,7 @@ from synthgen.generators.cxr.cohort.listing import Listing
 from synthgen.generators.cxr.cohort.pixels import ImageError
 from synthgen.progress import Progress
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever decoding changes, so that arrays decoded otherwise are not reused."""
 _NAMED: Final = 3
 

@@ -37,6 +37,8 @@ _FOREIGN: Final = re.compile(
     r"[^\W\d_][\x80-\xa9\xab-\xb6\xb8\xb9\xbb-\xbfƒˆ˜‘‚-…‰‹›€™][^\W\d_]"
     r"|(?<!\w)[¤¦¨¬¯¶¸ƒˆ˜†‡…‰™][^\W\d_]|[a-z][ŠŽŸ]|[^\x00-\x7f\s–-”]{3,}"
 )
+_TOLD: Final = re.compile(rf'\ufeff?"?sep=([{"".join(_SEPARATORS)}])"?,*\s*$', re.IGNORECASE)
+"""The line by which Excel is told the separator."""
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _BLOCK: Final = 1 << 20
 
@@ -149,9 +151,15 @@ def _rows(
                 raise
             rows.add(error)
             continue
-        yield TableRow(where, {name: cells[i].strip() for name, i in wanted.items()})
+        yield TableRow(where, {name: _cell(cells[i]) for name, i in wanted.items()})
     if not found:
         raise UserError(f"{path.name} has a header but no rows")
+
+
+def _cell(written: str) -> str:
+    """The stripped cell, without the formula by which a spreadsheet keeps a number as text: ``="007"``."""
+    cell = written.strip()
+    return cell[2:-1].strip() if cell.startswith('="') and cell.endswith('"') and len(cell) > 2 else cell
 
 
 def _wanted(
@@ -176,7 +184,8 @@ def _wanted(
             places[column] = found[0]
     if missing := [column for column in required if column not in places]:
         has = ", ".join(name for name in names if name)[:200]
-        raise UserError(f"{table}: missing column: {', '.join(missing)}; it has the columns {has}")
+        one = "the one column" if len(names) == 1 else "the columns"
+        raise UserError(f"{table}: missing column: {', '.join(missing)}; it has {one} {has}")
     return places
 
 
@@ -214,9 +223,9 @@ def _form_of(path: Path, size: int, time: int) -> _Form:
     encoding = _encoding(path)
     with _opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as text:
         for before, line in enumerate(text):
+            if told := _TOLD.match(line):
+                return _Form(encoding, told[1], before + 1)
             said = line.strip().lstrip("\ufeff")
-            if said.lower().startswith("sep=") and len(said) == 5 and said[4] in _SEPARATORS:
-                return _Form(encoding, said[4], before + 1)
             if said and not said.startswith("#"):
                 return _Form(encoding, _separator(line), before)
     return _Form(encoding, ",", 0)

@@ -23,6 +23,7 @@ from synthgen.people import find_people
 from synthgen.records import Link, Loaded, Skipped
 
 PEOPLE = "images: people"
+UTF8 = {"SpecificCharacterSet": "ISO_IR 192"}
 TABLE = ("file_name", "patient_id", "labels")
 
 
@@ -69,7 +70,13 @@ def plain(data: Path, patients: Sequence[str], sexes: Sequence[str] = ()) -> Non
         pytest.param(("p 7", "p  7", " p 7 ", "p8", "p9"), 3, id="spaces"),
         pytest.param(("Mu\u0308ller-1", "M\u00fcller-1", "p8", "p8", "p9"), 3, id="Unicode forms"),
         pytest.param(("\uff17", "7", "p8", "p9", "p9"), 3, id="wide digits"),
-        pytest.param(("P007", "p7", "P-7", "p8", "p9"), 4, id="a number with letters and zeros"),
+        pytest.param(("P007", "p7", "P-7", "p8", "p9"), 3, id="a number with letters and zeros"),
+        pytest.param(("MRN: 4711", "MRN4711", "mrn_4711", "p8", "p9"), 3, id="signs between words and number"),
+        pytest.param(("p\u200b7", "p7", "\ufeffp7", "p\u00ad7", "p8"), 2, id="signs that nobody sees"),
+        pytest.param(("p\u20137-1", "p-7-1", "p\u20117\u20121", "p8", "p9"), 3, id="kinds of dashes"),
+        pytest.param(('="007"', "'007", "7,0", "7", "p9"), 2, id="numbers that a spreadsheet keeps as text"),
+        pytest.param(("\u0667", "7", "p8", "p9", "p9"), 3, id="Arabic digits"),
+        pytest.param(("Roe^Ann", "Roe^Ann^^", "p8", "p9", "p9"), 3, id="carets behind a name"),
         pytest.param(("12-3", "123", "1-23", "p8", "p9"), 5, id="hyphens tell numbers apart"),
     ],
 )
@@ -422,6 +429,8 @@ def test_a_blank_label_of_a_dicom_file_is_unlabelled(tmp_path: Path, load: Load)
         ({"ViewPosition": "QQ", "SeriesDescription": "Chest AP"}, "AP"),
         ({"ViewPosition": None, "ViewCodeSequence": view_code("X", "Posteroanterior projection")}, "PA"),
         ({"ViewPosition": None, "SeriesDescription": "W033 Torax PA"}, "PA"),
+        ({"ViewPosition": None, "SeriesDescription": "PA", "ProtocolName": "Chest PA and lateral"}, "PA"),
+        ({"ViewPosition": None, "AcquisitionDeviceProcessingDescription": "CHEST AP"}, "AP"),
     ],
 )
 def test_views_of_dicom_files(tmp_path: Path, load: Load, tags: dict[str, Any], view: str) -> None:
@@ -439,6 +448,10 @@ def test_views_of_dicom_files(tmp_path: Path, load: Load, tags: dict[str, Any], 
         ({"ViewPosition": None, "SeriesDescription": "Torax perfil"}, "lateral or oblique view"),
         ({"ViewPosition": None, "SeriesDescription": "Thorax de profil"}, "lateral or oblique view"),
         ({"ViewPosition": None, "SeriesDescription": "chest oblique"}, "lateral or oblique view"),
+        ({"ViewPosition": None, "AcquisitionDeviceProcessingDescription": "CHEST LAT"}, "lateral or oblique view"),
+        ({"ViewPosition": None, "SeriesDescription": "CHEST PA AND LAT"}, "view that is not known"),
+        ({"ViewPosition": None, **UTF8, "SeriesDescription": "胸部侧位"}, "lateral or oblique view"),
+        ({"ViewPosition": None, **UTF8, "SeriesDescription": "ОГК боковая"}, "lateral or oblique view"),
     ],
 )
 def test_other_views_of_dicom_files(tmp_path: Path, load: Load, tags: dict[str, Any], reason: str) -> None:
@@ -464,3 +477,86 @@ def test_ages_and_sexes_of_dicom_files(
     write_dicom(tmp_path / "a.dcm", **tags)
     condition = load(tmp_path).records[0].condition
     assert (condition.age, condition.sex) == (age, sex)
+
+
+@pytest.mark.field(PEOPLE, "counted")
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Unknown^Unknown",
+        "Anonymous Male",
+        "PATIENT^ANONYMOUS",
+        "No Patient ID",
+        "NOT KNOWN",
+        "missing",
+        "N.N.",
+        "-1",
+        "-1.0",
+    ],
+)
+def test_more_words_for_nobody(tmp_path: Path, load: Load, written: str) -> None:
+    write_dicom(tmp_path / "a.dcm", PatientID=written)
+    write_dicom(tmp_path / "b.dcm")
+    refused(load, tmp_path, "a.dcm has a PatientID that names nobody", "unknown=skip")
+    assert load(tmp_path, unknown="skip").skipped == (Skipped("header without a patient", 1),)
+
+
+@pytest.mark.field(PEOPLE, "read")
+def test_an_issuer_behind_the_number(tmp_path: Path, load: Load, listener: Listener) -> None:
+    for at, written in enumerate(("4711^^^CLINIC^MR", "4711", "4711^^^CLINIC&1.2.3&ISO^MR", "4712")):
+        write_dicom(tmp_path / "data" / f"{at}.dcm", PatientID=written)
+    assert people(load(tmp_path / "data"), tmp_path, listener) == 2
+
+
+@pytest.mark.field("images: ages and sexes", "read")
+def test_a_date_of_birth_that_stands_for_none(tmp_path: Path, load: Load) -> None:
+    write_dicom(tmp_path / "a.dcm", PatientAge=None, PatientBirthDate="19000101", StudyDate="20180301")
+    assert load(tmp_path).records[0].condition.age is None
+
+
+@pytest.mark.field("images: files", "read")
+@pytest.mark.parametrize(
+    "name", ["a.CR", "a.img", "IM1.v2", "A.DCM;1", "a.dc3", "a.dcm.anon", "a.bin", "1.2.840.5.abc"]
+)
+def test_dicom_files_under_other_endings(tmp_path: Path, load: Load, name: str) -> None:
+    write_dicom(tmp_path / "b.dcm", PatientID="Q")
+    write_dicom(tmp_path / "x")
+    (tmp_path / "x").rename(tmp_path / name)
+    assert len(load(tmp_path).records) == 2
+
+
+@pytest.mark.field("images: files", "read")
+def test_file_meta_without_preamble_or_ending(tmp_path: Path, load: Load) -> None:
+    write_dicom(tmp_path / "b.dcm", PatientID="Q")
+    write_dicom(tmp_path / "a")
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[132:])
+    assert len(load(tmp_path).records) == 2
+
+
+@pytest.mark.field("images: files", "read")
+@pytest.mark.parametrize("name", ["DICOMDIR.dcm", "dicomdir;1", "DICOMDIR (2)"])
+def test_directories_of_media_are_no_images(tmp_path: Path, load: Load, name: str) -> None:
+    write_dicom(tmp_path / "a.dcm")
+    write_dicom(tmp_path / name, Rows=None, Columns=None, Modality=None)
+    assert len(load(tmp_path).records) == 1
+
+
+@pytest.mark.field("images: views", "read")
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"Modality": "DR"},
+        {"Modality": "XR"},
+        {"BodyPartExamined": "UNKNOWN", "StudyDescription": "CHEST 2V"},
+        {"BodyPartExamined": "OTHER"},
+        {"BodyPartExamined": "BRUSTKORB"},
+        {"BodyPartExamined": "TORACE"},
+        {"BodyPartExamined": "THX"},
+        {"BodyPartExamined": "KLATKA PIERSIOWA"},
+        {"BodyPartExamined": None, **UTF8, "StudyDescription": "胸部正位"},
+        {"BodyPartExamined": None, "Modality": "OT", **UTF8, "StudyDescription": "ОГК прямая"},
+    ],
+)
+def test_radiographs_of_chests_in_other_words(tmp_path: Path, load: Load, tags: dict[str, Any]) -> None:
+    write_dicom(tmp_path / "a.dcm", **tags)
+    assert len(load(tmp_path).records) == 1

@@ -778,6 +778,13 @@ def cut(path: Path, share: float = 0.5) -> None:
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
 
 
+def zeroed(path: Path, share: float = 0.5) -> None:
+    """As a download leaves it that was given its length before it broke off."""
+    content = path.read_bytes()
+    kept = int(share * len(content))
+    path.write_bytes(content[:kept] + bytes(len(content) - kept))
+
+
 def palette_png(path: Path) -> None:
     frames = [Image.fromarray(chest(seed)) for seed in range(3)]
     frames[0].save(path, save_all=True, append_images=frames[1:])
@@ -831,6 +838,12 @@ def plain(folder: Path, name: str, image: Image.Image, **save: Any) -> None:
     ("make", "words"),
     [
         pytest.param(written(b""), "0 bytes", id="empty"),
+        pytest.param(written(b"RIFF\0\0\0\0WEBPVP8 "), "but a WebP: save it as PNG", id="a WebP"),
+        pytest.param(written(b"\0\0\0 ftypavif"), "but an AVIF: save it as PNG", id="an AVIF"),
+        pytest.param(written(b"\n<!doctype html><p>404"), "a web page", id="a web page after a line end"),
+        pytest.param(written(b'{"error": "AccessDenied"}'), "server's answer: fetch it again", id="an answer"),
+        pytest.param(written(b"\x1f\x8b\x08" + b"\0" * 99), "a gzip archive: unpack it", id="a gzip archive"),
+        pytest.param(lambda path: (Image.fromarray(CHEST).save(path), zeroed(path)), "cut short", id="half zeros"),
         pytest.param(written(b"GIF89a" + b"\0" * 99), "neither PNG nor JPEG but a GIF", id="a GIF"),
         pytest.param(written(b"II*\0" + b"\0" * 99), "a TIFF", id="a TIFF"),
         pytest.param(written(b"<!DOCTYPE html><p>404"), "a web page", id="a web page"),
@@ -1100,3 +1113,88 @@ def test_colours_of_a_compression_without_one(tmp_path: Path, load: Load, interp
 def test_the_mark_without_a_file_meta(tmp_path: Path, load: Load) -> None:
     (tmp_path / "a.dcm").write_bytes(b"\0" * 128 + b"DICM" + saved(tmp_path, False, True))
     same(one(load, tmp_path))
+
+
+def holding(stream: bytes) -> Change:
+    """The stream of a JPEG in place of the pixels."""
+
+    def change(dataset: Any) -> None:
+        dataset.PixelData = encapsulate([stream])
+        dataset["PixelData"].VR = "OB"
+        dataset["PixelData"].is_undefined_length = True
+        dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("colour", "tags"),
+    [
+        pytest.param(False, {}, id="8 bits, called 12 in 16"),
+        pytest.param(True, {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}, id="colour, called one sample"),
+        pytest.param(
+            False, {**RGB, "SamplesPerPixel": 3, "PhotometricInterpretation": "YBR_FULL_422"}, id="gray, called colour"
+        ),
+    ],
+)
+@read_right
+def test_a_jpeg_says_of_itself_what_it_is(tmp_path: Path, load: Load, colour: bool, tags: dict[str, Any]) -> None:
+    stream = jpeg(np.stack([CHEST] * 3, axis=-1) if colour else CHEST)
+    put(tmp_path / "a.dcm", change=holding(stream), **tags)
+    alike(one(load, tmp_path))
+
+
+@refused
+def test_a_jpeg_within_that_is_cut(tmp_path: Path, load: Load) -> None:
+    stream = jpeg(chest(1, 256, 256))
+    put(tmp_path / "a.dcm", change=holding(stream[: len(stream) // 2]), Rows=256, Columns=256)
+    put(tmp_path / "b.dcm")
+    follows(load, tmp_path, "its compressed pixels cut short", 1)
+
+
+@counted
+def test_rows_and_columns_the_wrong_way_round(tmp_path: Path, load: Load, listener: Listener) -> None:
+    image = chest(1, 64, 80)
+    put(tmp_path / "a.dcm", image.astype(np.uint16) * 16, value("Rows", "US", 80), Columns=64)
+    put(tmp_path / "right" / "b.dcm", image.astype(np.uint16) * 16)
+    altered(tmp_path / "a.dcm", value("Columns", "US", 64))
+    wrong, right = (real.payload for real in load(tmp_path, size=SIDE).records)
+    assert np.array_equal(wrong, right)
+    assert "1 × Rows and Columns the wrong way round in the header" in listener.lines
+
+
+@read_right
+def test_a_negative_in_colours(tmp_path: Path, load: Load) -> None:
+    tags = {**RGB, "SamplesPerPixel": 3, "PhotometricInterpretation": "MONOCHROME1", "Rows": SIDE, "Columns": SIDE}
+    put(tmp_path / "a.dcm", 255 - np.stack([CHEST] * 3, axis=-1), bits=8, **tags)
+    same(one(load, tmp_path))
+
+
+@read_right
+def test_colours_of_12_bits_in_16(tmp_path: Path, load: Load) -> None:
+    tags = {**RGB, "SamplesPerPixel": 3, "Rows": SIDE, "Columns": SIDE}
+    put(tmp_path / "a.dcm", np.stack([STORED] * 3, axis=-1), bits=16, **tags)
+    same(one(load, tmp_path))
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, JPEG2000Lossless])
+@pytest.mark.parametrize("bit", [12, 15])
+@read_right
+def test_an_overlay_of_one_place_in_the_upper_bits(tmp_path: Path, load: Load, syntax: str, bit: int) -> None:
+    stored = STORED.copy()
+    stored[20:40, 20:40] |= 1 << bit
+    put(
+        tmp_path / "a.dcm",
+        stored,
+        both(value("BitsStored", "US", 12), value("HighBit", "US", 11)),
+        syntax=syntax,
+        bits=16,
+    )
+    alike(one(load, tmp_path))
+
+
+@counted
+def test_a_picture_of_hardly_one_gray_is_told(tmp_path: Path, load: Load, listener: Listener) -> None:
+    plain(tmp_path, "a.png", Image.fromarray(CHEST >> 4))
+    assert one(load, tmp_path).max() < 16
+    assert any(line.startswith("1 × image of hardly more than one gray level") for line in listener.lines)

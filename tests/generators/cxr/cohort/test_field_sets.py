@@ -317,9 +317,12 @@ def test_other_views_of_mimic(tmp_path: Path, load: Load, view: str, reason: str
 
 
 @pytest.mark.field(SETS, "read")
-def test_numbers_of_mimic_that_became_floats(tmp_path: Path, load: Load) -> None:
-    write_csv(tmp_path / "mimic-cxr-2.0.0-metadata.csv", IMAGES, [("im0", "10000030.0", "50000000.0", "PA", "")])
-    write_csv(tmp_path / "mimic-cxr-2.0.0-chexpert.csv", STUDIES, [("10000030", "50000000", *marks(Edema=1))])
+@pytest.mark.parametrize(("images", "studies"), [(".0", ""), ("", ".0"), (".0", ".0")])
+def test_numbers_of_mimic_that_became_floats(tmp_path: Path, load: Load, images: str, studies: str) -> None:
+    one = [("im0", f"10000030{images}", f"50000000{images}", "PA", "")]
+    write_csv(tmp_path / "mimic-cxr-2.0.0-metadata.csv", IMAGES, one)
+    labelled = [(f"10000030{studies}", f"50000000{studies}", *marks(Edema=1))]
+    write_csv(tmp_path / "mimic-cxr-2.0.0-chexpert.csv", STUDIES, labelled)
     write_png(tmp_path / mimic_image(0))
     assert found(load, tmp_path) == [("10000030", CxrCondition(("Edema",), "PA"))]
 
@@ -589,6 +592,24 @@ def test_openi(tmp_path: Path, load: Load, folder: str) -> None:
         ("1", ()), ("2", ("Cardiomegaly", "Catheters, Indwelling")), ("3", ("Effusion",)),
     ]  # fmt: skip
     assert [(skip.reason, skip.count) for skip in loaded.skipped] == [("lateral or oblique view", 3)]
+
+
+@pytest.mark.field(SETS, "read")
+def test_problems_of_openi_keep_their_commas_where_each_report_has_one(tmp_path: Path, load: Load) -> None:
+    openi(tmp_path, ("normal", "Catheters, Indwelling"))
+    assert [real.condition.findings for real in load(tmp_path).records] == [(), ("Catheters, Indwelling",)]
+
+
+@pytest.mark.field(SETS, "read")
+@pytest.mark.parametrize("name", ["indiana_reports.csv", "indiana_projections.csv"])
+def test_numbers_of_openi_that_became_floats_in_one_table(tmp_path: Path, load: Load, name: str) -> None:
+    openi(tmp_path, ("normal", "Effusion"))
+    header, *lines = (tmp_path / name).read_text().splitlines()
+    (tmp_path / name).write_text("\n".join([header, *(line.replace(",", ".0,", 1) for line in lines)]))
+    assert [(real.patient, real.condition.findings) for real in load(tmp_path).records] == [
+        ("1", ()),
+        ("2", ("Effusion",)),
+    ]
 
 
 @pytest.mark.field(SETS, "counted")

@@ -64,6 +64,9 @@ TEXT = "\n".join([HEADER, *ROWS]) + "\n"
         pytest.param(TEXT.replace(",", "\t"), id="tabs"),
         pytest.param(TEXT.replace("Effusion|Edema", '"Effusion|Edema"').replace(",", "|"), id="bars"),
         pytest.param("sep=;\n" + TEXT.replace(",", ";"), id="the line by which Excel is told the separator"),
+        pytest.param("sep=\t\n" + TEXT.replace(",", "\t"), id="the same of a tab"),
+        pytest.param('"sep=;"\n' + TEXT.replace(",", ";"), id="the same in quotes"),
+        pytest.param(TEXT.replace("p1", '="p1"').replace("images/2.png", '="images/2.png"'), id="formulas about text"),
         pytest.param(TEXT.encode("utf-8-sig"), id="byte order mark"),
         pytest.param(TEXT.encode("utf-16"), id="UTF-16 with mark"),
         pytest.param(TEXT.encode("utf-16-le"), id="UTF-16 little endian without mark"),
@@ -171,7 +174,7 @@ def test_western_letters_in_windows_1252(tmp_path: Path, load: Load, finding: st
 def test_columns_that_are_missing_are_named(tmp_path: Path, load: Load, header: str, said: str) -> None:
     pictures(tmp_path)
     table(tmp_path, header)
-    refused(load, tmp_path, said, "it has the columns", layout="plain")
+    refused(load, tmp_path, said, "it has the ", layout="plain")
     table(tmp_path)
     assert conditions(load, tmp_path) == READ
 
@@ -306,6 +309,29 @@ def test_a_double_quote_that_is_not_closed(tmp_path: Path, load: Load, text: str
         pytest.param("Edema|Mass?", ("Edema",), id="a doubted finding is away"),
         pytest.param("Edema|possible Mass", ("Edema",), id="a possible finding is away"),
         pytest.param("Edema|V.a. Pneumonie", ("Edema",), id="a suspected finding in German is away"),
+        pytest.param("Edema|Mass possible", ("Edema",), id="doubt behind a finding"),
+        pytest.param("Edema|Mass (possible)", ("Edema",), id="doubt in brackets behind a finding"),
+        pytest.param("Edema|?Mass", ("Edema",), id="a question mark before a finding"),
+        pytest.param("Edema|Mass??", ("Edema",), id="two question marks"),
+        pytest.param("Edema|", ("Edema",), id="a separator behind the last label"),
+        pytest.param(";Edema", ("Edema",), id="a separator before the first label"),
+        pytest.param('"Effusion,Edema,"', ("Edema", "Effusion"), id="a comma behind the last label"),
+        pytest.param("Effusion=1;Edema=0", ("Effusion",), id="marks behind signs of equality"),
+        pytest.param("Effusion:1|Edema:0", ("Effusion",), id="marks behind colons"),
+        pytest.param("Effusion: yes|Edema: no", ("Effusion",), id="words for marks"),
+        pytest.param("Effusion (present)", ("Effusion",), id="a mark in brackets"),
+        pytest.param('"{""Edema"": true, ""Mass"": false}"', ("Edema",), id="dictionary of JSON"),
+        pytest.param("\"array(['Effusion', 'Edema'], dtype=object)\"", ("Edema", "Effusion"), id="array of numpy's"),
+        pytest.param("Effusion<br>Edema", ("Edema", "Effusion"), id="line end of a web page"),
+        pytest.param("Effusion &amp; Edema", ("Edema", "Effusion"), id="sign of a web page"),
+        pytest.param("Effusion - Edema", ("Edema", "Effusion"), id="dash between findings"),
+        pytest.param("Effusion  Edema", ("Edema", "Effusion"), id="two spaces between findings"),
+        pytest.param(r"Effusion\nEdema", ("Edema", "Effusion"), id="line end written out"),
+        pytest.param("Effusion // Edema", ("Edema", "Effusion"), id="two slashes"),
+        pytest.param("Effusion；Edema", ("Edema", "Effusion"), id="full-width semicolon"),
+        pytest.param("Effusion、Edema", ("Edema", "Effusion"), id="Chinese comma"),
+        pytest.param("WNL", (), id="within normal limits"),
+        pytest.param("Station 19", ("Station 19",), id="a number that belongs to the name"),
     ],
 )
 def test_labels(tmp_path: Path, load: Load, cell: str, found: tuple[str, ...]) -> None:
@@ -357,6 +383,19 @@ def test_chosen_findings_are_found_under_their_synonyms(tmp_path: Path, load: Lo
         pytest.param("positive", "is a number or a mark", id="positive for what"),
         pytest.param("negative", 'use "No Finding"', id="negative for what"),
         pytest.param("No Finding|Edema", "stands beside", id="normal beside a finding"),
+        pytest.param("Effusion negative", "says that something is absent", id="denial behind a finding"),
+        pytest.param(
+            "Pneumothorax ausgeschlossen", "says that something is absent", id="German denial behind a finding"
+        ),
+        pytest.param("Effusion-", "says that something is absent", id="minus behind a finding"),
+        pytest.param("Effusion (-)", "says that something is absent", id="minus in brackets"),
+        pytest.param("Effusion (resolved)", "says that something is absent", id="what has been"),
+        pytest.param("Effusion: 0.93", "is a number or a mark", id="a probability"),
+        pytest.param("Effusion (0.93)", "is a number or a mark", id="a probability in brackets"),
+        pytest.param("Effusion 0", "is a number or a mark", id="a mark behind a finding"),
+        pytest.param("{'Edema': 0.93, 'Mass': 0.02}", "is a number or a mark", id="dictionary of probabilities"),
+        pytest.param("[0. 1. 0.]", "is a number or a mark", id="marks without names"),
+        pytest.param("0 1 0 1", "is a number or a mark", id="marks without names or brackets"),
         pytest.param(
             "The heart is enlarged and there is fluid at the left base as before", "is a sentence", id="report"
         ),
@@ -454,7 +493,7 @@ def test_a_mark_that_is_none(tmp_path: Path, load: Load) -> None:
         *((word, "PA") for word in (
             "pa", "P.A.", "p.a.", "P-A", "PA_ERECT", "PA erect", "ERECT PA", "POSTERO_ANTERIOR", "POSTEROANTERIOR",
             "POSTERIOR-ANTERIOR", "posterior to anterior", "postero-anterior", "póstero-anterior", "postéro-antérieur",
-            "dorsoventral", "Thorax p.a.", "Chest PA", "W033 Chest PA",
+            "dorsoventral", "Thorax p.a.", "Chest PA", "W033 Chest PA", "后前位",
         )),
         *((word, "AP") for word in (
             "AP", "a.p.", "AP_PORTABLE", "AP PORTABLE", "AP_SUPINE", "AP Supine", "AP_horizontal", "AP_ERECT",
@@ -478,7 +517,7 @@ def test_words_of_frontal_views(tmp_path: Path, load: Load, cell: str, view: str
     [
         "L", "LL", "RL", "LAT", "Lat.", "LATERAL", "left lateral", "RLAT", "LLAT", "seitlich", "Profil", "perfil",
         "XTABLE LATERAL", "LAO", "RAO", "oblique", "AP LLD", "PA RLD", "AP decubitus", "AP AXIAL", "lordotic",
-        "latero-lateral",
+        "latero-lateral", "侧位", "胸部側面", "боковая", "boczna", "sidobild", "dwars",
     ],
 )  # fmt: skip
 def test_words_of_other_views_leave_the_image_out(tmp_path: Path, load: Load, cell: str) -> None:
@@ -803,3 +842,38 @@ def test_many_rows_that_cannot_be_read_are_told_in_one_go(tmp_path: Path, load: 
     table(tmp_path, rows=[row.replace("60", "old").replace("45", "older") for row in ROWS])
     refused(load, tmp_path, "row 2", "(and 1 more rows that cannot be read)")
     assert len(load(tmp_path, unknown="skip").records) == 2
+
+
+@pytest.mark.field("images: ages and sexes", "counted")
+@pytest.mark.parametrize(
+    ("born", "seen"),
+    [
+        ("1900-01-01", "2020-03-01"),
+        ("3/2/50", "3/1/20"),
+        ("18324", "43891"),
+        ("1950", "2020-03-01"),
+        ("02-Mar-1950", "2020"),
+    ],
+)
+def test_dates_that_make_no_age_are_told(tmp_path: Path, load: Load, listener: Listener, born: str, seen: str) -> None:
+    pictures(tmp_path, 1)
+    table(tmp_path, "file_name,patient_id,labels,birth_date,study_date", [f"images/0.png,p0,Edema,{born},{seen}"])
+    assert conditions(load, tmp_path)["p0"].age is None
+    assert any(line.startswith("1 dates of birth and study make no age") for line in listener.lines)
+
+
+@pytest.mark.field("images: folders", "read")
+@pytest.mark.parametrize("splits", [("Train", "Test"), ("training", "dev", "holdout")])
+def test_splits_under_other_names_are_one_cohort(tmp_path: Path, load: Load, splits: tuple[str, ...]) -> None:
+    for split in splits:
+        pictures(tmp_path / split, 1)
+        table(tmp_path / split, rows=[f"images/0.png,p-{split},Edema,PA,F,60"])
+    assert {real.patient for real in load(tmp_path).records} == {f"p-{split}" for split in splits}
+
+
+@pytest.mark.field("images: files", "refused")
+def test_a_first_row_that_names_no_file_is_told_as_such(tmp_path: Path, load: Load) -> None:
+    pictures(tmp_path, 1)
+    table(tmp_path, "file_name,patient_id,labels", ["string,string,string", "images/0.png,p0,Edema"])
+    refused(load, tmp_path, "1 of 2 images are absent, the first string (metadata.csv, row 2)", "absent=skip")
+    assert list(conditions(load, tmp_path, absent="skip")) == ["p0"]
