@@ -98,7 +98,7 @@ Seed = Annotated[
 ]
 
 
-@app.command()
+@app.command(short_help="Makes a sealed release from a cohort, or from a simulated one.")
 def generate(
     modality_name: ModalityName,
     data: Data = None,
@@ -143,7 +143,7 @@ def generate(
     print(f"{sealed.fitness}.")  # noqa: T201
 
 
-@app.command()
+@app.command(short_help="Fits a generator on the training part of a cohort.")
 def fit(
     modality_name: ModalityName,
     data: RealData,
@@ -162,7 +162,7 @@ def fit(
     print(f"fitted {out}: synthgen generate --modality {modality_name.lower()} --data … --model {out}")  # noqa: T201
 
 
-@app.command()
+@app.command(short_help="Judges synthetic records made elsewhere by the same gate.")
 def screen(
     candidates: Annotated[Path, typer.Argument(help="Folder of somebody else's synthetic records.")],
     data: RealData,
@@ -209,7 +209,7 @@ def evaluate(
     tables.estimates((*found.attacks, *found.quality))
 
 
-@app.command(name="demo-cohort")
+@app.command(name="demo-cohort", short_help="Writes a simulated cohort to try things on.")
 def demo_cohort(
     modality_name: ModalityName,
     out: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.")],
@@ -224,7 +224,7 @@ def demo_cohort(
     print(f"wrote {out}")  # noqa: T201
 
 
-@app.command(name="config")
+@app.command(name="config", short_help="Prints every setting with its bounds and its meaning.")
 def show_config(
     modality_name: ModalityName,
     preset: Annotated[

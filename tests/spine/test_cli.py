@@ -105,6 +105,11 @@ def test_every_setting_is_told_with_its_meaning(modality: str) -> None:
     for key, field in fields_of(RunConfig[offer_of(modality).section]):  # type: ignore[misc]
         assert key in told
         assert field.description, key
+    assert all(line.endswith(tuple("┓┃┩│┘")) for line in told.splitlines())  # nothing is cut off at the right
+
+
+def test_the_list_of_commands_says_whole_sentences() -> None:
+    assert "..." not in run("--help").stdout.replace("[ARGS]...", "")
 
 
 def test_a_setting_is_told_as_it_is_here() -> None:
