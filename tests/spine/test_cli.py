@@ -83,8 +83,14 @@ def test_what_may_be_meant_is_said(arguments: tuple[str, ...], meant: str) -> No
 
 
 def test_options_and_commands_are_guessed_too() -> None:
-    assert "--modality" in run("generate", "--modalty", "cxr", status=2).stderr.splitlines()[-1]
-    assert "Did you mean 'generate'?" in run("genrate", status=2).stderr
+    assert "--modality" in said("generate", "--modalty", "cxr")
+    assert "Did you mean 'generate'?" in said("genrate")
+
+
+def test_a_missing_option_is_told_with_its_meaning() -> None:
+    line = said("generate")
+    assert "--modality" in line and "cxr, dialogue or speech" in line and line.endswith("generate -h)")
+
 
 
 def test_a_word_that_resembles_nothing_gets_no_suggestion() -> None:
