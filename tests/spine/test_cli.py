@@ -92,7 +92,6 @@ def test_a_missing_option_is_told_with_its_meaning() -> None:
     assert "--modality" in line and "cxr, dialogue or speech" in line and line.endswith("generate -h)")
 
 
-
 def test_a_word_that_resembles_nothing_gets_no_suggestion() -> None:
     assert "did you mean" not in said("generate", "--modality", "dialogue", "--set", "modality.generator.plan.xxx=1")
 
