@@ -26,11 +26,16 @@ def chosen(word: str, known: Iterable[str], refusal: str, more: str = "") -> str
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """``" (did you mean gate.alpha?)"``, or nothing where no word resembles it. Of a dotted key its end must."""
+    """``" (did you mean gate.alpha?)"``, or nothing where no word resembles it. Of a dotted key its end must.
+
+    Another first letter is a slip only where the rest is much the same.
+    """
     by_case = {one.casefold(): one for one in known}
     meant = word.casefold()
     ends = {one.rpartition(".")[2] for one in by_case}
-    near = get_close_matches(meant.rpartition(".")[2], ends, n=5, cutoff=0.6)
+    end = meant.rpartition(".")[2]
+    near = {*get_close_matches(end, [one for one in ends if one[:1] == end[:1]], n=5, cutoff=0.6)}
+    near.update(get_close_matches(end, ends, n=5, cutoff=0.75))
     found = [one for one in by_case if one.rpartition(".")[2] in near]
     if not found:
         return ""

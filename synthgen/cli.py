@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED: Final = 130
 """Exit status of a command that was stopped by Ctrl-C: 128 and the signal's number."""
+_UsageError: Any = typer.BadParameter.__mro__[1]  # typer carries a click of its own, and exports no more of it
 _RESUMES: Final = {"generate", "fit", "screen", "evaluate"}
 
 
@@ -37,10 +38,22 @@ def _one_line_errors(context: Any) -> Iterator[None]:
     except SynthgenError as error:
         print(f"synthgen: {error}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(error.exit_code) from None
+    except _UsageError as error:
+        print(f"synthgen: {_usage(error)}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         resumes = "; the same command resumes" if context.invoked_subcommand in _RESUMES else ""
         print(f"synthgen: interrupted{resumes}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with the words of a command line, what a missing option is for, and where all of them stand."""
+    text = error.format_message().strip().rstrip(".")
+    missing = getattr(error, "param", None) if text.startswith("Missing") else None
+    meaning = getattr(missing, "help", None) or ""
+    said = f"{text[0].lower()}{text[1:]}" + (f": {meaning[0].lower()}{meaning[1:].rstrip('.')}" if meaning else "")
+    return f"{said} ({error.ctx.command_path} -h)" if error.ctx else said
 
 
 def _what_next(reasons: Sequence[str], remedies: Sequence[Remedy], next_run: str) -> None:
@@ -98,7 +111,7 @@ Seed = Annotated[
 ]
 
 
-@app.command()
+@app.command(short_help="Makes a sealed release from a cohort, or from a simulated one.")
 def generate(
     modality_name: ModalityName,
     data: Data = None,
@@ -143,7 +156,7 @@ def generate(
     print(f"{sealed.fitness}.")  # noqa: T201
 
 
-@app.command()
+@app.command(short_help="Fits a generator on the training part of a cohort.")
 def fit(
     modality_name: ModalityName,
     data: RealData,
@@ -162,7 +175,7 @@ def fit(
     print(f"fitted {out}: synthgen generate --modality {modality_name.lower()} --data … --model {out}")  # noqa: T201
 
 
-@app.command()
+@app.command(short_help="Judges synthetic records made elsewhere by the same gate.")
 def screen(
     candidates: Annotated[Path, typer.Argument(help="Folder of somebody else's synthetic records.")],
     data: RealData,
@@ -209,7 +222,7 @@ def evaluate(
     tables.estimates((*found.attacks, *found.quality))
 
 
-@app.command(name="demo-cohort")
+@app.command(name="demo-cohort", short_help="Writes a simulated cohort to try things on.")
 def demo_cohort(
     modality_name: ModalityName,
     out: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.")],
@@ -224,7 +237,7 @@ def demo_cohort(
     print(f"wrote {out}")  # noqa: T201
 
 
-@app.command(name="config")
+@app.command(name="config", short_help="Prints every setting with its bounds and its meaning.")
 def show_config(
     modality_name: ModalityName,
     preset: Annotated[

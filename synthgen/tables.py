@@ -31,8 +31,9 @@ def settings(keys: Iterable[Key]) -> None:
             console.print(f"{key.name} = {key.value}   ({_may_be(key)})\n    {key.description}")
         return
     table = Table("key", "value", "type, bounds", "meaning")
-    for column, least in zip(table.columns, (None, 12, 24, 50), strict=True):
-        column.overflow, column.no_wrap, column.min_width = "fold", least is None, least
+    for column, most in zip(table.columns, (None, 26, 26, None), strict=True):  # what is left is the meaning's
+        column.overflow, column.max_width = "fold", most
+    table.columns[0].no_wrap = True
     for key in keys:
         table.add_row(key.name, key.value, _may_be(key), key.description)
     Console(width=max(_WIDE, console.width), markup=False, highlight=False).print(table)

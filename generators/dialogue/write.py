@@ -119,7 +119,7 @@ def write_release(folder: Path, samples: Samples) -> DatasetFacts:
         description=(
             f"{total:,} synthetic dialogues of clinicians and patients ({survey.turns:,} turns, {survey.words:,} "
             "words), each with the setting, disorder, severity and session that it was generated for."
-            + (f" Split by synthetic patient: {patients:,} of them make up the test split." if patients else "")
+            + (f" Split by synthetic patient: the test split holds {patients:,} of them." if patients else "")
         ),
         samples=total,
         columns=_columns(survey),
@@ -263,7 +263,10 @@ def _columns(survey: _Survey) -> tuple[Column, ...]:
         Column("setting", "sc:Text", "therapy or visit; null when none was stated."),
         Column("disorder", "sc:Text", "The disorder or topic asked for; null when none was stated."),
         Column(
-            "severity", "sc:Text", "The severity asked for, a band of the PHQ-9 or GAD-7; null when none was stated."
+            "severity",
+            "sc:Text",
+            "The severity asked for: in therapy a band of the PHQ-9 or GAD-7, in a visit one of a rating out of ten; "
+            "null when none was stated.",
         ),
         Column(
             "turns",

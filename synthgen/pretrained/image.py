@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError, UserError
+from synthgen.pretrained.bars import no_bars
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 """Images [N, H, W] to features [N, D]."""
@@ -29,8 +30,9 @@ def hub_encoder(name: str, batch: int = 32) -> Embed:
     except ImportError as error:
         raise MissingExtraError("an encoder from the hub", "cxr") from error
     try:
-        processor = AutoImageProcessor.from_pretrained(name)
-        model = AutoModel.from_pretrained(name, use_safetensors=True).eval()
+        with no_bars():
+            processor = AutoImageProcessor.from_pretrained(name)
+            model = AutoModel.from_pretrained(name, use_safetensors=True).eval()
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot load the image encoder {name!r}: give a folder or hub name with a safetensors image encoder "

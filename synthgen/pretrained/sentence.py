@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.pretrained import PACKAGED
+from synthgen.pretrained.bars import no_bars
 from synthgen.pretrained.threads import one_thread
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -38,7 +39,8 @@ def sentence_encoder(name: str) -> Encode:
     except ImportError:
         raise MissingExtraError("a sentence encoder", "dialogue") from None
     try:
-        model = SentenceTransformer(str(_packaged()) if name == PACKAGED else name)
+        with no_bars():
+            model = SentenceTransformer(str(_packaged()) if name == PACKAGED else name)
     except (OSError, ValueError):
         raise UserError(
             f"modality.near_duplicate.encoder: cannot open {name!r} as a sentence encoder: give a "

@@ -22,6 +22,7 @@ from scipy import fft
 
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.payloads.sound import RATE, Floats
+from synthgen.pretrained.bars import no_bars
 from synthgen.pretrained.threads import one_thread
 
 _BATCH = 64
@@ -184,8 +185,9 @@ class XVector:
         except ImportError:
             raise MissingExtraError("a second speaker encoder", "speech") from None
         try:
-            extractor = AutoFeatureExtractor.from_pretrained(name_or_folder)
-            model = AutoModelForAudioXVector.from_pretrained(name_or_folder, use_safetensors=True)
+            with no_bars():
+                extractor = AutoFeatureExtractor.from_pretrained(name_or_folder)
+                model = AutoModelForAudioXVector.from_pretrained(name_or_folder, use_safetensors=True)
         except (OSError, ValueError):
             raise UserError(
                 f"voice.encoder: no x-vector model with safetensors in {name_or_folder}: give a folder that "

@@ -280,11 +280,12 @@ def screening(report: PrivacyReport) -> str:
     line = f"{facts.attempts:,} attempts for {facts.slots:,} samples; {facts.rejected:,} were rejected"
     if facts.rejected_by_rules:
         line += f" ({facts.rejected_by_rules:,} of them by a rule alone: {', '.join(report.rules)})"
-    lines = [f"{line}, and drawn again with the same condition, after {_times(facts.close_rejections)} no more."]
+    again = f", and drawn again with the same condition, after {_times(facts.close_rejections)} no more"
+    lines = [f"{line}{again if facts.rejected else ''}."]
     if facts.exhausted:
         lines.append(f"{facts.exhausted:,} found no acceptable sample and are missing.")
     if facts.withheld_for_audit:
-        lines.append(f"{facts.withheld_for_audit:,} lay too close to an audit patient and were withheld.")
+        lines.append(f"Withheld, since they lay too close to an audit patient: {facts.withheld_for_audit:,}.")
     if facts.persons:
         lines.append(
             f"{facts.persons:,} synthetic persons were judged by all their samples together; "

@@ -83,12 +83,18 @@ def test_what_may_be_meant_is_said(arguments: tuple[str, ...], meant: str) -> No
 
 
 def test_options_and_commands_are_guessed_too() -> None:
-    assert "--modality" in run("generate", "--modalty", "cxr", status=2).stderr.splitlines()[-1]
-    assert "Did you mean 'generate'?" in run("genrate", status=2).stderr
+    assert "--modality" in said("generate", "--modalty", "cxr")
+    assert "Did you mean 'generate'?" in said("genrate")
+
+
+def test_a_missing_option_is_told_with_its_meaning() -> None:
+    line = said("generate")
+    assert "--modality" in line and "cxr, dialogue or speech" in line and line.endswith("generate -h)")
 
 
 def test_a_word_that_resembles_nothing_gets_no_suggestion() -> None:
     assert "did you mean" not in said("generate", "--modality", "dialogue", "--set", "modality.generator.plan.xxx=1")
+    assert "did you mean" not in said("generate", "--modality", "cxr", "--set", "nope=1")
 
 
 def test_choices_are_taken_in_any_case(tmp_path: Path) -> None:
@@ -105,6 +111,11 @@ def test_every_setting_is_told_with_its_meaning(modality: str) -> None:
     for key, field in fields_of(RunConfig[offer_of(modality).section]):  # type: ignore[misc]
         assert key in told
         assert field.description, key
+    assert all(line.endswith(tuple("┓┃┩│┘")) for line in told.splitlines())  # nothing is cut off at the right
+
+
+def test_the_list_of_commands_says_whole_sentences() -> None:
+    assert "..." not in run("--help").stdout.replace("[ARGS]...", "")
 
 
 def test_a_setting_is_told_as_it_is_here() -> None:

@@ -190,9 +190,7 @@ def view_said(cell: str) -> ViewSaid:
 def names_side(cell: str) -> bool:
     """True where a view from the side is named, if beside others."""
     known, said = words(), plain_words(cell)
-    return bool(set(said.split()) & known.lateral) or _any_within(
-        known.lateral_written_together, said.replace(" ", "")
-    )
+    return bool(set(said.split()) & known.lateral) or _any_within(known.lateral_written_together, said.replace(" ", ""))
 
 
 def _any_within(phrases: Collection[str], together: str) -> bool:

@@ -14,6 +14,7 @@ from synthgen.generators.dialogue.cohort_config import Side
 from synthgen.payloads.dialogue import Speaker
 from synthgen.wordlists import Words, word_lists
 
+_TIGHT, _LOOSE, _SHORT = 0.88, 0.75, 5
 _ASIDE: Final = re.compile(r"(.+?)\s*[\[(]([^()\[\]]*)[\])]\s*:?")
 _NAMING: Final = frozenset({"id", "session", "visit", "date", "datum", "sitzung"})
 _ASIDES: Final = frozenset({"note", "notes", "comment", "comments", "remark", "bemerkung", "anmerkung", "pause"})
@@ -140,15 +141,18 @@ def proposed(role: str, lacking: frozenset[str]) -> Speaker | Literal["nobody", 
 
 def _resembled(role: str) -> Speaker | Literal["nobody", ""]:
     name = normalised(role)
-    if misspelt := _closest(name, 0.88):
+    if misspelt := _closest(name, _TIGHT):
         return misspelt
     parts = {known_roles()[part] for part in name.split("_") if part in known_roles() and len(part) > 1}
     if {"clinician", "patient"} <= parts:
         return ""
     sides: tuple[Speaker, ...] = ("companion", "clinician", "patient")  # "mother of the patient" is no patient
-    return next((side for side in sides if side in parts), "") or _closest(name, 0.75)
+    return next((side for side in sides if side in parts), "") or _closest(name, _LOOSE)
 
 
 def _closest(name: str, cutoff: float) -> Speaker | Literal["nobody", ""]:
-    close = difflib.get_close_matches(name, [known for known in known_roles() if len(known) > 3], n=1, cutoff=cutoff)
+    """The side of the known name most like this one. A relative's must be very like: Ann is no misspelt "Mann"."""
+    relatives = cutoff > _LOOSE and len(name) > _SHORT
+    known = [role for role, side in known_roles().items() if len(role) > 3 and (relatives or side != "companion")]
+    close = difflib.get_close_matches(name, known, n=1, cutoff=cutoff)
     return known_roles()[close[0]] if close else ""

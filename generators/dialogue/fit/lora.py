@@ -24,13 +24,13 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
-from transformers.utils import logging
 
 from synthgen.errors import UserError
 from synthgen.files import disk_errors, write_atomically
 from synthgen.generators.dialogue.fit.config import FitConfig, LoraSection
 from synthgen.generators.dialogue.fit.examples import IGNORED, Example
 from synthgen.generators.model_folder import restore_optimiser
+from synthgen.pretrained.bars import no_bars
 from synthgen.progress import Progress
 
 State = dict[str, Tensor]
@@ -61,7 +61,7 @@ def open_base(name: str, *, half: bool = False) -> Base:
     Raises:
         UserError: there is no such model, its weights are pickled, or it needs code of its own.
     """
-    with _no_bars():
+    with no_bars():
         try:
             return _opened(name, half)
         except (OSError, ValueError, KeyError, ImportError) as error:
@@ -82,18 +82,6 @@ def _opened(name: str, half: bool) -> Base:
 def half_precision(config: FitConfig) -> bool:
     """True where the training is to run in bfloat16: asked for, and on a GPU that has it. Adapters stay in float32."""
     return config.mixed_precision and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-
-
-@contextmanager
-def _no_bars() -> Iterator[None]:
-    """Progress is reported in one place; transformers' own bars would run across it."""
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _unopened(name: str) -> str:

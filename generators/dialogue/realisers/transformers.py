@@ -24,6 +24,7 @@ from synthgen.errors import MissingExtraError, UserError
 from synthgen.generators.dialogue.config import InProcessConfig
 from synthgen.generators.dialogue.realisers.messages import fit_to_context, structured, with_schema
 from synthgen.generators.dialogue.realisers.protocol import Message, Prompt, Response
+from synthgen.pretrained.bars import no_bars
 
 Ids = NDArray[np.int64]
 
@@ -353,9 +354,10 @@ def open_transformers(
         raise UserError("in_process.device is cuda, but there is no GPU that torch can use: set it to cpu or auto")
     dtype: Any = "auto" if config.dtype == "auto" else getattr(torch, config.dtype)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
-        about = AutoConfig.from_pretrained(base)
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, use_safetensors=True)
+        with no_bars():
+            tokenizer = AutoTokenizer.from_pretrained(base, padding_side="left")
+            about = AutoConfig.from_pretrained(base)
+            model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, use_safetensors=True)
     except (OSError, ValueError, KeyError):
         raise UserError(
             f"the chat model {base} cannot be opened: give a folder with config.json, tokenizer and safetensors, or a "

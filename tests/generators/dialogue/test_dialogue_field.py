@@ -634,6 +634,8 @@ REFUSED = [
           mended={"metadata.csv": "file_name,clinician_speaker,patient_speaker\na.txt,A,B\nb.txt,B,A\n"}),
     Asked("two names of persons", {"a.txt": "Hanna Vogt: Hello?\nMax Berg: Hi.\n"}, ("SIDE",), ["c:Hello?|p:Hi."],
           then={"roles": {"Hanna Vogt": "clinician", "Max Berg": "patient"}}),
+    Asked("a name that is nearly a relative's", {"a.txt": "Bob: Hello?\nAnn: Hi.\n"}, ("{Bob: SIDE, Ann: SIDE}",),
+          ["c:Hello?|p:Hi."], then={"roles": {"Bob": "clinician", "Ann": "patient"}}),
     Asked("a list under a heading within a turn", {"a.txt": "Doctor: Hello.\nPatient: Hi.\nMedications: none\n"},
           ("unknown role 'Medications'", "text says that it is no name"), ["c:Hello.|p:Hi. Medications: none"],
           then={"roles": {"Medications": "text"}}),
