@@ -10,6 +10,7 @@ from typing import Final
 from synthgen.generators.cohort import recognise as folders
 from synthgen.generators.cohort.listing import walk
 from synthgen.generators.cohort.recognise import Layout
+from synthgen.generators.cohort.releases import told_synthetic
 from synthgen.generators.cxr.cohort import brax, chexpert, dicom, mimic, nih, openi, padchest, plain, tables
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
@@ -57,6 +58,8 @@ def recognise(data: Path, config: CohortConfig) -> Layout[Read]:
 
 def _hint(data: Path) -> str | None:
     """What to do with a folder that fits no layout, by what lies in it."""
+    if told_synthetic(data, ()):
+        return "it is a release of synthetic data, of which no image is a patient's: give the folder of real images"
     found = list(islice(walk(data), _MOST_LOOKED_AT))
     direct = [path for path in found if path.parent == data]
     if said := _known_set(data, direct) or _other_table(data, direct):

@@ -11,12 +11,12 @@ from typing import Final
 from synthgen.errors import UserError
 from synthgen.files import private_folder
 from synthgen.generators.cohort.listing import also_skipped, counted, none_absent
+from synthgen.generators.cohort.releases import told_synthetic
 from synthgen.generators.speech.cohort.conversion import RATE, Converted, Store
 from synthgen.generators.speech.cohort.damage import no_last_page
 from synthgen.generators.speech.cohort.decoding import Header, UnreadableError, header
 from synthgen.generators.speech.cohort.listing import Entry, Listing
 from synthgen.generators.speech.cohort.recognise import recognise
-from synthgen.generators.speech.cohort.releases import told_synthetic
 from synthgen.generators.speech.cohort_config import CohortConfig
 from synthgen.payloads.speech import Audio, Recording, Segment, Speech, SpeechCondition, SpeechReal, Track
 from synthgen.progress import Progress

@@ -722,3 +722,10 @@ def test_a_table_with_a_report_in_a_column_that_is_not_read(tmp_path: Path, load
         csv.writer(file).writerows(rows)
     write_png(tmp_path / "a.png")
     assert found(load, tmp_path) == [("p1", CxrCondition(("Mass",)))]
+
+
+@pytest.mark.field(SETS, "refused")
+def test_a_release_of_ones_own_is_no_cohort(load: Load, tmp_path: Path) -> None:
+    write_png(tmp_path / "data" / "train" / "0000.png", 1)
+    (tmp_path / "croissant.json").write_text(json.dumps({"name": "release", "keywords": ["synthetic", "medical"]}))
+    refused(load, tmp_path, "release of synthetic data", "folder of real images")

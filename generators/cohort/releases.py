@@ -1,4 +1,4 @@
-"""Whether a folder is a release of synthetic speech: nobody's voice is protected by reading one as real people."""
+"""Whether a folder is a release of synthetic data: nobody is protected by reading one as real people."""
 
 from __future__ import annotations
 
