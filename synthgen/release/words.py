@@ -85,7 +85,8 @@ def number(value: float) -> str:
     """Four significant figures; an en dash for NaN."""
     if math.isnan(value):
         return "–"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 1 else f"{value:.3f}"
+    written = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 1 else f"{value:.3f}"
+    return written.replace("-", "−")
 
 
 def interval(estimate: Estimate) -> str:
