@@ -47,6 +47,7 @@ from synthgen.errors import SynthgenError, UserError
 from synthgen.estimates import mean, one_record_each
 from synthgen.files import private_folder
 from synthgen.generators.speech.cohort import CohortConfig, load_cohort
+from synthgen.generators.speech.config import GeneratorConfig
 from synthgen.generators.speech.demo_cohort import DemoCohortConfig, write_demo_cohort
 from synthgen.modalities.speech.round_trips import in_manner, through_the_layer
 from synthgen.payloads.sound import RATE, Floats, read, spoken
@@ -156,7 +157,10 @@ def layers(seed: int, folder: Path) -> list[SpeechRoundTrip]:
 
         return RoundTrip(f"emotion_{emotion}", "generator", copies)
 
-    return [*(shaped(emotion) for emotion in EMOTIONS if emotion != "neutral"), through_the_layer(seed, folder)[1]]
+    return [
+        *(shaped(emotion) for emotion in EMOTIONS if emotion != "neutral"),
+        through_the_layer(seed, folder, GeneratorConfig())[1],
+    ]
 
 
 def sessions(

@@ -114,7 +114,7 @@ def plan_session(
                 f"turn {number + 1} of a dialogue has an unknown emotion: give one of {', '.join(EMOTIONS)}"
             )
         moods[turn.speaker] = emotion
-        intensity = round(_intensity(config, rng) * share, 2)
+        intensity = round(intensity_of(config, rng) * share, 2)
         manner = MANNERS[emotion].at(intensity)
         may_overlap = bool(turns) and turns[-1].role != turn.speaker and emotion in _OVERLAPPING
         overlap = bool(rng.random() < config.timing.overlap) and may_overlap
@@ -156,7 +156,7 @@ def _emotion(turn: Turn, text: str, mood: Emotion, rng: np.random.Generator) -> 
 _INERTIA, _LEFT = 0.6, 0.6
 
 
-def _intensity(config: GeneratorConfig, rng: np.random.Generator) -> float:
+def intensity_of(config: GeneratorConfig, rng: np.random.Generator) -> float:
     """Drawn about the mean; above :data:`_FAINTEST` where there are emotions at all, for a label must be heard."""
     drawn = config.intensity + config.intensity_spread * float(np.clip(rng.standard_normal(), -2, 2))
     lowest = min(_FAINTEST, config.intensity)

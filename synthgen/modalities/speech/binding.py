@@ -153,7 +153,7 @@ class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
     def round_trips(
         self, model: Path, config: RunConfig[SpeechConfig], seed: int, scratch: Path
     ) -> tuple[SpeechRoundTrip, ...]:
-        return through_the_layer(seed, scratch)
+        return through_the_layer(seed, scratch, config.modality.generator)
 
     def describe(self, model: Path, config: SpeechConfig) -> str:
         card = read_card(model)

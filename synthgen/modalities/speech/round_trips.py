@@ -15,8 +15,9 @@ import numpy as np
 from synthgen.errors import SynthgenError
 from synthgen.generators.speech.backends.espeak import Espeak
 from synthgen.generators.speech.backends.protocol import Utterance
-from synthgen.generators.speech.config import RATE
-from synthgen.generators.speech.emotions import MANNERS
+from synthgen.generators.speech.config import RATE, GeneratorConfig
+from synthgen.generators.speech.emotions import MANNERS, Manner
+from synthgen.generators.speech.plan import intensity_of
 from synthgen.generators.speech.voices import COLOURS, WARPS, VoiceCard, draw_voice
 from synthgen.generators.speech.world import Reference, measured, shape
 from synthgen.modalities.speech.register import SENTENCES, spoken_sentences
@@ -28,15 +29,23 @@ from synthgen.records import RoundTrip
 _SPOKEN = EMOTIONS[1:]  # all but neutral, which is a round trip through WORLD
 
 
-def through_the_layer(seed: int, scratch: Path) -> tuple[SpeechRoundTrip, ...]:
-    """The ways through the layer, the emotions in turn from record to record."""
+def through_the_layer(seed: int, scratch: Path, config: GeneratorConfig) -> tuple[SpeechRoundTrip, ...]:
+    """The ways through the layer, the emotions in turn from record to record, as intense as in a session."""
+
+    def in_turn(
+        records: Sequence[SpeechReal], emotions: Sequence[Emotion], cards: Sequence[VoiceCard | None]
+    ) -> list[Speech]:
+        drawn = [intensity_of(config, np.random.default_rng([seed, i])) for i in range(len(records))]
+        return [
+            in_manner(record.payload, emotions[i % len(emotions)], cards[i], i, scratch, drawn[i])
+            for i, record in enumerate(records)
+        ]
 
     def as_it_is(records: Sequence[SpeechReal]) -> list[Speech]:
-        return [in_manner(r.payload, _SPOKEN[i % len(_SPOKEN)], None, i, scratch) for i, r in enumerate(records)]
+        return in_turn(records, _SPOKEN, [None] * len(records))
 
     def in_another_voice(records: Sequence[SpeechReal]) -> list[Speech]:
-        cards = [draw_voice(seed + i, "patient") for i in range(len(records))]
-        return [in_manner(r.payload, EMOTIONS[i % len(EMOTIONS)], cards[i], i, scratch) for i, r in enumerate(records)]
+        return in_turn(records, EMOTIONS, [draw_voice(seed + i, "patient") for i in range(len(records))])
 
     return (
         RoundTrip("emotion_layer", "generator", as_it_is),
@@ -73,18 +82,24 @@ def inside_a_session(
     return [changed(r.payload, change, np.random.default_rng([seed, i]), scratch) for i, r in enumerate(records)]
 
 
-def in_manner(payload: Speech, emotion: Emotion, card: VoiceCard | None, seed: int, scratch: Path) -> Speech:
-    """A copy, each track shaped by the layer: in the card's voice, or in its own where None is given."""
+def in_manner(
+    payload: Speech, emotion: Emotion, card: VoiceCard | None, seed: int, scratch: Path, intensity: float = 1.0
+) -> Speech:
+    """A copy, each track shaped by the layer: in the card's voice, or in its own where None is given.
+
+    Args:
+        intensity: 1 is as actors do it, 0 neutral.
+    """
+    manner = MANNERS[emotion].at(intensity)
 
     def change(samples: Floats, rng: np.random.Generator) -> Floats:
-        return _shaped(samples, emotion, card, int(rng.integers(2**31)))
+        return _shaped(samples, manner, card, int(rng.integers(2**31)))
 
     return changed(payload, change, np.random.default_rng(seed), scratch)
 
 
-def _shaped(samples: Floats, emotion: Emotion, card: VoiceCard | None, seed: int) -> Floats:
+def _shaped(samples: Floats, manner: Manner, card: VoiceCard | None, seed: int) -> Floats:
     """What the layer makes of the sound; where it finds no voice, what WORLD makes of it."""
-    manner = MANNERS[emotion]
     try:
         own = measured([samples.astype(np.float64)])
         voice = card or _own_card(own)

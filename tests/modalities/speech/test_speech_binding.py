@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from synthgen.config import load_config
 from synthgen.errors import UserError
 from synthgen.generators.speech import model_folder
-from synthgen.generators.speech.config import SpeakingConfig
+from synthgen.generators.speech.config import GeneratorConfig, SpeakingConfig
 from synthgen.generators.speech.model_folder import CARD, DIALOGUES
 from synthgen.generators.speech.words import (
     Given,
@@ -375,7 +375,7 @@ def test_copies_under_the_layer_keep_the_words_and_change_the_sound(tmp_path: Pa
     assert heard["anxious"] > 140 > 120 > heard["low"]
     silent = Real("p", "r", SpeechCondition(), spoken(np.zeros(16_000, np.float32), tmp_path))
     record = Real("p", "r", SpeechCondition(), original)
-    for trip in (*through_the_layer(0, tmp_path), *inside_sessions(0, tmp_path)):
+    for trip in (*through_the_layer(0, tmp_path, GeneratorConfig()), *inside_sessions(0, tmp_path)):
         copies = trip.copies([record, silent])
         assert trip.domain in ("generator", "perturbed", "beyond") and len(copies) == 2
         assert all(segment.text == "" for segment in copies[0].recordings[0].tracks[0].segments)
