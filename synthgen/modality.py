@@ -131,6 +131,10 @@ class GeneratorKind(Protocol[T, C, M]):
         """
         ...
 
+    def will_read(self, config: M) -> bool:
+        """False only where it is certain that fitting lets no record into the model: see :meth:`reads_cohort`."""
+        return True
+
     def open(self, model: Path, config: M, rows: int, scratch: Path) -> Generator[T, C]:
         """Opens a fitted generator for batches of ``rows``.
 
@@ -319,6 +323,9 @@ class Ready(GeneratorKind[T, C, Any]):
         return hashlib.blake2b(f"{self.description}\0{self.version}".encode(), digest_size=16).hexdigest()
 
     def reads_cohort(self, model: Path) -> bool:
+        return self.saw_cohort
+
+    def will_read(self, config: Any) -> bool:
         return self.saw_cohort
 
     def open(self, model: Path, config: Any, rows: int, scratch: Path) -> Generator[T, C]:

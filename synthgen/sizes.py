@@ -73,10 +73,14 @@ class Needs:
 
 
 @cache
-def needs(gate: GateConfig, risk: float = RISK) -> Needs:
-    """What a level and a PASS take, for the first try unless ``risk`` is a later one's."""
+def needs(gate: GateConfig, risk: float = RISK, *, reads_cohort: bool = True) -> Needs:
+    """What a level and a PASS take, for the first try unless ``risk`` is a later one's.
+
+    Args:
+        reads_cohort: False for a generator that reads no record, whose test needs no power.
+    """
     level = patients_needed(gate.alpha)
-    calibration = patients_for_test(gate.alpha, gate.attempts, gate.detectable, risk)
+    calibration = patients_for_test(gate.alpha, gate.attempts, gate.detectable, risk) if reads_cohort else level
     copies = copies_needed(gate.miss, risk)
     train = copies + TRIAL
     audit = patients_for_attacks(max(train, calibration), gate.limits, risk)
@@ -163,6 +167,7 @@ class SizeCheck:
         may_accept: whether the command takes ``--accept``.
         audits: False where no audit is meant: audit patients set thresholds too.
         binding: False where too few patients are said and not refused.
+        reads_cohort: False where no record enters the generator.
     """
 
     gate: GateConfig
@@ -171,6 +176,7 @@ class SizeCheck:
     may_accept: bool = True
     audits: bool = True
     binding: bool = True
+    reads_cohort: bool = True
 
     def __call__(self, given: Parts) -> str:
         """What a PASS lacks, in one line; empty where nothing is known to be missing.
@@ -182,7 +188,7 @@ class SizeCheck:
         if given.all < 2:
             raise UserError(f"the cohort has {given.all} patient(s): nobody can be held out; give a larger cohort")
         parts = given if self.audits else Parts(given.train, given.calibration + given.audit, 0)
-        wanted = needs(self.gate)
+        wanted = needs(self.gate, reads_cohort=self.reads_cohort)
         refusals = list(self._refusals(parts, wanted))
         lacking = refusals or (list(_lacking(parts, wanted)) if self.audits else [])
         if not lacking:
@@ -215,9 +221,10 @@ class SizeCheck:
             return f"{level}."
         need = wanted.passing
         whole = "" if self.split is None or self.split.file else f": {wanted.split(self.split)} in all with this split"
+        less = f" ({wanted.level} where the generator reads no record)" if self.reads_cohort else ""
         return (
-            f"{level}; a PASS takes some {need.train} for training, {need.calibration} for calibration "
-            f"({wanted.level} where the generator reads no record) and {need.audit} for the audit{whole}."
+            f"{level}; a PASS takes some {need.train} for training, {need.calibration} for calibration{less} "
+            f"and {need.audit} for the audit{whole}."
         )
 
     def _ways_out(self, given: Parts, parts: Parts, wanted: Needs) -> str:

@@ -159,3 +159,10 @@ def test_the_table_of_sizes_in_the_documents_is_what_the_code_says() -> None:
             )  # fmt: skip
             assert int(whole.replace(",", "")) == need.all
             assert int(unread.replace(",", "")) == need.train + wanted.level + need.audit
+
+
+def test_a_generator_that_reads_no_record_needs_no_power_against_itself() -> None:
+    parts = Parts(96, 96, 128)
+    gate = GateConfig(alpha=0.05)
+    assert "too few to test a generator" in SizeCheck(gate, SplitConfig())(parts)
+    assert "too few to test a generator" not in SizeCheck(gate, SplitConfig(), reads_cohort=False)(parts)

@@ -108,6 +108,9 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
     def reads_cohort(self, model: Path) -> bool:
         return not is_bare_grammar(model)
 
+    def will_read(self, config: DialogueConfig) -> bool:
+        return config.generator.realiser != "template" or bool(config.generator.base)
+
     def open(self, model: Path, config: DialogueConfig, rows: int, scratch: Path) -> DialogueMaker:
         return open_generator(model, config.generator, rows, scratch)
 

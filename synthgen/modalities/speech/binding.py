@@ -140,6 +140,10 @@ class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
     def reads_cohort(self, model: Path) -> bool:
         return reads_cohort(model)
 
+    def will_read(self, config: SpeechConfig) -> bool:
+        speaking = config.generator
+        return speaking.backend != "espeak" or bool(speaking.model or speaking.dialogues)
+
     def open(self, model: Path, config: SpeechConfig, rows: int, scratch: Path) -> SpeechGenerator:
         patients, speaking = read_dialogues(model), config.generator
         words = Given(patients) if patients else Planned.by_grammar(speaking.plan)
