@@ -350,7 +350,7 @@ def test_transformers_serve_killed_in_the_middle_of_a_batch_and_started_again(tm
     pytest.importorskip("uvicorn")
     model = save_tiny_chat(tmp_path / "tiny", length=40)
     port, log = free_port(), tmp_path / "serve.log"
-    config = ServerConfig(url=f"http://127.0.0.1:{port}/v1", retries=60, timeout=60, concurrency=2)
+    config = ServerConfig(url=f"http://127.0.0.1:{port}/v1", retries=600, timeout=60, concurrency=2)
     realiser = open_openai(str(model), config)
     realiser._sleep = lambda _: time.sleep(0.5)
     asked = [
@@ -369,6 +369,6 @@ def test_transformers_serve_killed_in_the_middle_of_a_batch_and_started_again(tm
         process.wait()
     assert batch.is_alive() and not answers  # it waits for the server to come back
     with serving(model, port, log):
-        batch.join(timeout=120)
+        batch.join(timeout=300)
     assert len(answers) == 40
     assert all(answer.finish != "failed" and answer.text for answer in answers)
