@@ -32,7 +32,7 @@ from synthgen.generators.cxr.cohort.dicom_labels import Label
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort.pixels import ImageError
 from synthgen.generators.cxr.cohort_config import CohortConfig
-from synthgen.patient_ids import check_not_rounded, is_placeholder, number_key, patient_key
+from synthgen.patient_ids import bare_numbers, check_not_rounded, is_placeholder, number_key, patient_key
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 
@@ -107,7 +107,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
         _entry(rank, path, chests[path], (labels or {}).get(path), identities[path], salt)
         for rank, path in enumerate(ranked)
     ]
-    bare = _bare_numbers(identities.values())
+    bare = bare_numbers([identity for identity in identities.values() if identity[0] != _TABLE_ISSUER])
     entries = [replace(e, bare=identities[e.file][1]) if identities[e.file][1] in bare else e for e in entries]
     silent = sum(header.silent for header in chests.values())
     if silent:
@@ -193,15 +193,6 @@ def _refuse_one_number(patients: Collection[str]) -> None:
             f"all {len(patients)} DICOM images have the same PatientID or none, as where all were anonymised: tell "
             f"the patients apart by a patient_id in {plain.TABLE} (file_name, patient_id, labels)"
         )
-
-
-def _bare_numbers(identities: Collection[tuple[str, str]]) -> frozenset[str]:
-    """Numbers that stand with an issuer on some files and without on others; where several issuers do, nobody knows."""
-    issuers: defaultdict[str, set[str]] = defaultdict(set)
-    for issuer, number in identities:
-        if issuer != _TABLE_ISSUER:
-            issuers[number].add(issuer)
-    return frozenset(number for number, by in issuers.items() if "" in by and len(by) == 2)
 
 
 def _entry(rank: int, path: Path, header: Header, label: Label | None, identity: tuple[str, str], salt: bytes) -> Entry:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from synthgen.generators.cxr.cohort import cells
 from synthgen.generators.cxr.write import RELEASED_ID
+from synthgen.patient_ids import issued
 from synthgen.payloads.cxr import Sex, View
 from synthgen.wordlists import PhraseSet, WordLists, alternatives, word_lists
 
@@ -147,9 +148,9 @@ def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> He
 
 
 def _patient(dataset: Any) -> tuple[str, str]:
-    """The patient's number and who issued it, which HL7's type CX writes behind the number: ``4711^^^CLINIC^MR``."""
-    number, _, behind = text(dataset, "PatientID").partition("^^^")
-    return number, text(dataset, "IssuerOfPatientID") or re.split(r"[&^]", behind)[0]
+    """The patient's number and who issued it."""
+    number, issuer = issued(text(dataset, "PatientID"))
+    return number, text(dataset, "IssuerOfPatientID") or issuer
 
 
 def _modality(dataset: Any) -> str:
