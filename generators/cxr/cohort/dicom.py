@@ -18,7 +18,7 @@ import hmac
 import os
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -115,6 +115,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
             f"{silent} DICOM files do not say which part of the body they show, and are taken for chests; "
             "modality.cohort.unnamed_part=skip leaves them out"
         )
+    _tell_doubts(chests, labels or {}, progress)
     if skipped[dicom_header.BURNED_IN]:
         progress.say("text burned into an image may name its patient; modality.cohort.burned_in=keep takes such images")
     if labels is None:
@@ -123,6 +124,17 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     return Listing(
         "dicom", licence_of(data), in_order(entries), counted(+skipped), dicom_pixels.measure, dicom_pixels.decode
     )
+
+
+def _tell_doubts(chests: Mapping[Path, Header], labels: Mapping[Path, Label], progress: Progress) -> None:
+    """Says how many headers had to be read with a guess, but for what a table says instead."""
+    said = {path for path, label in labels.items() if label.view}
+    if viewless := sum(header.viewless for path, header in chests.items() if path not in said):
+        progress.say(f"{viewless} images whose header does not say the view are taken as frontal")
+    if two_ages := sum(header.two_ages for header in chests.values()):
+        progress.say(
+            f"{two_ages} headers have a PatientAge of 0 beside a date of birth that tells another: that is taken"
+        )
 
 
 def _chests(

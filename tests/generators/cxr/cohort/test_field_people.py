@@ -578,3 +578,43 @@ def test_directories_of_media_are_no_images(tmp_path: Path, load: Load, name: st
 def test_radiographs_of_chests_in_other_words(tmp_path: Path, load: Load, tags: dict[str, Any]) -> None:
     write_dicom(tmp_path / "a.dcm", **tags)
     assert len(load(tmp_path).records) == 1
+
+
+# Headers that say too little, or two things
+
+
+@pytest.mark.field("images: views", "counted")
+@pytest.mark.parametrize("position", [None, "", "UNKNOWN"])
+def test_headers_without_a_view_are_counted(
+    tmp_path: Path, load: Load, listener: Listener, position: str | None
+) -> None:
+    write_dicom(tmp_path / "a.dcm", ViewPosition=position, PatientID="1")
+    write_dicom(tmp_path / "b.dcm", ViewPosition=position, PatientID="2", SeriesDescription="Thorax frontal")
+    write_dicom(tmp_path / "c.dcm", ViewPosition=position, PatientID="3", PatientOrientation=["L", "F"])
+    write_dicom(tmp_path / "d.dcm", ViewPosition="AP", PatientID="4")
+    assert len(load(tmp_path).records) == 4
+    assert "1 images whose header does not say the view are taken as frontal" in listener.lines
+
+
+@pytest.mark.field("images: ages and sexes", "counted")
+@pytest.mark.parametrize(
+    ("age", "born", "read"), [("000Y", "19500101", 70), ("0", "19991231", 20), ("000D", "19600601", 59)]
+)
+def test_an_age_of_nought_beside_a_date_of_birth(
+    tmp_path: Path, load: Load, listener: Listener, age: str, born: str, read: int
+) -> None:
+    write_dicom(tmp_path / "a.dcm", PatientAge=age, PatientBirthDate=born)
+    assert load(tmp_path).records[0].condition.age == read
+    assert any(line.startswith("1 headers have a PatientAge of 0 beside") for line in listener.lines)
+
+
+@pytest.mark.field("images: ages and sexes", "read")
+@pytest.mark.parametrize(
+    ("age", "born", "read"), [("000Y", "20190901", 0), ("003M", "20190901", 0), ("058Y", "19610601", 58)]
+)
+def test_ages_that_agree_with_the_date_of_birth(
+    tmp_path: Path, load: Load, listener: Listener, age: str, born: str, read: int
+) -> None:
+    write_dicom(tmp_path / "a.dcm", PatientAge=age, PatientBirthDate=born)
+    assert load(tmp_path).records[0].condition.age == read
+    assert not any("PatientAge" in line for line in listener.lines)
