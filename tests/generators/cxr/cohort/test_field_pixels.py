@@ -1310,3 +1310,35 @@ def test_a_jpeg_within_that_is_cut_and_closed(tmp_path: Path, load: Load, share:
     put(tmp_path / "b.dcm", PatientID="2")
     put(tmp_path / "a.dcm", change=holding(closed_early(share)), Rows=256, Columns=256)
     follows(load, tmp_path, "of its pixels not written", 1)
+
+
+# --- orientation
+
+# How pixels are stored whose rows and columns run so, from a picture whose rows run to the left, columns to the feet.
+STORED_AS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "RF": lambda image: image[:, ::-1],
+    "LH": lambda image: image[::-1],
+    "RH": lambda image: image[::-1, ::-1],
+    "FL": lambda image: image.T,
+    "HL": lambda image: image[::-1].T,
+    "FR": lambda image: image[:, ::-1].T,
+    "HR": lambda image: image[::-1, ::-1].T,
+}
+
+
+@pytest.mark.parametrize("runs", STORED_AS)
+@counted
+def test_pictures_are_turned_as_the_header_says(tmp_path: Path, load: Load, listener: Listener, runs: str) -> None:
+    put(tmp_path / "a.dcm", np.ascontiguousarray(STORED_AS[runs](STORED)), PatientOrientation=list(runs), **FULL)
+    same(one(load, tmp_path))
+    assert any(line.startswith("1 × image turned or mirrored upright") for line in listener.lines)
+
+
+@pytest.mark.parametrize("orientation", [["L", "F"], ["LH", "FL"], ["L"], [""], None, ["X", "Y"]])
+@read_right
+def test_pictures_that_are_upright_or_of_which_nothing_is_said(
+    tmp_path: Path, load: Load, listener: Listener, orientation: list[str] | None
+) -> None:
+    put(tmp_path / "a.dcm", PatientOrientation=orientation, **FULL)
+    same(one(load, tmp_path))
+    assert not any("mirrored" in line for line in listener.lines)
