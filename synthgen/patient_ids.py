@@ -104,7 +104,7 @@ def number_key(written: str) -> str:
         return f"{number_key(number)}{_ISSUED}{patient_key(issuer)}"
     key = patient_key(written)
     whole = " ".join(unicodedata.normalize("NFKC", written).split())
-    if _THOUSANDS.fullmatch(whole):
+    if _THOUSANDS.fullmatch(whole) and not _FLOAT.fullmatch(whole):
         key = "".join(re.findall(r"\d+", re.sub(r"[.,](?:0|00|0{4,})$", "", whole)))
     parts = _PARTS.findall(key)
     if not any(map(str.isdecimal, parts)):

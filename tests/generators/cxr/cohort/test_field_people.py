@@ -85,6 +85,7 @@ def plain(data: Path, patients: Sequence[str], sexes: Sequence[str] = ()) -> Non
         pytest.param(("\u0410\u0412-1", "AB-1", "\u0391\u0392 1", "\u0415\u041a1", "EK1"), 2, id="look-alikes"),
         pytest.param(("\u0411\u04161", "B1", "\u0414\u04271", "p8", "p9"), 5, id="other Cyrillic letters"),
         pytest.param(("1,234", "1234", "1.234", "1 234", "12,34"), 2, id="thousands set apart"),
+        pytest.param(("7.000", "007", "1,000", "1000", "p9"), 3, id="a float is no thousand"),
         pytest.param(("1,234,567", "1234567", "1'234'567.0", "123,4567", "p9"), 3, id="millions set apart"),
         pytest.param(("12345^^^HOSP", "12345", "12345^^^HOSP^MR", "12346^^^HOSP", "p9"), 3, id="an issuer on some"),
         pytest.param(("12345^^^HOSP&1.2&ISO", "012345^^^hosp", "p7", "p8", "p9"), 4, id="an issuer in two spellings"),
