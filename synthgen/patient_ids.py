@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from functools import cache
 from itertools import combinations
 from typing import Final
@@ -15,20 +15,30 @@ from synthgen.records import Link
 from synthgen.wordlists import Phrases, WordLists, word_lists
 
 SAME_NUMBER: Final = "same number"
+WITHOUT_ISSUER: Final = "same number without its issuer"
 
 _FLOAT: Final = re.compile(r"(\d+)(?:\.0+|,0)")
 _DASHES: Final = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212"), "-")
 _FILLER: Final = re.compile(r"-\d+(?:\.0+)?")
 # As spreadsheets and data frames write large numbers; "3E10" without sign or point may be an identifier of its own.
 _ROUNDED: Final = re.compile(r"[+-]?\d(?:[.,]\d+e\+?|e\+)\d{2,}", re.IGNORECASE)
-_NUMBERED: Final = re.compile(r"(\D*?)0*(\d+)")
+_THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}(?:([,.' ])\d{3})(?:\1\d{3})*(?:[.,]0+)?")
+_PARTS: Final = re.compile(r"\d+|[^\W\d]+")
+_ISSUED: Final = "^^^"
+# Cyrillic, then Greek letters that look like Latin ones, small or as capitals; each is folded to its small Latin twin.
+_TWINS: Final = str.maketrans(
+    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d"
+    "\u03b1\u03b2\u03b5\u03b6\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03f2\u03f3",
+    "abekmhopctyxijshdqwabezhikmnoptyxcj",
+)
 _MOST_PAIRS: Final = 50
 
 
 def patient_key(written: str) -> str:
     """What an identifier is compared by: spaces about it, case, Unicode forms and a float's ``.0`` do not count.
 
-    Nor do signs that nobody sees, kinds of dashes and digits, and what makes a spreadsheet keep a number as text.
+    Nor do signs that nobody sees, kinds of dashes and digits, Cyrillic and Greek letters that look like Latin ones, and
+    what makes a spreadsheet keep a number as text.
 
     >>> patient_key(" P01\u00a0") == patient_key("p01")
     True
@@ -36,7 +46,7 @@ def patient_key(written: str) -> str:
     ('7', '007')
     """
     seen = (c for c in unicodedata.normalize("NFKC", written) if unicodedata.category(c) != "Cf")
-    key = "".join(str(unicodedata.decimal(c, c)) for c in seen).casefold().translate(_DASHES)
+    key = "".join(str(unicodedata.decimal(c, c)) for c in seen).casefold().translate(_DASHES).translate(_TWINS)
     key = " ".join(key.split()).rstrip("^ ").removeprefix("'")  # a spreadsheet's sign that a number is text
     whole = _FLOAT.fullmatch(key)
     return whole[1] if whole else key
@@ -63,20 +73,64 @@ def is_placeholder(written: str) -> bool:
     >>> is_placeholder("Anonymous"), is_placeholder("anonymous-7"), is_placeholder("0")
     (True, False, False)
     """
+    written = issued(written)[0].casefold().translate(_TWINS)
     bare = _bare(written)
     if not bare or bare in _nobody() or (len(bare) > 2 and set(bare) == {"x"}):
         return True
     return bool(_FILLER.fullmatch(written.strip())) or _nobody().issuperset(map(_bare, re.findall(r"[^\W_]+", written)))
 
 
-def number_key(written: str) -> str:
-    """The key without leading zeros, where the identifier is a number, or words and a number.
+def issued(written: str) -> tuple[str, str]:
+    """A number and who issued it, which HL7's type CX writes behind it; the issuer is empty where nothing is.
 
-    What parts words and number does not count either: ``p007``, ``P-7`` and ``p 7`` are one.
+    >>> issued("4711^^^CLINIC&1.2.3&ISO^MR"), issued("4711")
+    (('4711', 'CLINIC'), ('4711', ''))
     """
+    number, _, behind = written.partition(_ISSUED)
+    return number.strip(), re.split(r"[&^]", behind)[0].strip()
+
+
+def number_key(written: str) -> str:
+    """The key without leading zeros, where the identifier has a number.
+
+    What parts words and numbers does not count either (``p007``, ``P-7`` and ``p 7`` are one), nor which sign parts two
+    numbers, nor what parts the thousands of one (``1,234``). Who issued a number counts, and not of which type it is.
+
+    >>> number_key("2020/001") == number_key("2020-1"), number_key("12-3") == number_key("123")
+    (True, False)
+    """
+    number, issuer = issued(written)
+    if issuer:
+        return f"{number_key(number)}{_ISSUED}{patient_key(issuer)}"
     key = patient_key(written)
-    found = _NUMBERED.fullmatch(key)
-    return _bare(found[1]) + found[2] if found else key
+    whole = " ".join(unicodedata.normalize("NFKC", written).split())
+    if _THOUSANDS.fullmatch(whole) and not _FLOAT.fullmatch(whole):
+        key = "".join(re.findall(r"\d+", re.sub(r"[.,](?:0|00|0{4,})$", "", whole)))
+    parts = _PARTS.findall(key)
+    if not any(map(str.isdecimal, parts)):
+        return key
+    bare = [part.lstrip("0") or "0" if part.isdecimal() else _bare(part) for part in parts]
+    return re.sub(r"(?<=\d) (?=\d)", "-", " ".join(filter(None, bare))).replace(" ", "")
+
+
+def bare_keys(patients: Sequence[str]) -> list[str | None]:
+    """The number of each identifier that stands with an issuer on some records and without on others.
+
+    None for every other, and where several issuers have the number: then nobody knows whose the bare one is.
+    """
+    if not any(_ISSUED in patient for patient in patients):
+        return [None] * len(patients)
+    each = [issued(patient) for patient in patients]
+    known = bare_numbers([(patient_key(issuer), number_key(number)) for number, issuer in each])
+    return [key if (key := number_key(number)) in known else None for number, _ in each]
+
+
+def bare_numbers(identities: Collection[tuple[str, str]]) -> frozenset[str]:
+    """Of pairs of issuer and number, the numbers that one issuer has and that stand without an issuer as well."""
+    issuers: defaultdict[str, set[str]] = defaultdict(set)
+    for issuer, number in identities:
+        issuers[number].add(issuer)
+    return frozenset(number for number, by in issuers.items() if "" in by and len(by) == 2)
 
 
 def one_spelling(patients: Sequence[str]) -> list[str]:

@@ -23,7 +23,16 @@ from synthgen.config import PeopleConfig, RunConfig, Section
 from synthgen.errors import SeeWorkFolderError, UserError
 from synthgen.files import write_atomically
 from synthgen.modality import Cohorts
-from synthgen.patient_ids import SAME_NUMBER, check_not_rounded, linked_groups, number_key, one_spelling, patient_key
+from synthgen.patient_ids import (
+    SAME_NUMBER,
+    WITHOUT_ISSUER,
+    bare_keys,
+    check_not_rounded,
+    linked_groups,
+    number_key,
+    one_spelling,
+    patient_key,
+)
 from synthgen.progress import Progress
 from synthgen.records import C, Link, Loaded, Real
 from synthgen.report import LinkedFacts
@@ -74,6 +83,7 @@ def find_people(
     records = tuple(replace(r, patient=name) for r, name in zip(loaded.records, names, strict=True))
     links = (
         *linked_groups([number_key(name) for name in names], names, SAME_NUMBER),
+        *linked_groups(bare_keys(names), names, WITHOUT_ISSUER),
         *loaded.links,
         *cohorts.links(records, config.modality, progress),
     )

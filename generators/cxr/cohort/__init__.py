@@ -14,7 +14,7 @@ from synthgen.generators.cxr.cohort import dicom_header, labels, store
 from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.cohort_config import CohortConfig
-from synthgen.patient_ids import SAME_NUMBER, check_not_rounded, linked_groups, patient_key
+from synthgen.patient_ids import SAME_NUMBER, WITHOUT_ISSUER, check_not_rounded, linked_groups, patient_key
 from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Progress
 from synthgen.records import Link, Loaded, Real
@@ -98,7 +98,7 @@ def _links(entries: Sequence[Entry]) -> Iterator[Link]:
     patients = [entry.patient for entry in entries]
     yield from linked_groups([entry.study or None for entry in entries], patients, "one study")
     yield from linked_groups([entry.number or None for entry in entries], patients, SAME_NUMBER)
-    yield from linked_groups([entry.bare or None for entry in entries], patients, "same number without its issuer")
+    yield from linked_groups([entry.bare or None for entry in entries], patients, WITHOUT_ISSUER)
 
 
 def _refuse_one_patient(listing: Listing) -> None:

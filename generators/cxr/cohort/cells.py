@@ -119,6 +119,15 @@ def age(cell: str, where: str, note: Callable[[str], None]) -> int | None:
     return value
 
 
+def age_in(cell: str, per_year: float, where: str, note: Callable[[str], None]) -> int | None:
+    """Years of an age whose column says in which unit it is, as ``age_months`` does. See :func:`age`."""
+    try:
+        number = float(cell.strip().replace(",", "."))
+    except ValueError:
+        return age(cell, where, note)  # it names its unit itself
+    return age(str(int(number / per_year + 1e-9) if 0 <= number < 1e6 else OLDEST + 1), where, note)
+
+
 def age_between(birth: str, study: str) -> int | None:
     """Completed years from one date to another; None where either is no date. Day and month may stand either way."""
     born, seen = _date(birth), _date(study)

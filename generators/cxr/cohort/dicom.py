@@ -18,7 +18,7 @@ import hmac
 import os
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -32,7 +32,7 @@ from synthgen.generators.cxr.cohort.dicom_labels import Label
 from synthgen.generators.cxr.cohort.listing import SUFFIXES, Entry, Listing
 from synthgen.generators.cxr.cohort.pixels import ImageError
 from synthgen.generators.cxr.cohort_config import CohortConfig
-from synthgen.patient_ids import check_not_rounded, is_placeholder, number_key, patient_key
+from synthgen.patient_ids import bare_numbers, check_not_rounded, is_placeholder, number_key, patient_key
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.progress import Progress
 
@@ -107,7 +107,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
         _entry(rank, path, chests[path], (labels or {}).get(path), identities[path], salt)
         for rank, path in enumerate(ranked)
     ]
-    bare = _bare_numbers(identities.values())
+    bare = bare_numbers([identity for identity in identities.values() if identity[0] != _TABLE_ISSUER])
     entries = [replace(e, bare=identities[e.file][1]) if identities[e.file][1] in bare else e for e in entries]
     silent = sum(header.silent for header in chests.values())
     if silent:
@@ -115,6 +115,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
             f"{silent} DICOM files do not say which part of the body they show, and are taken for chests; "
             "modality.cohort.unnamed_part=skip leaves them out"
         )
+    _tell_doubts(chests, labels or {}, progress)
     if skipped[dicom_header.BURNED_IN]:
         progress.say("text burned into an image may name its patient; modality.cohort.burned_in=keep takes such images")
     if labels is None:
@@ -123,6 +124,17 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     return Listing(
         "dicom", licence_of(data), in_order(entries), counted(+skipped), dicom_pixels.measure, dicom_pixels.decode
     )
+
+
+def _tell_doubts(chests: Mapping[Path, Header], labels: Mapping[Path, Label], progress: Progress) -> None:
+    """Says how many headers had to be read with a guess, but for what a table says instead."""
+    said = {path for path, label in labels.items() if label.view}
+    if viewless := sum(header.viewless for path, header in chests.items() if path not in said):
+        progress.say(f"{viewless} images whose header does not say the view are taken as frontal")
+    if two_ages := sum(header.two_ages for header in chests.values()):
+        progress.say(
+            f"{two_ages} headers have a PatientAge of 0 beside a date of birth that tells another: that is taken"
+        )
 
 
 def _chests(
@@ -193,15 +205,6 @@ def _refuse_one_number(patients: Collection[str]) -> None:
             f"all {len(patients)} DICOM images have the same PatientID or none, as where all were anonymised: tell "
             f"the patients apart by a patient_id in {plain.TABLE} (file_name, patient_id, labels)"
         )
-
-
-def _bare_numbers(identities: Collection[tuple[str, str]]) -> frozenset[str]:
-    """Numbers that stand with an issuer on some files and without on others; where several issuers do, nobody knows."""
-    issuers: defaultdict[str, set[str]] = defaultdict(set)
-    for issuer, number in identities:
-        if issuer != _TABLE_ISSUER:
-            issuers[number].add(issuer)
-    return frozenset(number for number, by in issuers.items() if "" in by and len(by) == 2)
 
 
 def _entry(rank: int, path: Path, header: Header, label: Label | None, identity: tuple[str, str], salt: bytes) -> Entry:

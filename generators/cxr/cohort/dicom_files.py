@@ -237,6 +237,11 @@ def refuse_cut_jpeg(data: bytes, name: str) -> None:
         raise damaged(name, "is a damaged DICOM file, its compressed pixels cut short")
 
 
+def is_lossy_jpeg(dataset: Any) -> bool:
+    """Whether the pixels are a JPEG of 8 x 8 blocks, of which decoders make middle gray where it ends too early."""
+    return dataset.file_meta.TransferSyntaxUID in {JPEGBaseline8Bit, JPEGExtended12Bit}
+
+
 def _refuse_undecodable(syntax: UID, name: str) -> None:
     known = f"compressed as {syntax.name}" if syntax.name != str(syntax) else "compressed in a way of its maker"
     try:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from synthgen.generators.cxr.cohort import cells
 from synthgen.generators.cxr.write import RELEASED_ID
+from synthgen.patient_ids import issued
 from synthgen.payloads.cxr import Sex, View
 from synthgen.wordlists import PhraseSet, WordLists, alternatives, word_lists
 
@@ -34,6 +35,8 @@ TAGS: Final = (
 )  # fmt: skip
 """All that is read of a header."""
 
+_INFANT: Final = 1
+"""Completed years up to which an age of 0 is no contradiction."""
 # What a file is by its class (PS3.4 B.5), where it does not name its modality.
 _CLASSES: Final = {
     "": "",
@@ -85,6 +88,8 @@ class Header:
 
     Attributes:
         silent: True where the header does not say which part of the body it shows.
+        viewless: True where nothing in it says that the view is frontal.
+        two_ages: True where PatientAge is 0 and the date of birth tells another.
         born: PatientBirthDate as it stands there.
     """
 
@@ -98,6 +103,8 @@ class Header:
     age: int | None
     silent: bool
     born: str = ""
+    viewless: bool = False
+    two_ages: bool = False
 
 
 def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> Header | str:
@@ -143,13 +150,15 @@ def examine(dataset: Any, *, named: bool = False, burned_in: bool = False) -> He
         age=_age(dataset),
         silent=part is None,
         born=text(dataset, "PatientBirthDate"),
+        viewless=not view and not _frontal_said(dataset),
+        two_ages=_two_ages(dataset),
     )
 
 
 def _patient(dataset: Any) -> tuple[str, str]:
-    """The patient's number and who issued it, which HL7's type CX writes behind the number: ``4711^^^CLINIC^MR``."""
-    number, _, behind = text(dataset, "PatientID").partition("^^^")
-    return number, text(dataset, "IssuerOfPatientID") or re.split(r"[&^]", behind)[0]
+    """The patient's number and who issued it."""
+    number, issuer = issued(text(dataset, "PatientID"))
+    return number, text(dataset, "IssuerOfPatientID") or issuer
 
 
 def _modality(dataset: Any) -> str:
@@ -231,9 +240,35 @@ def _sex(dataset: Any) -> Sex:
     return cells.known_sex(text(dataset, "PatientSex")) or ""
 
 
+def orientation(dataset: Any) -> str:
+    """Which way rows and columns run, one letter each, ``LF`` in a frontal chest as it is shown; empty if unsaid.
+
+    PS3.3 C.7.6.1.1.1: A, P, R, L, H, F (anterior, posterior, right, left, head, foot), the main direction first.
+    """
+    row, _, column = text(dataset, "PatientOrientation").upper().partition("\\")
+    return f"{row.strip()[:1]}{column.strip()[:1]}"
+
+
+def _frontal_said(dataset: Any) -> bool:
+    """Whether words, or rows that run from one side to the other, say that a view is frontal."""
+    said = ("ViewPosition", "SeriesDescription", "AcquisitionDeviceProcessingDescription", "ProtocolName")
+    across = text(dataset, "PatientOrientation").upper()[:1] in {"L", "R"}
+    return across or any(cells.view_said(text(dataset, keyword)) == "frontal" for keyword in said)
+
+
 def _age(dataset: Any) -> int | None:
+    """By PatientAge; where that is absent, or is 0 and the dates tell another, by the dates."""
     age = cells.years(text(dataset, "PatientAge"))
-    birth, study = text(dataset, "PatientBirthDate"), text(dataset, "StudyDate")
-    if age is None:
-        age = cells.age_between(birth, study)
+    if age is None or _two_ages(dataset):
+        age = _age_by_dates(dataset)
     return age if age is not None and 0 <= age <= cells.OLDEST else None
+
+
+def _age_by_dates(dataset: Any) -> int | None:
+    return cells.age_between(text(dataset, "PatientBirthDate"), text(dataset, "StudyDate"))
+
+
+def _two_ages(dataset: Any) -> bool:
+    """Whether PatientAge is 0, as programs fill it, and the dates tell of somebody older than a year or two."""
+    reached = _age_by_dates(dataset)
+    return reached is not None and reached > _INFANT and cells.years(text(dataset, "PatientAge")) == 0

@@ -60,6 +60,7 @@ def given(data: Path, files: Collection[Path], config: CohortConfig, rows: Rows)
 
 
 def _metadata(table: Path, files: Collection[Path], config: CohortConfig, rows: Rows) -> dict[Path, Label]:
+    plain.tell_others(table, rows)
     marked = plain.marked_columns(table)
     read = _rows(table, marked, rows)
     _leave_absent(read, files, config, rows)

@@ -18,6 +18,17 @@ from synthgen.generators.cxr.cohort.dicom_samples import Samples, read_samples
 from synthgen.generators.cxr.cohort.pixels import Shown
 
 UNTOLD: Final = "PhotometricInterpretation is missing: the picture itself told which is black"
+_UPRIGHT: Final = "image turned or mirrored upright, as its PatientOrientation tells"
+# How a picture whose rows and columns run so becomes one whose rows run to the left and columns to the feet.
+_TURNS: Final = {
+    "RF": Image.Transpose.FLIP_LEFT_RIGHT,
+    "LH": Image.Transpose.FLIP_TOP_BOTTOM,
+    "RH": Image.Transpose.ROTATE_180,
+    "FL": Image.Transpose.TRANSPOSE,
+    "HR": Image.Transpose.TRANSVERSE,
+    "FR": Image.Transpose.ROTATE_270,
+    "HL": Image.Transpose.ROTATE_90,
+}
 _WIDEST_ASPECT: Final = 4.0
 
 
@@ -47,8 +58,21 @@ def decode(path: Path, size: int, inverted: bool | None = None) -> Shown:
         if samples.values.ndim == 3:
             levels = pixels.stretch(samples.values.astype(np.float32), 0, 2**samples.bits - 1)
             gray = Image.fromarray(levels.astype(np.uint8)).convert("L")
-            return pixels.polarized(gray, None, size, path.name, inverted=bool(told), aspect=aspect)
-        return _shown(samples, dataset, size, path.name, told, aspect, notes)
+            return _upright(
+                pixels.polarized(gray, None, size, path.name, inverted=bool(told), aspect=aspect), dataset
+            )
+        return _upright(_shown(samples, dataset, size, path.name, told, aspect, notes), dataset)
+
+
+def _upright(shown: Shown, dataset: Any) -> Shown:
+    """The picture with the patient's left on the right and the feet below, where the header says that it is not so.
+
+    PA and AP alike are shown so, as if the patient faced the reader.
+    """
+    turn = _TURNS.get(dicom_header.orientation(dataset))
+    if turn is None:
+        return shown
+    return Shown(np.asarray(Image.fromarray(shown.image).transpose(turn)), (*shown.notes, _UPRIGHT))
 
 
 def _shown(

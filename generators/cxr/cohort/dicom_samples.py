@@ -5,18 +5,19 @@ DICOM PS3.3 C.7.6.3.1 (bits allocated, bits stored, high bit), C.7.5.1.1.2 (padd
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.pixels import pixel_array
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
 
 from synthgen.generators.cxr.cohort import dicom_header
-from synthgen.generators.cxr.cohort.dicom_files import refuse_cut_jpeg, settle_syntax, stream_form
+from synthgen.generators.cxr.cohort.dicom_files import is_lossy_jpeg, refuse_cut_jpeg, settle_syntax, stream_form
 from synthgen.generators.cxr.cohort.dicom_voi import numbers
 from synthgen.generators.cxr.cohort.pixels import damaged, unsupported
+from synthgen.generators.cxr.cohort.tails import tail_of
 
 BITS: Final = "bits of the pixels that the header does not say right"
 SWAPPED: Final = "Rows and Columns the wrong way round in the header"
@@ -68,9 +69,13 @@ def read_samples(dataset: Any, name: str) -> Samples:
     compressed = dataset.file_meta.TransferSyntaxUID.is_compressed and dataset["PixelData"].is_undefined_length
     if samples == 3:
         values = _colour(dataset, compressed)
+        if not compressed:
+            _refuse_unwritten(_lines(dataset), name, 0, 255)
         return Samples(values, None, min(int(dataset.BitsStored), max(8, int(values.max()).bit_length())))
     if compressed:
-        return _compressed(dataset, allocated)
+        found = _compressed(dataset, allocated)
+        middle = 1 << (found.bits - 1) if is_lossy_jpeg(dataset) else None
+        return replace(found, notes=(*found.notes, *_refuse_unwritten(found.values, name, middle, band=16)))
     cells, notes = _cells(dataset, pixels, allocated, name)
     turned = cells.reshape(cells.shape[::-1])
     if cells.shape[0] != cells.shape[1] and _likelier(turned.T, cells.T):
@@ -78,7 +83,27 @@ def read_samples(dataset: Any, name: str) -> Samples:
     some = _some(cells.view(np.int16) if cells.itemsize == 2 and dataset.PixelRepresentation == 1 else cells)
     if cells.itemsize == 2 and _likelier(some.byteswap(), some, relative=True):
         cells, notes = cells.byteswap(), (BITS,)
-    return _interpreted(cells, dataset, notes)
+    read = _interpreted(cells, dataset, notes)
+    if read.padding is not None and read.padding[-1].all():
+        return read
+    return replace(read, notes=(*read.notes, *_refuse_unwritten(cells, name, 0, int(np.iinfo(cells.dtype).max))))
+
+
+def _refuse_unwritten(rows: NDArray[Any] | None, name: str, *fills: int | None, band: int = 1) -> tuple[str, ...]:
+    """What is to be told of the last rows. Raises ImageError where they are of a filling value and were not written."""
+    tail = None if rows is None else tail_of(rows, band)
+    if tail is None:
+        return ()
+    if tail.missing and tail.value in fills:
+        raise damaged(name, f"is a damaged DICOM file, the lower {round(100 * tail.share)}% of its pixels not written")
+    return tail.notes
+
+
+def _lines(dataset: Any) -> NDArray[np.uint8]:
+    """The bytes of colours, a row for each row of the picture or of a plane."""
+    rows = int(dataset.Rows) * (3 if dataset.PlanarConfiguration == 1 else 1)
+    content = np.frombuffer(dataset.PixelData, np.uint8)
+    return content[: content.size // rows * rows].reshape(rows, -1)
 
 
 def _samples(dataset: Any, pixels: int) -> int:
@@ -160,7 +185,9 @@ def _floating(dataset: Any) -> Samples:
 def _compressed(dataset: Any, allocated: int) -> Samples:
     if dataset.file_meta.TransferSyntaxUID == RLELossless:  # the cells as they are, unused bits and all
         return _interpreted(_as_cells(dataset, allocated // 8), dataset, ())
-    values = pixel_array(dataset)
+    # Of a JPEG's missing blocks Pillow makes gray, and others noise: what is missing is seen in the former.
+    plugin = "pillow" if dataset.file_meta.TransferSyntaxUID == JPEGBaseline8Bit else ""
+    values = pixel_array(dataset, decoding_plugin=plugin)
     bits, wide = int(dataset.BitsStored), 8 * values.dtype.itemsize
     if values.dtype.kind == "u":
         return _interpreted(values.astype(np.uint32 if wide > 16 else values.dtype), dataset, ())

@@ -194,7 +194,7 @@ def of_cells(
     if any("," in cell and not _other_signs(cell) for cell in cut):
         rows.say(f"the labels in the column {column} are separated at commas")
     names = named((label for labels in several for label in labels), rows)
-    return [_of_row(rows, row, labels, names, uncertain) for row, labels in zip(found, several, strict=True)]
+    return [_of_row(rows, row, column, labels, names, uncertain) for row, labels in zip(found, several, strict=True)]
 
 
 def _other_signs(cell: str) -> bool:
@@ -203,7 +203,7 @@ def _other_signs(cell: str) -> bool:
 
 
 def _of_row(
-    rows: Rows, row: TableRow, labels: Collection[str], names: Mapping[str, str], uncertain: Uncertain
+    rows: Rows, row: TableRow, column: str, labels: Collection[str], names: Mapping[str, str], uncertain: Uncertain
 ) -> tuple[str, ...] | None:
     with rows.reading():
         sure: list[str] = []
@@ -214,7 +214,8 @@ def _of_row(
                 sure.append(names.get(label, label))
             elif uncertain == "drop":
                 raise LeftOutError(UNCERTAIN)
-        if labels and not sure:
+        denied = not labels and re.search(r"\w", _evened(row[column])) and not cells.blank(row[column])  # "Edema=0"
+        if denied or (labels and not sure):
             raise LeftOutError(UNSURE)
         return cells.findings(sure, row.where)
     return None

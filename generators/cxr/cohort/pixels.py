@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort.polarity import polarity
+from synthgen.generators.cxr.cohort.tails import tail_of
 from synthgen.payloads.cxr import CxrImage
 
 SMALLEST: Final = 32
@@ -67,6 +68,8 @@ _GAP: Final = 0.35
 _SAMPLE: Final = 65_536
 _LEAST_SPREAD: Final = 16
 _SPECK: Final = 0.02
+_UNDECODED: Final = 128
+"""The gray of a JPEG's block without data."""
 
 
 class ImageError(UserError):
@@ -207,10 +210,22 @@ def decode(path: Path, size: int, inverted: bool | None = None) -> Shown:
             if isinstance(picture, JpegImagePlugin.JpegImageFile):
                 picture.draft(None, (2 * size, 2 * size))  # decodes at 1/2, 1/4, 1/8 while that is twice the goal
             picture.load()
+            notes = _tail(picture, path.name)
             gray, frame = _levels(picture, path)
-            return polarized(gray, frame, size, path.name, inverted=inverted)
+            return polarized(gray, frame, size, path.name, inverted=inverted, notes=notes)
         except _BROKEN as error:
             raise damaged(path.name) from error
+
+
+def _tail(picture: Image.Image, name: str) -> tuple[str, ...]:
+    """What is to be told of the last rows. Raises ImageError where a JPEG was closed before they were there."""
+    jpeg = isinstance(picture, JpegImagePlugin.JpegImageFile)
+    tail = tail_of(np.asarray(picture if picture.mode.startswith("I") else _gray(picture)), 16 if jpeg else 1)
+    if tail is None:
+        return ()
+    if jpeg and tail.value == _UNDECODED and tail.abrupt and tail.alone:
+        raise damaged(name, f"is damaged or cut short, the lower {round(100 * tail.share)}% of its pixels gray")
+    return tail.notes
 
 
 def _refuse_form(picture: Image.Image, name: str) -> None:

@@ -1,7 +1,8 @@
 """A plain folder: ``metadata.csv`` and PNG or JPEG files beside or below it, as an imagefolder of the hub is laid out.
 
 Columns: file_name (relative to the table), patient_id, labels (separated by ``|``; ``No Finding`` for a normal image);
-view (PA, AP), sex (F, M) and age (years) may be there, and may be empty; instead of age, birth_date and study_date.
+view (PA, AP), sex (F, M) and age (years) may be there, and may be empty; instead of age, age_months, age_weeks or
+age_days, or birth_date and study_date.
 Instead of labels, a column for each finding (1, 0, -1, blank) and one for No Finding will do. Splits of an imagefolder
 (``train/metadata.csv``, ``test/metadata.csv``) are read as one cohort: the split here is by patient, and is made later.
 """
@@ -35,7 +36,7 @@ from synthgen.progress import Progress
 TABLE: Final = "metadata.csv"
 LOOKED_FOR: Final = "metadata.csv that names PNG or JPEG files"
 REQUIRED: Final = ("file_name", "patient_id", "labels")
-OPTIONAL: Final = ("view", "sex", "age", "birth_date", "study_date")
+OPTIONAL: Final = ("view", "sex", "age", "age_months", "age_weeks", "age_days", "birth_date", "study_date")
 _SPLITS: Final = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "holdout")
 _DICOM: Final = frozenset({".dcm", ".dicom", ".dic", ".ima"})
 
@@ -113,6 +114,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
 
 def _entries(table: Path, data: Path, config: CohortConfig, rows: Rows, named: set[Path]) -> list[Entry]:
     """The records of one table; ``named`` takes the files of all its rows."""
+    tell_others(table, rows)
     marked = marked_columns(table)
     _tell_columns(table, marked, rows)
     required = (*REQUIRED[:2], *marked) if marked else REQUIRED
@@ -159,12 +161,22 @@ def _label_keys() -> frozenset[str]:
 
 def other_table(folder: Path, columns: Sequence[str] = REQUIRED[:2]) -> str | None:
     """What to do with a table of images that has these columns and lies in the folder under another name."""
-    for path in tables.tables_below(folder, ".csv", ".tsv", ".txt"):
-        keys = {tables.column_key(name) for name in tables.header(path)}
-        wanted = ({tables.column_key(name), *tables.aliases()[name]} for name in columns)
-        if path.name.lower() != TABLE and all(keys & names for names in wanted):
-            return f"{path.name} looks like the table of the images: name it {TABLE}"
-    return None
+    others = _other_tables(folder, columns)
+    return f"{others[0].name} looks like the table of the images: name it {TABLE}" if others else None
+
+
+def tell_others(table: Path, rows: Rows) -> None:
+    """Says which tables beside the one that is read look like it: copies, or newer ones."""
+    if others := _other_tables(table.parent, REQUIRED[:2]):
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        rows.say(f"{table.name} is read; {others[0].name}{more} beside it, with the same columns, is not")
+
+
+def _other_tables(folder: Path, columns: Sequence[str]) -> list[Path]:
+    wanted = [{tables.column_key(name), *tables.aliases()[name]} for name in columns]
+    near = [path for path in tables.tables_below(folder, ".csv", ".tsv", ".txt") if path.name.lower() != TABLE]
+    keys = {path: {tables.column_key(name) for name in tables.header(path)} for path in near}
+    return [path for path in near if all(keys[path] & names for names in wanted)]
 
 
 def labels_of(
@@ -226,6 +238,10 @@ def patient_of(row: TableRow) -> str:
 
 def age_of(row: TableRow, rows: Rows) -> int | None:
     """By the column age, or by the dates of birth and of the study. Raises RowError for an age that is no number."""
+    if cells.blank(row["age"]):
+        for column, per_year in (("age_months", 12), ("age_weeks", 52.18), ("age_days", 365.25)):
+            if not cells.blank(row[column]):
+                return cells.age_in(row[column], per_year, row.where, rows.note)
     if cells.blank(row["age"]) and row["birth_date"]:
         age = cells.age_between(row["birth_date"], row["study_date"])
         if age is None and row["study_date"]:

@@ -20,7 +20,7 @@ from synthgen.generators.cxr.cohort.listing import Listing
 from synthgen.generators.cxr.cohort.pixels import ImageError
 from synthgen.progress import Progress
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Raised whenever decoding changes, so that arrays decoded otherwise are not reused."""
 _NAMED: Final = 3
 

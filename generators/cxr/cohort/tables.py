@@ -49,11 +49,13 @@ class _Form:
 
     Attributes:
         before: lines before the header: blank ones, comments, Excel's ``sep=;``.
+        wrapped: each line stands in double quotes as a whole, those within doubled.
     """
 
     encoding: str
     separator: str
     before: int
+    wrapped: bool = False
 
 
 @cache
@@ -210,7 +212,8 @@ def _reader(path: Path, form: _Form) -> Iterator[Iterator[list[str]]]:
     with _opened(path) as file, io.TextIOWrapper(file, form.encoding, newline="") as text:
         for _ in range(form.before):
             next(text)
-        yield csv.reader(text, delimiter=form.separator, skipinitialspace=form.separator != "\t", strict=True)
+        lines = map(_unwrapped, text) if form.wrapped else text
+        yield csv.reader(lines, delimiter=form.separator, skipinitialspace=form.separator != "\t", strict=True)
 
 
 def _form(path: Path) -> _Form:
@@ -227,8 +230,18 @@ def _form_of(path: Path, size: int, time: int) -> _Form:
                 return _Form(encoding, told[1], before + 1)
             said = line.strip().lstrip("\ufeff")
             if said and not said.startswith("#"):
-                return _Form(encoding, _separator(line), before)
+                inner = _unwrapped(line)
+                return _Form(encoding, _separator(inner), before, wrapped=inner != line)
     return _Form(encoding, ",", 0)
+
+
+def _unwrapped(line: str) -> str:
+    """The line without double quotes about the whole of it, as where a table was taken for one column of text."""
+    bare = line.strip(" \t\r\n\ufeff").rstrip(";,\t")
+    inner = bare[1:-1].replace('""', "")
+    if len(bare) > 2 and bare[0] == bare[-1] == '"' and '"' not in inner and any(map(inner.__contains__, _SEPARATORS)):
+        return bare[1:-1].replace('""', '"') + "\n"
+    return line
 
 
 def _separator(line: str) -> str:

@@ -78,6 +78,18 @@ def plain(data: Path, patients: Sequence[str], sexes: Sequence[str] = ()) -> Non
         pytest.param(("\u0667", "7", "p8", "p9", "p9"), 3, id="Arabic digits"),
         pytest.param(("Roe^Ann", "Roe^Ann^^", "p8", "p9", "p9"), 3, id="carets behind a name"),
         pytest.param(("12-3", "123", "1-23", "p8", "p9"), 5, id="hyphens tell numbers apart"),
+        pytest.param(("2020/001", "2020/1", "2020-01", "2020/2", "p9"), 3, id="zeros behind a year"),
+        pytest.param(("A-007-B", "A7B", "a 07 b", "A70B", "p9"), 3, id="zeros between letters"),
+        pytest.param(("A0B7", "AB7", "A00", "A", "A10"), 5, id="a zero that is all there is"),
+        pytest.param(("\u0420007", "P007", "\u03a17", "P70", "p9"), 3, id="a Cyrillic and a Greek letter for P"),
+        pytest.param(("\u0410\u0412-1", "AB-1", "\u0391\u0392 1", "\u0415\u041a1", "EK1"), 2, id="look-alikes"),
+        pytest.param(("\u0411\u04161", "B1", "\u0414\u04271", "p8", "p9"), 5, id="other Cyrillic letters"),
+        pytest.param(("1,234", "1234", "1.234", "1 234", "12,34"), 2, id="thousands set apart"),
+        pytest.param(("7.000", "007", "1,000", "1000", "p9"), 3, id="a float is no thousand"),
+        pytest.param(("1,234,567", "1234567", "1'234'567.0", "123,4567", "p9"), 3, id="millions set apart"),
+        pytest.param(("12345^^^HOSP", "12345", "12345^^^HOSP^MR", "12346^^^HOSP", "p9"), 3, id="an issuer on some"),
+        pytest.param(("12345^^^HOSP&1.2&ISO", "012345^^^hosp", "p7", "p8", "p9"), 4, id="an issuer in two spellings"),
+        pytest.param(("1^^^NORTH", "1^^^SOUTH", "1", "p8", "p9"), 5, id="one number of two issuers"),
     ],
 )
 def test_spellings_of_one_identifier(
@@ -117,6 +129,13 @@ NOBODY = (
     "no name",
     "N/A",
     "",
+    "TRUE",
+    "FALSE",
+    "inf",
+    "-inf",
+    "WAHR",
+    "ANONYMOUS^^^HOSP",
+    "\u0410NONYMOUS",
 )
 
 
@@ -560,3 +579,43 @@ def test_directories_of_media_are_no_images(tmp_path: Path, load: Load, name: st
 def test_radiographs_of_chests_in_other_words(tmp_path: Path, load: Load, tags: dict[str, Any]) -> None:
     write_dicom(tmp_path / "a.dcm", **tags)
     assert len(load(tmp_path).records) == 1
+
+
+# Headers that say too little, or two things
+
+
+@pytest.mark.field("images: views", "counted")
+@pytest.mark.parametrize("position", [None, "", "UNKNOWN"])
+def test_headers_without_a_view_are_counted(
+    tmp_path: Path, load: Load, listener: Listener, position: str | None
+) -> None:
+    write_dicom(tmp_path / "a.dcm", ViewPosition=position, PatientID="1")
+    write_dicom(tmp_path / "b.dcm", ViewPosition=position, PatientID="2", SeriesDescription="Thorax frontal")
+    write_dicom(tmp_path / "c.dcm", ViewPosition=position, PatientID="3", PatientOrientation=["L", "F"])
+    write_dicom(tmp_path / "d.dcm", ViewPosition="AP", PatientID="4")
+    assert len(load(tmp_path).records) == 4
+    assert "1 images whose header does not say the view are taken as frontal" in listener.lines
+
+
+@pytest.mark.field("images: ages and sexes", "counted")
+@pytest.mark.parametrize(
+    ("age", "born", "read"), [("000Y", "19500101", 70), ("0", "19991231", 20), ("000D", "19600601", 59)]
+)
+def test_an_age_of_nought_beside_a_date_of_birth(
+    tmp_path: Path, load: Load, listener: Listener, age: str, born: str, read: int
+) -> None:
+    write_dicom(tmp_path / "a.dcm", PatientAge=age, PatientBirthDate=born)
+    assert load(tmp_path).records[0].condition.age == read
+    assert any(line.startswith("1 headers have a PatientAge of 0 beside") for line in listener.lines)
+
+
+@pytest.mark.field("images: ages and sexes", "read")
+@pytest.mark.parametrize(
+    ("age", "born", "read"), [("000Y", "20190901", 0), ("003M", "20190901", 0), ("058Y", "19610601", 58)]
+)
+def test_ages_that_agree_with_the_date_of_birth(
+    tmp_path: Path, load: Load, listener: Listener, age: str, born: str, read: int
+) -> None:
+    write_dicom(tmp_path / "a.dcm", PatientAge=age, PatientBirthDate=born)
+    assert load(tmp_path).records[0].condition.age == read
+    assert not any("PatientAge" in line for line in listener.lines)

@@ -1198,3 +1198,147 @@ def test_a_picture_of_hardly_one_gray_is_told(tmp_path: Path, load: Load, listen
     plain(tmp_path, "a.png", Image.fromarray(CHEST >> 4))
     assert one(load, tmp_path).max() < 16
     assert any(line.startswith("1 × image of hardly more than one gray level") for line in listener.lines)
+
+
+# --- last rows that were never written
+
+
+def unwritten(share: float, fill: int, start: int = 0) -> bytes:
+    """Pixels of which only the first were copied, and the file's length is filled up."""
+    whole = chest(1, 128, 128).astype(np.uint16).__mul__(16).tobytes()
+    kept = int(len(whole) * share) // 256 * 256 + 2 * start
+    return whole[:kept] + bytes([fill]) * (len(whole) - kept)
+
+
+LARGE: dict[str, Any] = {"Rows": 128, "Columns": 128}
+
+
+@pytest.mark.parametrize(
+    ("content", "tags"),
+    [
+        pytest.param(unwritten(0.5, 0), {}, id="the lower half zeros"),
+        pytest.param(unwritten(0.5, 0, 50), {}, id="zeros from within a row"),
+        pytest.param(unwritten(0.96, 0, 50), {}, id="the last rows zeros, from within a row"),
+        pytest.param(unwritten(0.1, 0, 7), {}, id="hardly anything copied"),
+        pytest.param(unwritten(0.7, 255), {}, id="all bits set"),
+        pytest.param(unwritten(0.7, 255, 99), {"PhotometricInterpretation": "MONOCHROME1"}, id="of a negative"),
+    ],
+)
+@refused
+def test_a_copy_that_was_broken_off_and_filled_up(
+    tmp_path: Path, load: Load, content: bytes, tags: dict[str, Any]
+) -> None:
+    put(tmp_path / "b.dcm", PatientID="2")
+    put(tmp_path / "a.dcm", np.frombuffer(content, np.uint16).reshape(128, 128), **tags)
+    follows(load, tmp_path, "of its pixels not written", 1)
+
+
+@pytest.mark.parametrize("planes", [False, True])
+@refused
+def test_a_copy_in_colours_that_was_broken_off(tmp_path: Path, load: Load, planes: bool) -> None:
+    put(tmp_path / "b.dcm", PatientID="2")
+    colour = np.stack([chest(1, 128, 128)] * 3, axis=0 if planes else -1)
+    colour.reshape(-1)[30_000:] = 0
+    tags = {**RGB, "PlanarConfiguration": int(planes), "SamplesPerPixel": 3}
+    put(tmp_path / "a.dcm", colour, bits=8, **tags, **LARGE)
+    follows(load, tmp_path, "of its pixels not written", 1)
+
+
+def covered(bottom: int, others: int = 0, slope: float = 0, fill: int = 0) -> NDArray[np.uint16]:
+    """A chest behind a shutter, whose lower edge may not be level."""
+    y, x = np.mgrid[:128, :128]
+    seen = (y < 128 - bottom - slope * x) & (y >= others) & (x >= others) & (x < 128 - others)
+    return np.where(seen, chest(1, 128, 128).astype(np.uint16) * 16 + 1, np.uint16(fill))
+
+
+@pytest.mark.parametrize(
+    ("stored", "tenths"),
+    [
+        pytest.param(covered(30, 8), 20, id="margins on all sides"),
+        pytest.param(covered(26, slope=0.2), 20, id="an edge that is not level"),
+        pytest.param(covered(40, fill=2000), 30, id="a gray that no copy is filled with"),
+    ],
+)
+@counted
+def test_a_lower_part_that_may_be_covered_is_told(
+    tmp_path: Path, load: Load, listener: Listener, stored: NDArray[Any], tenths: int
+) -> None:
+    put(tmp_path / "a.dcm", stored)
+    assert len(load(tmp_path).records) == 1
+    assert any(line.startswith(f"1 × image whose lower {tenths}% is black") for line in listener.lines)
+
+
+@pytest.mark.parametrize(
+    ("stored", "tags"),
+    [
+        pytest.param(covered(8, 8), {}, id="a shutter on all sides"),
+        pytest.param(covered(9), {}, id="a narrow shutter below"),
+        pytest.param(covered(40), {"PixelPaddingValue": 0}, id="padding that the header names"),
+    ],
+)
+@read_right
+def test_shutters_are_no_damage(
+    tmp_path: Path, load: Load, listener: Listener, stored: NDArray[Any], tags: dict[str, Any]
+) -> None:
+    put(tmp_path / "a.dcm", stored, **tags)
+    assert len(load(tmp_path).records) == 1
+    assert not any("whose lower" in line for line in listener.lines)
+
+
+def closed_early(share: float, colour: bool = False, **how: Any) -> bytes:
+    out = io.BytesIO()
+    picture = Image.fromarray(chest(1, 256, 256))
+    (picture.convert("RGB") if colour else picture).save(out, "JPEG", quality=90, **how)
+    content = out.getvalue()
+    head = content.find(b"\xff\xda") + 20
+    return content[: head + int((len(content) - head) * share)].rstrip(b"\xff") + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("colour", [False, True])
+@refused
+def test_a_jpeg_that_is_cut_and_closed(tmp_path: Path, load: Load, share: float, colour: bool) -> None:
+    Image.fromarray(CHEST).save(tmp_path / "b.png")
+    (tmp_path / "a.jpg").write_bytes(closed_early(share, colour))
+    write_csv(tmp_path / "metadata.csv", PLAIN_HEADER[:3], [("a.jpg", "p1", "Nodule"), ("b.png", "p2", "Nodule")])
+    follows(load, tmp_path, "damaged or cut short", 1)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8])
+@refused
+def test_a_jpeg_within_that_is_cut_and_closed(tmp_path: Path, load: Load, share: float) -> None:
+    put(tmp_path / "b.dcm", PatientID="2")
+    put(tmp_path / "a.dcm", change=holding(closed_early(share)), Rows=256, Columns=256)
+    follows(load, tmp_path, "of its pixels not written", 1)
+
+
+# --- orientation
+
+# How pixels are stored whose rows and columns run so, from a picture whose rows run to the left, columns to the feet.
+STORED_AS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "RF": lambda image: image[:, ::-1],
+    "LH": lambda image: image[::-1],
+    "RH": lambda image: image[::-1, ::-1],
+    "FL": lambda image: image.T,
+    "HL": lambda image: image[::-1].T,
+    "FR": lambda image: image[:, ::-1].T,
+    "HR": lambda image: image[::-1, ::-1].T,
+}
+
+
+@pytest.mark.parametrize("runs", STORED_AS)
+@counted
+def test_pictures_are_turned_as_the_header_says(tmp_path: Path, load: Load, listener: Listener, runs: str) -> None:
+    put(tmp_path / "a.dcm", np.ascontiguousarray(STORED_AS[runs](STORED)), PatientOrientation=list(runs), **FULL)
+    same(one(load, tmp_path))
+    assert any(line.startswith("1 × image turned or mirrored upright") for line in listener.lines)
+
+
+@pytest.mark.parametrize("orientation", [["L", "F"], ["LH", "FL"], ["L"], [""], None, ["X", "Y"]])
+@read_right
+def test_pictures_that_are_upright_or_of_which_nothing_is_said(
+    tmp_path: Path, load: Load, listener: Listener, orientation: list[str] | None
+) -> None:
+    put(tmp_path / "a.dcm", PatientOrientation=orientation, **FULL)
+    same(one(load, tmp_path))
+    assert not any("mirrored" in line for line in listener.lines)

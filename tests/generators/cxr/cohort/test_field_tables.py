@@ -82,6 +82,15 @@ TEXT = "\n".join([HEADER, *ROWS]) + "\n"
         pytest.param("\n".join(line + "," for line in TEXT.splitlines()), id="a separator behind every row"),
         pytest.param(TEXT.replace(",", ", "), id="a space behind every separator"),
         pytest.param("\n".join('"' + line.replace(",", '","') + '"' for line in TEXT.splitlines()), id="all in quotes"),
+        pytest.param("\n".join(f'"{line}"' for line in TEXT.splitlines()), id="every line in quotes"),
+        pytest.param("\r\n".join(f'"{line}";;' for line in TEXT.splitlines()), id="the same with separators behind"),
+        pytest.param(
+            "\n".join('"' + line.replace("Effusion|Edema", '""Effusion, Edema""') + '"' for line in TEXT.splitlines()),
+            id="the same with quotes within",
+        ),
+        pytest.param(
+            "\ufeff" + "\n".join(f'"{line}"' for line in TEXT.replace(",", ";").splitlines()), id="of semicolons"
+        ),
         pytest.param(TEXT.replace(HEADER, "File_Name, Patient_ID ,LABELS,View,SEX,Age"), id="capitals and spaces"),
         pytest.param(TEXT.replace(HEADER, "fileName,patientId,labels,view,sex,age"), id="camel case"),
         pytest.param(TEXT.replace(HEADER, "File Name,PatientID,Labels,View,Sex,Age"), id="words in the header"),
@@ -877,3 +886,57 @@ def test_a_first_row_that_names_no_file_is_told_as_such(tmp_path: Path, load: Lo
     table(tmp_path, "file_name,patient_id,labels", ["string,string,string", "images/0.png,p0,Edema"])
     refused(load, tmp_path, "1 of 2 images are absent, the first string (metadata.csv, row 2)", "absent=skip")
     assert list(conditions(load, tmp_path, absent="skip")) == ["p0"]
+
+
+@pytest.mark.field("images: ages and sexes", "read")
+@pytest.mark.parametrize(
+    ("column", "cell", "age"),
+    [
+        pytest.param("age_months", "30", 2, id="months"),
+        pytest.param("Age (months)", "11.5", 0, id="months of an infant"),
+        pytest.param("Alter in Monaten", "720,0", 60, id="months in German"),
+        pytest.param("age_in_days", "21915", 60, id="days"),
+        pytest.param("AgeDays", "364", 0, id="days of an infant"),
+        pytest.param("age_weeks", "53", 1, id="weeks"),
+        pytest.param("age_months", "3 years", 3, id="years all the same"),
+    ],
+)
+def test_ages_in_another_unit(tmp_path: Path, load: Load, column: str, cell: str, age: int) -> None:
+    pictures(tmp_path, 1)
+    table(tmp_path, f"file_name;patient_id;labels;{column}", [f"images/0.png;p0;Edema;{cell}"])
+    assert conditions(load, tmp_path)["p0"].age == age
+
+
+@pytest.mark.field("images: ages and sexes", "counted")
+@pytest.mark.parametrize(("column", "cell"), [("age_months", "-3"), ("age_days", "99999"), ("age_months", "1e9")])
+def test_ages_in_another_unit_that_nobody_has(
+    tmp_path: Path, load: Load, listener: Listener, column: str, cell: str
+) -> None:
+    pictures(tmp_path, 1)
+    table(tmp_path, f"file_name,patient_id,labels,{column}", [f"images/0.png,p0,Edema,{cell}"])
+    assert conditions(load, tmp_path)["p0"].age is None
+    assert any(line.startswith("1 ages outside 0 to 120") for line in listener.lines)
+
+
+@pytest.mark.field("images: labels", "counted")
+@pytest.mark.parametrize(
+    "cell", ["Edema=0", "Edema: 0; Mass: 0", "Edema=0|No Finding=0", "\"{'Edema': 0, 'Mass': 0}\"", "Edema (absent)"]
+)
+def test_findings_that_are_all_denied_make_no_normal_image(tmp_path: Path, load: Load, cell: str) -> None:
+    pictures(tmp_path, 2)
+    table(tmp_path, "file_name,patient_id,labels", ["images/0.png,p0,No Finding=1", f"images/1.png,p1,{cell}"])
+    loaded = load(tmp_path)
+    assert [real.patient for real in loaded.records] == ["p0"]
+    assert [(skip.reason, skip.count) for skip in loaded.skipped] == [
+        ("no finding that is certain, and No Finding is not marked either", 1)
+    ]
+
+
+@pytest.mark.field("images: folders", "counted")
+@pytest.mark.parametrize("name", ["metadata (1).csv", "metadata_final.csv", "Kopie von metadata.csv", "labels.tsv"])
+def test_another_table_beside_is_told(tmp_path: Path, load: Load, listener: Listener, name: str) -> None:
+    pictures(tmp_path)
+    table(tmp_path)
+    table(tmp_path, rows=ROWS[:1], name=name)
+    assert conditions(load, tmp_path) == READ
+    assert any(f"metadata.csv is read; {name} beside it" in line for line in listener.lines)
