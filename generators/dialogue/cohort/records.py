@@ -10,8 +10,9 @@ from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, li
 from synthgen.generators.dialogue.cohort.marks import marked, speakers
 from synthgen.generators.dialogue.cohort.nested import dialogues_within, has_turns, held, is_columnar
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, RawTurn, Reading
-from synthgen.generators.dialogue.cohort.roles import is_chat
+from synthgen.generators.dialogue.cohort.roles import is_chat, is_speaker
 from synthgen.generators.dialogue.cohort.tally import flow
+from synthgen.generators.dialogue.cohort.text import one_line
 from synthgen.generators.dialogue.cohort.turn_rows import by_time, dialogues_of_turns, is_turn
 from synthgen.payloads.dialogue import Speaker
 
@@ -44,6 +45,9 @@ def dialogues(rows: Iterable[RawRow], file: str, reading: Reading) -> Iterator[R
             yield _of_pair(where, row, pair, file, asked, reading)
             continue
         found = list(dialogues_within(where, row, reading))
+        if not found and _has_none(row, reading):
+            reading.tally.skipped["dialogue without turns"] += 1
+            continue
         if not found:
             raise UserError(_no_dialogue(where, row, reading))
         yield from (_of_record(w, r, file, reading) for w, r in found)
@@ -53,11 +57,32 @@ def dialogues(rows: Iterable[RawRow], file: str, reading: Reading) -> Iterator[R
 def is_transcript(row: Mapping[str, Any], reading: Reading) -> bool:
     """True where a first row shows dialogues or turns."""
     row = _with_speaker(row, reading)
-    return is_turn(row, reading) or bool(_question(row, reading)) or bool(list(dialogues_within("", row, reading)))
+    told = is_turn(row, reading) or bool(_question(row, reading)) or _has_none(row, reading)
+    return told or bool(list(dialogues_within("", row, reading)))
+
+
+def _has_none(row: Mapping[str, Any], reading: Reading) -> bool:
+    """True for a dialogue whose turns are null, as an export writes one that was never held."""
+    names = reading.columns.all(row, "turns")
+    return bool(names) and all(row[name] is None for name in names)
+
+
+def _together(row: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]:
+    """Lists beside each other, as ``speakers`` and ``texts``, as turns with a list for each field."""
+    lists = {str(name).removesuffix("s"): name for name, own in row.items() if isinstance(own, list) and own
+             and all(one is None or isinstance(one, (str, int, float)) for one in own)}  # fmt: skip
+    speaker, text = reading.columns.key(lists, "speaker"), reading.columns.key(lists, "text")
+    if not speaker or not text or speaker == text or has_turns(row, reading) not in ("", lists[text]):
+        return row
+    size = len(row[lists[speaker]])
+    kept = {one: name for one, name in lists.items() if one in (speaker, text) or len(row[name]) == size}
+    turns = {one: row[name] for one, name in kept.items()}
+    return {**{key: value for key, value in row.items() if key not in kept.values()}, "turns": turns}
 
 
 def _with_speaker(row: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]:
     """A turn whose text names its speaker, as ``Doctor: Hello.``, with a speaker of its own."""
+    row = _together(row, reading)
     name = reading.columns.key(row, "text")
     if not name or not isinstance(row[name], str) or reading.columns.key(row, "speaker") or has_turns(row, reading):
         return row
@@ -88,7 +113,8 @@ def _likely_columns(row: Mapping[str, Any], reading: Reading) -> dict[str, str]:
     }
     found: dict[str, str] = {}
     short = sorted(
-        (n for n in texts if len(texts[n].split()) <= 3), key=lambda n: (not reading.knows(texts[n]), len(n))
+        (n for n in texts if reading.knows(texts[n]) or is_speaker(texts[n])),
+        key=lambda n: (not reading.knows(texts[n]), len(n)),
     )
     if short and not reading.columns.key(row, "speaker"):
         found["speaker"] = short[0]
@@ -110,6 +136,8 @@ def _of_record(where: str, row: Mapping[str, Any], file: str, reading: Reading) 
     if isinstance(items, Mapping) and not is_columnar(items, reading):
         items = [*items.values()]
     if isinstance(items, Mapping):
+        if len({len(own) for own in items.values()}) > 1:
+            raise UserError(f"{where}: {name} has lists of different lengths; give each field an item for every turn")
         items = [dict(zip(items, values, strict=False)) for values in zip(*items.values(), strict=False)]
     if not isinstance(items, list):
         raise UserError(f"{where}: {name} must be a list, each item with a role and a text")
@@ -249,7 +277,9 @@ def _turn(where: str, item: object, reading: Reading) -> RawTurn:
     if not isinstance(item, Mapping):
         raise UserError(f"{where}: a turn must have a role and a text, as in {{role: doctor, text: …}}")
     role, texts = reading.columns.key(item, "speaker"), reading.columns.all(item, "text")
-    text = next((one for one in texts if isinstance(item[one], str) and item[one]), next(iter(texts), ""))
+    filled = [one for one in texts if isinstance(item[one], str) and item[one]]
+    text = next(iter(filled), next(iter(texts), ""))
+    _tell_other_words(item, filled, reading)
     name = _role_name(item, role, where, reading)
     if not text and not is_chat(name):
         raise UserError(f"{where}: a turn needs a {'text' if role else 'role'}")
@@ -261,6 +291,15 @@ def _turn(where: str, item: object, reading: Reading) -> RawTurn:
         _emotion(item, reading),
         stage if isinstance(stage, str) else "",
     )
+
+
+def _tell_other_words(item: Mapping[str, Any], filled: Sequence[str], reading: Reading) -> None:
+    """Says which of two columns of words is read, as of what was said and of what was made of it."""
+    other = next((one for one in filled[1:] if str(item[one]).strip() != str(item[filled[0]]).strip()), None)
+    if other is not None and one_line(filled[0]) and one_line(other):
+        read, left = one_line(filled[0], 30), one_line(other, 30)
+        aside = reading.tally.aside("columns", flow({"text": other}), f"reads {left}")
+        reading.notice(f"turns have words under {read} and others under {left}: {read} is read{aside}")
 
 
 def _emotion(item: Mapping[str, Any], reading: Reading) -> str:
