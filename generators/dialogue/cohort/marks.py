@@ -101,22 +101,23 @@ _END_TAG: Final = re.compile(
 _TEMPLATE: Final = re.compile(
     r"<\|im_start\|>\s*(?P<chatml>\w+)[ \t]*\n?|<\|start_header_id\|>\s*(?P<llama>\w+)\s*<\|end_header_id\|>|"
     r"<\|(?P<phi>user|assistant|system|human|bot|model|prompter|tool)\|>|<start_of_turn>\s*(?P<gemma>\w+)[ \t]*\n?|"
-    r"(?P<asked>\[INST\]|<</SYS>>)|(?P<answered>\[/INST\])|(?P<told><<SYS>>)"
+    r"(?P<asked>\[INST\]|<</SYS>>)|(?P<answered>\[/INST\])|(?P<told><<SYS>>)|"
+    r"(?:^|\n)\#{2,3} ?(?P<alpaca>Instruction|Input|Response):"
 )
-"""Marks of the templates of chat models: ChatML, Llama, Phi and Zephyr, Gemma, Llama 2 and Mistral."""
+"""Marks of the templates of chat models: ChatML, Llama, Phi and Zephyr, Gemma, Llama 2 and Mistral, Alpaca."""
 
 
-def _templated(text: str) -> list[Said]:
+def templated(text: str) -> list[Said]:
     """The turns of a chat that is written by the template of a model; empty where it is not."""
     found = list(_TEMPLATE.finditer(text))
     if not found:
         return []
-    before = Said("", _END_TAG.sub("", text[: found[0].start()]).strip(), 1)
+    before = Said("", without_ends(text[: found[0].start()]), 1)
     ends = [*(mark.start() for mark in found[1:]), len(text)]
     said = [
         Said(
             _template_role(mark),
-            _END_TAG.sub("", text[mark.end() : end]).strip(),
+            without_ends(text[mark.end() : end]),
             text.count("\n", 0, mark.start()) + 1,
         )
         for mark, end in zip(found, ends, strict=True)
@@ -124,9 +125,15 @@ def _templated(text: str) -> list[Said]:
     return [one for one in (before, *said) if one.text]
 
 
+def without_ends(text: str) -> str:
+    """Without the marks by which a template ends a turn."""
+    return _END_TAG.sub("", text).strip()
+
+
 def _template_role(mark: re.Match[str]) -> str:
     named = next((mark[one] for one in ("chatml", "llama", "phi", "gemma") if mark[one]), "")
-    return named or ("user" if mark["asked"] else "assistant" if mark["answered"] else "system")
+    asked = mark["asked"] or mark["alpaca"] in {"Instruction", "Input"}
+    return named or ("user" if asked else "system" if mark["told"] else "assistant")
 
 
 def marked(text: str, known: Known, *, part: bool = False) -> list[Said]:
@@ -138,8 +145,8 @@ def marked(text: str, known: Known, *, part: bool = False) -> list[Said]:
     Args:
         part: the text is a part of a dialogue, of which nothing is known by its having one line.
     """
-    if templated := _templated(text):
-        return templated
+    if chat := templated(text):
+        return chat
     text = _SEPARATED.sub("\n", _GENDERED.sub(r"\1in", _FORMAT.sub("", text)))
     rows = _unnumbered(_unescaped(text).replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     found = list(_by_line(rows, known, _first_forms(rows, known)))

@@ -7,8 +7,8 @@ from typing import Any, Final, TypeGuard
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, listed, plain
-from synthgen.generators.dialogue.cohort.marks import marked, speakers
-from synthgen.generators.dialogue.cohort.nested import dialogues_within, has_turns, held, is_columnar
+from synthgen.generators.dialogue.cohort.marks import marked, speakers, templated, without_ends
+from synthgen.generators.dialogue.cohort.nested import dialogues_within, has_turns, held, is_columnar, together
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, RawTurn, Reading
 from synthgen.generators.dialogue.cohort.roles import is_chat, is_speaker
 from synthgen.generators.dialogue.cohort.tally import flow
@@ -17,6 +17,8 @@ from synthgen.generators.dialogue.cohort.turn_rows import by_time, dialogues_of_
 from synthgen.payloads.dialogue import Speaker
 
 _ABOUT: Final = frozenset({"labels", "metadata", "meta", "info", "attributes", "annotations", "properties"})
+ASKED: Final = "asked in "
+"""How a patient is called who is known by a question alone, and where it stands."""
 _NOTHING: Final = frozenset({"nan", "NaN"})
 """How pandas writes a cell that is empty; "None" may be an answer."""
 _SPEAKERS: Final[Mapping[str, Speaker]] = {
@@ -62,27 +64,14 @@ def is_transcript(row: Mapping[str, Any], reading: Reading) -> bool:
 
 
 def _has_none(row: Mapping[str, Any], reading: Reading) -> bool:
-    """True for a dialogue whose turns are null, as an export writes one that was never held."""
+    """True for a dialogue whose turns are null or empty, as an export writes one that was never held."""
     names = reading.columns.all(row, "turns")
-    return bool(names) and all(row[name] is None for name in names)
-
-
-def _together(row: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]:
-    """Lists beside each other, as ``speakers`` and ``texts``, as turns with a list for each field."""
-    lists = {str(name).removesuffix("s"): name for name, own in row.items() if isinstance(own, list) and own
-             and all(one is None or isinstance(one, (str, int, float)) for one in own)}  # fmt: skip
-    speaker, text = reading.columns.key(lists, "speaker"), reading.columns.key(lists, "text")
-    if not speaker or not text or speaker == text or has_turns(row, reading) not in ("", lists[text]):
-        return row
-    size = len(row[lists[speaker]])
-    kept = {one: name for one, name in lists.items() if one in (speaker, text) or len(row[name]) == size}
-    turns = {one: row[name] for one, name in kept.items()}
-    return {**{key: value for key, value in row.items() if key not in kept.values()}, "turns": turns}
+    return bool(names) and all(is_empty(row[name]) for name in names)
 
 
 def _with_speaker(row: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]:
     """A turn whose text names its speaker, as ``Doctor: Hello.``, with a speaker of its own."""
-    row = _together(row, reading)
+    row = together(row, reading)
     name = reading.columns.key(row, "text")
     if not name or not isinstance(row[name], str) or reading.columns.key(row, "speaker") or has_turns(row, reading):
         return row
@@ -94,12 +83,14 @@ def _with_speaker(row: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]
 def _no_dialogue(where: str, row: Mapping[str, Any], reading: Reading) -> str:
     """What a row lacks; with its names of columns, and two of them where they look like a speaker and a text."""
     likely = _likely_columns(row, reading)
+    both = reading.tally.set("columns", "{speaker: NAME, text: NAME}")
+    named = f": where two of them hold the speaker and the words, name them with {both}" if len(row) > 1 else ""
     advice = (
         f": if one of them holds the speaker or the words, say so, as in {reading.tally.set('columns', flow(likely))}"
     )
     return (
         f"{where}: no dialogue here; a row needs turns (with role and text), messages or conversations, or the columns "
-        f"dialogue_id, speaker, text; its own are {listed(row)}{advice if likely else ''}"
+        f"dialogue_id, speaker, text; its own are {listed(row)}{advice if likely else named}"
     )
 
 
@@ -238,14 +229,26 @@ def _of_pair(
     where: str, row: Mapping[str, Any], pair: tuple[str, str], file: str, asked: dict[str, str], reading: Reading
 ) -> Raw:
     """Two turns. Whoever asks one question in several rows, for several answers, is one person."""
-    turns = (RawTurn("patient", row[pair[0]], where), RawTurn("clinician", row[pair[1]], where))
+    turns = _templated_pair(where, row, pair) or (
+        RawTurn("patient", row[pair[0]], where),
+        RawTurn("clinician", row[pair[1]], where),
+    )
     rest = {key: value for key, value in row.items() if key not in pair}
     raw = _raw(where, rest, turns, file, reading)
     again = " ".join(str(row[pair[0]] or "").split())
-    first = asked.setdefault(again, raw.patient or f"asked in {where}")
-    if first != raw.patient and not raw.patient and first != f"asked in {where}":
+    first = asked.setdefault(again, raw.patient or f"{ASKED}{where}")
+    if first != raw.patient and not raw.patient and first != f"{ASKED}{where}":
         reading.notice("questions were answered before: whoever asked is one patient")
     return Raw(where, raw.record, raw.patient or first, raw.session, turns, raw.labels, file, raw.date)
+
+
+def _templated_pair(where: str, row: Mapping[str, Any], pair: tuple[str, str]) -> tuple[RawTurn, ...]:
+    """The turns of a prompt that is written by the template of a model, and its completion; empty for any other."""
+    asked = templated(str(row[pair[0]] or ""))
+    if not asked:
+        return ()
+    answer = without_ends(str(row[pair[1]] or ""))
+    return (*(RawTurn(one.role, one.text, where) for one in asked if one.role), RawTurn("assistant", answer, where))
 
 
 # --- One turn --------------------------------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ def _event(found: re.Match[str]) -> str:
 
 def has_timings(text: str) -> bool:
     """True for subtitles under any name."""
-    return sum(_TIMING.match(row) is not None for row in text.split("\n")) > 1
+    other = len(_COMMA.findall(text)) > 1 or len(_STYLED.findall(text)) > 1
+    return other or sum(_TIMING.match(row) is not None for row in text.split("\n")) > 1
 
 
 def _cues(path: Path, text: str, reading: Reading) -> list[Cue]:
@@ -117,20 +118,23 @@ def _unroll(blocks: Sequence[_Block], reading: Reading) -> None:
     """Takes from each cue what it repeats of the one before, where captions roll: where most of them do so."""
     rows = [[" ".join(_KARAOKE.sub("", row).split()) for row in block.rows] for block in blocks]
     rows = [[row for row in own if row] for own in rows]
-    repeated = [_repeated(before, own) for before, own in pairwise(rows)]
-    rolling = [count for count, own in zip(repeated, rows[1:], strict=True) if 0 < count < len(own)]
-    if not rolling or 2 * sum(count > 0 for count in repeated) < len(repeated):
+    new = [_new(before, own) for before, own in pairwise(rows)]
+    repeating = [rest != own for rest, own in zip(new, rows[1:], strict=True)]
+    grown = any(rest and more for rest, more in zip(new, repeating, strict=True))
+    if not grown or 2 * sum(repeating) < len(repeating):
         return
-    for block, own, count in zip(blocks[1:], rows[1:], repeated, strict=True):
-        block.rows = own[count:]
-    reading.notice("cues repeat lines of the one before, as rolling captions do, which are left out",
-                   sum(count > 0 for count in repeated))  # fmt: skip
+    for block, rest in zip(blocks[1:], new, strict=True):
+        block.rows = rest
+    reading.notice("cues repeat words of the one before, as rolling captions do, which are left out", sum(repeating))
 
 
-def _repeated(before: Sequence[str], rows: Sequence[str]) -> int:
-    """How many of the first rows are the last ones of the cue before."""
+def _new(before: Sequence[str], rows: list[str]) -> list[str]:
+    """The rows without the first ones that are the last of the cue before, or that go on with its last one."""
     most = min(len(before), len(rows))
-    return next((count for count in range(most, 0, -1) if list(before[-count:]) == list(rows[:count])), 0)
+    count = next((count for count in range(most, 0, -1) if list(before[-count:]) == rows[:count]), 0)
+    if not count and rows and before and rows[0].startswith(f"{before[-1]} "):
+        return [rows[0].removeprefix(before[-1]).strip(), *rows[1:]]
+    return rows[count:]
 
 
 def _above(rows: Sequence[str], at: int, reading: Reading) -> str:

@@ -137,6 +137,7 @@ TEMPLATES = {
     "Llama 3": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi.<|eot_id|><|start_header_id|>assistant"
     "<|end_header_id|>\n\nHello.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nNote: ill.<|eot_id|>",
     "Llama 2": "<s>[INST] <<SYS>>\nHelp.\n<</SYS>>\n\nHi. [/INST] Hello. </s><s>[INST] Note: ill. [/INST]",
+    "Alpaca": "Below is a task.\n\n### Instruction:\nHi.\n\n### Response:\nHello.\n\n### Instruction:\nNote: ill.\n",
     "Phi": "<|user|>\nHi.<|end|>\n<|assistant|>\nHello.<|end|>\n<|user|>\nNote: ill.<|end|>",
     "Gemma": "<bos><start_of_turn>user\nHi.<end_of_turn>\n<start_of_turn>model\nHello.<end_of_turn>\n<start_of_turn>"
     "user\nNote: ill.<end_of_turn>",
@@ -579,10 +580,13 @@ READ = [
          + "00:00:02.010 --> 00:00:03.000\nDoctor: hello there\nhow<00:00:02.400><c> are</c><c> you</c>\n\n"
          + "00:00:03.000 --> 00:00:03.010\nhow are you\n \n\n"
          + "00:00:03.010 --> 00:00:04.000\nhow are you\nPatient: tired\n\n"},
-         ["c:hello there how are you|p:tired"], said="4 cues repeat lines of the one before"),
+         ["c:hello there how are you|p:tired"], said="4 cues repeat words of the one before"),
     Case("rolling captions in SubRip", {"a.srt": "1\n00:00:01,000 --> 00:00:02,000\nDoctor: Hello.\n\n2\n"
          "00:00:02,000 --> 00:00:03,000\nDoctor: Hello.\nPatient: Hi.\n\n3\n00:00:03,000 --> 00:00:04,000\n"
-         "Patient: Hi.\nDoctor: So?\n"}, ["c:Hello.|p:Hi.|c:So?"], said="2 cues repeat lines"),
+         "Patient: Hi.\nDoctor: So?\n"}, ["c:Hello.|p:Hi.|c:So?"], said="2 cues repeat words"),
+    Case("captions that grow", {"a.vtt": VTT + cue(1, "Doctor: Good") + cue(2, "Doctor: Good morning")
+         + cue(3, "Doctor: Good morning friend.") + cue(4, "Patient: Hi.")}, ["c:Good morning friend.|p:Hi."],
+         said="2 cues repeat words"),
     Case("a word that is said twice is no rolling caption", {"a.vtt": VTT + cue(1, "Doctor: Well?")
          + cue(2, "Patient: No.") + cue(3, "Patient: No.") + cue(4, "Patient: No.\nDoctor: So?")
          + cue(5, "Patient: Hi.") + cue(6, "Doctor: Bye.")},
@@ -618,6 +622,17 @@ READ = [
         "doctor", "patient"], "texts": ["Hello.", "Hi."]})}, TWO, patients=["p"]),
     Case("lists of roles and utterances", {"a.json": json.dumps([{"roles": ["doctor", "patient"], "utterances": [
         "Hello.", "Hi."]}])}, TWO),
+    Case("lists beside each other within an object", {"a.json": json.dumps({"dialogues": [
+        {"id": 1, "speakers": ["doctor", "patient"], "texts": ["Hello.", "Hi."]},
+        {"id": 2, "speakers": ["doctor", "patient"], "texts": ["So?", "Hi."]}]})}, [*TWO, "c:So?|p:Hi."]),
+    Case("a prompt by the template of a chat model, and its completion", {"a.jsonl": lines(
+        {"prompt": "<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n", "completion": "Hello.<|im_end|>"})},
+        ["p:Hi.|c:Hello."]),
+    Case("one question with two answers is one patient's", {"a.jsonl": lines({"question": "Hi.", "answer": "Hello."},
+        {"question": "Hi.", "answer": "So?"})}, ["p:Hi.|c:Hello.", "p:Hi.|c:So?"],
+        patients=["asked in a.jsonl, line 1"] * 2),
+    Case("SBV called text", {"a.txt": "0:00:01.000,0:00:02.000\nDoctor: Hello.\n\n"
+         "0:00:03.000,0:00:04.000\nPatient: Hi.\n"}, TWO),
     Case("SBV", {"a.sbv": "0:00:01.000,0:00:02.000\nDoctor: Hello.\n\n0:00:03.000,0:00:04.000\nPatient: Hi.\n"}, TWO),
     Case("SubStation Alpha", {"a.ass": "[Script Info]\nTitle: x\n\n[Events]\nFormat: Layer, Start, End, Style, Name, "
          "MarginL, MarginR, MarginV, Effect, Text\nDialogue: 0,0:00:01.00,0:00:02.00,Default,Doctor,0,0,0,,Hello,"
@@ -628,6 +643,8 @@ READ = [
          "Dialogue: Marked=0,0:00:03.00,0:00:04.00,Default,,0000,0000,0000,,Patient: Hi.\n"}, TWO),
     Case("turns that are null", {"a.jsonl": lines({"id": 0, "turns": None}, {"id": 1, "turns": HELLO},
          {"id": 2, "messages": None})}, TWO, said="2 × dialogue without turns"),
+    Case("a dialogue that is empty in a table", {"a.csv": "id,dialogue\n1,\n2,Doctor: Hello. Patient: Hi.\n"}, TWO,
+         said="1 × dialogue without turns"),
 ]  # fmt: skip
 
 
@@ -818,8 +835,8 @@ REFUSED = [
     Asked("subtitles in TTML", {"a.ttml": "<tt/>"}, ("1 × .ttml", "save it as WebVTT"), TWO,
           mended={"a.vtt": VTT + cue(1, "Doctor: Hello.") + cue(2, "Patient: Hi.")}),
     Asked("a record without turns, of which no column is a speaker's", {"a.jsonl": lines(
-          {"id": 1, "topic": "sleep", "summary": "Cannot sleep at night."})}, ("no dialogue here",), TWO,
-          mended={"a.jsonl": lines({"id": 1, "turns": HELLO})}),
+          {"id": 1, "topic": "sleep", "summary": "Cannot sleep at night."})},
+          ("no dialogue here", "speaker: NAME"), TWO, mended={"a.jsonl": lines({"id": 1, "turns": HELLO})}),
     Asked("a column that the settings misname", {"s.csv": "nr,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"},
           ("columns names a dialogue_id that is not there", "nr, speaker, text"), TWO,
           config={"columns": {"dialogue_id": "number"}}, then={"columns": {"dialogue_id": "nr"}}),
