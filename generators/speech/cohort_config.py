@@ -31,10 +31,11 @@ class CohortConfig(Section):
     level: int = Field(
         0, ge=0, le=9, description="which folder names the speaker, counted from 1 below the cohort's; 0: recognised"
     )
-    speaker_names: Literal["auto", "cohort", "recording"] = Field(
+    speaker_names: Literal["auto", "cohort", "recording", "group"] = Field(
         "auto",
         description="whether a speaker's name in RTTM holds for the whole cohort or within its recording; auto: "
-        "names like SPEAKER_00, spk1 or A, and roles like Patient, hold within the recording",
+        "names like SPEAKER_00, spk1 or A, and roles like Patient, hold within the recording; group: as auto, and a "
+        "folder's name holds within the group of folders above it",
     )
     recurring: tuple[str, ...] | None = Field(
         None,

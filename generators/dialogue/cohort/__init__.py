@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 from synthgen.errors import UserError
 from synthgen.generators.cohort.listing import licence_of
 from synthgen.generators.dialogue.cohort.build import ONE_SIDED, SEVERAL, Labels, labels_of, session_of, turns_of
+from synthgen.generators.dialogue.cohort.columns import is_description
 from synthgen.generators.dialogue.cohort.raw import Raw, Reading
 from synthgen.generators.dialogue.cohort.recognise import Sources, read, recognise
+from synthgen.generators.dialogue.cohort.records import ASKED
 from synthgen.generators.dialogue.cohort.tally import Tally, tell_emotions, unknown_roles
 from synthgen.generators.dialogue.cohort_config import CohortConfig
 from synthgen.patient_ids import check_not_rounded, is_placeholder, one_spelling, patient_key
@@ -137,6 +139,12 @@ def _owned(raw: Raw, reading: Reading) -> Raw:
     folder = PurePosixPath(raw.file).parent.as_posix()
     if raw.patient and is_placeholder(raw.patient):
         reading.notice("dialogues have a word such as ANONYMOUS for their patient, and count as naming none")
+        raw = replace(raw, patient="")
+    if is_description(raw.patient) and not raw.patient.startswith(ASKED):
+        aside = reading.tally.aside("columns", "{patient_id: NAME}", "names the column of ids")
+        reading.notice(
+            f"dialogues have a description in the place of their patient's id, and count as naming none{aside}"
+        )
         raw = replace(raw, patient="")
     by_folder = reading.config.patient == "folder" and folder != "." and not raw.patient
     return replace(raw, patient=folder) if by_folder else raw

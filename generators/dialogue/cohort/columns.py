@@ -139,6 +139,24 @@ def identifier(value: object, where: str, what: str) -> str:
     return one_line(str(value), 200)
 
 
+_AGE: Final = re.compile(
+    r"\b\d{1,3}[\s-]*(?:years?\b|yrs?\b|y/?o\b|-?jährig|jahre?\b|ans\b|años\b|anni\b|anos\b|jaar\b)", re.IGNORECASE
+)
+_SENTENCE: Final = 3
+"""Words in lower case that no name has so many of."""
+
+
+def is_description(patient: str) -> bool:
+    """True for prose in the place of an id: ``A 45-year-old man with a cough``; false for a name.
+
+    >>> is_description("A 45-year-old man with a cough"), is_description("Maria de la Cruz")
+    (True, False)
+    """
+    words = patient.split()
+    small = sum(word[0].islower() and word.strip(".,;:").isalpha() for word in words)
+    return (len(words) > 1 and bool(_AGE.search(patient))) or (len(words) > 4 and small >= _SENTENCE)
+
+
 def literal(text: str) -> Any:
     """A list or an object that a table holds as text, as JSON or as Python prints it; the text where it is none."""
     if text.lstrip()[:1] not in {"[", "{"}:

@@ -95,6 +95,47 @@ _HEADING: Final = re.compile(
 )
 
 
+_END_TAG: Final = re.compile(
+    r"<\|(?:im_end|eot_id|end|endoftext|begin_of_text|end_of_text|end_of_turn)\|>|<end_of_turn>|<bos>|<eos>|</?s>"
+)
+_TEMPLATE: Final = re.compile(
+    r"<\|im_start\|>\s*(?P<chatml>\w+)[ \t]*\n?|<\|start_header_id\|>\s*(?P<llama>\w+)\s*<\|end_header_id\|>|"
+    r"<\|(?P<phi>user|assistant|system|human|bot|model|prompter|tool)\|>|<start_of_turn>\s*(?P<gemma>\w+)[ \t]*\n?|"
+    r"(?P<asked>\[INST\]|<</SYS>>)|(?P<answered>\[/INST\])|(?P<told><<SYS>>)|"
+    r"(?:^|\n)\#{2,3} ?(?P<alpaca>Instruction|Input|Response):"
+)
+"""Marks of the templates of chat models: ChatML, Llama, Phi and Zephyr, Gemma, Llama 2 and Mistral, Alpaca."""
+
+
+def templated(text: str) -> list[Said]:
+    """The turns of a chat that is written by the template of a model; empty where it is not."""
+    found = list(_TEMPLATE.finditer(text))
+    if not found:
+        return []
+    before = Said("", without_ends(text[: found[0].start()]), 1)
+    ends = [*(mark.start() for mark in found[1:]), len(text)]
+    said = [
+        Said(
+            _template_role(mark),
+            without_ends(text[mark.end() : end]),
+            text.count("\n", 0, mark.start()) + 1,
+        )
+        for mark, end in zip(found, ends, strict=True)
+    ]
+    return [one for one in (before, *said) if one.text]
+
+
+def without_ends(text: str) -> str:
+    """Without the marks by which a template ends a turn."""
+    return _END_TAG.sub("", text).strip()
+
+
+def _template_role(mark: re.Match[str]) -> str:
+    named = next((mark[one] for one in ("chatml", "llama", "phi", "gemma") if mark[one]), "")
+    asked = mark["asked"] or mark["alpaca"] in {"Instruction", "Input"}
+    return named or ("user" if asked else "system" if mark["told"] else "assistant")
+
+
 def marked(text: str, known: Known, *, part: bool = False) -> list[Said]:
     """The text by speaker, in order; what stands before the first mark has the empty name.
 
@@ -104,6 +145,8 @@ def marked(text: str, known: Known, *, part: bool = False) -> list[Said]:
     Args:
         part: the text is a part of a dialogue, of which nothing is known by its having one line.
     """
+    if chat := templated(text):
+        return chat
     text = _SEPARATED.sub("\n", _GENDERED.sub(r"\1in", _FORMAT.sub("", text)))
     rows = _unnumbered(_unescaped(text).replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     found = list(_by_line(rows, known, _first_forms(rows, known)))

@@ -22,6 +22,8 @@ _THOUGHT: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """What a model thinks before it answers; its template may have taken the opening tag away."""
+_STAMP_LAST: Final = re.compile(r"(?:(?<=[.?!…\"”»])\s*\(|\s+\((?=0))\d{1,2}:\d{2}(?::\d{2})?\)[ \t]*(?=\n|\Z)")
+"""A time behind a turn: after the end of a sentence, or with a leading zero; others may have been said."""
 _GAP: Final = re.compile(r"[ \t]*\x00[ \t\x00]*(?P<point>[.,;!?](?=[\s\x00]|$))?")
 
 
@@ -75,6 +77,7 @@ def stripped(text: str) -> str:
     said = _CLOSED.sub(_GONE, prompt[1] if prompt else said)
     tags, events, empty, unheard = _patterns()
     said = _unpaired(events.sub(_GONE, tags.sub("", said)))
+    said = _STAMP_LAST.sub(_GONE, said)
     said = unheard.sub(_GONE, empty.sub(_GONE, _SCRUBBED.sub(_GONE, said)))
     return said if _GONE not in said else _closed_up(said)
 

@@ -44,6 +44,19 @@ def has_turns(row: Mapping[str, Any], reading: Reading) -> str:
     return _marked_text(row, reading) if named or not plain_turn else ""
 
 
+def together(row: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]:
+    """Lists beside each other, as ``speakers`` and ``texts``, as turns with a list for each field."""
+    lists = {str(name).removesuffix("s"): name for name, own in row.items() if isinstance(own, list) and own
+             and all(one is None or isinstance(one, (str, int, float)) for one in own)}  # fmt: skip
+    speaker, text = reading.columns.key(lists, "speaker"), reading.columns.key(lists, "text")
+    if not speaker or not text or speaker == text or has_turns(row, reading) not in ("", lists[text]):
+        return row
+    size = len(row[lists[speaker]])
+    kept = {one: name for one, name in lists.items() if one in (speaker, text) or len(row[name]) == size}
+    turns = {one: row[name] for one, name in kept.items()}
+    return {**{key: value for key, value in row.items() if key not in kept.values()}, "turns": turns}
+
+
 def _all_turns(value: list[Any], reading: Reading) -> bool:
     return bool(value) and all(isinstance(item, Mapping) and is_turn(item, reading) for item in value)
 
@@ -72,7 +85,7 @@ def _holds(value: object, reading: Reading, depth: int = 0) -> bool:
     if isinstance(value, Mapping):
         return (
             recognisers.turns_in(value) is not None
-            or bool(has_turns(value, reading))
+            or bool(has_turns(together(value, reading), reading))
             or any(_holds(own, reading, depth + 1) for own in value.values() if isinstance(own, (list, Mapping)))
         )
     return isinstance(value, list) and (
@@ -93,6 +106,7 @@ def dialogues_within(where: str, row: Mapping[str, Any], reading: Reading, depth
     if heard is not None:
         yield where, {**{k: v for k, v in row.items() if not isinstance(v, (list, Mapping))}, "turns": heard}
         return
+    row = together(row, reading)
     if has_turns(row, reading):
         yield where, row
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ _FOOTER: Final = re.compile(
     r"-+ ?\d{1,4} ?-+|.{1,60} (?:started|stopped) (?:the )?transcription)\s*$",
     re.IGNORECASE,
 )
+_PAGE: Final = re.compile(r"^\s*(\d{1,4})\s*$")
 _TOP: Final = 15
 """Lines in which a heading may stand."""
 
@@ -71,9 +73,20 @@ def _below_heading(text: str, reading: Reading) -> str:
 def _without_footers(text: str, reading: Reading) -> str:
     """Without what a program writes between or below the turns, an empty line in the place of each."""
     rows = text.split("\n")
-    kept = ["" if _FOOTER.match(row) else row for row in rows]
+    pages = _pages(rows)
+    kept = ["" if at in pages or _FOOTER.match(row) else row for at, row in enumerate(rows)]
     reading.notice("lines of a program, such as numbers of pages, are left out", sum(map(str.__ne__, rows, kept)))
     return "\n".join(kept)
+
+
+def _pages(rows: list[str]) -> set[int]:
+    """The lines that are numbers of pages: numbers alone that count on, or one alone between empty lines."""
+    found = [(at, int(page[1])) for at, row in enumerate(rows) if (page := _PAGE.match(row))]
+    if len(found) == 1:
+        (at, _), about = found[0], [*rows, "", ""]
+        return {at} if at and not about[at - 1].strip() and not about[at + 1].strip() else set()
+    counted = all(later - number == 1 for (_, number), (_, later) in pairwise(found))
+    return {at for at, _ in found} if counted else set()
 
 
 def _mark_of(row: str, reading: Reading) -> Said | None:

@@ -27,12 +27,13 @@ _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {
     "csv": (".csv", ".tsv", ".tab", ".psv"),
     "datasets": (".parquet", ".arrow"),
     "webvtt": (".vtt",),
-    "srt": (".srt",),
+    "srt": (".srt", ".sbv", ".ass", ".ssa"),
     "textgrid": (".textgrid",),
     "elan": (".eaf",),
     "chat": (".cha",),
     "text": (".txt", ".md", ".text"),
 }
+_SUBTITLES: Final = "save it as WebVTT (.vtt) or SRT with an editor of subtitles, such as Subtitle Edit"
 _READ: Final = (
     "JSON, CSV or TSV, Parquet, a datasets folder, WebVTT, SRT, TextGrid, ELAN, CHAT, or text with marked turns"
 )
@@ -45,6 +46,7 @@ _CURES: Final[Mapping[str, str]] = {
     **dict.fromkeys((".xlsx", ".xls", ".ods", ".xlsm", ".numbers"), _SHEET),
     **dict.fromkeys((".zip", ".7z", ".rar", ".tar", ".tgz", ".bz2", ".xz", ".zst"), _PACKED),
     **dict.fromkeys((".sav", ".dta", ".rds", ".rdata", ".db", ".sqlite", ".sqlite3", ".mdb", ".accdb"), _TABLE),
+    **dict.fromkeys((".ttml", ".dfxp", ".smi", ".sami", ".sub", ".stl", ".itt", ".lrc"), _SUBTITLES),
     **dict.fromkeys((".pkl", ".pickle", ".npy", ".pt"), "save it as JSON lines: a pickle is code, and is not run"),
     **dict.fromkeys(
         (".wav", ".mp3", ".m4a", ".flac", ".mp4", ".ogg", ".webm"), "it is a recording: transcribe it first"

@@ -7,15 +7,18 @@ from typing import Any, Final, TypeGuard
 
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.cohort.columns import identifier, is_empty, listed, plain
-from synthgen.generators.dialogue.cohort.marks import marked, speakers
-from synthgen.generators.dialogue.cohort.nested import dialogues_within, has_turns, held, is_columnar
+from synthgen.generators.dialogue.cohort.marks import marked, speakers, templated, without_ends
+from synthgen.generators.dialogue.cohort.nested import dialogues_within, has_turns, held, is_columnar, together
 from synthgen.generators.dialogue.cohort.raw import Raw, RawRow, RawTurn, Reading
-from synthgen.generators.dialogue.cohort.roles import is_chat
+from synthgen.generators.dialogue.cohort.roles import is_chat, is_speaker
 from synthgen.generators.dialogue.cohort.tally import flow
+from synthgen.generators.dialogue.cohort.text import one_line
 from synthgen.generators.dialogue.cohort.turn_rows import by_time, dialogues_of_turns, is_turn
 from synthgen.payloads.dialogue import Speaker
 
 _ABOUT: Final = frozenset({"labels", "metadata", "meta", "info", "attributes", "annotations", "properties"})
+ASKED: Final = "asked in "
+"""How a patient is called who is known by a question alone, and where it stands."""
 _NOTHING: Final = frozenset({"nan", "NaN"})
 """How pandas writes a cell that is empty; "None" may be an answer."""
 _SPEAKERS: Final[Mapping[str, Speaker]] = {
@@ -44,6 +47,9 @@ def dialogues(rows: Iterable[RawRow], file: str, reading: Reading) -> Iterator[R
             yield _of_pair(where, row, pair, file, asked, reading)
             continue
         found = list(dialogues_within(where, row, reading))
+        if not found and _has_none(row, reading):
+            reading.tally.skipped["dialogue without turns"] += 1
+            continue
         if not found:
             raise UserError(_no_dialogue(where, row, reading))
         yield from (_of_record(w, r, file, reading) for w, r in found)
@@ -53,11 +59,19 @@ def dialogues(rows: Iterable[RawRow], file: str, reading: Reading) -> Iterator[R
 def is_transcript(row: Mapping[str, Any], reading: Reading) -> bool:
     """True where a first row shows dialogues or turns."""
     row = _with_speaker(row, reading)
-    return is_turn(row, reading) or bool(_question(row, reading)) or bool(list(dialogues_within("", row, reading)))
+    told = is_turn(row, reading) or bool(_question(row, reading)) or _has_none(row, reading)
+    return told or bool(list(dialogues_within("", row, reading)))
+
+
+def _has_none(row: Mapping[str, Any], reading: Reading) -> bool:
+    """True for a dialogue whose turns are null or empty, as an export writes one that was never held."""
+    names = reading.columns.all(row, "turns")
+    return bool(names) and all(is_empty(row[name]) for name in names)
 
 
 def _with_speaker(row: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]:
     """A turn whose text names its speaker, as ``Doctor: Hello.``, with a speaker of its own."""
+    row = together(row, reading)
     name = reading.columns.key(row, "text")
     if not name or not isinstance(row[name], str) or reading.columns.key(row, "speaker") or has_turns(row, reading):
         return row
@@ -69,12 +83,14 @@ def _with_speaker(row: Mapping[str, Any], reading: Reading) -> Mapping[str, Any]
 def _no_dialogue(where: str, row: Mapping[str, Any], reading: Reading) -> str:
     """What a row lacks; with its names of columns, and two of them where they look like a speaker and a text."""
     likely = _likely_columns(row, reading)
+    both = reading.tally.set("columns", "{speaker: NAME, text: NAME}")
+    named = f": where two of them hold the speaker and the words, name them with {both}" if len(row) > 1 else ""
     advice = (
         f": if one of them holds the speaker or the words, say so, as in {reading.tally.set('columns', flow(likely))}"
     )
     return (
         f"{where}: no dialogue here; a row needs turns (with role and text), messages or conversations, or the columns "
-        f"dialogue_id, speaker, text; its own are {listed(row)}{advice if likely else ''}"
+        f"dialogue_id, speaker, text; its own are {listed(row)}{advice if likely else named}"
     )
 
 
@@ -88,7 +104,8 @@ def _likely_columns(row: Mapping[str, Any], reading: Reading) -> dict[str, str]:
     }
     found: dict[str, str] = {}
     short = sorted(
-        (n for n in texts if len(texts[n].split()) <= 3), key=lambda n: (not reading.knows(texts[n]), len(n))
+        (n for n in texts if reading.knows(texts[n]) or is_speaker(texts[n])),
+        key=lambda n: (not reading.knows(texts[n]), len(n)),
     )
     if short and not reading.columns.key(row, "speaker"):
         found["speaker"] = short[0]
@@ -110,6 +127,8 @@ def _of_record(where: str, row: Mapping[str, Any], file: str, reading: Reading) 
     if isinstance(items, Mapping) and not is_columnar(items, reading):
         items = [*items.values()]
     if isinstance(items, Mapping):
+        if len({len(own) for own in items.values()}) > 1:
+            raise UserError(f"{where}: {name} has lists of different lengths; give each field an item for every turn")
         items = [dict(zip(items, values, strict=False)) for values in zip(*items.values(), strict=False)]
     if not isinstance(items, list):
         raise UserError(f"{where}: {name} must be a list, each item with a role and a text")
@@ -210,14 +229,26 @@ def _of_pair(
     where: str, row: Mapping[str, Any], pair: tuple[str, str], file: str, asked: dict[str, str], reading: Reading
 ) -> Raw:
     """Two turns. Whoever asks one question in several rows, for several answers, is one person."""
-    turns = (RawTurn("patient", row[pair[0]], where), RawTurn("clinician", row[pair[1]], where))
+    turns = _templated_pair(where, row, pair) or (
+        RawTurn("patient", row[pair[0]], where),
+        RawTurn("clinician", row[pair[1]], where),
+    )
     rest = {key: value for key, value in row.items() if key not in pair}
     raw = _raw(where, rest, turns, file, reading)
     again = " ".join(str(row[pair[0]] or "").split())
-    first = asked.setdefault(again, raw.patient or f"asked in {where}")
-    if first != raw.patient and not raw.patient and first != f"asked in {where}":
+    first = asked.setdefault(again, raw.patient or f"{ASKED}{where}")
+    if first != raw.patient and not raw.patient and first != f"{ASKED}{where}":
         reading.notice("questions were answered before: whoever asked is one patient")
     return Raw(where, raw.record, raw.patient or first, raw.session, turns, raw.labels, file, raw.date)
+
+
+def _templated_pair(where: str, row: Mapping[str, Any], pair: tuple[str, str]) -> tuple[RawTurn, ...]:
+    """The turns of a prompt that is written by the template of a model, and its completion; empty for any other."""
+    asked = templated(str(row[pair[0]] or ""))
+    if not asked:
+        return ()
+    answer = without_ends(str(row[pair[1]] or ""))
+    return (*(RawTurn(one.role, one.text, where) for one in asked if one.role), RawTurn("assistant", answer, where))
 
 
 # --- One turn --------------------------------------------------------------------------------------------------------
@@ -249,7 +280,9 @@ def _turn(where: str, item: object, reading: Reading) -> RawTurn:
     if not isinstance(item, Mapping):
         raise UserError(f"{where}: a turn must have a role and a text, as in {{role: doctor, text: …}}")
     role, texts = reading.columns.key(item, "speaker"), reading.columns.all(item, "text")
-    text = next((one for one in texts if isinstance(item[one], str) and item[one]), next(iter(texts), ""))
+    filled = [one for one in texts if isinstance(item[one], str) and item[one]]
+    text = next(iter(filled), next(iter(texts), ""))
+    _tell_other_words(item, filled, reading)
     name = _role_name(item, role, where, reading)
     if not text and not is_chat(name):
         raise UserError(f"{where}: a turn needs a {'text' if role else 'role'}")
@@ -261,6 +294,15 @@ def _turn(where: str, item: object, reading: Reading) -> RawTurn:
         _emotion(item, reading),
         stage if isinstance(stage, str) else "",
     )
+
+
+def _tell_other_words(item: Mapping[str, Any], filled: Sequence[str], reading: Reading) -> None:
+    """Says which of two columns of words is read, as of what was said and of what was made of it."""
+    other = next((one for one in filled[1:] if str(item[one]).strip() != str(item[filled[0]]).strip()), None)
+    if other is not None and one_line(filled[0]) and one_line(other):
+        read, left = one_line(filled[0], 30), one_line(other, 30)
+        aside = reading.tally.aside("columns", flow({"text": other}), f"reads {left}")
+        reading.notice(f"turns have words under {read} and others under {left}: {read} is read{aside}")
 
 
 def _emotion(item: Mapping[str, Any], reading: Reading) -> str:

@@ -1,4 +1,4 @@
-"""WebVTT and SubRip: cues with voice tags or with a name before the words."""
+"""WebVTT, SubRip, SBV and SubStation Alpha: cues with voice tags or with a name before the words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,13 @@ _CHANGE: Final = re.compile(r"^\s*(?:>>+|[-–—])\s*\S")
 _ABOVE: Final = re.compile(r'^\s*\d*\s*"(?P<name>[^"]+)"\s*(?:\(\d+\))?\s*$')
 _IDENTIFIER: Final = re.compile(r"^\s*(?:\d+|[0-9a-f-]{8,}(?:/\d+-\d+)?)\s*$", re.IGNORECASE)
 _BESIDE: Final = re.compile(r"^\s*\[[^\]]*-->[^\]]*\]\s*(?:>>+\s*)?(?P<words>\S.*)$")
+_KARAOKE: Final = re.compile(r"</?c(?:[.\s][^>]*)?>|<\d[\d:.]*>", re.IGNORECASE)
+_COMMA: Final = re.compile(r"^(\d+:\d\d:\d\d\.\d{1,3}),(\d+:\d\d:\d\d\.\d{1,3})[ \t\r]*$", re.MULTILINE)
+"""A timing of YouTube's SBV."""
+_STYLED: Final = re.compile(
+    r"^Dialogue:\s*[^,\n]*,\s*([\d:.]+)\s*,\s*([\d:.]+)\s*,[^,\n]*,([^,\n]*),(?:[^,\n]*,){4}(.*)$", re.MULTILINE
+)
+"""An event of SubStation Alpha: layer, start, end, style, name, three margins, effect, text."""
 _NUMBER: Final = re.compile(r"^\s*\d+\s*$")
 
 
@@ -53,13 +61,23 @@ def webvtt(path: Path, reading: Reading) -> list[Cue]:
 
 
 def subrip(path: Path, reading: Reading) -> list[Cue]:
-    """The cues of a SubRip file. Raises UserError where it has none, or nobody is named as a speaker."""
-    return _cues(path, whole(path, reading.progress), reading)
+    """The cues of a SubRip, SBV or SubStation file. Raises UserError where it has none, or nobody is named."""
+    text = _COMMA.sub(r"\1 --> \2", whole(path, reading.progress))
+    events = [_event(found) for found in _STYLED.finditer(text)]
+    return _cues(path, "\n\n".join(events) if events else text, reading)
+
+
+def _event(found: re.Match[str]) -> str:
+    """An event of SubStation Alpha as a cue; its name is its speaker's."""
+    start, end, name, words = found.groups()
+    text = words.strip().replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ")
+    return f"{start} --> {end}\n" + (f"<v {name.strip()}>{text}" if name.strip() else text)
 
 
 def has_timings(text: str) -> bool:
     """True for subtitles under any name."""
-    return sum(_TIMING.match(row) is not None for row in text.split("\n")) > 1
+    other = len(_COMMA.findall(text)) > 1 or len(_STYLED.findall(text)) > 1
+    return other or sum(_TIMING.match(row) is not None for row in text.split("\n")) > 1
 
 
 def _cues(path: Path, text: str, reading: Reading) -> list[Cue]:
@@ -67,6 +85,7 @@ def _cues(path: Path, text: str, reading: Reading) -> list[Cue]:
     blocks = _blocks(rows, reading)
     if not blocks:
         raise DamagedError(f"{path.name} has no cue: no line is a timing such as 00:01.000 --> 00:04.000")
+    _unroll(blocks, reading)
     _take_names(blocks, reading)
     cues = [cue for block, own in zip(blocks, _spoken(blocks, reading), strict=True)
             for cue in _named(path, block, own)]  # fmt: skip
@@ -93,6 +112,29 @@ def _blocks(rows: Sequence[str], reading: Reading) -> list[_Block]:
                 cut = False
                 blocks[-1].rows.append(row)
     return blocks
+
+
+def _unroll(blocks: Sequence[_Block], reading: Reading) -> None:
+    """Takes from each cue what it repeats of the one before, where captions roll: where most of them do so."""
+    rows = [[" ".join(_KARAOKE.sub("", row).split()) for row in block.rows] for block in blocks]
+    rows = [[row for row in own if row] for own in rows]
+    new = [_new(before, own) for before, own in pairwise(rows)]
+    repeating = [rest != own for rest, own in zip(new, rows[1:], strict=True)]
+    grown = any(rest and more for rest, more in zip(new, repeating, strict=True))
+    if not grown or 2 * sum(repeating) < len(repeating):
+        return
+    for block, rest in zip(blocks[1:], new, strict=True):
+        block.rows = rest
+    reading.notice("cues repeat words of the one before, as rolling captions do, which are left out", sum(repeating))
+
+
+def _new(before: Sequence[str], rows: list[str]) -> list[str]:
+    """The rows without the first ones that are the last of the cue before, or that go on with its last one."""
+    most = min(len(before), len(rows))
+    count = next((count for count in range(most, 0, -1) if list(before[-count:]) == rows[:count]), 0)
+    if not count and rows and before and rows[0].startswith(f"{before[-1]} "):
+        return [rows[0].removeprefix(before[-1]).strip(), *rows[1:]]
+    return rows[count:]
 
 
 def _above(rows: Sequence[str], at: int, reading: Reading) -> str:

@@ -17,8 +17,8 @@ from synthgen.generators.speech.cohort.turns import Span, Turn, merged, read_reg
 from synthgen.generators.speech.cohort_config import CohortConfig
 
 _LOSSLESS: Final = (".flac", ".wav", ".wave", ".aiff", ".aif", ".w64", ".rf64", ".sph")
-_OVERHANG: Final = 0.5  # s beyond the sound's end: rounding, and the padding of codecs
-_LONGER: Final = 1.01
+OVERHANG: Final = 0.5  # s beyond the sound's end: rounding, and the padding of codecs
+LONGER: Final = 1.01
 _THOUSAND: Final = 1000.0
 _LEAST_COVERED: Final = 0.3
 _SHORT_TURN: Final = 0.2  # s
@@ -91,13 +91,13 @@ def descriptions(data: Path, files: Sequence[Path], config: CohortConfig) -> Des
                 skipped["RTTM of a recording a second time"] += 1
                 continue
             told[file] = same
-            seconds, unit = _in_seconds(turns, _header(file), annotation.name, config)
+            seconds, unit = _in_seconds(turns, header_of_sound(file), annotation.name, config)
             if seconds is None:
                 skipped["recording shorter than its RTTM"] += 1
                 short.add(file)
                 continue
             thousandths += unit != 1.0
-            voices = _voices(seconds, _header(file), regions.get(name, ()), annotation.name, config, skipped)
+            voices = _voices(seconds, header_of_sound(file), regions.get(name, ()), annotation.name, config, skipped)
             found[file] = Described(name, file, annotation.name, voices)
     notices = [f"times of {thousandths} recordings in RTTM were read as milliseconds"] if thousandths else []
     if renamed:
@@ -190,7 +190,7 @@ def _regions(data: Path) -> Mapping[str, list[Span]]:
     return {name: merged(spans) for name, spans in found.items()}
 
 
-def _header(file: Path) -> Header | None:
+def header_of_sound(file: Path) -> Header | None:
     """None for a file that is absent or damaged, which is told later."""
     try:
         return header(file) if file.is_file() else None
@@ -203,7 +203,7 @@ def _in_seconds(
 ) -> tuple[list[Turn] | None, float]:
     """The turns in seconds, with the unit that they were in. None: the sound is shorter than they say, and may be."""
     last = max(turns, key=lambda turn: turn.end)
-    if told is None or told.frames < 0 or last.end <= told.seconds * _LONGER + _OVERHANG:
+    if told is None or told.frames < 0 or last.end <= told.seconds * LONGER + OVERHANG:
         return list(turns), 1.0
     if _in_milliseconds(turns, last.end, told):
         return [
@@ -222,7 +222,7 @@ def _in_milliseconds(turns: Sequence[Turn], last: float, told: Header) -> bool:
     """True for whole numbers of which a thousandth fits the sound, reaches well into it and makes sensible turns."""
     whole = all(turn.start.is_integer() and turn.end.is_integer() for turn in turns)
     lengths = [turn.end - turn.start for turn in turns]
-    fits = _LEAST_COVERED * told.seconds <= last / _THOUSAND <= told.seconds * _LONGER + _OVERHANG
+    fits = _LEAST_COVERED * told.seconds <= last / _THOUSAND <= told.seconds * LONGER + OVERHANG
     return whole and fits and median(lengths) >= _SHORT_TURN * _THOUSAND
 
 

@@ -1,7 +1,8 @@
 """Which file a table means, where its names were written on another machine, or by another system's rules.
 
-A name is compared in NFC and without case. What comes before may be of another machine ("/home/x/set/wav/a.wav"), or
-missing ("a.wav" for clips/a.wav), and so may the ending: a file is taken where one alone fits all that is known of it.
+A name is compared in NFC, without case, and with "%20" for a space. What comes before may be of another machine
+("/home/x/set/wav/a.wav"), or missing ("a.wav" for clips/a.wav), and so may the ending: a file is taken where one alone
+fits all that is known of it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 Parts = tuple[str, ...]
 
@@ -73,7 +75,8 @@ def spelt(name: str) -> str:
 
 
 def _parts(name: str) -> Parts:
-    return tuple(spelt(part) for part in PurePosixPath(name).parts if part not in ("/", ".", "..") and ":" not in part)
+    plain = PurePosixPath(unquote(name))
+    return tuple(spelt(part) for part in plain.parts if part not in ("/", ".", "..") and ":" not in part)
 
 
 def _normal(base: Path, plain: PurePosixPath, root: Path) -> Parts | None:
@@ -85,7 +88,7 @@ def _normal(base: Path, plain: PurePosixPath, root: Path) -> Parts | None:
                 return None
             walked.pop()
         elif part != ".":
-            walked.append(spelt(part))
+            walked.append(spelt(unquote(part)))
     return None if plain.is_absolute() else tuple(walked)
 
 

@@ -7,8 +7,9 @@ Of several levels that are left, one must look like people, or the user says whi
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -18,6 +19,7 @@ from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.conventions import Told, convention_of, told_by
 from synthgen.generators.speech.cohort.listing import Entry, Listing, plain
 from synthgen.generators.speech.cohort_config import CohortConfig
+from synthgen.patient_ids import patient_key
 
 LOOKED_FOR: Final = "a folder for each speaker with sound files in it, or names of files as a known corpus writes them"
 _TABLE: Final = "write a metadata.csv with file_name,speaker_id"
@@ -87,12 +89,46 @@ def _by_folders(data: Path, files: Sequence[Path], config: CohortConfig) -> tupl
     felt = _felt(levels, depth, config)
     speaking = config.level - 1 if config.level else _speaking(data, levels, depth, felt)
     person = _persons({parts[speaking] for parts in levels.values()}) if not config.level else {}
+    notices: list[str] = []
     told = [
         Told(person.get(parts[speaking], parts[speaking]), "" if felt is None else parts[felt])
         for parts in levels.values()
     ]
+    above = [
+        level for level in range(speaking) if level != felt and _distinguishes({p[level] for p in levels.values()})
+    ]
+    if config.speaker_names == "group":
+        groups = ["/".join(parts[level] for level in above) for parts in levels.values()]
+        told = [
+            replace(one, speaker=f"{g}/{one.speaker}" if g else one.speaker)
+            for g, one in zip(groups, told, strict=True)
+        ]
+    else:
+        notices = _in_several(levels, above, told)
     notice = f"{len(person)} folders are {len(set(person.values()))} speakers on several dates or in several sessions"
-    return told, [f"{notice} (modality.cohort.level={speaking + 1}: each is a speaker)"] if person else []
+    return told, [
+        *notices,
+        *([f"{notice} (modality.cohort.level={speaking + 1}: each is a speaker)"] if person else []),
+    ]
+
+
+def _distinguishes(names: set[str]) -> bool:
+    """True for a level above the speakers in which one name may be two people: groups, sites, but no splits."""
+    return _all(names, "groups") or not _nobodys(names)
+
+
+def _in_several(levels: Levels, above: Sequence[int], told: Sequence[Told]) -> list[str]:
+    """What is said of names of speakers that lie in several groups."""
+    groups: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for parts, one in zip(levels.values(), told, strict=True):
+        groups[patient_key(one.speaker)].add(tuple(parts[level] for level in above))
+    several = sum(len(found) > 1 for found in groups.values())
+    if not several:
+        return []
+    return [
+        f"{several} names of speakers lie in several groups of folders, and count as one person each "
+        "(modality.cohort.speaker_names=group: another in each group)"
+    ]
 
 
 def _persons(names: set[str]) -> dict[str, str]:

@@ -22,14 +22,14 @@ from synthgen.generators.speech.cohort.finding import Finder
 from synthgen.generators.speech.cohort.listing import Entry, Listing
 from synthgen.generators.speech.cohort.people import people
 from synthgen.generators.speech.cohort.rows import channels_of, spans_of, who
-from synthgen.generators.speech.cohort.tables import JSON, UNSURE, chosen, header_of, read_rows
+from synthgen.generators.speech.cohort.tables import JSON, UNSURE, chosen, header_of, read_rows, titles_above
 from synthgen.generators.speech.cohort_config import CohortConfig
 from synthgen.patient_ids import patient_key
 
 LOOKED_FOR: Final = "metadata.csv, or another table (CSV, TSV, JSON lines) that names sound files and their speakers"
 REQUIRED: Final = (("file_name",), ("speaker_id", "patient_id", "role"))
 _ENDINGS: Final = (".csv", ".tsv", *JSON)
-_NAMED: Final = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
+_NAMED: Final = ("metadata.csv", "metadata.tsv", "metadata.jsonl", "metadata.json")
 _SPLITS: Final = ("train", "validation", "valid", "val", "dev", "test")
 _MOST_FILES: Final = 1000  # are looked at in search of a table of another name
 _VALIDATED: Final = "validated.tsv"  # of Common Voice: its splits are parts of it, the other tables are rejects
@@ -41,9 +41,11 @@ def tables_in(data: Path, renamed: Mapping[str, str]) -> list[Path]:
     Raises:
         UserError: several tables of one folder could be meant.
     """
-    own = [data / name for name in _NAMED if (data / name).is_file()]
+    own = [data / name for name in _NAMED if (data / name).is_file() and _is_table(data / name, renamed)]
     roots = [root / split for root in (data, data / "data") for split in _SPLITS]
-    found = own or [root / name for root in roots for name in _NAMED if (root / name).is_file()]
+    found = own or [
+        root / name for root in roots for name in _NAMED if (root / name).is_file() and _is_table(root / name, renamed)
+    ]
     for pattern in ("*", "*/*", "*/*/*") if not found else ():
         tables = sorted(path for path in data.glob(pattern) if path.suffix.lower() in _ENDINGS)
         found = [path for path in tables[:_MOST_FILES] if _could_be(path, renamed)]
@@ -62,11 +64,16 @@ def _of_folder(folder: Path, found: Sequence[Path]) -> list[Path]:
     raise UserError(f"{folder} has {names}: keep one of them, called metadata{beside[0].suffix}")
 
 
+def _is_table(path: Path, renamed: Mapping[str, str]) -> bool:
+    """A metadata.json may say something about the whole set, and is no table then."""
+    return path.suffix.lower() != ".json" or _could_be(path, renamed)
+
+
 def _could_be(path: Path, renamed: Mapping[str, str]) -> bool:
     if path.name.startswith(".") or not path.is_file():
         return False
     try:
-        return bool(chosen(header_of(path), path.name, REQUIRED, renamed))
+        return bool(chosen(header_of(path, renamed), path.name, REQUIRED, renamed))
     except UserError:
         return False
 
@@ -94,6 +101,8 @@ def read(data: Path, config: CohortConfig) -> Listing:
         for (table, row, _), person in zip(kept, persons, strict=True)
     ]
     told = [*finder.notices(), *notices, *feelings.notices, *_unread(found, config)]
+    if titles := sum(titles_above(table, config.columns) for table in found):
+        told.append(f"{titles} lines above the header of a table are left out")
     entries, of_channels = channels_of(entries, [row for _, row, _ in kept])
     entries, of_spans = spans_of(entries, [row for _, row, _ in kept])
     entries, beside = _with_rttm(data, files, entries, config, skipped)
@@ -153,7 +162,7 @@ def _entry(data: Path, file: Path, row: TableRow, person: str, feelings: listing
 
 def _unread(tables: Sequence[Path], config: CohortConfig) -> list[str]:
     """Which columns might hold emotions and are not read."""
-    names = header_of(tables[0])
+    names = header_of(tables[0], config.columns)
     if "emotion" in config.columns or "emotion" in chosen(names, tables[0].name, (), config.columns):
         return []
     return [

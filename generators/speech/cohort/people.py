@@ -67,7 +67,7 @@ def within_recording(person: str) -> tuple[str, str] | None:
 
 
 def _local(one: Named, config: CohortConfig) -> bool:
-    if config.speaker_names != "auto":
+    if config.speaker_names not in ("auto", "group"):
         # Even then "Patient" is nobody's name, whereas "Therapist" may be.
         patient = listing.names_role(one.name) and listing.role(one.name) != "clinician"
         return config.speaker_names == "recording" or patient
@@ -83,7 +83,7 @@ def _refuse_numbered(named: Sequence[Named], config: CohortConfig) -> None:
             scopes[one.name].add(one.scope)
     recurring = {patient_key(name) for name in config.recurring or ()}
     several = sorted(name for name, found in scopes.items() if len(found) > 1 and patient_key(name) not in recurring)
-    if several and config.speaker_names == "auto":
+    if several and config.speaker_names in ("auto", "group"):
         raise UserError(
             f"{', '.join(several[:3])} speaks in several recordings: set modality.cohort.speaker_names=recording if it "
             "is another person in each, or modality.cohort.speaker_names=cohort if it is one person in all"

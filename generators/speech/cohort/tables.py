@@ -1,4 +1,4 @@
-"""Tables as data holders write them: CSV, TSV or JSON lines, with one of several names for a column."""
+"""Tables as data holders write them: CSV, TSV, JSON lines or a JSON array, with one of several names for a column."""
 
 from __future__ import annotations
 
@@ -45,8 +45,12 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 UNSURE: Final = ("label", "labels", "class", "category", "diagnosis", "condition", "group")
 """Columns that hold emotions in some sets and diagnoses in others: not read unless the user says so."""
 
-JSON: Final = (".jsonl", ".ndjson")
+JSON: Final = (".jsonl", ".ndjson", ".json")
 _HEADER: Final = 2**16
+_TOP: Final = 20
+"""Lines in which a header is looked for, below a title."""
+_FILES: Final = ("file_name",)
+_PEOPLE: Final = ("speaker_id", "patient_id", "role")
 _FIELD_LIMIT = 10 * 2**20
 
 
@@ -74,16 +78,18 @@ def read_rows(
         raise UserError(f"{path.name} has no rows: it needs one for each recording")
 
 
-def header_of(path: Path) -> list[str]:
-    """The names of the columns; of JSON lines the keys of the first. Empty for what is no table."""
+def header_of(path: Path, renamed: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """The names of the columns; of JSON the keys of the first object. Empty for what is no table."""
     try:
         with path.open("rb") as file:
-            lines = decoded(file.read(_HEADER), path.name).splitlines()
-        lines, delimiter = _told_delimiter(lines)
-        first = next((line for line in lines if line.strip()), "")
+            text = decoded(file.read(_HEADER), path.name)
         if path.suffix.lower() in JSON:
-            values = json.loads(first)
+            if path.suffix.lower() == ".json" and not text.lstrip().startswith("["):
+                return []  # about one recording, or about the whole set
+            values, _ = json.JSONDecoder().raw_decode(text.lstrip().removeprefix("[").lstrip())
             return list(values) if isinstance(values, dict) else []
+        lines, delimiter = _told_delimiter(text.splitlines(), renamed)
+        first = next((line for line in lines if line.strip()), "")
         return next(csv.reader([first], delimiter=delimiter or _delimiter(first)), [])
     except (UserError, ValueError, csv.Error, OSError):
         return []
@@ -137,7 +143,32 @@ def _delimiter(line: str) -> str:
     return max(",\t;|", key=line.count)
 
 
-def _told_delimiter(lines: list[str]) -> tuple[list[str], str]:
+def titles_above(path: Path, renamed: Mapping[str, str]) -> int:
+    """How many lines of a title stand above the header. Raises UserError for what is no text."""
+    if path.suffix.lower() in JSON:
+        return 0
+    return _titles(_above(text_of(path).splitlines()[:_TOP])[0], renamed)
+
+
+def _titles(lines: Sequence[str], renamed: Mapping[str, str]) -> int:
+    """How many lines stand above the first that names files and people; 0 where none does."""
+    heads = (next(csv.reader([line], delimiter=_delimiter(line)), []) for line in lines[:_TOP])
+    return next((at for at, names in enumerate(heads) if _is_header([spelt(n.strip()) for n in names], renamed)), 0)
+
+
+def _is_header(names: Sequence[str], renamed: Mapping[str, str]) -> bool:
+    known = ({spelt(renamed.get(c) or "")} | set(NAMES[c]) for c in (*_FILES, *_PEOPLE))
+    files, *people = ({name for name in names if name} & own for own in known)
+    return bool(files) and any(people)
+
+
+def _told_delimiter(lines: list[str], renamed: Mapping[str, str]) -> tuple[list[str], str]:
+    """The same without a title above the header."""
+    lines, delimiter = _above(lines)
+    return lines if delimiter else lines[_titles(lines, renamed) :], delimiter
+
+
+def _above(lines: list[str]) -> tuple[list[str], str]:
     """The lines from the header on, and the separator that a spreadsheet told above it ("sep=;"), or ``""``."""
     delimiter = ""
     while lines and (lines[0].startswith("#") or lines[0].lower().startswith("sep=") or not lines[0].strip()):
@@ -150,7 +181,7 @@ def _told_delimiter(lines: list[str]) -> tuple[list[str], str]:
 def _csv_rows(path: Path, required: Sequence[Sequence[str]], renamed: Mapping[str, str]) -> Iterator[TableRow]:
     csv.field_size_limit(_FIELD_LIMIT)
     every = io.StringIO(text_of(path), newline="").readlines()
-    lines, delimiter = _told_delimiter(every)
+    lines, delimiter = _told_delimiter(every, renamed)
     reader = csv.reader(lines, delimiter=delimiter or _delimiter(lines[0] if lines else ""))
     names = [name.strip() for name in next(reader, [])]
     if not any(names):
@@ -163,18 +194,31 @@ def _csv_rows(path: Path, required: Sequence[Sequence[str]], renamed: Mapping[st
 
 
 def _json_rows(path: Path, required: Sequence[Sequence[str]], renamed: Mapping[str, str]) -> Iterator[TableRow]:
-    for number, line in enumerate(text_of(path).splitlines(), start=1):
-        if not line.strip():
-            continue
-        where = f"{path.name}, line {number}"
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError:
-            raise UserError(f"{where}: not valid JSON") from None
+    for where, values in _objects(path):
         if not isinstance(values, dict):
             raise UserError(f"{where}: must be an object with the keys file_name, speaker_id")
         columns = chosen(list(values), where, required, renamed)
         yield TableRow(where, {column: _cell(values[name]) for column, name in columns.items()})
+
+
+def _objects(path: Path) -> Iterator[tuple[str, object]]:
+    """The lines of JSON lines, or the items of one array. Raises UserError for what is not JSON."""
+    text = text_of(path)
+    if text.lstrip().startswith("["):
+        try:
+            items = json.loads(text)
+        except ValueError as error:
+            line = getattr(error, "lineno", 1)
+            raise UserError(f"{path.name}, line {line}: not valid JSON") from None
+        yield from ((f"{path.name}, item {number}", item) for number, item in enumerate(items, start=1))
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            where = f"{path.name}, line {number}"
+            try:
+                yield where, json.loads(line)
+            except json.JSONDecodeError:
+                raise UserError(f"{where}: not valid JSON") from None
 
 
 def _cell(value: object) -> str:

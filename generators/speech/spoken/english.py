@@ -10,6 +10,11 @@ from synthgen.generators.speech.spoken.lexicon import Lexicon
 from synthgen.generators.speech.spoken.numerals import Numerals
 
 _HALF = r"([aApP])\.?\s?[mM]\b(\.?)"
+_CLOCK = r"([01]\d|2[0-3])([0-5]\d)"
+_AT = "(?:[Bb]y|[Aa]t|[Ff]rom|[Uu]ntil|[Ss]ince|[Bb]efore|[Aa]fter|[Aa]round)"
+_ON = "(?:and|or|on|in|for|with|then|but|to|this|today|yesterday|tomorrow|daily|every)"
+_THEN = rf"(?=\s*(?:[,.;:!?)]|$)|\s{_ON}\b)(?![.,:]\d)"
+_FREE = r"(?<![\w-])(?:\+?1[-. ])?\(?8(?:00|33|44|55|66|77|88)\)?[-. ]"
 _TENS = {"2": "twenties", "3": "thirties", "4": "forties", "5": "fifties", "6": "sixties", "7": "seventies",
          "8": "eighties", "9": "nineties"}  # fmt: skip
 
@@ -100,6 +105,7 @@ class English:
         months = "|".join((*g.words.months, *(name for name in g.words.short_months if name != "-")))
         days = {key.rstrip("."): name for key, name in g.words.weekdays_short.items()}
         day = "|".join(sorted(days, key=len, reverse=True))
+        often = g.words.after_dose
         number, end = r"(\d+(?:[.,]\d+)*)", r"(?![\w/]|[.,]\d)"
         drug = r"(?:mg|MG|mcg|µg|g|mL|ml|IU|units?|tabs?|tablets?|caps?|capsules?|puffs?|drops?)"
         return (
@@ -129,7 +135,34 @@ class English:
                 ),
                 lambda m: f"{g.number(m[1])} year old",
             ),
-            (re.compile(rf"(\d\s?{drug}) bid\b"), lambda m: f"{m[1]} BID"),
+            (
+                re.compile(rf"(?<![\w.,:/-])(0\d)([0-5]\d)(\s?[-–]\s?| (?:to|until|till|and) ){_CLOCK}{end}"),
+                lambda m: (
+                    f"{self._military(m[1], m[2])} {m[3].strip().replace('–', '-').replace('-', 'to')} "
+                    f"{self._military(m[4], m[5])} hours"
+                ),
+            ),
+            (
+                re.compile(rf"(?<![\w.,:/-])({_AT}) (0\d)([0-5]\d){end}"),
+                lambda m: f"{m[1]} {self._military(m[2], m[3])} hours",
+            ),
+            (
+                re.compile(rf"\b([Aa]t) {_CLOCK}{_THEN}"),
+                lambda m: f"{m[1]} {self._military(m[2], m[3])} hours",
+            ),
+            (
+                re.compile(rf"{_FREE}(?=[\d-]*[A-Z])[A-Z\d]+(?:-[A-Z\d]+)*\b"),
+                self._lettered,
+            ),
+            (re.compile(rf"(?<![\w.,/-])116\s?(\d{{3}}){end}"), lambda m: self.numerals.digits(f"116{m[1]}")),
+            (
+                re.compile(rf"(\d(?:\s?{drug})?(?:,? (?:PO|po|p\.o\.|orally|by mouth))?) ({'|'.join(often)})\b(?!-)"),
+                lambda m: f"{m[1]} {often[m[2]]}",
+            ),
+            (
+                re.compile(rf"(?<![\w.,:/-]){number}\s?(mg|mcg|µg|g|mL|ml|IU)(?=\s(?:{'|'.join(g.words.forms)})\b)"),
+                lambda m: g.quantity("", m[1], m[2], True),
+            ),
             (re.compile(rf"(?<![\w.,/])(\d+)\s?[x×X]\s?(?={number}\s?{drug}\b)"), lambda m: f"{g.number(m[1])} times "),
             (
                 re.compile(
@@ -139,6 +172,12 @@ class English:
             ),
             (re.compile(r"(?<!\w)(\d) ?ft\.? (\d{1,2}) ?in\b\.?"), lambda m: f"{g.number(m[1])} foot {g.number(m[2])}"),
         )
+
+    def _lettered(self, match: Match) -> str:
+        """A telephone number that is partly a word: "1-800-QUIT-NOW"."""
+        parts = [re.findall(r"[A-Z]+|\d+", part) for part in re.split(r"[-. ]", match[0])]
+        said = [" ".join(self.numerals.digits(p) if p.isdecimal() else p for p in part) for part in parts]
+        return ", ".join(one for one in said if one)
 
     def _military(self, hour: str, minute: str) -> str:
         said = ("oh " if hour[0] == "0" else "") + self.numerals.cardinal(str(int(hour)))

@@ -120,14 +120,34 @@ class German:
             ),
             (re.compile(r"(?<=\d),[-–—]+(?=\s?€)"), lambda m: ""),
             (re.compile(r"(?<![\w.,])(\d{1,3})-?h-(?=[A-ZÄÖÜ])"), lambda m: f"{g.number(m[1])} Stunden "),
+            (
+                re.compile(r"(?<![\w.,])(\d{1,3})[- ]?j(?:ähr)?\.?\s(Pat\.|[A-ZÄÖÜ][a-zäöü]+)"),
+                lambda m: self._aged(g, m),
+            ),
             (re.compile(r"(?<![\w.,])(\d{1,3})-?j\.(?!\w)"), lambda m: f"{g.number(m[1])} Jahre"),
             (re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d+)?)\s?%-?ig"), lambda m: f"{g.number(m[1])}prozentig"),
             (re.compile(r"\b(gegen|um|ab|bis) (\d{1,2})\s?h(?!\w)"), lambda m: f"{m[1]} {g.clock(m[2], None)}"),
             (
-                re.compile(r"\b(Notruf|Nummer|[Uu]nter|[Dd]ie) (11[025]|116\s?117)(?![\w/]|[.,]\d)"),
-                lambda m: f"{m[1]} {self.numerals.digits(m[2].replace(' ', ''))}",
+                re.compile(r"(?<![\w.,/-])116\s?(\d{3})(?![\w/]|[.,]\d)"),
+                lambda m: self.numerals.digits(f"116{m[1]}"),
+            ),
+            (
+                re.compile(r"\b(Notruf|Nummer|[Uu]nter|[Dd]ie) (11[025])(?![\w/]|[.,]\d)"),
+                lambda m: f"{m[1]} {self.numerals.digits(m[2])}",
             ),
         )
+
+    def _aged(self, g: Grammar, match: Match) -> str:
+        """ "45j. Pat.": with the ending that the article before and the noun after ask for."""
+        before, noun = word_before(match), match[2]
+        if noun == "Pat.":
+            noun = "Patientin" if before in {"die", "eine", "einer"} else "Patient"
+        stem = f"{self._joined(g, match[1])}jährige"
+        if before in self.words.weak:
+            return f"{stem}n {noun}"
+        if before in {*self.words.articles, "eine"} or noun in self.words.feminine:
+            return f"{stem} {noun}"
+        return f"{stem}{'s' if noun in self.words.neuter else 'r'} {noun}"
 
     def _ordinals(self, first: str, joined: str | None, before: str, noun: str) -> str:
         """The first of two ordinals, and what joins them: "1.-" is "erste bis"."""

@@ -108,6 +108,11 @@ class Grammar:
     def years(self, match: Match) -> str:
         return self.to(self.year(int(match[1])), self.year(int(match[2])))
 
+    def short_years(self, match: Match) -> str:
+        """ "2020-21", of which the second is the later; "2020-05" is a month."""
+        later = int(match[2]) > int(match[1]) % 100
+        return self.to(self.year(int(match[1])), self.number(str(int(match[2])))) if later else match.group()
+
     def maybe_year(self, match: Match) -> str:
         """Four figures after "in", "since", a month, or at the end of a clause are a year."""
         number, before = int(match[1]), word_before(match)

@@ -71,6 +71,8 @@ class Lexicon(WordLists):
     scored: WordSet
     no_stutter: WordSet
     address: WordSet
+    after_dose: Mapping[str, str] = {}
+    forms: Words = ()
     rulers: Words = ()
     after_ordinal: Words = ()
     feminine: Words = ()

@@ -217,6 +217,7 @@ def _dates(g: Grammar) -> Iterable[Rule]:
 
 def _years(g: Grammar) -> Iterable[Rule]:
     yield re.compile(rf"{_ALONE}((?:1[5-9]|20)\d\d){_DASH}((?:1[5-9]|20)\d\d){_POINTS_NEXT}"), g.years
+    yield re.compile(rf"{_ALONE}((?:19|20)\d\d){_DASH}(\d\d){_POINTS_NEXT}(?!-\d)"), g.short_years
     yield (
         re.compile(rf"{_ALONE}((?:19|20)\d\d)/(\d\d){_POINTS_NEXT}"),
         lambda m: f"{g.year(int(m[1]))} {g.number(m[2].lstrip('0') or '0')}",

@@ -131,6 +131,18 @@ SPK = {"roles": {"spk_0": "clinician", "spk_1": "patient"}}
 NUMBERS = {"roles": {"speaker 0": "clinician", "speaker 1": "patient"}}
 LETTERS = {"roles": {"A": "clinician", "B": "patient"}}
 
+TEMPLATES = {
+    "ChatML": "<|im_start|>system\nHelp.<|im_end|>\n<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\nHello."
+    "<|im_end|>\n<|im_start|>user\nNote: ill.<|im_end|>\n",
+    "Llama 3": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi.<|eot_id|><|start_header_id|>assistant"
+    "<|end_header_id|>\n\nHello.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nNote: ill.<|eot_id|>",
+    "Llama 2": "<s>[INST] <<SYS>>\nHelp.\n<</SYS>>\n\nHi. [/INST] Hello. </s><s>[INST] Note: ill. [/INST]",
+    "Alpaca": "Below is a task.\n\n### Instruction:\nHi.\n\n### Response:\nHello.\n\n### Instruction:\nNote: ill.\n",
+    "Phi": "<|user|>\nHi.<|end|>\n<|assistant|>\nHello.<|end|>\n<|user|>\nNote: ill.<|end|>",
+    "Gemma": "<bos><start_of_turn>user\nHi.<end_of_turn>\n<start_of_turn>model\nHello.<end_of_turn>\n<start_of_turn>"
+    "user\nNote: ill.<end_of_turn>",
+}
+
 READ = [
     # --- objects: ids of any type, sessions within patients, names of keys
     Case("ids of any type are one patient", {"n.jsonl": lines(
@@ -561,6 +573,78 @@ READ = [
          "<Media omitted>\n01/02/2024, 10:02 - Patient: Hi.\n"}, TWO, said="1 turns held marks"),
     Case("music", {"a.srt": "1\n00:00:01,000 --> 00:00:02,000\nDoctor: Hello.\n\n2\n00:00:02,000 --> 00:00:03,000\n"
          "♪ soft tune ♪\n\n3\n00:00:03,000 --> 00:00:04,000\nPatient: Hi.\n"}, TWO, said="1 turns held marks"),
+    # --- Captions that roll, templates of chat models, lists beside each other
+    Case("rolling captions of YouTube", {"a.vtt": VTT + "Kind: captions\n\n"
+         + "00:00:01.000 --> 00:00:02.000 align:start position:0%\n \nDoctor: hello<00:00:01.500><c> there</c>\n\n"
+         + "00:00:02.000 --> 00:00:02.010 align:start position:0%\nDoctor: hello there\n \n\n"
+         + "00:00:02.010 --> 00:00:03.000\nDoctor: hello there\nhow<00:00:02.400><c> are</c><c> you</c>\n\n"
+         + "00:00:03.000 --> 00:00:03.010\nhow are you\n \n\n"
+         + "00:00:03.010 --> 00:00:04.000\nhow are you\nPatient: tired\n\n"},
+         ["c:hello there how are you|p:tired"], said="4 cues repeat words of the one before"),
+    Case("rolling captions in SubRip", {"a.srt": "1\n00:00:01,000 --> 00:00:02,000\nDoctor: Hello.\n\n2\n"
+         "00:00:02,000 --> 00:00:03,000\nDoctor: Hello.\nPatient: Hi.\n\n3\n00:00:03,000 --> 00:00:04,000\n"
+         "Patient: Hi.\nDoctor: So?\n"}, ["c:Hello.|p:Hi.|c:So?"], said="2 cues repeat words"),
+    Case("captions that grow", {"a.vtt": VTT + cue(1, "Doctor: Good") + cue(2, "Doctor: Good morning")
+         + cue(3, "Doctor: Good morning friend.") + cue(4, "Patient: Hi.")}, ["c:Good morning friend.|p:Hi."],
+         said="2 cues repeat words"),
+    Case("a word that is said twice is no rolling caption", {"a.vtt": VTT + cue(1, "Doctor: Well?")
+         + cue(2, "Patient: No.") + cue(3, "Patient: No.") + cue(4, "Patient: No.\nDoctor: So?")
+         + cue(5, "Patient: Hi.") + cue(6, "Doctor: Bye.")},
+         ["c:Well?|p:No. No. No.|c:So?|p:Hi.|c:Bye."]),
+    Case("raw and cleaned words in two columns", {"a.csv": "dialogue_id,speaker,utterance,text\n"
+         "1,Doctor,hello uh,Hello.\n1,Patient,hi uhm,Hi.\n"}, TWO,
+         said="2 turns have words under text and others under utterance: text is read (--set "
+         "modality.cohort.columns='{text: utterance}' reads utterance)"),
+    Case("raw and cleaned words, the raw ones chosen", {"a.csv": "dialogue_id,speaker,utterance,text\n"
+         "1,Doctor,hello uh,Hello.\n1,Patient,hi uhm,Hi.\n"}, ["c:hello uh|p:hi uhm"],
+         config={"columns": {"text": "utterance"}}),
+    Case("a description of the patient", {"a.jsonl": lines(
+        {"id": 1, "patient": "A 45-year-old man with a cough.", "turns": HELLO},
+        {"id": 2, "patient": "45-jähriger Mann", "turns": HELLO},
+        {"id": 3, "patient": "Woman who has been feeling low since the spring", "turns": HELLO})}, TWO * 3,
+        patients=["1", "2", "3"], said="3 dialogues have a description in the place of their patient's id"),
+    Case("a long name of a patient", {"a.jsonl": lines(
+        {"id": 1, "patient": "Maria de la Cruz García López", "turns": HELLO})}, TWO,
+        patients=["Maria de la Cruz García López"]),
+    Case("a time behind each turn", {"a.txt": "Doctor: Hello. (00:01)\nPatient: Hi (00:04)\nDoctor: Come (10:30).\n"},
+         ["c:Hello.|p:Hi|c:Come (10:30)."], said="2 turns held marks"),
+    Case("bare numbers of pages", {"a.txt": "Doctor: Hello.\n1\nPatient: Hi.\n\n2\n"}, TWO,
+         said="2 lines of a program"),
+    Case("one bare number of a page", {"a.txt": "Doctor: Hello.\n\n7\n\nPatient: Hi.\n"}, TWO,
+         said="1 lines of a program"),
+    Case("numbers that are said", {"a.txt": "Doctor: How many?\nPatient:\n45\nDoctor: Of?\nPatient:\n12\n"},
+         ["c:How many?|p:45|c:Of?|p:12"]),
+    *(Case(f"the template of {name}", {"a.jsonl": lines({"text": text})}, ["p:Hi.|c:Hello.|p:Note: ill."])
+      for name, text in TEMPLATES.items()),
+    Case("the template of a chat model in a text file", {"a.txt": TEMPLATES["ChatML"]},
+         ["p:Hi.|c:Hello.|p:Note: ill."]),
+    Case("lists beside each other", {"a.jsonl": lines({"id": 1, "patient_id": "p", "tags": ["x"], "speakers": [
+        "doctor", "patient"], "texts": ["Hello.", "Hi."]})}, TWO, patients=["p"]),
+    Case("lists of roles and utterances", {"a.json": json.dumps([{"roles": ["doctor", "patient"], "utterances": [
+        "Hello.", "Hi."]}])}, TWO),
+    Case("lists beside each other within an object", {"a.json": json.dumps({"dialogues": [
+        {"id": 1, "speakers": ["doctor", "patient"], "texts": ["Hello.", "Hi."]},
+        {"id": 2, "speakers": ["doctor", "patient"], "texts": ["So?", "Hi."]}]})}, [*TWO, "c:So?|p:Hi."]),
+    Case("a prompt by the template of a chat model, and its completion", {"a.jsonl": lines(
+        {"prompt": "<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n", "completion": "Hello.<|im_end|>"})},
+        ["p:Hi.|c:Hello."]),
+    Case("one question with two answers is one patient's", {"a.jsonl": lines({"question": "Hi.", "answer": "Hello."},
+        {"question": "Hi.", "answer": "So?"})}, ["p:Hi.|c:Hello.", "p:Hi.|c:So?"],
+        patients=["asked in a.jsonl, line 1"] * 2),
+    Case("SBV called text", {"a.txt": "0:00:01.000,0:00:02.000\nDoctor: Hello.\n\n"
+         "0:00:03.000,0:00:04.000\nPatient: Hi.\n"}, TWO),
+    Case("SBV", {"a.sbv": "0:00:01.000,0:00:02.000\nDoctor: Hello.\n\n0:00:03.000,0:00:04.000\nPatient: Hi.\n"}, TWO),
+    Case("SubStation Alpha", {"a.ass": "[Script Info]\nTitle: x\n\n[Events]\nFormat: Layer, Start, End, Style, Name, "
+         "MarginL, MarginR, MarginV, Effect, Text\nDialogue: 0,0:00:01.00,0:00:02.00,Default,Doctor,0,0,0,,Hello,"
+         "{\\i1}you{\\i0}.\\NWell?\nDialogue: 0,0:00:03.00,0:00:04.00,Default,Patient,0,0,0,,Hi.\n"},
+         ["c:Hello,you. Well?|p:Hi."]),
+    Case("SubStation Alpha with names before the words", {"a.ssa": "[Events]\n"
+         "Dialogue: Marked=0,0:00:01.00,0:00:02.00,Default,,0000,0000,0000,,Doctor: Hello.\n"
+         "Dialogue: Marked=0,0:00:03.00,0:00:04.00,Default,,0000,0000,0000,,Patient: Hi.\n"}, TWO),
+    Case("turns that are null", {"a.jsonl": lines({"id": 0, "turns": None}, {"id": 1, "turns": HELLO},
+         {"id": 2, "messages": None})}, TWO, said="2 × dialogue without turns"),
+    Case("a dialogue that is empty in a table", {"a.csv": "id,dialogue\n1,\n2,Doctor: Hello. Patient: Hi.\n"}, TWO,
+         said="1 × dialogue without turns"),
 ]  # fmt: skip
 
 
@@ -747,6 +831,14 @@ REFUSED = [
     Asked("a release of synthetic dialogues", {"a.jsonl": lines(
         {"dialogue_id": "SYNTHETIC-000001", "patient_id": "SYNTHETIC-P00001", "turns": HELLO})},
         ("synthetic release", "modality.cohort.synthetic=take"), TWO),
+    Asked("lists beside each other of two lengths", {"a.jsonl": lines({"speakers": ["doctor", "patient"],
+          "texts": ["Hello."]})}, ("lists of different lengths",), TWO,
+          mended={"a.jsonl": lines({"speakers": ["doctor", "patient"], "texts": ["Hello.", "Hi."]})}),
+    Asked("subtitles in TTML", {"a.ttml": "<tt/>"}, ("1 × .ttml", "save it as WebVTT"), TWO,
+          mended={"a.vtt": VTT + cue(1, "Doctor: Hello.") + cue(2, "Patient: Hi.")}),
+    Asked("a record without turns, of which no column is a speaker's", {"a.jsonl": lines(
+          {"id": 1, "topic": "sleep", "summary": "Cannot sleep at night."})},
+          ("no dialogue here", "speaker: NAME"), TWO, mended={"a.jsonl": lines({"id": 1, "turns": HELLO})}),
     Asked("a column that the settings misname", {"s.csv": "nr,speaker,text\n1,Doctor,Hello.\n1,Patient,Hi.\n"},
           ("columns names a dialogue_id that is not there", "nr, speaker, text"), TWO,
           config={"columns": {"dialogue_id": "number"}}, then={"columns": {"dialogue_id": "nr"}}),
@@ -813,3 +905,11 @@ def test_advice_where_there_is_no_such_setting(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="JSON lines such as") as caught:
         load_cohort(tmp_path, CohortConfig(), Silent(), key="modality.generator", offered=offered)
     assert "--set" not in str(caught.value)
+
+
+@pytest.mark.field(KIND, "refused")
+def test_no_map_of_columns_is_proposed_that_does_not_fit(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines({"id": 1, "topic": "sleep", "summary": "Cannot sleep at night."}))
+    with pytest.raises(UserError, match="no dialogue here") as caught:
+        load(tmp_path, {})
+    assert "speaker: topic" not in str(caught.value)

@@ -413,6 +413,53 @@ def test_segments_of_kaldi_are_stretches_of_their_recording(tmp_path: Path) -> N
     assert not samples_of(loaded, 1)[:47_000].any()
 
 
+@pytest.mark.field("recordings: folders", "read")
+def test_a_segment_of_kaldi_may_go_on_to_the_end(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    write(folder / "talk.wav", np.concatenate([voice(100, 3.0, seed=1), voice(210, 3.0, seed=2)]))
+    kaldi(folder, "talk talk.wav\n", segments="u1 talk 0.0 3.0\nu2 talk 3.0 -1\n", utt2spk="u1 ann\nu2 ben\n")
+    loaded = read(folder)
+    spans = [[(s.start, s.end) for s in r.payload.recordings[0].tracks[0].segments] for r in loaded.records]
+    assert people_of(loaded) == ["ann", "ben"] and spans == [[(0, 48_000)], [(48_000, 96_000)]]
+
+
+@pytest.mark.field("recordings: folders", "refused")
+@pytest.mark.parametrize("times", ["2.0 30.0", "7.0 9.0", "30.0 -1"])
+def test_a_segment_of_kaldi_beyond_its_recording_is_refused_and_may_be_left_out(tmp_path: Path, times: str) -> None:
+    folder = tmp_path / "cohort"
+    write(folder / "talk.wav", voice(100, 3.0))
+    kaldi(folder, "talk talk.wav\n", segments=f"u1 talk 0.0 2.0\nu2 talk {times}\n", utt2spk="u1 ann\nu2 ben\n")
+    said = refusal(folder)
+    assert said.startswith("segments, u2: lies at ")
+    loaded = read(folder, **advised(said, "damaged"))
+    assert people_of(loaded) == ["ann"]
+    assert ("segment beyond the end of its recording", 1) in [(skip.reason, skip.count) for skip in loaded.skipped]
+
+
+@pytest.mark.field("recordings: people", "counted")
+@pytest.mark.parametrize(("above", "config"), [(("MDD", "HC"), {}), (("siteA", "siteB"), {"level": 2})])
+def test_one_name_in_two_groups_is_said_and_may_be_two_people(
+    tmp_path: Path, above: tuple[str, str], config: dict[str, Any]
+) -> None:
+    files = [f"{above[0]}/p1/a.wav", f"{above[1]}/p1/a.wav", f"{above[1]}/p2/a.wav"]
+    write_voices(tmp_path / "cohort", files, seconds=1.5)
+    notices = Notices()
+    assert set(people_of(read(tmp_path / "cohort", notices, **config))) == {"p1", "p2"}
+    (said,) = [line for line in notices.lines if "1 names of speakers lie in several groups" in line]
+    loaded = read(tmp_path / "cohort", **config, **advised(said, "speaker_names"))
+    assert len(set(people_of(loaded))) == 3
+
+
+@pytest.mark.field("recordings: people", "read")
+@pytest.mark.parametrize("above", [("train", "test"), ("session1", "session2"), ("happy", "sad")])
+def test_one_name_in_two_splits_sessions_or_emotions_is_one_person(tmp_path: Path, above: tuple[str, str]) -> None:
+    write_voices(tmp_path / "cohort", [f"{one}/{p}/a.wav" for one in above for p in ("p1", "p2")], seconds=1.5)
+    notices = Notices()
+    assert set(people_of(read(tmp_path / "cohort", notices))) == {"p1", "p2"}
+    assert not any("several groups" in line for line in notices.lines)
+    assert set(people_of(read(tmp_path / "cohort", speaker_names="group"))) == {"p1", "p2"}
+
+
 @pytest.mark.field("recordings: folders", "refused")
 def test_an_utterance_of_no_recording_is_told_and_its_line_can_be_deleted(tmp_path: Path) -> None:
     folder = kaldi(tmp_path / "cohort", "u1 a.wav\nu2 b.wav\n", utt2spk="u1 ann\nu2 ben\nu3 cat\n")

@@ -67,6 +67,9 @@ FORMS: list[tuple[str, str, Callable[[str], bytes]]] = [
     ("a table in a folder below", "meta/list.csv", lambda text: text.encode()),
     ("a separator told first", "metadata.csv", lambda text: ("sep=;\n" + text.replace(",", ";")).encode()),
     ("remarks first", "metadata.csv", lambda text: ("# by hand\n# 2021\n" + text).encode()),
+    ("a title above the header", "metadata.csv", lambda text: ("Recordings of 2021,\n\n" + text).encode()),
+    ("an array", "metadata.json", lambda text: json.dumps(_objects(text), indent=1).encode()),
+    ("an array of another name", "clips.json", lambda text: json.dumps(_objects(text)).encode()),
     ("an index without a name", "metadata.csv", lambda text: "\n".join(f",{line}" for line in text.split()).encode()),
     ("JSON lines", "metadata.jsonl", lambda text: _json_lines(text, {}).encode()),
     ("JSON lines with numbers", "metadata.jsonl", lambda text: _json_lines(text, {"age": 40, "path2": None}).encode()),
@@ -76,6 +79,10 @@ FORMS: list[tuple[str, str, Callable[[str], bytes]]] = [
         lambda text: _json_lines(text, {}).replace("file_name", "audio_filepath").encode(),
     ),
 ]
+
+
+def _objects(text: str) -> list[dict[str, str]]:
+    return [json.loads(line) for line in _json_lines(text, {}).splitlines()]
 
 
 def _json_lines(text: str, more: dict[str, Any]) -> str:
@@ -107,6 +114,9 @@ NAMES: list[tuple[str, str, str, str]] = [
     ("a path of another machine", "/home/anna/set/wavs/a.wav", "wavs/a.wav", "another folder"),
     ("a path of Windows", "D:\\set\\wavs\\a.wav", "wavs/a.wav", "another folder"),
     ("all files moved into one folder", "/data/p1/a.wav", "a.wav", "another folder"),
+    ("a space as in a web address", "wavs/my%20voice.wav", "wavs/my voice.wav", "another spelling"),
+    ("a web address on disk", "wavs/my voice.wav", "wavs/my%20voice.wav", "another spelling"),
+    ("an address of a file", "file:///data/wavs/my%20voice.wav", "wavs/my voice.wav", "another folder"),
     ("no folder", "a.wav", "clips/a.wav", "another folder"),
     ("no ending", "a", "a.wav", "another ending"),
     ("converted since", "a.mp3", "a.flac", "another ending"),
@@ -524,3 +534,30 @@ def test_a_release_of_synthetic_speech_is_told_as_such(tmp_path: Path, by_card: 
     said = refusal(folder)
     assert " is synthetic speech, as " in said
     assert people_of(read(folder, **advised(said, "synthetic"))) == ["p1", "p2"]
+
+
+@pytest.mark.field("recordings: tables", "counted")
+def test_a_title_above_the_header_is_counted(tmp_path: Path) -> None:
+    folder = clips(tmp_path / "cohort", PLAIN)
+    (folder / "metadata.csv").write_text("Recordings of 2021\n" + (folder / "metadata.csv").read_text())
+    notices = Notices()
+    assert people_of(read(folder, notices)) == ["p1", "p2"]
+    assert "1 lines above the header of a table are left out" in notices.lines
+
+
+@pytest.mark.field("recordings: tables", "read")
+def test_a_metadata_json_about_the_whole_set_is_no_table(tmp_path: Path) -> None:
+    write_voices(tmp_path / "cohort", ["p1/a.wav", "p2/a.wav"])
+    (tmp_path / "cohort" / "metadata.json").write_text(json.dumps({"name": "set", "file": "x", "speaker": "many"}))
+    assert people_of(read(tmp_path / "cohort")) == ["p1", "p2"]
+
+
+@pytest.mark.field("recordings: tables", "refused")
+def test_an_array_that_is_cut_off_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    write_voices(folder, ["a.wav", "b.wav"])
+    rows = json.dumps([{"file_name": "a.wav", "speaker_id": "p1"}, {"file_name": "b.wav", "speaker_id": "p2"}])
+    (folder / "metadata.json").write_text(rows[:-1])
+    assert "metadata.json, line 1: not valid JSON" in refusal(folder)
+    (folder / "metadata.json").write_text(rows)
+    assert people_of(read(folder)) == ["p1", "p2"]

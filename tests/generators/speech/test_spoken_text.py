@@ -152,6 +152,23 @@ N/V/D = nausea, vomiting and diarrhea
 d/c on 5/3 = D C on May third
 Mon-Fri = Monday to Friday
 L4/5 = L four five
+at 0200 = at oh two hundred hours
+seen at 1430 and at 0600. = seen at fourteen thirty hours and at oh six hundred hours.
+from 0800 to 1700 = from oh eight hundred to seventeen hundred hours
+at 1200 steps = at one thousand two hundred steps
+call 116117 = call one one six one one seven
+116 123 = one one six one two three
+1-800-QUIT-NOW = one, eight zero zero, QUIT, NOW
+1-888-NURSE4U = one, eight eight eight, NURSE four U
+(800) 273-TALK = eight zero zero, two seven three, TALK
+No 5 mg tablets = No five milligram tablets
+two 500 mg tablets = two five hundred milligram tablets
+20 mg od = twenty milligrams once a day
+500mg PO TDS for 7 days = five hundred milligrams by mouth three times a day for seven days
+10 mg bd prn = ten milligrams twice a day as needed
+1 tablet qds = one tablet four times a day
+the OD was a bid = the OD was a bid
+in 2020-21 = in twenty twenty to twenty-one
 """
 
 GERMAN = """
@@ -225,6 +242,13 @@ BDI-II 28 = BDI-zwei achtundzwanzig
 TSH 2,5 mU/l = T S H zwei Komma fünf Millieinheiten pro Liter
 10^9 = zehn hoch neun
 Temp. 37,8 °C = Temperatur siebenunddreißig Komma acht Grad Celsius
+45j. Pat. mit Husten = fünfundvierzigjähriger Patient mit Husten
+bei einer 45j. Pat. = bei einer fünfundvierzigjährigen Patientin
+eine 30j. Frau und ein 2j. Kind = eine dreißigjährige Frau und ein zweijähriges Kind
+Rufen Sie 116117 an. = Rufen Sie eins eins sechs eins eins sieben an.
+Ibuprofen (400 mg b.B.) = Ibuprofen (vierhundert Milligramm bei Bedarf)
+Ibuprofen b.B., max. 3x tgl. = Ibuprofen bei Bedarf, maximal dreimal täglich.
+ab 2020-21 = ab zweitausendzwanzig bis einundzwanzig
 """
 
 
