@@ -58,9 +58,7 @@ def decode(path: Path, size: int, inverted: bool | None = None) -> Shown:
         if samples.values.ndim == 3:
             levels = pixels.stretch(samples.values.astype(np.float32), 0, 2**samples.bits - 1)
             gray = Image.fromarray(levels.astype(np.uint8)).convert("L")
-            return _upright(
-                pixels.polarized(gray, None, size, path.name, inverted=bool(told), aspect=aspect), dataset
-            )
+            return _upright(pixels.polarized(gray, None, size, path.name, inverted=bool(told), aspect=aspect), dataset)
         return _upright(_shown(samples, dataset, size, path.name, told, aspect, notes), dataset)
 
 
