@@ -350,9 +350,9 @@ def test_transformers_serve_killed_in_the_middle_of_a_batch_and_started_again(tm
     pytest.importorskip("uvicorn")
     model = save_tiny_chat(tmp_path / "tiny", length=40)
     port, log = free_port(), tmp_path / "serve.log"
-    config = ServerConfig(url=f"http://127.0.0.1:{port}/v1", retries=600, timeout=60, concurrency=2)
+    config = ServerConfig(url=f"http://127.0.0.1:{port}/v1", retries=100, timeout=60, concurrency=2)
     realiser = open_openai(str(model), config)
-    realiser._sleep = lambda _: time.sleep(0.5)
+    realiser._sleep = lambda _: time.sleep(2.0)
     asked = [
         Prompt(i, (Message("system", "you are a doctor"), Message("user", f"i feel tired {i}")), Sampling(60))
         for i in range(40)
