@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from synthgen.errors import UserError
 from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.progress import Silent
 from synthgen.records import Loaded
@@ -49,3 +51,14 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]
 
 
 Load = Callable[..., Loaded[CxrImage, CxrCondition]]
+
+
+def refused(load: Load, data: Path, *words: str, **settings: object) -> str:
+    """The one line of the refusal, which has these words in it."""
+    with pytest.raises(UserError) as caught:
+        load(data, **settings)
+    line = str(caught.value)
+    assert "\n" not in line
+    for word in words:
+        assert word in line, line
+    return line

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cohort_files import Listener, Load, chest, write_csv, write_png
+from cohort_files import Listener, Load, chest, refused, write_csv, write_png
 from PIL import Image
 from test_cohort_dicom import view_code, write_dicom
 
 from synthgen.config import load_config
-from synthgen.errors import UserError
 from synthgen.generators.cxr.phantom import render, sample_patient, sample_visit
 from synthgen.modality import load as modality
 from synthgen.patient_ids import is_placeholder
@@ -25,16 +24,6 @@ from synthgen.records import Link, Loaded, Skipped
 PEOPLE = "images: people"
 UTF8 = {"SpecificCharacterSet": "ISO_IR 192"}
 TABLE = ("file_name", "patient_id", "labels")
-
-
-def refused(load: Load, data: Path, *words: str, **settings: object) -> str:
-    with pytest.raises(UserError) as caught:
-        load(data, **settings)
-    line = str(caught.value)
-    assert "\n" not in line
-    for word in words:
-        assert word in line, line
-    return line
 
 
 class NoPictures:

@@ -9,24 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from cohort_files import Listener, Load, write_csv, write_png
+from cohort_files import Listener, Load, refused, write_csv, write_png
 from test_cohort_dicom import write_dicom
 
-from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort.labeler import COLUMNS
 from synthgen.payloads.cxr import CxrCondition
 
 SETS = "images: public sets"
-
-
-def refused(load: Load, data: Path, *words: str, **settings: object) -> str:
-    with pytest.raises(UserError) as caught:
-        load(data, **settings)
-    line = str(caught.value)
-    assert "\n" not in line
-    for word in words:
-        assert word in line, line
-    return line
 
 
 def found(load: Load, data: Path, **settings: object) -> list[tuple[str, CxrCondition]]:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from cohort_files import Listener, Load, write_png
+from cohort_files import Listener, Load, refused, write_png
 
-from synthgen.errors import UserError
 from synthgen.payloads.cxr import CxrCondition
 
 TABLES = "images: tables"
@@ -41,16 +40,6 @@ def table(data: Path, header: str = HEADER, rows: Sequence[str] = ROWS, name: st
 
 def conditions(load: Load, data: Path, **settings: object) -> dict[str, CxrCondition]:
     return {real.patient: real.condition for real in load(data, **settings).records}
-
-
-def refused(load: Load, data: Path, *words: str, **settings: object) -> str:
-    with pytest.raises(UserError) as caught:
-        load(data, **settings)
-    line = str(caught.value)
-    assert "\n" not in line
-    for word in words:
-        assert word in line, line
-    return line
 
 
 TEXT = "\n".join([HEADER, *ROWS]) + "\n"
