@@ -20,7 +20,7 @@ from synthgen.payloads.speech import Speech
 from synthgen.pretrained.speaker import unit
 from synthgen.privacy_filters.nearest import chord
 from synthgen.privacy_filters.speech.listening import Heard, Listener, spread
-from synthgen.privacy_filters.speech.recordings import Recordings, band_levels
+from synthgen.privacy_filters.speech.recordings import Levels, Recordings, envelope_levels
 from synthgen.privacy_filters.speech.strangers import Strangers
 from synthgen.privacy_filters.speech.transcripts import Transcripts
 from synthgen.privacy_filters.speech.voices import Voices, Whitening
@@ -112,9 +112,9 @@ class SpeechFilters:
             for ear in listener.ears
             if ear.name != _HALVES
         }
-        levels = [track.levels for track in tracks]
         lengths = {_EXCERPT: listener.config.excerpt_seconds, _PASSAGE: listener.config.passage_seconds}
         for name, seconds in lengths.items():
+            levels = [_levels(track, name) for track in tracks]
             strangers[name] = Strangers.among(levels, owners, partial(Recordings.over, seconds=seconds))
         ears = [ear.name for ear in listener.ears if ear.name != _HALVES]
         return cls(
@@ -126,7 +126,10 @@ class SpeechFilters:
                 ear: Voices.over([_heard(p.vectors, ear, whitening) for p in presets], [p.name for p in presets])
                 for ear in (ears if presets else [])
             },
-            recordings={name: Recordings.over(levels, owners, seconds) for name, seconds in lengths.items()},
+            recordings={
+                name: Recordings.over([_levels(track, name) for track in tracks], owners, seconds)
+                for name, seconds in lengths.items()
+            },
             strangers=strangers,
             transcripts=Transcripts.over(payloads, patients),
         )
@@ -141,7 +144,8 @@ class SpeechFilters:
                 for ear, voices in self.voices.items()
             },
             recordings={
-                name: known.enrolled([t.levels for t in tracks], owners) for name, known in self.recordings.items()
+                name: known.enrolled([_levels(track, name) for track in tracks], owners)
+                for name, known in self.recordings.items()
             },
             transcripts=self.transcripts and self.transcripts.enrolled(payloads, patients),
         )
@@ -196,7 +200,7 @@ class Passages:
 
     def _of(self, payload: Speech, exclude: str | None) -> float:
         tracks = [track for recording in payload.recordings for track in recording.tracks]
-        return min(self.strangers(self.recordings.score(band_levels(track), exclude)) for track in tracks)
+        return min(self.strangers(self.recordings.score(envelope_levels(track), exclude)) for track in tracks)
 
 
 @dataclass(frozen=True)
@@ -245,6 +249,10 @@ def _tracks(
 def _windows(tracks: Sequence[Heard], ear: str, whitening: Whitening, listener: Listener) -> list[Floats]:
     """Of each protected track the windows that are kept."""
     return [spread(_heard(track.windows, ear, whitening), listener.config.windows) for track in tracks]
+
+
+def _levels(track: Heard, column: str) -> Levels:
+    return track.envelope if column == _PASSAGE else track.levels
 
 
 def _heard(windows: Mapping[str, Floats], ear: str, whitening: Whitening) -> Floats:

@@ -17,10 +17,10 @@ from synthgen.payloads.sound import Floats
 from synthgen.payloads.speech import Speech, Track
 from synthgen.pretrained.speaker import Resemblyzer, SpeakerEncoder, SpectralStatistics, XVector
 from synthgen.privacy_filters.speech.config import VoiceConfig
-from synthgen.privacy_filters.speech.recordings import Levels, band_levels
+from synthgen.privacy_filters.speech.recordings import Levels, band_levels, envelope_levels
 from synthgen.privacy_filters.speech.views import narrow
 
-VERSION = 6
+VERSION = 7
 """Raised whenever listening changes, so that vectors of another kind are not reused."""
 
 
@@ -31,17 +31,19 @@ class Heard:
     Attributes:
         windows: per ear the vectors of the track's windows, shape [W, D]; W is 0 for silence.
         levels: of its bands over time; see :func:`synthgen.privacy_filters.speech.recordings.band_levels`.
+        envelope: the same of the envelope over the harmonics.
     """
 
     windows: Mapping[str, Floats]
     levels: Levels
+    envelope: Levels
 
     @property
     def silent(self) -> bool:
         return not all(len(vectors) for vectors in self.windows.values())
 
 
-_LEVELS = "levels"
+_LEVELS, _ENVELOPE = "levels", "envelope"
 _BLOCK = 60.0  # seconds of a track that are heard at once: pauses and noise are found in each by itself
 
 
@@ -111,11 +113,12 @@ class Listener:
         path = self.cache / f"{self._key(track)}.npz"
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return Heard({ear.name: stored[ear.name] for ear in self.ears}, stored[_LEVELS])
+                return Heard({ear.name: stored[ear.name] for ear in self.ears}, stored[_LEVELS], stored[_ENVELOPE])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # absent, or damaged
             heard = self._listen(track)
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **heard.windows, **{_LEVELS: heard.levels})
+        levels = {_LEVELS: heard.levels, _ENVELOPE: heard.envelope}
+        np.savez(buffer, allow_pickle=False, **heard.windows, **levels)
         write_atomically(path, buffer.getvalue())
         return heard
 
@@ -128,7 +131,7 @@ class Listener:
         """Every window of the track, block by block, so that no more than a block is in memory."""
         blocks = [self._block(block) for block in sound.blocks(track, _BLOCK)]
         heard = {ear.name: _joined([block[ear.name] for block in blocks]) for ear in self.ears}
-        return Heard(heard, band_levels(track))
+        return Heard(heard, band_levels(track), envelope_levels(track))
 
     def _block(self, samples: Floats) -> dict[str, tuple[Floats, bool]]:
         """Per ear the vectors of the block's windows, and whether these are of full length."""

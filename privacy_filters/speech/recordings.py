@@ -13,14 +13,14 @@ hides a voice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
 from synthgen.payloads.sound import RATE, Floats, read, spoken
 from synthgen.payloads.speech import Track
@@ -38,6 +38,7 @@ _BLOCK = 60  # seconds read at once
 _HOP = RATE // FRAMES_A_SECOND
 _FFT = 2 * _HOP  # 100 ms
 _RANGE = (150.0, 3400.0)  # Hz
+_HARMONICS = 400.0  # Hz: as far apart as those of a high voice that is raised once more
 _DEEPEST = 60.0  # dB below a track's loud frames: what lies below is silence
 _LOUD = 95.0
 _FLOOR = 5.0  # dB below a band's mean power in a stretch: what lies below is silence or noise
@@ -62,22 +63,42 @@ def band_levels(track: Track) -> Levels:
 
     Zero is 60 dB below the track's loud frames, and nothing lies below it. An hour takes 2 MB.
     """
+    return _levels(track, lambda power: power)
+
+
+def envelope_levels(track: Track) -> Levels:
+    """The same of the envelope over the harmonics, which stays where it is when the pitch rises to 1.6 times its
+    height. It is coarser: short stretches tell people apart better by :func:`band_levels`.
+    """
+    return _levels(track, _envelope)
+
+
+def _levels(track: Track, seen: Callable[[Floats], Floats]) -> Levels:
+    """Of a power spectrum [frames, bins] as it is seen."""
     parts = []
     for start, end in spoken(track):
         step = _BLOCK * track.audio.rate
         for low in range(start, end, step):
-            parts.append(_energies(read(track.audio, [(low, min(low + step, end))])))
+            power = _power(read(track.audio, [(low, min(low + step, end))]))
+            parts.append(np.asarray(seen(power) @ _filters().T, dtype=np.float32))
     energies = np.concatenate(parts) if parts else np.zeros((1, BANDS), dtype=np.float32)
     floor = 10 ** (-_DEEPEST / 10) * float(np.percentile(energies.mean(axis=1), _LOUD)) + 1e-12
     levels: Levels = np.log(np.maximum(energies, floor) / floor).astype(np.float16)
     return levels
 
 
-def _energies(samples: Floats) -> Floats:
+def _power(samples: Floats) -> Floats:
     padded = np.pad(samples, (_HOP // 2, _FFT))
     framed = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[::_HOP][: -(-len(samples) // _HOP)]
     window = np.hanning(_FFT).astype(np.float32)
-    return np.asarray(np.abs(fft.rfft(framed * window, axis=1)) ** 2 @ _filters().T, dtype=np.float32)
+    return np.asarray(np.abs(fft.rfft(framed * window, axis=1)) ** 2, dtype=np.float32)
+
+
+def _envelope(power: Floats) -> Floats:
+    """The largest power within 400 Hz, smoothed as widely."""
+    width = round(_HARMONICS * _FFT / RATE)
+    peaks = ndimage.maximum_filter1d(power, width, axis=1)
+    return np.asarray(ndimage.uniform_filter1d(peaks, width, axis=1), dtype=np.float32)
 
 
 @cache

@@ -8,7 +8,7 @@ from speech_people import says, track
 
 from synthgen.payloads.sound import RATE, Floats
 from synthgen.privacy_filters.speech import planted
-from synthgen.privacy_filters.speech.recordings import Levels, Recordings, band_levels
+from synthgen.privacy_filters.speech.recordings import Levels, Recordings, band_levels, envelope_levels
 
 pytest.importorskip("soundfile")
 
@@ -69,6 +69,18 @@ def test_a_changed_copy_is_nearer_than_every_stranger(
 def test_another_voice_does_not_hide_a_recording(recordings: Recordings, least: float, sounds: Path) -> None:
     pytest.importorskip("pyworld")
     assert recordings.score(levels(planted.world(says(4, 0), 2.0), sounds)) < 0.8 * least
+
+
+@pytest.mark.parametrize("semitones", [8.0, -6.0])
+def test_a_pitch_far_from_its_own_does_not_hide_a_passage(semitones: float, sounds: Path) -> None:
+    pytest.importorskip("pyworld")
+    known = [track(says(person, 0), sounds) for person in range(KNOWN)]
+    names = [f"p{person}" for person in range(KNOWN)]
+    passages = Recordings.over([envelope_levels(one) for one in known], names, 3.0)
+    strangers = min(passages.score(envelope_levels(track(says(p, 0), sounds))) for p in range(1_000, 1_020))
+    for person in (2, 11):
+        copy = track(planted.world(says(person, 0), semitones), sounds)
+        assert passages.score(envelope_levels(copy)) < 0.8 * strangers
 
 
 def test_ones_own_recording_can_be_left_out(recordings: Recordings, least: float, sounds: Path) -> None:
