@@ -1,11 +1,20 @@
-"""The autoencoder of grayscale radiographs: diffusers' AutoencoderKL with a loss that keeps ribs and vessels sharp."""
+"""The autoencoder of grayscale radiographs: diffusers' AutoencoderDC with a loss that keeps ribs and vessels sharp.
+
+Between resolutions pixels become channels and channels pixels (Chen et al. 2024, Deep compression autoencoder): no
+pixel is averaged away or drawn twice, and nothing is computed at the full side, which would cost most. Another's
+AutoencoderKL can stand in its place.
+"""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderDC, AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -13,10 +22,12 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.config import AutoencoderConfig
 from synthgen.payloads.cxr import CxrImage
 
+Autoencoder: TypeAlias = AutoencoderDC | AutoencoderKL
+
 _BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 
 
-def build_autoencoder(config: AutoencoderConfig, size: int) -> AutoencoderKL:
+def build_autoencoder(config: AutoencoderConfig, size: int) -> Autoencoder:
     """A new autoencoder for images [B, 1, size, size] in -1 to 1, or the pretrained one that ``config`` names.
 
     Raises:
@@ -24,24 +35,36 @@ def build_autoencoder(config: AutoencoderConfig, size: int) -> AutoencoderKL:
     """
     if config.pretrained:
         return _pretrained(config.pretrained, size)
-    levels = len(config.channels)
-    return AutoencoderKL(
+    widths = (config.channels[0], *config.channels)
+    layers = (0, *(config.layers,) * len(config.channels))
+    nowhere = ((),) * len(widths)  # attention
+    return AutoencoderDC(
         in_channels=1,
-        out_channels=1,
-        down_block_types=("DownEncoderBlock2D",) * levels,
-        up_block_types=("UpDecoderBlock2D",) * levels,
-        block_out_channels=config.channels,
-        layers_per_block=config.layers,
         latent_channels=config.latent_channels,
-        norm_num_groups=config.groups,
-        sample_size=size,
-        mid_block_add_attention=False,
-        scaling_factor=1.0,
-        shift_factor=0.0,
+        encoder_block_out_channels=widths,
+        decoder_block_out_channels=widths,
+        encoder_layers_per_block=layers,
+        decoder_layers_per_block=layers,
+        encoder_qkv_multiscales=nowhere,
+        decoder_qkv_multiscales=nowhere,
+        encoder_out_shortcut=False,
+        decoder_in_shortcut=False,
     )
 
 
-def _pretrained(name: str, size: int) -> AutoencoderKL:
+def read_autoencoder(folder: Path) -> Autoencoder:
+    """The autoencoder in a folder, in safetensors, of whichever of the two kinds.
+
+    Raises:
+        OSError, ValueError, KeyError: there is none.
+    """
+    of_ours = json.loads((folder / "config.json").read_bytes()).get("_class_name") == AutoencoderDC.__name__
+    kind = AutoencoderDC if of_ours else AutoencoderKL
+    found: Autoencoder = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True)
+    return found
+
+
+def _pretrained(name: str, size: int) -> Autoencoder:
     try:
         vae = AutoencoderKL.from_pretrained(name, use_safetensors=True)
     except (OSError, ValueError) as error:
@@ -59,12 +82,14 @@ def _pretrained(name: str, size: int) -> AutoencoderKL:
     return vae
 
 
-def downsampling(vae: AutoencoderKL) -> int:
+def downsampling(vae: Autoencoder) -> int:
     """How many pixels of an image stand behind one pixel of its latent, along a side."""
+    if isinstance(vae, AutoencoderDC):
+        return int(vae.spatial_compression_ratio)
     return int(2 ** (len(vae.config.block_out_channels) - 1))
 
 
-def latent_shape(vae: AutoencoderKL, size: int) -> tuple[int, int, int]:
+def latent_shape(vae: Autoencoder, size: int) -> tuple[int, int, int]:
     """Channels, height and width of the latent of an image of side ``size``."""
     side = size // downsampling(vae)
     return (int(vae.config.latent_channels), side, side)
@@ -81,41 +106,53 @@ def to_images(pixels: Tensor) -> list[CxrImage]:
     return list(gray.to(torch.uint8).cpu().numpy())
 
 
-def for_model(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
+def for_model(vae: Autoencoder, pixels: Tensor) -> Tensor:
     """Gray pixels [B, 1, S, S] as the model takes them: a 3-channel one is fed the gray image three times."""
     return pixels.expand(-1, int(vae.config.in_channels), -1, -1)
 
 
-def encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
-    """Normalised latents [B, C, S/f, S/f] of pixels [B, 1, S, S] in -1 to 1: the posterior's mean, shifted, scaled."""
-    mean = vae.encode(for_model(vae, pixels)).latent_dist.mean
-    latents: Tensor = (mean - (vae.config.shift_factor or 0.0)) * vae.config.scaling_factor
+def encode(vae: Autoencoder, pixels: Tensor) -> Tensor:
+    """Normalised latents [B, C, S/f, S/f] of pixels [B, 1, S, S] in -1 to 1: shifted, scaled; a posterior's mean."""
+    latents: Tensor = (_encoded(vae, pixels) - _shift(vae)) * vae.config.scaling_factor
     return latents
 
 
-def decode(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+def decode(vae: Autoencoder, latents: Tensor) -> Tensor:
     """Pixels [B, 1 or 3, S, S] of normalised latents."""
-    pixels: Tensor = vae.decode(latents / vae.config.scaling_factor + (vae.config.shift_factor or 0.0)).sample
+    pixels: Tensor = vae.decode(latents / vae.config.scaling_factor + _shift(vae)).sample
     return pixels
+
+
+def _encoded(vae: Autoencoder, pixels: Tensor) -> Tensor:
+    found = vae.encode(for_model(vae, pixels))
+    latents: Tensor = found.latent if isinstance(vae, AutoencoderDC) else found.latent_dist.mean
+    return latents
+
+
+def _shift(vae: Autoencoder) -> float:
+    """An AutoencoderDC has none: its code starts with zero mean."""
+    return getattr(vae.config, "shift_factor", None) or 0.0
 
 
 class AutoencoderLoss(nn.Module):
     """Reconstruction loss of an autoencoder; ``forward`` is what is trained, so that wrappers see one module."""
 
-    def __init__(self, vae: AutoencoderKL, config: AutoencoderConfig) -> None:
+    def __init__(self, vae: Autoencoder, config: AutoencoderConfig) -> None:
         super().__init__()
         self.vae = vae
         self._config = config
 
     def forward(self, pixels: Tensor, noise: Tensor) -> Tensor:
-        """Scalar loss of pixels [B, 1, S, S] in -1 to 1, with standard normal ``noise`` of the latents' shape."""
-        posterior = self.vae.encode(for_model(self.vae, pixels)).latent_dist
-        decoded = self.vae.decode(posterior.mean + posterior.std * noise).sample
-        gray, target = decoded.float().mean(1, keepdim=True), pixels.float()
+        """Scalar loss of pixels [B, 1, S, S] in -1 to 1, with standard normal ``noise`` of the latents' shape.
+
+        The latents bear a little of it, so that what a denoiser leaves in them does not show.
+        """
+        latents = encode(self.vae, pixels)
+        gray = decode(self.vae, latents + self._config.noise * noise).float().mean(1, keepdim=True)
+        target = pixels.float()
         loss = F.l1_loss(gray, target)
         loss = loss + self._config.laplacian * laplacian_loss(gray, target)
-        loss = loss + self._config.frequency * focal_frequency_loss(gray, target)
-        total: Tensor = loss + self._config.kl * posterior.kl().mean()
+        total: Tensor = loss + self._config.frequency * focal_frequency_loss(gray, target)
         return total
 
 
@@ -155,15 +192,16 @@ def focal_frequency_loss(a: Tensor, b: Tensor) -> Tensor:
         return loss
 
 
-def normalise_latents(vae: AutoencoderKL, latents: Tensor) -> None:
-    """Sets the scaling and shift factors by which the training latents have zero mean and unit variance.
+def normalise_latents(vae: Autoencoder, latents: Tensor) -> None:
+    """Sets the scaling factor, and the shift of an AutoencoderKL, by which the training latents have unit variance.
 
-    One pair of factors for all channels (Rombach et al. 2022, appendix G): what is fainter in one channel than in
-    another stays so.
+    One factor for all channels (Rombach et al. 2022, appendix G): what is fainter in one channel than in another stays
+    so.
 
     Args:
         latents: [N, C, h, w] as ``encode`` gives them under the factors so far.
     """
-    scale, shift = vae.config.scaling_factor, vae.config.shift_factor or 0.0
-    mean, std = float(latents.mean()), max(float(latents.std()), 1e-4)
-    vae.register_to_config(shift_factor=shift + mean / scale, scaling_factor=scale / std)
+    scale, mean, std = vae.config.scaling_factor, float(latents.mean()), max(float(latents.std()), 1e-4)
+    if isinstance(vae, AutoencoderKL):
+        vae.register_to_config(shift_factor=_shift(vae) + mean / scale)
+    vae.register_to_config(scaling_factor=scale / std)

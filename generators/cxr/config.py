@@ -14,42 +14,33 @@ class AutoencoderConfig(Section):
 
     pretrained: str = Field("", description="Hub name or folder of an AutoencoderKL to start from; empty: from scratch")
     channels: tuple[int, ...] = Field(
-        (16, 32, 64, 64),
+        (32, 64, 128),
         min_length=2,
         max_length=6,
-        description="Width of each resolution; the latent has the last one",
+        description="Width at a half, a quarter, an eighth … of the side; the latent has the last one's side",
     )
     layers: int = Field(1, ge=1, le=4, description="Residual blocks per resolution")
-    latent_channels: int = Field(16, ge=1, le=32, description="Channels of a latent")
-    groups: int = Field(4, ge=1, le=32, description="Groups of the group normalisation; divides every width")
+    latent_channels: int = Field(16, ge=1, le=64, description="Channels of a latent")
     steps: int = Field(900, ge=0, description="Training steps; 0 only with a pretrained autoencoder")
-    batch: int = Field(4, ge=1, le=4096, description="Images per step, over all processes")
-    learning_rate: float = Field(7e-4, gt=0, le=1e-1, description="Peak learning rate of AdamW")
+    batch: int = Field(8, ge=1, le=4096, description="Images per step, over all processes")
+    learning_rate: float = Field(5e-4, gt=0, le=1e-1, description="Peak learning rate of AdamW")
     laplacian: float = Field(1.0, ge=0, le=100, description="Weight of the Laplacian-pyramid term")
     frequency: float = Field(0.05, ge=0, le=100, description="Weight of the focal frequency term")
-    kl: float = Field(1e-6, ge=0, le=1, description="Weight of the Kullback-Leibler term")
+    noise: float = Field(0.03, ge=0, le=1, description="Standard deviation of the noise that latents bear in training")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if any(width % self.groups for width in self.channels):
-            raise ValueError(f"groups ({self.groups}) must divide every one of channels {self.channels}")
-        if not self.pretrained and not self._fits_transform_code():
+        widths = self.channels
+        if any(width % 4 or 4 * width % above for width, above in zip(widths, (*widths[1:], 4), strict=True)):
+            raise ValueError(f"channels {widths} must be multiples of 4, each at most 4 times the one before")
+        if widths[0] < 12 or widths[-1] < self.latent_channels:
             raise ValueError(
-                f"channels {self.channels} with {self.groups} groups are too narrow for {self.latent_channels} latent "
-                "channels: use fewer groups, fewer latent channels or wider channels"
+                f"channels {widths} are too narrow for {self.latent_channels} latent channels: the first must be at "
+                "least 12, the last at least as wide as the latent"
             )
         if self.steps == 0 and not self.pretrained:
             raise ValueError("steps must be > 0 unless pretrained names an autoencoder")
         return self
-
-    def _fits_transform_code(self) -> bool:
-        """Room for the linear code that the training starts from (see transform_coding)."""
-        widths, below = self.channels, len(self.channels) - 2
-        wide = (
-            all(width >= 4**level for level, width in enumerate(widths[:-1])) and widths[below] >= self.latent_channels
-        )
-        pairs = self.groups * ((widths[-1] // self.groups - 2) // 2)
-        return wide and widths[0] // self.groups >= 4 and pairs >= self.latent_channels
 
 
 class DenoiserConfig(Section):
@@ -122,7 +113,7 @@ class GeneratorConfig(Section):
     @model_validator(mode="after")
     def _divisible(self) -> Self:
         if not self.autoencoder.pretrained:
-            factor = 2 ** (len(self.autoencoder.channels) - 1 + len(self.denoiser.channels) - 1)
+            factor = 2 ** (len(self.autoencoder.channels) + len(self.denoiser.channels) - 1)
             if self.size % factor:
                 raise ValueError(f"size ({self.size}) must be a multiple of {factor}: it is halved at every resolution")
         return self

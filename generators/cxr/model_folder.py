@@ -17,11 +17,12 @@ from importlib import resources
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import DPMSolverMultistepScheduler, UNet2DConditionModel
 from diffusers import __version__ as diffusers_version
 
 from synthgen.errors import UserError
 from synthgen.files import new_folder, write_atomically
+from synthgen.generators.cxr.autoencoder import Autoencoder, read_autoencoder
 from synthgen.generators.cxr.conditioning import AGE_CENTRE, AGE_SCALE, Encoding
 from synthgen.generators.cxr.config import SamplerConfig
 from synthgen.generators.cxr.sampler import CxrGenerator
@@ -35,14 +36,19 @@ PIPELINE = "pipeline.py"
 
 @dataclass(frozen=True)
 class Card:
-    """What ``synthgen.json`` and ``condition.json`` say."""
+    """What ``synthgen.json`` and ``condition.json`` say.
+
+    Attributes:
+        autoencoder: diffusers' class of it.
+    """
 
     encoding: Encoding
     size: int
     config_digest: str
+    autoencoder: str
 
 
-def save_part(part: AutoencoderKL | UNet2DConditionModel | DPMSolverMultistepScheduler, folder: Path) -> None:
+def save_part(part: Autoencoder | UNet2DConditionModel | DPMSolverMultistepScheduler, folder: Path) -> None:
     """Writes one part of a model to ``folder``, whole or not at all."""
     with new_folder(folder) as temporary:
         part.save_pretrained(temporary)
@@ -66,7 +72,7 @@ def finish_folder(folder: Path, card: Card, sampler: SamplerConfig) -> None:
 
 
 def _index(card: Card, sampler: SamplerConfig) -> dict[str, JsonValue]:
-    kinds = ("AutoencoderKL", "UNet2DConditionModel", "DPMSolverMultistepScheduler")
+    kinds = (card.autoencoder, "UNet2DConditionModel", "DPMSolverMultistepScheduler")
     return {
         "_class_name": "RadiographPipeline",
         "_diffusers_version": diffusers_version,
@@ -107,7 +113,7 @@ def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> Cx
     if list(encoding.fields) != fields:
         raise UserError(f"{folder}/condition.json describes another encoding; it needs another version of synthgen")
     try:
-        vae = AutoencoderKL.from_pretrained(folder / "vae", use_safetensors=True, local_files_only=True)
+        vae = read_autoencoder(folder / "vae")
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True)
         scheduler = DPMSolverMultistepScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
@@ -174,10 +180,10 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import AUTOENCODER, DPMSolverMultistepScheduler, UNet2DConditionModel
 
 folder = Path("model")
-vae = AutoencoderKL.from_pretrained(folder / "vae")
+vae = AUTOENCODER.from_pretrained(folder / "vae")
 unet = UNet2DConditionModel.from_pretrained(folder / "unet")
 scheduler = DPMSolverMultistepScheduler.from_pretrained(folder / "scheduler")
 about = json.loads((folder / "condition.json").read_text())
@@ -191,7 +197,8 @@ with torch.inference_mode():
     for t in scheduler.timesteps:
         v, v0 = unet(torch.cat([latent] * 2), t, None, class_labels=torch.cat([condition, null])).sample.chunk(2)
         latent = scheduler.step(v0 + about["guidance"] * (v - v0), t, latent).prev_sample
-    pixels = vae.decode(latent / vae.config.scaling_factor + vae.config.shift_factor).sample.mean(1)
+    shift = vae.config.get("shift_factor") or 0.0
+    pixels = vae.decode(latent / vae.config.scaling_factor + shift).sample.mean(1)
 Image.fromarray(((pixels[0] + 1) * 127.5).round().clamp(0, 255).byte().numpy()).save("radiograph.png")"""
 
 
@@ -211,7 +218,7 @@ No code comes from elsewhere: the import names the file. (`DiffusionPipeline.fro
 custom_pipeline="model/pipeline.py", trust_remote_code=True)` opens the same.) Or step by step, with diffusers alone:
 
 ```python
-{_SNIPPET.replace("WANTED", wanted)}
+{_SNIPPET.replace("WANTED", wanted).replace("AUTOENCODER", card.autoencoder)}
 ```
 
 `condition.json` names every place of the condition vector: findings are 0 or 1; an unknown view, sex or age stays at 0;

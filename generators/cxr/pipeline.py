@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline, DPMSolverMultistepScheduler, ImagePipelineOutput
+from diffusers import AutoencoderDC, AutoencoderKL, DiffusionPipeline, DPMSolverMultistepScheduler, ImagePipelineOutput
 from diffusers import UNet2DConditionModel as UNet
 from PIL import Image
 
@@ -23,7 +23,7 @@ class RadiographPipeline(DiffusionPipeline):  # type: ignore[misc]
 
     def __init__(
         self,
-        vae: AutoencoderKL,
+        vae: AutoencoderDC | AutoencoderKL,
         unet: UNet,
         scheduler: DPMSolverMultistepScheduler,
         fields: Sequence[str] = (),
@@ -62,7 +62,8 @@ class RadiographPipeline(DiffusionPipeline):  # type: ignore[misc]
         for t in self.progress_bar(self.scheduler.timesteps):
             v, v0 = unet(torch.cat([latents] * 2), t, None, class_labels=labels).sample.chunk(2)
             latents = self.scheduler.step(v0 + scale * (v - v0), t, latents).prev_sample
-        pixels = vae.decode(latents / vae.config.scaling_factor + vae.config.shift_factor).sample.mean(1)
+        shift = vae.config.get("shift_factor") or 0.0
+        pixels = vae.decode(latents / vae.config.scaling_factor + shift).sample.mean(1)
         gray = ((pixels + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
         return ImagePipelineOutput(images=[Image.fromarray(image) for image in gray])
 

@@ -8,11 +8,11 @@ from typing import Protocol, cast
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
 from diffusers.schedulers.scheduling_utils import SchedulerOutput
 from torch import Tensor
 
-from synthgen.generators.cxr.autoencoder import decode, encode, latent_shape, to_images, to_tensor
+from synthgen.generators.cxr.autoencoder import Autoencoder, decode, encode, latent_shape, to_images, to_tensor
 from synthgen.generators.cxr.conditioning import Encoding
 from synthgen.generators.cxr.config import SamplerConfig
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrSynthetic
@@ -87,7 +87,7 @@ class CxrGenerator:
         size: side of the images, pixels.
     """
 
-    vae: AutoencoderKL
+    vae: Autoencoder
     unet: UNet2DConditionModel
     scheduler: DPMSolverMultistepScheduler
     encoding: Encoding

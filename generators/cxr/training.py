@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderDC
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
@@ -19,12 +19,14 @@ from synthgen.digests import agrees, write_mark
 from synthgen.errors import UserError
 from synthgen.generators.cxr.augmentation import DRAWS, augment
 from synthgen.generators.cxr.autoencoder import (
+    Autoencoder,
     AutoencoderLoss,
     build_autoencoder,
     decode,
     encode,
     latent_shape,
     normalise_latents,
+    read_autoencoder,
     to_images,
 )
 from synthgen.generators.cxr.conditioning import Encoding
@@ -90,14 +92,14 @@ def fit_generator(
         return
     if not has_weights(folder / "vae"):
         _fit_autoencoder(run)
-    vae = AutoencoderKL.from_pretrained(folder / "vae", use_safetensors=True, local_files_only=True)
+    vae = read_autoencoder(folder / "vae")
     vae = vae.eval().requires_grad_(False).to(accelerator.device, memory_format=torch.channels_last)
     encoding = Encoding.of(record.condition for record in train)
     if not has_weights(folder / "unet"):
         _fit_denoiser(run, vae, encoding)
     if accelerator.is_main_process:
         save_part(build_scheduler(config.denoiser), folder / "scheduler")
-        finish_folder(folder, Card(encoding, config.size, _config_digest(config)), config.sampler)
+        finish_folder(folder, Card(encoding, config.size, _config_digest(config), type(vae).__name__), config.sampler)
         for path in (folder / "checkpoints").glob("*.safetensors"):
             path.unlink()
     accelerator.wait_for_everyone()
@@ -109,7 +111,7 @@ def _fit_autoencoder(run: _Run) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.seed)
         vae = build_autoencoder(config, run.config.size)
-    if not config.pretrained:
+    if isinstance(vae, AutoencoderDC):
         count = max(8, _CODE_PIXELS // run.config.size**2)
         some = np.random.default_rng([run.seed, _CODE]).permutation(len(run.train))[:count]
         start_as_transform_code(vae, pixels_of(run.train, some, run.config.size))
@@ -145,7 +147,7 @@ def _fit_autoencoder(run: _Run) -> None:
     run.accelerator.wait_for_everyone()
 
 
-def _fit_denoiser(run: _Run, vae: AutoencoderKL, encoding: Encoding) -> None:
+def _fit_denoiser(run: _Run, vae: Autoencoder, encoding: Encoding) -> None:
     """Trains the denoiser on cached latents and writes the moving average of its weights."""
     config, augmentation = run.config.denoiser, run.config.augmentation
     n, copies = len(run.train), augmentation.copies
@@ -189,7 +191,7 @@ def _fit_denoiser(run: _Run, vae: AutoencoderKL, encoding: Encoding) -> None:
 
 
 def _sample_grid(
-    run: _Run, vae: AutoencoderKL, loss: DenoiserLoss, ema: EMAModel, encoding: Encoding, path: Path
+    run: _Run, vae: Autoencoder, loss: DenoiserLoss, ema: EMAModel, encoding: Encoding, path: Path
 ) -> None:
     """Draws samples from the moving average, under conditions from all over the training set, from fixed noise."""
     shown = np.linspace(0, len(run.train) - 1, min(_GRID, len(run.train))).astype(int)

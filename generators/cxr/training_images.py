@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from synthgen.generators.cxr.augmentation import DRAWS, augment
-from synthgen.generators.cxr.autoencoder import encode, to_tensor
+from synthgen.generators.cxr.autoencoder import Autoencoder, encode, to_tensor
 from synthgen.generators.cxr.config import AugmentationConfig
 from synthgen.payloads.cxr import CxrImage, CxrReal
 
@@ -31,7 +30,7 @@ def _resized(image: CxrImage, size: int) -> CxrImage:
 
 
 def latents_of(
-    vae: AutoencoderKL,
+    vae: Autoencoder,
     train: Sequence[CxrReal],
     augmentation: AugmentationConfig,
     size: int,

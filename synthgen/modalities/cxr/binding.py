@@ -127,7 +127,7 @@ class CxrDiffusion(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
     def describe(self, model: Path, config: CxrConfig) -> str:
         sampler = config.generator.sampler
         return (
-            f"Latent diffusion at {size_of(model)} px (diffusers AutoencoderKL and UNet2DConditionModel), "
+            f"Latent diffusion at {size_of(model)} px (an autoencoder and a UNet2DConditionModel of diffusers), "
             f"v-prediction, {sampler.kind} in {sampler.steps} steps, guidance {sampler.guidance:g}"
         )
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderDC, AutoencoderKL
 from pydantic import ValidationError
 from tiny_model import TINY, blob
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.autoencoder import (
+    Autoencoder,
     AutoencoderLoss,
     build_autoencoder,
     decode,
@@ -18,6 +19,7 @@ from synthgen.generators.cxr.autoencoder import (
     focal_frequency_loss,
     laplacian_loss,
     normalise_latents,
+    read_autoencoder,
     to_images,
     to_tensor,
 )
@@ -27,13 +29,15 @@ from synthgen.generators.cxr.transform_coding import start_as_transform_code
 IMAGES = np.stack([blob(i) for i in range(8)])
 
 
-def fresh(channels: tuple[int, ...] = (16, 32), latent_channels: int = 4) -> AutoencoderKL:
+def fresh(channels: tuple[int, ...] = (16, 32), latent_channels: int = 4) -> AutoencoderDC:
     torch.manual_seed(0)
-    return build_autoencoder(AutoencoderConfig(channels=channels, latent_channels=latent_channels), 32)
+    vae = build_autoencoder(AutoencoderConfig(channels=channels, latent_channels=latent_channels), 32)
+    assert isinstance(vae, AutoencoderDC)
+    return vae
 
 
 @torch.no_grad()
-def error(vae: AutoencoderKL) -> float:
+def error(vae: Autoencoder) -> float:
     pixels = to_tensor(IMAGES)
     return float((decode(vae, encode(vae, pixels)) - pixels).abs().mean())
 
@@ -42,7 +46,7 @@ def test_pixels_survive_the_way_to_tensors_and_back() -> None:
     assert np.array_equal(np.stack(to_images(to_tensor(IMAGES))), IMAGES)
 
 
-@pytest.mark.parametrize("channels", [(16, 16), (16, 32, 32), (16, 32, 64, 64)])
+@pytest.mark.parametrize("channels", [(16, 16), (16, 32, 64), (32, 64, 128), (12, 16, 16)])
 def test_an_untrained_autoencoder_already_is_a_transform_code(channels: tuple[int, ...]) -> None:
     vae = fresh(channels)
     before = error(vae)
@@ -67,6 +71,16 @@ def test_normalising_scales_the_latents_and_keeps_the_copies() -> None:
         assert abs(float(after.mean())) < 1e-4
         assert abs(float(after.std()) - 1) < 1e-4
         assert torch.allclose(decode(vae, after), copies, atol=1e-4)
+
+
+def test_it_is_read_from_its_folder_as_it_was_written(tmp_path: Path) -> None:
+    vae = fresh()
+    start_as_transform_code(vae, to_tensor(IMAGES))
+    with torch.no_grad():
+        normalise_latents(vae, 3 * encode(vae, to_tensor(IMAGES)))
+        vae.save_pretrained(tmp_path)
+        pixels = to_tensor(IMAGES)
+        assert torch.equal(encode(read_autoencoder(tmp_path).eval(), pixels), encode(vae.eval(), pixels))
 
 
 def test_losses_are_zero_for_copies_and_see_blur() -> None:
@@ -111,9 +125,10 @@ def test_a_pretrained_autoencoder_in_pickle_is_refused(tmp_path: Path) -> None:
 
 def test_settings_without_room_for_the_code_are_refused() -> None:
     with pytest.raises(ValidationError, match="too narrow"):
-        AutoencoderConfig(channels=(16, 16), latent_channels=16)
-    with pytest.raises(ValidationError, match="must divide"):
-        AutoencoderConfig(channels=(16, 30), latent_channels=2)
+        AutoencoderConfig(channels=(16, 16), latent_channels=17)
+    for channels in ((16, 30), (16, 80)):
+        with pytest.raises(ValidationError, match="multiples of 4, each at most 4 times"):
+            AutoencoderConfig(channels=channels, latent_channels=2)
     with pytest.raises(ValidationError, match="steps must be > 0"):
         AutoencoderConfig(steps=0)
     assert TINY.autoencoder.pretrained == ""

@@ -33,7 +33,7 @@ def memorising_config() -> GeneratorConfig:
     """
     return GeneratorConfig(
         size=64,
-        autoencoder=AutoencoderConfig(channels=(16, 32, 32, 64), latent_channels=16, steps=120),
+        autoencoder=AutoencoderConfig(channels=(16, 32, 64), latent_channels=16, steps=120),
         denoiser=DenoiserConfig(
             channels=(64, 128),
             layers=1,
