@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from synthgen.errors import UserError
 from synthgen.generators.cxr.phantom import FINDINGS, Patient, Visit, render, sample_patient, sample_visit
 from synthgen.generators.cxr.phantom.anatomy import RIBS
+from synthgen.generators.cxr.phantom.film import expose, process
 from synthgen.generators.cxr.phantom.findings import sample_lesions
 from synthgen.generators.cxr.phantom.geometry import Beam, chord, rod, tube, union
-from synthgen.generators.cxr.phantom.render import aim, develop
+from synthgen.generators.cxr.phantom.render import aim
 from synthgen.generators.cxr.phantom.thorax import shape_thorax
 from synthgen.payloads.cxr import CxrImage
 
@@ -81,7 +82,8 @@ def test_more_attenuation_never_darkens_a_pixel(seed: int, noise: int, most: flo
     rng = np.random.default_rng(noise)
     depth = rng.uniform(0, 6, (40, 40)).astype(np.float32)
     more = depth + rng.uniform(0, most, depth.shape).astype(np.float32) * (rng.random(depth.shape) < 0.3)
-    assert (develop(more, patient, visit) >= develop(depth, patient, visit) - 1e-6).all()
+    how = process(patient, visit, "PA")
+    assert (expose(more, visit, how) >= expose(depth, visit, how) - 1e-6).all()
 
 
 def test_volume_is_conserved_by_projection() -> None:
