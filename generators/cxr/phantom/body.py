@@ -21,7 +21,7 @@ def body_depth(patient: Patient, visit: Visit, thorax: Thorax, beam: Beam, x: Ar
     thick = (
         np.float32(patient.cage_depth + 3.6 + patient.fat)
         * (np.float32(0.58) + np.float32(0.42) * ramp(y + np.float32(12.0), 20.0))
-        + np.float32(1.5 + 0.5 * patient.fat) * low
+        + np.float32(2.0 + supine * 2.0 + 0.5 * patient.fat) * low
     )
     q = np.clip(beside / wide, 0, 1)
     q3 = q * q * q
@@ -38,7 +38,7 @@ def body_depth(patient: Patient, visit: Visit, thorax: Thorax, beam: Beam, x: Ar
     end = np.clip((np.float32(outer + 2.0) - beside) / np.float32(5.0), 0, 1)
     fade = 1 - ramp(y - np.float32(patient.shoulder_y + 7.0), 15.0)
     slab = np.float32(14.5 + 0.6 * patient.fat) * np.sqrt(1 - np.exp(-below / np.float32(2.2)))
-    slab = slab * np.sqrt(1 - (1 - end) ** 2) * fade * (np.float32(0.72) + np.float32(0.28) * ramp(beside - 5, 9.0))
+    slab = slab * np.sqrt(1 - (1 - end) ** 2) * fade * (np.float32(0.86) + np.float32(0.14) * ramp(beside - 5, 9.0))
 
     pillar = np.clip(beside / np.float32(neck), 0, 1)
     throat = np.float32(2 * neck) * np.sqrt(1 - pillar * pillar) * (1 - ramp(y - np.float32(patient.shoulder_y), 6.0))

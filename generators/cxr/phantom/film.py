@@ -56,9 +56,9 @@ def process(patient: Patient, visit: Visit, view: View) -> Process:
         white=of(figures.white, 0.65, 1.0),
         gamma=of(figures.gamma, 0.5, 1.4),
         scatter=of(figures.scatter, 0.0, 0.5),
-        glare=of(figures.glare, 0.0, 0.2),
-        sharpening=of(figures.sharpening, 0.0, 1.6),
-        radius=float(rng.uniform(0.2, 0.5)),
+        glare=of(figures.glare, 0.0, 0.35),
+        sharpening=of(figures.sharpening, 0.0, 3.0),
+        radius=float(rng.uniform(0.15, 0.35)),
         flattening=of(figures.flattening, 0.0, 0.5),
     )
 

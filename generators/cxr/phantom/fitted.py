@@ -80,26 +80,26 @@ class Development:
 # Chosen so that the quantiles of the mean histogram, the spread of mean and deviation between films, the contrast by
 # grey and the radial power of half A are met, per view.
 _UPRIGHT = Development(
-    middle=Spread(0.11, 0.24),
-    slope=Spread(2.40, 0.20),
-    black=Spread(0.005, 0.01),
-    white=Spread(0.97, 0.06),
+    middle=Spread(0.08, 0.20),
+    slope=Spread(2.43, 0.15),
+    black=Spread(0.003, 0.010),
+    white=Spread(0.985, 0.06),
     gamma=Spread(0.80, 0.18),
-    scatter=Spread(0.05, 0.02),
-    glare=Spread(0.09, 0.035),
-    sharpening=Spread(0.5, 0.25),
-    flattening=Spread(0.11, 0.08),
+    scatter=Spread(0.07, 0.03),
+    glare=Spread(0.065, 0.04),
+    sharpening=Spread(1.3, 0.3),
+    flattening=Spread(0.11, 0.09),
 )
 _BEDSIDE = Development(
-    middle=Spread(-0.05, 0.12),
-    slope=Spread(1.95, 0.20),
-    black=Spread(0.005, 0.024),
-    white=Spread(0.87, 0.08),
-    gamma=Spread(0.76, 0.10),
+    middle=Spread(-0.08, 0.12),
+    slope=Spread(1.90, 0.12),
+    black=Spread(0.004, 0.030),
+    white=Spread(0.88, 0.08),
+    gamma=Spread(0.72, 0.17),
     scatter=Spread(0.08, 0.08),
-    glare=Spread(0.12, 0.03),
-    sharpening=Spread(0.5, 0.3),
-    flattening=Spread(0.05, 0.08),
+    glare=Spread(0.18, 0.03),
+    sharpening=Spread(1.1, 0.35),
+    flattening=Spread(0.05, 0.07),
 )
 
 

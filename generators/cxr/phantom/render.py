@@ -90,13 +90,13 @@ def _pixels(size: int) -> int:
 
 
 def _binned(fine: Masks, step: int) -> Masks:
-    """A pixel belongs where at least half of it does."""
+    """A pixel belongs where more than half of it does."""
     if step == 1:
         return fine
 
     def half(mask: Bools) -> Bools:
         n = len(mask) // step
-        kept: Bools = mask.reshape(n, step, n, step).mean(axis=(1, 3)) >= 0.5
+        kept: Bools = mask.reshape(n, step, n, step).mean(axis=(1, 3)) > 0.5
         return kept
 
     return Masks(half(fine.lungs), half(fine.heart), half(fine.ribs), half(fine.lesions))
@@ -132,7 +132,7 @@ def trace(patient: Patient, visit: Visit, findings: tuple[str, ...], view: View,
         x, y = x_all[rows], y_all[rows]
         grain = _texture(lattice, x, y)
         middle, heart = mediastinum(patient, visit, thorax, beam, x, y, lesions.heart)
-        thin = AERATED * (1 - 0.22 * min(lesions.inflation, 1.2))
+        thin = AERATED * (1 - 0.22 * min(lesions.inflation, 1.2) + 0.08 * _lift(visit, view))
         aerated = np.float32(thin) * (1 + np.float32(0.10 * patient.texture) * grain)
         lungs = _lungs(patient, thorax, x, y, middle, lesions, blood[rows], aerated)
         gas = stomach(patient, visit, thorax, x, y)
@@ -214,9 +214,9 @@ def _lungs(
         wide = lat * np.float32(patient.right_left_width if s == 0 else 2 - patient.right_left_width)
         q = np.clip(across / wide, 0, 1)
         # Towards the side the lung thins out gradually: muscle and shoulder blade lie over a rounded cage.
-        section = 1 - q * q * q
-        half = np.float32(1.12) * dep * section * (np.float32(1.6) - np.float32(0.6) * section)
-        inner = np.clip((across - med) / np.float32(4.8), 0, 1)
+        section = 1 - q * q * q * np.sqrt(q)
+        half = np.float32(1.15) * dep * section * (np.float32(1.6) - np.float32(0.6) * section)
+        inner = np.clip((across - med) / np.float32(6.5), 0, 1)
         half = half * np.sqrt(1 - (1 - inner) ** 2) * (y > np.float32(thorax.apex_y))
         air = np.maximum(_above_dome(thorax, s, across, y, wide, dep, half) - middle, 0)
         lung = Lung(side=s, across=across, y=y, lateral=wide, air=air)

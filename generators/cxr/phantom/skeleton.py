@@ -55,7 +55,7 @@ def ribs(patient: Patient, visit: Visit, thorax: Thorax, density: float) -> list
     # At the side the beam runs along the rib; its flat section turns there and shows less than a round tube would.
     aside = 1 - 0.55 * np.exp(-(((t - 0.61) / 0.13) ** 2))
     wall = patient.rib_cortex * thin * np.maximum(fade, 0.0) * aside
-    return tube(path, breadth, depth, wall, around, marrow=0.36)
+    return tube(path, breadth, depth, wall, around, marrow=0.32)
 
 
 def cartilage(patient: Patient, thorax: Thorax, density: float) -> Cloud:

