@@ -163,7 +163,7 @@ def sample_patient(seed: int) -> Patient:
     old = float(np.clip((age - 40) / 45, 0, 1))
     female = sex == "F"
     size = d.normal(0.94 if female else 1.03, 0.05)
-    fat = float(np.clip(rng.gamma(2.0, 1.5), 0, 9))
+    fat = float(np.clip(rng.gamma(1.5, 2.3), 0, 11))
     width = d.normal(12.9, 0.8) * size
     height = d.normal(24.3, 1.8) * size
     heart_width = 2 * width * d.normal(0.445 + 0.025 * old, 0.03)
@@ -223,11 +223,11 @@ def sample_patient(seed: int) -> Patient:
         clavicle_asymmetry=d.normal(0.0, 0.4),
         scapula_x=d.normal(0.0, 0.8),
         scapula_turn=d.normal(0, 6),
-        shoulder_y=d.normal(-9.6, 1.1) * size,
+        shoulder_y=d.normal(-9.8, 1.3) * size,
         shoulder_half_width=d.normal(19.2 if female else 20.2, 0.9) * size,
-        wall=d.normal(2.5, 0.4) + 0.42 * fat,
+        wall=d.normal(2.1, 0.5) + 0.42 * fat,
         fat=fat,
-        waist=d.normal(-1.2 if female else -0.3, 0.8) + 0.25 * fat,
+        waist=d.normal(-1.4 if female else -0.7, 1.1) + 0.28 * fat,
         neck_radius=d.normal(5.8 if female else 6.7, 0.4) + 0.12 * fat,
         breast=float(np.clip(rng.normal(2.0 + 0.32 * fat, 0.8), 0.6, 5.5)) if female else 0.12 * fat,
         breast_x=width * d.normal(0.66, 0.05),
@@ -253,11 +253,11 @@ def sample_visit(seed: int, patient: Patient) -> Visit:
         yaw=d.normal(0.0, 2.2),
         roll=d.normal(0.0, 1.7),
         tilt=d.normal(0.0, 1.8),
-        shift_x=d.normal(-0.3, 0.9),
+        shift_x=d.normal(-0.15, 0.9),
         shift_y=d.normal(0.0, 0.9),
-        zoom=d.normal(1.0, 0.03),
+        zoom=d.normal(1.0, 0.04),
         plate=d.uniform(0.0, 1.0),
-        margin=d.normal(4.6, 1.2),
+        margin=d.normal(4.6, 1.4),
         breath=d.uniform(0.0, 1.0),
         photons=d.uniform(6.0, 7.0),
         arm_angle=d.uniform(6, 24),

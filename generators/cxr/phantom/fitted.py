@@ -80,9 +80,9 @@ class Development:
 # Chosen so that the quantiles of the mean histogram, the spread of mean and deviation between films, the contrast by
 # grey and the radial power of half A are met, per view.
 _UPRIGHT = Development(
-    middle=Spread(0.08, 0.20),
-    slope=Spread(2.43, 0.15),
-    black=Spread(0.003, 0.010),
+    middle=Spread(0.08, 0.27),
+    slope=Spread(2.43, 0.20),
+    black=Spread(0.003, 0.020),
     white=Spread(0.985, 0.06),
     gamma=Spread(0.80, 0.18),
     scatter=Spread(0.07, 0.03),
@@ -91,8 +91,8 @@ _UPRIGHT = Development(
     flattening=Spread(0.11, 0.09),
 )
 _BEDSIDE = Development(
-    middle=Spread(-0.08, 0.12),
-    slope=Spread(1.90, 0.12),
+    middle=Spread(-0.08, 0.18),
+    slope=Spread(1.90, 0.18),
     black=Spread(0.004, 0.030),
     white=Spread(0.88, 0.08),
     gamma=Spread(0.72, 0.17),

@@ -167,7 +167,7 @@ def aim(patient: Patient, visit: Visit, view: View, pixels: int) -> Beam:
         pixels=pixels,
         fov=detector.width * shrink,
         aspect=detector.width / detector.height,
-        centre_x=visit.shift_x * (1.3 if supine else 1.0),
+        centre_x=visit.shift_x * (2.1 if supine else 1.0),
         centre_y=patient.apex_y + below + visit.shift_y,
         roll=math.radians(visit.roll),
         yaw=math.radians(visit.yaw * (1.4 if supine else 1.0)),
