@@ -50,11 +50,11 @@ def process(patient: Patient, visit: Visit, view: View) -> Process:
     heart = SOFT * (patient.cage_depth + 5.0 + patient.fat)
     way = (SOFT - AERATED) * 0.85 * patient.cage_depth
     return Process(
-        middle=heart - way + way * of(figures.middle, -0.3, 1.0),
+        middle=heart - way + way * of(figures.middle, -0.22, 0.8),
         slope=of(figures.slope, 0.7, 3.6) / way,
         black=of(figures.black, 0.0, 0.12),
         white=of(figures.white, 0.65, 1.0),
-        gamma=of(figures.gamma, 0.5, 1.4),
+        gamma=of(figures.gamma, 0.6, 1.4),
         scatter=of(figures.scatter, 0.0, 0.5),
         glare=of(figures.glare, 0.0, 0.35),
         sharpening=of(figures.sharpening, 0.0, 3.0),
