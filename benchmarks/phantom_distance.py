@@ -8,7 +8,8 @@ as consolidation). The films of the other half stand beside as the distance of f
 
 Sources: radial power is the mean periodogram (Hann window, standardised image) in rings of 0.02 cycles per pixel,
 phantom ÷ film; Fréchet distance and squared MMD as ``synthgen.eval.fidelity`` defines them, in the 32 principal
-components of half A's films at 64 px (grey values 0 to 1).
+components of half A's films at 64 px (grey values 0 to 1), and with --neutral in EfficientNet-Lite0's 1,280 features
+too (extra ``neutral``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,7 @@ class Distance:
         mean_image: root mean square difference of the mean images, greys.
         profiles: the same of the mean profiles of columns and rows.
         frechet, mmd: in 32 principal components.
+        neutral_frechet, neutral_mmd: in a neutral network's features; nan where they were not asked for.
     """
 
     power_low: float
@@ -185,6 +187,17 @@ class Distance:
     profiles: float
     frechet: float
     mmd: float
+    neutral_frechet: float = float("nan")
+    neutral_mmd: float = float("nan")
+
+
+def in_neutral_features(distance: Distance, images: Images, films: Images) -> Distance:
+    """The distance with the neutral network's two figures; its packages must be installed."""
+    from synthgen.pretrained.neutral import neutral_encoder
+
+    embed = neutral_encoder()
+    a, b = embed(films), embed(images)
+    return replace(distance, neutral_frechet=frechet_distance(a, b), neutral_mmd=squared_mmd(a, b))
 
 
 def compare(images: Images, films: Images, axes: Axes) -> Distance:
@@ -268,6 +281,7 @@ def main() -> None:
     parser.add_argument("--half", choices=("A", "B"), default="B")
     parser.add_argument("--split-seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=7_000_000, help="seed of the first phantom")
+    parser.add_argument("--neutral", action="store_true", help="in EfficientNet-Lite0's features too")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     config = CohortConfig(layout=options.layout)
@@ -279,6 +293,9 @@ def main() -> None:
     drawn, cost = phantoms([r for r, c in zip(records, chosen, strict=True) if c], options.size, options.first)
     axes, films = principal(images[in_a]), images[chosen]
     result = {"phantoms": compare(drawn, films, axes), "films of the other half": compare(images[~chosen], films, axes)}
+    if options.neutral:
+        others = {"phantoms": drawn, "films of the other half": images[~chosen]}
+        result = {name: in_neutral_features(result[name], others[name], films) for name in result}
     print(f"{len(drawn)} phantoms, as many films of half {options.half}, {options.size} px, {cost:.0f} ms a phantom")
     print(table(result))
     told = {"phantoms": asdict(describe(drawn)), "films": asdict(describe(films))}
