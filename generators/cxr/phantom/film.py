@@ -99,12 +99,11 @@ def expose(depth: Array, visit: Visit, how: Process) -> Array:
 def _coarse(image: Array, centimetres: float) -> Array:
     """Smooth beyond ``centimetres``, worked out on a coarse grid."""
     n = image.shape[0]
-    cells = min(n, 64 if centimetres < 2 else 32)
-    block = n // cells
-    edge = block * cells
-    small = image[:edge, :edge].reshape(cells, block, cells, block).mean(axis=(1, 3))
-    small = smooth(small, centimetres * cells / _FIELD)
-    wide: Array = ndimage.zoom(small, n / cells, order=1, mode="nearest", grid_mode=True)[:n, :n]
+    block = max(1, n // (64 if centimetres < 2 else 32))
+    whole = np.pad(image, (0, -n % block), mode="edge")
+    cells = len(whole) // block
+    small = smooth(whole.reshape(cells, block, cells, block).mean(axis=(1, 3)), centimetres * n / _FIELD / block)
+    wide: Array = ndimage.zoom(small, block, order=1, mode="nearest", grid_mode=True)[:n, :n]
     return wide
 
 
