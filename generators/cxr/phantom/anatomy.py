@@ -114,11 +114,12 @@ class Visit:
     Attributes:
         seed: of the noise and of what comes and goes (gas, where acute findings lie).
         inspiration: how far the diaphragm is drawn down; 0 is this patient's usual film.
-        exposure: shift of the film curve, in units of the line integral.
-        contrast: factor on the slope of the film curve.
-        scatter: ratio of scattered to primary radiation behind the grid.
+        plate: uniform, 0 to 1: which of the usual detectors is used (``fitted.plate``).
+        margin: of the field above the apices, cm.
+        breath: uniform, 0 to 1: how shallow the breath is at the bedside.
         photons: exponent of ten of the photons that meet one cm² of detector in air, sets the noise.
-        collimation: of the four sides (left, top, right, bottom), share of the image cut off, 0 to 0.05.
+        collimation: of the four sides (left, top, right, bottom), share of the image cut off, 0 to 0.1.
+        collimation_turn: angle of the four edges, as a multiple of the view's usual deviation.
     """
 
     seed: int
@@ -129,14 +130,15 @@ class Visit:
     shift_x: float
     shift_y: float
     zoom: float
-    exposure: float
-    contrast: float
-    scatter: float
+    plate: float
+    margin: float
+    breath: float
     photons: float
     arm_angle: float
     scapula_shift: float
     stomach_gas: float
     collimation: tuple[float, float, float, float]
+    collimation_turn: tuple[float, float, float, float]
 
 
 class _Draw:
@@ -161,9 +163,9 @@ def sample_patient(seed: int) -> Patient:
     old = float(np.clip((age - 40) / 45, 0, 1))
     female = sex == "F"
     size = d.normal(0.94 if female else 1.03, 0.05)
-    fat = float(np.clip(rng.gamma(2.2, 1.2), 0, 8))
+    fat = float(np.clip(rng.gamma(1.5, 2.3), 0, 11))
     width = d.normal(12.9, 0.8) * size
-    height = d.normal(23.2, 1.8) * size
+    height = d.normal(24.3, 1.8) * size
     heart_width = 2 * width * d.normal(0.445 + 0.025 * old, 0.03)
     pitch = d.normal(2.28, 0.12) * size
     return Patient(
@@ -174,11 +176,11 @@ def sample_patient(seed: int) -> Patient:
         cage_half_width=width,
         cage_depth=d.normal(15.5 + 2.0 * old, 1.4) * size,
         lung_height=height,
-        apex_y=-height * d.normal(0.43, 0.025),
-        apex_x=d.normal(4.9, 0.45) * size,
-        widest_level=d.uniform(0.62, 0.95),
+        apex_y=-height * d.normal(0.42, 0.025),
+        apex_x=d.normal(4.3, 0.4) * size,
+        widest_level=d.uniform(0.74, 1.0),
         shoulder_fullness=d.uniform(0.15, 0.95),
-        base_taper=d.uniform(0.0, 0.22),
+        base_taper=d.uniform(0.0, 0.12),
         right_left_width=d.normal(1.0, 0.035),
         dome_height=d.normal(5.0, 0.9),
         left_dome_lower=d.normal(0.9, 0.7),
@@ -189,12 +191,12 @@ def sample_patient(seed: int) -> Patient:
         heart_tilt=d.normal(41, 7),
         heart_left_share=d.normal(0.66, 0.04),
         atrium_bulge=d.normal(1.0, 0.13),
-        knob_radius=d.normal(1.55 + 0.45 * old, 0.2),
+        knob_radius=d.normal(1.3 + 0.45 * old, 0.18),
         knob_x=d.normal(1.5 + 0.6 * old, 0.3),
         knob_y=d.normal(-3.6, 0.5),
         knob_calcium=float(np.clip(rng.normal(old * 1.1 - 0.35, 0.3), 0, 1)),
         aorta_unfolding=float(np.clip(rng.normal(old, 0.35), 0, 1.6)),
-        cava_x=d.normal(2.5 + 0.3 * old, 0.35),
+        cava_x=d.normal(2.2 + 0.3 * old, 0.35),
         pulmonary_trunk=d.normal(1.0, 0.16),
         trachea_radius=d.normal(0.78 if female else 0.95, 0.09),
         trachea_shift=d.normal(-0.2 * old, 0.3),
@@ -208,30 +210,30 @@ def sample_patient(seed: int) -> Patient:
         scoliosis=d.normal(0.0, 0.55),
         scoliosis_phase=d.uniform(0, 6.2),
         kyphosis=d.normal(3.5 * old, 2.2),
-        rib_drop=d.normal(7.0 - 0.6 * old, 1.4),
-        rib_slope=d.normal(0.10, 0.09),
-        rib_breadth=d.normal(1.15 if female else 1.35, 0.13),
-        rib_cortex=d.normal(0.19 - 0.03 * old, 0.025),
+        rib_drop=d.normal(8.2 - 0.6 * old, 1.5),
+        rib_slope=d.normal(0.20, 0.09),
+        rib_breadth=d.normal(0.98 if female else 1.15, 0.11),
+        rib_cortex=d.normal(0.18 - 0.03 * old, 0.025),
         rib_jitter=tuple(float(v) for v in np.clip(rng.normal(0, 0.22, 2 * RIBS), -0.5, 0.5)),
         cartilage_calcium=float(np.clip(rng.normal(old * 1.2 - 0.3, 0.35), 0, 1)),
-        clavicle_y=-height * 0.43 + d.normal(3.2, 0.8),
-        clavicle_rise=d.normal(1.9, 1.0),
-        clavicle_sag=d.normal(0.7, 0.35),
+        clavicle_y=-height * 0.42 + d.normal(3.2, 0.8),
+        clavicle_rise=d.normal(2.4, 1.2),
+        clavicle_sag=d.normal(1.1, 0.4),
         clavicle_radius=d.normal(0.52 if female else 0.62, 0.06),
         clavicle_asymmetry=d.normal(0.0, 0.4),
         scapula_x=d.normal(0.0, 0.8),
         scapula_turn=d.normal(0, 6),
-        shoulder_y=d.normal(-9.6, 0.9) * size,
-        shoulder_half_width=d.normal(18.2 if female else 19.8, 0.9) * size,
-        wall=d.normal(1.9, 0.3) + 0.35 * fat,
+        shoulder_y=d.normal(-9.8, 1.3) * size,
+        shoulder_half_width=d.normal(19.2 if female else 20.2, 0.9) * size,
+        wall=d.normal(2.1, 0.5) + 0.42 * fat,
         fat=fat,
-        waist=d.normal(-1.2 if female else -0.3, 0.8) + 0.25 * fat,
-        neck_radius=d.normal(5.3 if female else 6.1, 0.4) + 0.12 * fat,
-        breast=float(np.clip(rng.normal(2.6 + 0.35 * fat, 0.9), 0.8, 6.5)) if female else 0.12 * fat,
-        breast_x=width * d.normal(0.60, 0.045),
+        waist=d.normal(-1.4 if female else -0.7, 1.1) + 0.28 * fat,
+        neck_radius=d.normal(5.8 if female else 6.7, 0.4) + 0.12 * fat,
+        breast=float(np.clip(rng.normal(2.0 + 0.32 * fat, 0.8), 0.6, 5.5)) if female else 0.12 * fat,
+        breast_x=width * d.normal(0.66, 0.05),
         breast_y=d.normal(5.2 + 2.2 * old, 1.0),
-        breast_radius=width * d.normal(0.42, 0.035) + 0.1 * fat,
-        vessel_density=d.normal(1.0, 0.14),
+        breast_radius=width * d.normal(0.47, 0.05) + 0.15 * fat,
+        vessel_density=d.normal(0.92, 0.14),
         vessel_spread=d.normal(33, 5),
         texture=d.normal(1.0, 0.25),
         bone_density=d.normal(1.0 - 0.16 * old, 0.08),
@@ -243,22 +245,24 @@ def sample_visit(seed: int, patient: Patient) -> Visit:
     """Draws the circumstances of one exposure of ``patient``."""
     rng = np.random.default_rng([seed, patient.seed, 0x71517])
     d = _Draw(rng)
-    sides = np.where(rng.random(4) < 0.16, rng.uniform(0.008, 0.04, 4), 0.0)
+    sides = np.where(rng.random(4) < 0.10, np.minimum(rng.exponential(0.03, 4) + 0.01, 0.1), 0.0)
+    turns = rng.normal(0, 1, 4).clip(-2, 2)
     return Visit(
         seed=int(rng.integers(2**31)),
         inspiration=d.normal(0.0, 0.75),
         yaw=d.normal(0.0, 2.2),
-        roll=d.normal(0.0, 1.5),
-        tilt=d.normal(0.0, 1.6),
-        shift_x=d.normal(0.0, 0.7),
-        shift_y=d.normal(0.0, 0.8),
-        zoom=d.normal(1.0, 0.03),
-        exposure=d.normal(0.0, 0.16),
-        contrast=float(np.exp(d.normal(0.0, 0.10))),
-        scatter=d.uniform(0.03, 0.16),
+        roll=d.normal(0.0, 1.7),
+        tilt=d.normal(0.0, 1.8),
+        shift_x=d.normal(-0.15, 0.9),
+        shift_y=d.normal(0.0, 0.9),
+        zoom=d.normal(1.0, 0.04),
+        plate=d.uniform(0.0, 1.0),
+        margin=d.normal(4.6, 1.4),
+        breath=d.uniform(0.0, 1.0),
         photons=d.uniform(6.0, 7.0),
         arm_angle=d.uniform(6, 24),
         scapula_shift=d.normal(0.0, 0.5),
         stomach_gas=d.uniform(-0.5, 1.0),
         collimation=(float(sides[0]), float(sides[1]), float(sides[2]), float(sides[3])),
+        collimation_turn=(float(turns[0]), float(turns[1]), float(turns[2]), float(turns[3])),
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from synthgen.generators.cxr.phantom.anatomy import Patient, Visit
-from synthgen.generators.cxr.phantom.geometry import Array, Beam, chord, ramp, union
+from synthgen.generators.cxr.phantom.geometry import Array, Beam, chord, ramp, rounded, union
 from synthgen.generators.cxr.phantom.thorax import Thorax
 
 
 def body_depth(patient: Patient, visit: Visit, thorax: Thorax, beam: Beam, x: Array, y: Array) -> Array:
     """Path length through the whole body from skin to skin, cm, [n, n]."""
+    supine = beam.front < 0
     beside = np.abs(x)
     # The trunk: elliptic sections whose width follows the cage, then the waist.
     lateral = thorax.at(thorax.lateral, np.maximum(y, np.float32(-2.0)))
@@ -19,8 +20,8 @@ def body_depth(patient: Patient, visit: Visit, thorax: Thorax, beam: Beam, x: Ar
     wide = wide + np.float32(patient.waist) * low
     thick = (
         np.float32(patient.cage_depth + 3.6 + patient.fat)
-        * (np.float32(0.74) + np.float32(0.26) * ramp(y + np.float32(11.0), 15.0))
-        + np.float32(0.5 * patient.fat) * low
+        * (np.float32(0.58) + np.float32(0.42) * ramp(y + np.float32(12.0), 20.0))
+        + np.float32(2.0 + supine * 2.0 + 0.5 * patient.fat) * low
     )
     q = np.clip(beside / wide, 0, 1)
     q3 = q * q * q
@@ -30,25 +31,25 @@ def body_depth(patient: Patient, visit: Visit, thorax: Thorax, beam: Beam, x: Ar
     outer = patient.shoulder_half_width
     neck = patient.neck_radius
     run = np.clip((beside - np.float32(neck - 0.8)) / np.float32(outer - neck), 0, 1.4)
-    line = np.float32(patient.shoulder_y - 5.2) + np.float32(4.4) * np.sqrt(run) * (
-        np.float32(0.55) + np.float32(0.45) * run
-    )
+    slope = np.float32(3.0) * np.sqrt(run) + np.float32(2.6) * run
+    deltoid = np.float32(9.0) * np.maximum(run - np.float32(0.8), 0) ** 2
+    line = np.float32(patient.shoulder_y - 6.2) + slope + deltoid
     below = np.clip(y - line, 0, None)
-    end = np.clip((np.float32(outer + 1.2) - beside) / np.float32(4.0), 0, 1)
-    fade = 1 - ramp(y - np.float32(patient.shoulder_y + 6.0), 8.5)
-    slab = np.float32(13.5 + 0.5 * patient.fat) * np.sqrt(1 - np.exp(-below / np.float32(2.2)))
-    slab = slab * np.sqrt(1 - (1 - end) ** 2) * fade
+    end = np.clip((np.float32(outer + 2.0) - beside) / np.float32(5.0), 0, 1)
+    fade = 1 - ramp(y - np.float32(patient.shoulder_y + 7.0), 15.0)
+    slab = np.float32(14.5 + 0.6 * patient.fat) * np.sqrt(1 - np.exp(-below / np.float32(2.2)))
+    slab = slab * np.sqrt(1 - (1 - end) ** 2) * fade * (np.float32(0.86) + np.float32(0.14) * ramp(beside - 5, 9.0))
 
     pillar = np.clip(beside / np.float32(neck), 0, 1)
     throat = np.float32(2 * neck) * np.sqrt(1 - pillar * pillar) * (1 - ramp(y - np.float32(patient.shoulder_y), 6.0))
     parts = [trunk, slab, throat]
-    angle = np.radians(visit.arm_angle)
-    radius = 4.3 + 0.25 * patient.fat
+    angle = np.radians(visit.arm_angle * (0.5 if supine else 1.0))
+    radius = 4.6 + 0.25 * patient.fat
     for side in (-1.0, 1.0):
-        dx = np.float32(side) * x - np.float32(patient.shoulder_half_width - 2.4)
+        dx = np.float32(side) * x - np.float32(patient.shoulder_half_width - 3.0)
         dy = y - np.float32(patient.shoulder_y + 3.0)
         off = (dx * np.float32(np.cos(angle)) - dy * np.float32(np.sin(angle))) / np.float32(radius)
-        parts.append(np.float32(2 * radius) * np.sqrt(np.clip(1 - off * off, 0, None)) * ramp(dy, 3.5))
+        parts.append(np.float32(2 * radius) * np.sqrt(np.clip(1 - off * off, 0, None)) * ramp(dy, 6.0))
     out = union(*parts)
     for side in (-1.0, 1.0):
         out = out + _breast(patient, beam, np.float32(side) * x, y)
@@ -64,7 +65,7 @@ def _breast(patient: Patient, beam: Beam, across: Array, y: Array) -> Array:
     dy = np.where(dy < 0, dy * np.float32(0.62), dy * np.float32(1.15))
     out: Array = (
         np.float32(1.25 * patient.breast)
-        * np.sqrt(np.maximum(1 - dx * dx - dy * dy, 0))
+        * np.maximum(1 - dx * dx - dy * dy, 0) ** 0.8
         * (np.float32(0.6) + np.float32(0.4) * np.clip(dy + 1, 0, 1))
     )
     return out
@@ -72,11 +73,14 @@ def _breast(patient: Patient, beam: Beam, across: Array, y: Array) -> Array:
 
 def mediastinum(
     patient: Patient, visit: Visit, thorax: Thorax, beam: Beam, x: Array, y: Array, enlarged: float
-) -> Array:
+) -> tuple[Array, Array]:
     """Path length through heart, great vessels and hila, cm: where lungs would be, there is this instead.
 
     Args:
         enlarged: factor on the heart's width.
+
+    Returns:
+        Of all, and of the heart's muscle and chambers alone (a bound on its parts, not their union).
     """
     breath = 1 - 0.025 * visit.inspiration
     width = patient.heart_width * breath * enlarged
@@ -92,7 +96,7 @@ def mediastinum(
 
     def solid(cx: float, cy: float, cz: float, a: float, b: float, depth: float, turn: float = 0.0) -> Array:
         px, py, size = beam.place(cx, cy, cz)
-        return chord(x, y, (px, py), (a * size, b * size), depth, turn)
+        return rounded(x, y, (px, py), (a * size, b * size), depth, turn)
 
     atrium = 3.4 * patient.atrium_bulge * enlarged**0.6
     trunk = patient.pulmonary_trunk
@@ -109,9 +113,10 @@ def mediastinum(
     ]
     for side, level in ((-1.0, patient.hilum_y_right), (1.0, patient.hilum_y_left)):
         g = patient.hilum_size
-        parts.append(solid(side * (patient.hilum_x - 0.1), level + 0.3, 0.0, 1.1 * g, 2.2 * g, 2.6 * g, side * 14))
-        parts.append(solid(side * (patient.hilum_x + 0.5), level + 1.7, 0.0, 0.75 * g, 2.3 * g, 2.2 * g, -side * 14))
-    return union(*parts)
+        parts.append(solid(side * (patient.hilum_x - 0.1), level + 0.3, 0.0, 1.1 * g, 2.2 * g, 1.6 * g, side * 14))
+        parts.append(solid(side * (patient.hilum_x + 0.5), level + 1.7, 0.0, 0.75 * g, 2.3 * g, 1.3 * g, -side * 14))
+    heart = np.maximum(np.maximum(parts[0], parts[1]), parts[2])
+    return union(*parts), heart
 
 
 def _column(patient: Patient, thorax: Thorax, beam: Beam, x: Array, y: Array) -> Array:
@@ -123,7 +128,7 @@ def _column(patient: Patient, thorax: Thorax, beam: Beam, x: Array, y: Array) ->
     off = x - np.float32(cx) - thorax.at(thorax.shift, y)
     q = np.where(off < 0, off / right, off / left)
     out: Array = (
-        np.float32(13.0) * np.sqrt(np.maximum(1 - q * q, 0)) * (1 - np.float32(0.4) * ramp(y - np.float32(2.0), 7.0))
+        np.float32(9.0) * np.maximum(1 - q * q, 0) ** 0.75 * (1 - np.float32(0.3) * ramp(y - np.float32(2.0), 7.0))
     )
     return out
 

@@ -42,18 +42,20 @@ def ribs(patient: Patient, visit: Visit, thorax: Thorax, density: float) -> list
     deep = thorax.at(thorax.depth, head + drop / 2) + 0.6
     first = rib == 1
     wide, deep = np.where(first, np.maximum(wide * 0.85, 4.0), wide), np.where(first, np.maximum(deep, 3.6), deep)
-    x = 1.2 + wide * np.abs(np.sin(angle)) ** 0.86
+    x = 1.2 + wide * np.abs(np.sin(angle)) ** 0.96
     y = head + drop * ((1 - np.cos(angle)) / 2) ** 1.15 + slope * (x - 1.2)
     path = np.stack([side * x + thorax.at(thorax.shift, y), y, -deep * np.cos(angle)], axis=-1)
     path = path.reshape(-1, samples, 3)
     front = np.clip((t - 0.55) / 0.4, 0, 1)
     thick = patient.rib_breadth * np.where((rib == 1) | (rib == RIBS - 1), 0.8, 1.0)
-    breadth, depth = (np.tile(thick * profile, (2, 1)) for profile in (0.92 + 0.25 * front, 0.62 - 0.18 * front))
+    breadth, depth = (np.tile(thick * profile, (2, 1)) for profile in (0.88 + 0.2 * front, 0.62 - 0.18 * front))
     # Bone thins into cartilage, which shows as little as muscle.
     fade = 1 - 0.35 * np.clip((t - 0.5) / 0.3, 0, 1) - 0.65 * np.clip((t - 0.78) / 0.2, 0, 1) ** 1.5
     thin = np.tile(np.where(rib <= 2, 0.75, 1.0), (2, 1))
-    wall = patient.rib_cortex * thin * np.maximum(fade, 0.0)
-    return tube(path, breadth, depth, wall, around, marrow=0.42)
+    # At the side the beam runs along the rib; its flat section turns there and shows less than a round tube would.
+    aside = 1 - 0.55 * np.exp(-(((t - 0.61) / 0.13) ** 2))
+    wall = patient.rib_cortex * thin * np.maximum(fade, 0.0) * aside
+    return tube(path, breadth, depth, wall, around, marrow=0.32)
 
 
 def cartilage(patient: Patient, thorax: Thorax, density: float) -> Cloud:
@@ -90,7 +92,7 @@ def girdle(patient: Patient, visit: Visit, view: View, density: float) -> tuple[
     path = np.stack([x, y, z], -1)[None]
     clavicle = tube(path, breadth[None], breadth[None] * 0.85, 0.24, around, marrow=0.35)
     borders, blade = _scapula(patient, visit, supine, t, around)
-    left = [*clavicle, *borders, *_humerus(patient, visit, t, around)]
+    left = [*clavicle, *borders, *_humerus(patient, visit, np.linspace(0, 1, int(30 * density)), around)]
     # The manubrium: a plate whose edges show beside the spine when the patient stands turned.
     u, v = np.meshgrid(np.linspace(-1, 1, int(6 * density)), np.linspace(0, 1, int(6 * density)))
     plate_x = u * (2.7 - 1.1 * v)
@@ -136,7 +138,7 @@ def _scapula(patient: Patient, visit: Visit, supine: bool, t: Array, around: int
             line(joint, coracoid, 0.3, -4.0),
         ]
     )
-    size = np.array([0.85, 0.30, 0.75, 0.35, 0.9])[:, None] * np.ones(len(t))
+    size = np.array([0.8, 0.28, 0.55, 0.3, 0.7])[:, None] * np.ones(len(t))
     borders = tube(lines, size, size * 0.8, 0.13, max(6, around // 2))
     u, v = np.random.default_rng(0).random((2, 30 * len(t)))
     first, second = 1 - np.sqrt(u), np.sqrt(u) * (1 - v)
@@ -151,7 +153,7 @@ def _scapula(patient: Patient, visit: Visit, supine: bool, t: Array, around: int
 
 def _humerus(patient: Patient, visit: Visit, t: Array, around: int) -> list[Cloud]:
     angle = np.radians(visit.arm_angle)
-    x = patient.shoulder_half_width - 2.6 + 26 * t * np.sin(angle)
+    x = patient.shoulder_half_width - 3.2 + 26 * t * np.sin(angle)
     y = patient.shoulder_y + 3.0 + 26 * t * np.cos(angle)
     shaft = np.stack([x, y, np.full(len(t), -1.0)], -1)[None]
     breadth = (2.1 + 2.3 * np.exp(-((t * 26 / 2.4) ** 2)))[None]
@@ -165,7 +167,7 @@ def spine(patient: Patient, thorax: Thorax, beam: Beam, x: Array, y: Array) -> A
     lift = 4.0 * np.tan(beam.tilt)
     out = np.zeros_like(x)
     middle = int(np.clip(((cx - beam.centre_x) / beam.fov + 0.5) * beam.pixels, 0, beam.pixels - 1))
-    reach = int(6.5 * beam.per_cm)
+    reach = int((6.5 + 20.0 * abs(np.sin(beam.roll))) * beam.across_per_cm)
     cols = slice(max(0, middle - reach), min(beam.pixels, middle + reach))
     x, y = x[:, cols], y[:, cols]
     u = (x - np.float32(cx) - thorax.at(thorax.shift, y)) / np.float32(size)
@@ -190,7 +192,7 @@ def spine(patient: Patient, thorax: Thorax, beam: Beam, x: Array, y: Array) -> A
     bone += np.float32(0.5) * np.exp(-(su * su + sv * sv) * np.float32(1.2))
     tu = np.clip((half + np.float32(1.5) - np.abs(u)) * 2, 0, 1) * (np.abs(u) > half * np.float32(0.7))
     bone += np.float32(0.16) * tu * np.exp(-(((v + np.float32(0.3)) / np.float32(0.28)) ** 2))
-    out[:, cols] = bone
+    out[:, cols] = np.float32(0.62) * bone
     return out
 
 
@@ -203,6 +205,6 @@ def trachea(patient: Patient, density: float) -> Cloud:
     half = np.radians(patient.carina_angle / 2)
     right = np.stack([-4.2 * t * np.sin(half * 0.75), -0.4 + 4.2 * t * np.cos(half * 0.75) * 0.9, -1.5 * t], -1)
     left = np.stack([5.2 * t * np.sin(half * 1.2), -0.4 + 5.2 * t * np.cos(half * 1.2) * 0.9, -1.5 * t], -1)
-    r = patient.trachea_radius
+    r = 1.12 * patient.trachea_radius
     radius = np.stack([np.full(n, r), r * (0.8 - 0.2 * t), r * (0.72 - 0.2 * t)])
     return rod(np.stack([pipe, right, left]), radius, max(7, int(1.4 * density)))

@@ -65,7 +65,7 @@ def shape_thorax(
     width = patient.cage_half_width * (1 + 0.012 * breath + 0.03 * volume)
     # From the apex to the widest level the outline is a quarter of a superellipse, squarer for full shoulders.
     rise = np.clip(level / patient.widest_level, 0, 1)
-    power = 1.75 + 0.75 * patient.shoulder_fullness
+    power = 1.45 + 0.6 * patient.shoulder_fullness
     arc = (1 - (1 - rise) ** power) ** (1 / power)
     lateral = patient.apex_x + (width - patient.apex_x) * arc
     beyond = np.clip((level - patient.widest_level) / 0.5, 0, 1.2)
@@ -73,8 +73,8 @@ def shape_thorax(
     lateral[level < 0] = patient.apex_x
     dip = np.clip(level / 0.16, 0, 1)
     medial = patient.apex_x - (patient.apex_x - 1.1) * np.sqrt(1 - (1 - dip) ** 2)
-    deepening = np.sin(np.pi / 2 * np.clip(level / 0.62, 0, 1)) ** 0.8
-    depth = 0.5 * patient.cage_depth * (1 + 0.10 * volume) * (0.22 + 0.78 * deepening)
+    deepening = np.sin(np.pi / 2 * np.clip(level / 0.55, 0, 1)) ** 0.8
+    depth = 0.5 * patient.cage_depth * (1 + 0.10 * volume) * (0.26 + 0.74 * deepening)
     shift = patient.scoliosis * np.sin(patient.scoliosis_phase + y * (2 * np.pi / 42)) * np.clip((y + 20) / 10, 0, 1)
     base = patient.apex_y + patient.lung_height + 0.9 * breath + 2.2 * volume
     height = patient.dome_height * (1 - 0.07 * breath) * (1 - 0.5 * volume)

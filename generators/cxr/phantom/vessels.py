@@ -52,7 +52,7 @@ def _lung(patient: Patient, thorax: Thorax, s: int, side: float, density: float,
         ],
         -1,
     )
-    rise = rng.normal(0, 0.55, k)
+    rise = rng.normal(0, 0.35, k)
     rad = np.radians(headings)
     heading = np.stack([np.cos(rad), np.sin(rad), rise], -1)
     radius = (0.58 + 0.12 * (headings > 25)) * patient.hilum_size * rng.uniform(0.75, 1.2, k)
@@ -60,9 +60,10 @@ def _lung(patient: Patient, thorax: Thorax, s: int, side: float, density: float,
     length = np.where(np.abs(headings) < 28, 2.5, 3.3) * size * rng.uniform(0.75, 1.25, k)
     spread = np.radians(patient.vessel_spread)
     out = []
-    t = np.linspace(0, 1, max(4, int(2.0 * density)))
     stretch = _stretch(thorax, patient)
     for generation in range(_GENERATIONS):
+        # Points lie closer than a pixel, or vessels come apart into beads.
+        t = np.linspace(0, 1, max(4, int(1.8 * density * length.mean())))
         heading /= np.linalg.norm(heading, axis=1, keepdims=True)
         bow = rng.normal(0, 0.12, heading.shape) * length[:, None]
         bent = np.sin(np.pi * t)[:, None] * bow[:, None]
@@ -80,7 +81,7 @@ def _lung(patient: Patient, thorax: Thorax, s: int, side: float, density: float,
         radius = np.stack([radius * np.cbrt(share), radius * np.cbrt(1 - share)], -1).ravel() * 0.96
         length = np.repeat(length, 2) * rng.uniform(0.62, 1.0, 2 * n)
         turn = spread * rng.uniform(0.35, 1.25, 2 * n) * np.tile([1.0, -1.0], n)
-        heading = _turned(np.repeat(heading, 2, axis=0), turn, rng.normal(0, 0.28, 2 * n))
+        heading = _turned(np.repeat(heading, 2, axis=0), turn, rng.normal(0, 0.16, 2 * n))
     return out
 
 
