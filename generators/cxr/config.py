@@ -119,6 +119,15 @@ class GeneratorConfig(Section):
         return self
 
 
+class PretrainingConfig(Section):
+    """What the public base is trained on."""
+
+    phantoms: int = Field(16_000, ge=64, le=10_000_000, description="Simulated radiographs, each of another person")
+    lesions: float = Field(
+        4.0, ge=0, le=100, description="How much more a place that a finding has changed weighs in the denoiser's loss"
+    )
+
+
 class ConditionConfig(Section):
     """The conditions of a release."""
 

@@ -70,7 +70,7 @@ class DenoiserLoss(nn.Module):
         self._min_snr = min_snr
         self.register_buffer("alphas_cumprod", alphas_cumprod.clone(), persistent=False)
 
-    def forward(self, latents: Tensor, noise: Tensor, timesteps: Tensor, conditions: Tensor) -> Tensor:
+    def forward(self, latents: Tensor, noise: Tensor, timesteps: Tensor, conditions: Tensor, weights: Tensor) -> Tensor:
         """Scalar loss.
 
         v = alpha * noise - sigma * latents (Salimans and Ho 2022, appendix D), weighted by
@@ -78,14 +78,15 @@ class DenoiserLoss(nn.Module):
         in the place of SNR, because the plain form gives no weight at zero SNR, where every image begins.
 
         Args:
-            latents, noise: [B, C, H, W]. timesteps: int64 [B]. conditions: [B, D].
+            latents, noise: [B, C, H, W]. timesteps: int64 [B]. conditions: [B, D]. weights: [B, 1, H, W] of the places
+                of a latent, or [B, 1, 1, 1]; of mean 1.
         """
         alpha2 = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
         alpha, sigma = alpha2.sqrt(), (1 - alpha2).sqrt()
         predicted = self.unet(
             alpha * latents + sigma * noise, timesteps, encoder_hidden_states=None, class_labels=conditions
         ).sample
-        error = (predicted.float() - (alpha * noise - sigma * latents)).square().mean(dim=(1, 2, 3))
+        error = (weights * (predicted.float() - (alpha * noise - sigma * latents)).square()).mean(dim=(1, 2, 3))
         snr = self.alphas_cumprod[timesteps] / (1 - self.alphas_cumprod[timesteps])
         weight = (snr.clamp(max=self._min_snr) + 1) / (snr + 1)
         loss: Tensor = (weight * error).mean()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from diffusers import AutoencoderDC
 from diffusers.training_utils import EMAModel
+from numpy.typing import NDArray
 from torch import Tensor
 
 from synthgen.digests import agrees, write_mark
@@ -47,6 +49,15 @@ _GRID = 16
 _CODE_PIXELS = 2**21  # enough for the statistics of patches, little enough for any memory
 
 
+Emphasis: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""From rows of the training set to weights [B, 1, h, w] of the places of their latents, or [B, 1, 1, 1]; of mean 1."""
+
+
+def evenly(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Every place weighs as much."""
+    return np.ones((len(rows), 1, 1, 1), np.float32)
+
+
 @dataclass(frozen=True)
 class _Run:
     accelerator: Accelerator
@@ -55,6 +66,7 @@ class _Run:
     folder: Path
     seed: int
     progress: Progress
+    emphasis: Emphasis
 
     def share(self, *batch: Tensor) -> tuple[Tensor, ...]:
         """This process's rows of a batch, on its device. Every process draws the whole batch, so that the draws do not
@@ -65,7 +77,13 @@ class _Run:
 
 
 def fit_generator(
-    train: Sequence[CxrReal], config: GeneratorConfig, folder: Path, *, seed: int, progress: Progress
+    train: Sequence[CxrReal],
+    config: GeneratorConfig,
+    folder: Path,
+    *,
+    seed: int,
+    progress: Progress,
+    emphasis: Emphasis = evenly,
 ) -> None:
     """Trains a generator on ``train`` and writes it to ``folder`` (see model_folder). Resumes what was begun there.
 
@@ -73,6 +91,10 @@ def fit_generator(
     ``accelerate launch`` starts; the order of the batches, their noise and their augmentation are functions of
     (seed, step) alone. A training that was killed at any time and is run again ends, on a CPU, with the very weights of
     one that was not.
+
+    Args:
+        emphasis: what of which image weighs more in the denoiser's loss; with ``augmentation.copies`` of 1 alone, since
+            it does not move along.
 
     Raises:
         UserError: no images; a folder that holds another training; a pretrained autoencoder that cannot be had; a batch
@@ -85,7 +107,7 @@ def fit_generator(
     accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if half else "no")
     if min(config.autoencoder.batch, config.denoiser.batch) < accelerator.num_processes:
         raise UserError(f"a batch must have at least one image for each of {accelerator.num_processes} processes")
-    run = _Run(accelerator, train, config, folder, seed, progress)
+    run = _Run(accelerator, train, config, folder, seed, progress, emphasis)
     _claim(run)
     if is_finished(folder):
         progress.say(f"model found in {folder}: nothing to train")
@@ -169,7 +191,7 @@ def _fit_denoiser(run: _Run, vae: Autoencoder, encoding: Encoding) -> None:
         strata = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
         timesteps = torch.from_numpy((strata * config.train_timesteps).astype(np.int64))
         kept = encoding.drop(vectors[rows], rng, whole=config.condition_dropout, field=config.field_dropout)
-        return run.share(latents, noise, timesteps, torch.from_numpy(kept))
+        return run.share(latents, noise, timesteps, torch.from_numpy(kept), torch.from_numpy(run.emphasis(rows)))
 
     def after_step(step: int, ema: EMAModel) -> None:
         if step % run.config.sample_every == 0 or step == config.steps:

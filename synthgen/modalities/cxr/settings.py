@@ -7,7 +7,7 @@ from pydantic import Field
 from synthgen.config import Section
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.generators.cxr.cohort_config import CohortConfig
-from synthgen.generators.cxr.config import ConditionConfig, DemoCohortConfig, GeneratorConfig
+from synthgen.generators.cxr.config import ConditionConfig, DemoCohortConfig, GeneratorConfig, PretrainingConfig
 from synthgen.offer import Offer
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 
@@ -19,6 +19,7 @@ class CxrConfig(Section):
     cohort: CohortConfig = CohortConfig()
     conditions: ConditionConfig = ConditionConfig()
     generator: GeneratorConfig = GeneratorConfig()
+    pretraining: PretrainingConfig = PretrainingConfig()
     identity: IdentityConfig = IdentityConfig()
     encoder: str = Field("", description="hub name or folder of an image encoder, for a fourth filter; empty: none")
     evaluation: EvaluationConfig = EvaluationConfig()
