@@ -47,6 +47,7 @@ _SHARE = 0.3  # of the frames of a stretch in which something must be heard
 _MOVING = 2.0  # least norm of a stretch's transform: below, nothing moves
 _BAND_ORDERS = slice(1, 10)  # 0 is the energy of all: every word that ends in silence looks alike in it
 _MODULATION = 6.0  # Hz
+_TIME_ORDERS = 49  # 4 Hz of six seconds: what lies above is moved by another manner's pauses
 _TEMPI = tuple(float(x) for x in np.exp(0.058 * np.arange(-5, 6)).round(4))  # 0.75 to 1.34; between two 3% are lost
 _STEP = 1.0  # seconds from one stretch of a candidate to the next
 _ALIGNED = 4  # frames: stretches of a protected recording begin this far apart, those of a candidate at each between
@@ -128,7 +129,7 @@ def vectors(levels: Levels | Floats, seconds: float, starts: Sequence[int], spok
         levels = np.concatenate([levels, np.zeros((length - len(levels), BANDS), dtype=np.float32)])
     windows = np.lib.stride_tricks.sliding_window_view(levels, length, axis=0)[list(starts)]
     patches = _above_floor(np.asarray(windows, dtype=np.float32))
-    orders = int(2 * seconds * _MODULATION) + 1
+    orders = min(int(2 * seconds * _MODULATION) + 1, _TIME_ORDERS)
     in_time = fft.dct(patches, axis=2, norm="ortho")[:, :, 1:orders]
     both = fft.dct(in_time, axis=1, norm="ortho")[:, _BAND_ORDERS].reshape(len(patches), -1)
     active = (patches.mean(axis=1) > _ACTIVE).mean(axis=1) >= spoken_share
