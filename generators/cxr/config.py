@@ -95,10 +95,27 @@ class AugmentationConfig(Section):
     copies: int = Field(4, ge=1, le=64, description="Latents cached per image: the image and its augmented versions")
 
 
+class TuningConfig(Section):
+    """What of a base is changed when it is fitted to a cohort."""
+
+    autoencoder: Literal["frozen", "decoder", "full"] = Field("decoder", description="What of the autoencoder is tuned")
+    denoiser: Literal["low_rank", "full"] = Field(
+        "full", description="All of the denoiser, or low-rank additions to its layers beside its condition layers"
+    )
+    rank: int = Field(16, ge=1, le=256, description="Rank of the additions (LoRA, Hu et al. 2022)")
+
+
 class GeneratorConfig(Section):
     """The chest X-ray generator: latent diffusion on diffusers' own parts."""
 
     size: int = Field(128, ge=16, le=1024, description="Side of the generated images, pixels")
+    base: str = Field(
+        "none",
+        min_length=1,
+        description="Model to start from: packaged (phantoms alone, 128 px), none, a model folder, a name on the hub; "
+        "the shapes of its networks then stand for those below",
+    )
+    tuning: TuningConfig = TuningConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig()
     denoiser: DenoiserConfig = DenoiserConfig()
     augmentation: AugmentationConfig = AugmentationConfig()

@@ -5,7 +5,10 @@ from __future__ import annotations
 from diffusers import DPMSolverMultistepScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
+from synthgen.errors import MissingExtraError
 from synthgen.generators.cxr.config import DenoiserConfig
+
+_ADAPTED = ("conv1", "conv2", "conv_shortcut", "time_emb_proj", "to_q", "to_k", "to_v", "to_out.0")
 
 
 def build_denoiser(
@@ -37,6 +40,30 @@ def build_denoiser(
         class_embed_type="projection",
         projection_class_embeddings_input_dim=width,
     )
+
+
+def with_additions(unet: UNet2DConditionModel, rank: int) -> UNet2DConditionModel:
+    """The same denoiser, of which low-rank additions to its layers are trained, and the layers of the condition.
+
+    Raises:
+        MissingExtraError: peft is not installed.
+    """
+    try:
+        from peft import LoraConfig
+    except ImportError as error:
+        raise MissingExtraError("low-rank tuning", "cxr") from error
+    unet.requires_grad_(False)
+    unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(_ADAPTED)))
+    unet.class_embedding.requires_grad_(True)
+    return unet
+
+
+def without_additions(unet: UNet2DConditionModel) -> UNet2DConditionModel:
+    """The same denoiser, the additions added to its weights; one that has none, as it is."""
+    if getattr(unet, "peft_config", None):
+        unet.fuse_lora()
+        unet.unload_lora()
+    return unet
 
 
 def build_scheduler(config: DenoiserConfig) -> DPMSolverMultistepScheduler:

@@ -11,6 +11,7 @@ checkpoints/ samples/   private: the state of an unfinished training, grids of s
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -83,6 +84,13 @@ def _index(card: Card, sampler: SamplerConfig) -> dict[str, JsonValue]:
     }
 
 
+def copy_card(model: Path, folder: Path) -> None:
+    """Copies what stands beside the weights of a finished model, and its scheduler."""
+    shutil.copytree(model / "scheduler", folder / "scheduler")
+    for name in ("condition.json", "model_index.json", PIPELINE, "README.md", "synthgen.json"):
+        shutil.copy(model / name, folder / name)
+
+
 def has_weights(part: Path) -> bool:
     """True where a diffusers part lies whole in ``part``."""
     return (part / "config.json").is_file() and any(part.glob("*.safetensors"))
@@ -103,15 +111,7 @@ def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> Cx
         UserError: the folder is no finished cxr model, is of a newer format, lacks a part, or holds pickled weights.
     """
     check_folder(folder)
-    condition = read_json(folder / "condition.json")
-    fields = condition.get("fields")
-    size = condition.get("size")
-    if not isinstance(fields, list) or not isinstance(size, int):
-        raise UserError(f"{folder}/condition.json lacks its fields or its size; fit the model again")
-    findings = tuple(str(field).removeprefix("finding:") for field in fields if str(field).startswith("finding:"))
-    encoding = Encoding(findings[1:])
-    if list(encoding.fields) != fields:
-        raise UserError(f"{folder}/condition.json describes another encoding; it needs another version of synthgen")
+    encoding, size = read_encoding(folder)
     try:
         vae = read_autoencoder(folder / "vae")
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True)
@@ -122,6 +122,22 @@ def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> Cx
     for module in (vae, unet):
         module.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)  # faster on CPUs
     return CxrGenerator(vae, unet, scheduler, encoding, sampler, rows, size)
+
+
+def read_encoding(folder: Path) -> tuple[Encoding, int]:
+    """The encoding of a model's conditions, and the side of its images, pixels.
+
+    Raises:
+        UserError: the folder does not say.
+    """
+    fields, size = read_json(folder / "condition.json").get("fields"), size_of(folder)
+    if not isinstance(fields, list):
+        raise UserError(f"{folder}/condition.json lacks its fields; fit the model again")
+    findings = tuple(str(field).removeprefix("finding:") for field in fields if str(field).startswith("finding:"))
+    encoding = Encoding(findings[1:])
+    if list(encoding.fields) != fields:
+        raise UserError(f"{folder}/condition.json describes another encoding; it needs another version of synthgen")
+    return encoding, size
 
 
 def size_of(folder: Path) -> int:

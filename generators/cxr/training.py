@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from accelerate import Accelerator
-from diffusers import AutoencoderDC
+from diffusers import AutoencoderDC, UNet2DConditionModel
 from diffusers.training_utils import EMAModel
 from numpy.typing import NDArray
 from torch import Tensor
@@ -31,9 +31,16 @@ from synthgen.generators.cxr.autoencoder import (
     read_autoencoder,
     to_images,
 )
+from synthgen.generators.cxr.base import Base, open_base
 from synthgen.generators.cxr.conditioning import Encoding
 from synthgen.generators.cxr.config import GeneratorConfig
-from synthgen.generators.cxr.denoiser import DenoiserLoss, build_denoiser, build_scheduler
+from synthgen.generators.cxr.denoiser import (
+    DenoiserLoss,
+    build_denoiser,
+    build_scheduler,
+    with_additions,
+    without_additions,
+)
 from synthgen.generators.cxr.model_folder import Card, finish_folder, has_weights, is_finished, save_part
 from synthgen.generators.cxr.optimise import Schedule, batch_indices, optimise
 from synthgen.generators.cxr.sample_grid import write_grid
@@ -67,6 +74,7 @@ class _Run:
     seed: int
     progress: Progress
     emphasis: Emphasis
+    base: Base | None
 
     def share(self, *batch: Tensor) -> tuple[Tensor, ...]:
         """This process's rows of a batch, on its device. Every process draws the whole batch, so that the draws do not
@@ -107,7 +115,7 @@ def fit_generator(
     accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if half else "no")
     if min(config.autoencoder.batch, config.denoiser.batch) < accelerator.num_processes:
         raise UserError(f"a batch must have at least one image for each of {accelerator.num_processes} processes")
-    run = _Run(accelerator, train, config, folder, seed, progress, emphasis)
+    run = _Run(accelerator, train, config, folder, seed, progress, emphasis, open_base(config.base, config.size))
     _claim(run)
     if is_finished(folder):
         progress.say(f"model found in {folder}: nothing to train")
@@ -117,6 +125,7 @@ def fit_generator(
     vae = read_autoencoder(folder / "vae")
     vae = vae.eval().requires_grad_(False).to(accelerator.device, memory_format=torch.channels_last)
     encoding = Encoding.of(record.condition for record in train)
+    encoding = run.base.covering(encoding) if run.base else encoding
     if not has_weights(folder / "unet"):
         _fit_denoiser(run, vae, encoding)
     if accelerator.is_main_process:
@@ -129,14 +138,12 @@ def fit_generator(
 
 def _fit_autoencoder(run: _Run) -> None:
     """Trains the autoencoder, normalises its latents, and writes it with a picture of originals above copies."""
-    config = run.config.autoencoder
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.seed)
-        vae = build_autoencoder(config, run.config.size)
-    if isinstance(vae, AutoencoderDC):
-        count = max(8, _CODE_PIXELS // run.config.size**2)
-        some = np.random.default_rng([run.seed, _CODE]).permutation(len(run.train))[:count]
-        start_as_transform_code(vae, pixels_of(run.train, some, run.config.size))
+    config, vae = run.config.autoencoder, _first_autoencoder(run)
+    if run.base and run.config.tuning.autoencoder == "frozen":
+        if run.accelerator.is_main_process:
+            save_part(vae, run.folder / "vae")
+        run.accelerator.wait_for_everyone()
+        return
     shape = latent_shape(vae, run.config.size)
 
     def batch_of(step: int) -> tuple[Tensor, ...]:
@@ -157,8 +164,9 @@ def _fit_autoencoder(run: _Run) -> None:
         checkpoint=run.folder / "checkpoints" / "autoencoder.safetensors",
         progress=run.progress,
     )
-    latents = latents_of(vae, run.train, run.config.augmentation, run.config.size, copies=1, seed=(run.seed, _COPIES))
-    normalise_latents(vae, latents)
+    if not run.base:  # whose denoiser knows the scale that its latents have
+        size, seed = run.config.size, (run.seed, _COPIES)
+        normalise_latents(vae, latents_of(vae, run.train, run.config.augmentation, size, copies=1, seed=seed))
     if run.accelerator.is_main_process:
         shown = np.arange(min(_GRID // 2, len(run.train)))
         with torch.inference_mode():
@@ -169,17 +177,41 @@ def _fit_autoencoder(run: _Run) -> None:
     run.accelerator.wait_for_everyone()
 
 
+def _first_autoencoder(run: _Run) -> Autoencoder:
+    """What the training of the autoencoder starts from."""
+    if run.base:
+        vae = run.base.vae
+        vae.requires_grad_(run.config.tuning.autoencoder == "full")
+        vae.decoder.requires_grad_(True)
+        return vae
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        vae = build_autoencoder(run.config.autoencoder, run.config.size)
+    if isinstance(vae, AutoencoderDC):
+        count = max(8, _CODE_PIXELS // run.config.size**2)
+        some = np.random.default_rng([run.seed, _CODE]).permutation(len(run.train))[:count]
+        start_as_transform_code(vae, pixels_of(run.train, some, run.config.size))
+    return vae
+
+
+def _first_denoiser(run: _Run, shape: tuple[int, int, int], encoding: Encoding) -> UNet2DConditionModel:
+    """What the training of the denoiser starts from, its additions among it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.seed)
+        if run.base is None:
+            channels, side, _ = shape
+            return build_denoiser(run.config.denoiser, latent_size=side, latent_channels=channels, width=encoding.width)
+        unet = run.base.denoiser(encoding)
+        return with_additions(unet, run.config.tuning.rank) if run.config.tuning.denoiser == "low_rank" else unet
+
+
 def _fit_denoiser(run: _Run, vae: Autoencoder, encoding: Encoding) -> None:
     """Trains the denoiser on cached latents and writes the moving average of its weights."""
     config, augmentation = run.config.denoiser, run.config.augmentation
     n, copies = len(run.train), augmentation.copies
     cached = latents_of(vae, run.train, augmentation, run.config.size, copies=copies, seed=(run.seed, _COPIES)).half()
     vectors = encoding.encode([record.condition for record in run.train])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(run.seed)
-        unet = build_denoiser(
-            config, latent_size=cached.shape[-1], latent_channels=cached.shape[1], width=encoding.width
-        )
+    unet = _first_denoiser(run, latent_shape(vae, run.config.size), encoding)
     loss = DenoiserLoss(unet, build_scheduler(config).alphas_cumprod, config.min_snr)
 
     def batch_of(step: int) -> tuple[Tensor, ...]:
@@ -208,7 +240,7 @@ def _fit_denoiser(run: _Run, vae: Autoencoder, encoding: Encoding) -> None:
         after_step=after_step,
     )
     if run.accelerator.is_main_process:
-        save_part(unet, run.folder / "unet")
+        save_part(without_additions(unet), run.folder / "unet")
     run.accelerator.wait_for_everyone()
 
 
@@ -222,7 +254,7 @@ def _sample_grid(
     shape = latent_shape(vae, run.config.size)
     noise = torch.stack([noise_of((run.seed, j), shape) for j in range(len(shown))]).to(vae.device)
     solver = solver_of(build_scheduler(run.config.denoiser), run.config.sampler, vae.device)
-    parameters = list(loss.parameters())
+    parameters = [p for p in loss.parameters() if p.requires_grad]
     ema.store(parameters)
     ema.copy_to(parameters)
     loss.eval()
@@ -258,7 +290,8 @@ def _config_digest(config: GeneratorConfig) -> str:
 
 def _run_digest(run: _Run) -> str:
     """Identifies a training: its settings, its seed and its records. Private, because it depends on the images."""
-    digest = hashlib.blake2b(f"{_config_digest(run.config)}|{run.seed}".encode(), digest_size=16)
+    base = run.base.digest if run.base else ""
+    digest = hashlib.blake2b(f"{_config_digest(run.config)}|{run.seed}|{base}".encode(), digest_size=16)
     for record in run.train:
         digest.update(json.dumps([record.record, record.condition.as_dict()]).encode())
         digest.update(np.ascontiguousarray(record.payload).tobytes())

@@ -1,0 +1,122 @@
+"""The base that a fit starts from: a finished model, as a rule one that has seen phantoms alone.
+
+What belongs to nobody can be trained on for as long as one likes, and costs no privacy; the cohort then has to tell the
+base only what films have and phantoms lack. The packaged base is such a model in half precision, beside a card that
+says what it saw.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+
+from synthgen.errors import UserError
+from synthgen.files import new_folder, write_atomically
+from synthgen.generators.cxr.autoencoder import Autoencoder, read_autoencoder
+from synthgen.generators.cxr.conditioning import Encoding
+from synthgen.generators.cxr.model_folder import PARTS, check_folder, copy_card, model_digest, read_encoding, save_part
+from synthgen.records import JsonValue
+
+NONE, PACKAGED = "none", "packaged"
+FOLDER = Path(__file__).parent / "base"
+CARD = "base.json"
+_FIRST = "class_embedding.linear_1.weight"  # [D, width of the condition vector]
+_CLASS = "projection_class_embeddings_input_dim"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A model to start from.
+
+    Attributes:
+        size: side of its images, pixels.
+        digest: of its weights.
+    """
+
+    vae: Autoencoder
+    unet: UNet2DConditionModel
+    encoding: Encoding
+    size: int
+    digest: str
+
+    def covering(self, encoding: Encoding) -> Encoding:
+        """The base's findings and those of ``encoding``."""
+        return Encoding(tuple(sorted({*self.encoding.findings, *encoding.findings})))
+
+    def denoiser(self, encoding: Encoding) -> UNet2DConditionModel:
+        """A copy of the denoiser that takes vectors of ``encoding``; what the base does not know is without effect."""
+        made = UNet2DConditionModel.from_config({**self.unet.config, _CLASS: encoding.width})
+        weights = {name: value.clone() for name, value in self.unet.state_dict().items()}
+        known = {field: i for i, field in enumerate(self.encoding.fields)}
+        first = torch.zeros(len(weights[_FIRST]), encoding.width)
+        for place, field in enumerate(encoding.fields):
+            if field in known:
+                first[:, place] = weights[_FIRST][:, known[field]]
+        made.load_state_dict({**weights, _FIRST: first})
+        return made
+
+
+def open_base(name: str, size: int) -> Base | None:
+    """The base of that name: ``none``, ``packaged``, a model folder, or a hub's name.
+
+    Raises:
+        UserError: there is none; it draws images of another size, holds pickled weights, is damaged, or is not what its
+            card says.
+    """
+    if name == NONE:
+        return None
+    folder = FOLDER if name == PACKAGED else _folder_of(name)
+    check_folder(folder)
+    encoding, own = read_encoding(folder)
+    if own != size:
+        raise UserError(
+            f"the base {name!r} draws images of {own} px and {size} are asked for: say --set "
+            f"modality.generator.size={own}, or --set modality.generator.base={NONE}"
+        )
+    digest = model_digest(folder)
+    if (folder / CARD).is_file() and json.loads((folder / CARD).read_bytes()).get("digest") != digest:
+        raise UserError(f"the base {name!r} is not what its card says (another digest): copy or install it again")
+    try:
+        vae = read_autoencoder(folder / "vae")
+        unet = UNet2DConditionModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"the base {name!r} cannot be read: copy or install it again") from error
+    return Base(vae.float(), unet.float(), encoding, own, digest)
+
+
+def write_base(model: Path, out: Path, made_by: Mapping[str, JsonValue]) -> None:
+    """Writes a finished model as a base to the new folder ``out``: in half precision, with its card.
+
+    Raises:
+        UserError: it is no finished model, or ``out`` cannot be written.
+    """
+    base = open_base(str(model), read_encoding(model)[1])
+    if base is None:
+        raise UserError(f"{model} is no model")
+    with new_folder(out) as unfinished:
+        for part, module in zip(PARTS, (base.vae, base.unet), strict=False):
+            save_part(module.half(), unfinished / part)
+        copy_card(model, unfinished)
+        card = {**made_by, "digest": model_digest(unfinished)}
+        write_atomically(unfinished / CARD, (json.dumps(card, indent=1) + "\n").encode())
+
+
+def _folder_of(name: str) -> Path:
+    """A folder as it stands; anything else is a name on the hub, from which nothing but weights and cards is taken."""
+    folder = Path(name)
+    if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
+        return folder
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"generator.base: there is no folder {name}, and it cannot be had from the hub: give a model folder, "
+            f"{PACKAGED!r} or {NONE!r}"
+        ) from error
