@@ -30,7 +30,7 @@ __version__ = "0.1.0"
 
 # Loaded when they are asked for: `import synthgen` costs nothing.
 _PLACES = {
-    **dict.fromkeys(("generate", "fit", "screen", "evaluate", "demo_cohort"), "synthgen.api"),
+    **dict.fromkeys(("generate", "fit", "pretrain", "screen", "evaluate", "demo_cohort"), "synthgen.api"),
     **dict.fromkeys(("SynthgenError", "UserError", "MissingExtraError", "ReleaseRefusedError"), "synthgen.errors"),
     **dict.fromkeys(("Modality", "Ready"), "synthgen.modality"),
     "Outcome": "synthgen.report",

@@ -105,6 +105,27 @@ def fit(
     return Path(out)
 
 
+def pretrain(
+    modality: str | Modality[Any, Any, Any],
+    *,
+    out: str | Path,
+    work: str | Path = "work",
+    config: str | None = None,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    progress: Progress | None = _SILENT,
+) -> Path:
+    """Trains a base on what belongs to nobody and writes it to ``out``, which is returned; run again, it resumes."""
+    offer, kind = _offered(modality)
+    asked = arguments.asked(offer, config or arguments.base_of(offer), settings, work=Path(work), seed=seed)
+    from synthgen import commands
+    from synthgen.session import session
+
+    with session(asked, Path(work), progress, kind) as run:
+        commands.pretrain(run, Path(out))
+    return Path(out)
+
+
 def screen(
     candidates: str | Path,
     modality: str | None = None,

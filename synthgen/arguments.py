@@ -63,6 +63,18 @@ def asked(
     return Asked(offer, name, config if recorded is None else config.model_copy(update={"seed": recorded}))
 
 
+def base_of(modality: str | Offer) -> str:
+    """The preset by which a modality's base is trained.
+
+    Raises:
+        UserError: it has none.
+    """
+    offer = offer_of(modality) if isinstance(modality, str) else modality
+    if not offer.base:
+        raise UserError(f"there is no base to be trained for {offer.name}: fit a model with synthgen fit")
+    return offer.base
+
+
 def present(path: Path | None, option: str) -> None:
     """Refuses a path that leads nowhere."""
     if path is not None and not path.exists():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INTERRUPTED: Final = 130
 """Exit status of a command that was stopped by Ctrl-C: 128 and the signal's number."""
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer carries a click of its own, and exports no more of it
-_RESUMES: Final = {"generate", "fit", "screen", "evaluate"}
+_RESUMES: Final = {"generate", "fit", "pretrain", "screen", "evaluate"}
 
 
 class _Commands(TyperGroup):
@@ -173,6 +173,23 @@ def fit(
         modality_name, data=data, out=out, work=work, config=config, settings=settings or (), seed=seed, progress=None
     )
     print(f"fitted {out}: synthgen generate --modality {modality_name.lower()} --data … --model {out}")  # noqa: T201
+
+
+@app.command(short_help="Trains a public base on simulated data alone.")
+def pretrain(
+    modality_name: ModalityName,
+    out: Annotated[Path, typer.Option(help="Base to write; must be new or empty.")],
+    work: Work = Path("work"),
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+) -> None:
+    """Trains a base that `fit` can start from, on data that belong to nobody; run again, it resumes."""
+    from synthgen import api
+
+    api.pretrain(modality_name, out=out, work=work, config=config, settings=settings or (), seed=seed, progress=None)
+    name = modality_name.lower()
+    print(f"trained {out}: synthgen fit --modality {name} --set modality.generator.base={out} …")  # noqa: T201
 
 
 @app.command(short_help="Judges synthetic records made elsewhere by the same gate.")

@@ -33,6 +33,13 @@ def fit(run: Run[T, C, M], data: Path, out: Path) -> None:
         fit_model(run, cohort, out)
 
 
+def pretrain(run: Run[T, C, M], out: Path) -> None:
+    """Trains a base on what belongs to nobody, and writes it to ``out``; resumes."""
+    run.progress.stage(1, 1, "pretrain")
+    with run.work.made_elsewhere(run.work.model):
+        run.modality.generator.pretrain(run.settings, out, run.work.model, run.seed("base"), run.progress)
+
+
 def screen(run: Run[T, C, M], data: Path, candidates: Path, out: Path) -> Outcome:
     """Judges somebody else's records with the same gate; every record counts as a first attempt.
 

@@ -116,6 +116,17 @@ class GeneratorKind(Protocol[T, C, M]):
         """Fits the generator on T into ``folder``; resumes, and returns at once when it is finished."""
         ...
 
+    def pretrain(self, config: M, out: Path, scratch: Path, seed: int, progress: Progress) -> None:
+        """Trains a base on what belongs to nobody, and writes it to ``out``; resumes.
+
+        Args:
+            scratch: a private folder for what is simulated and for the unfinished training.
+
+        Raises:
+            UserError: there is nothing of the kind.
+        """
+        raise UserError("there is no base to be trained for this modality: fit a model with synthgen fit")
+
     def digest(self, model: Path) -> str:
         """Hex digest of a model folder.
 

@@ -25,6 +25,7 @@ class Offer:
         section: the pydantic model of the configuration's ``modality`` section.
         presets: the preset for the demo cohort, and the one for real data.
         formats: the release formats, the default first.
+        base: the preset by which its public base is trained; empty where it has none.
         configs: the package whose folder ``name`` holds the presets as YAML files.
     """
 
@@ -33,6 +34,7 @@ class Offer:
     presets: tuple[str, str]
     formats: tuple[str, ...]
     configs: str = PRESETS
+    base: str = ""
 
 
 def names() -> tuple[str, ...]:

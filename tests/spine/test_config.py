@@ -14,12 +14,12 @@ def load(name: str = "demo", *settings: str, **overrides: int | None) -> RunConf
 
 
 def test_the_presets_load_and_differ() -> None:
-    assert presets("cxr") == ("cpu", "demo", "full")
+    assert presets("cxr") == ("base", "cpu", "demo", "full")
     sizes = {name: load(name).modality.generator.size for name in presets("cxr")}
     assert sizes["demo"] == 64
     assert sizes["cpu"] == 128
     assert 256 <= sizes["full"] <= 512
-    assert len({load(name).digest() for name in presets("cxr")}) == 3
+    assert len({load(name).digest() for name in presets("cxr")}) == 4
 
 
 def test_settings_and_options_override_the_preset() -> None:
@@ -66,5 +66,5 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     for path, message in ((bad, "not valid YAML"), (empty, "mapping"), (tmp_path / "no.yaml", "cannot read")):
         with pytest.raises(UserError, match=message):
             load(str(path))
-    with pytest.raises(UserError, match="no preset 'dmeo' for cxr: give one of cpu, demo, full"):
+    with pytest.raises(UserError, match="no preset 'dmeo' for cxr: give one of base, cpu, demo, full"):
         load("dmeo")

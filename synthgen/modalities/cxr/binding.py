@@ -22,6 +22,7 @@ from synthgen.generators.cxr.conditions import condition_sampler, uniform_sample
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import write_demo_cohort
 from synthgen.generators.cxr.model_folder import check_folder, model_digest, open_generator, size_of
+from synthgen.generators.cxr.pretraining import pretrain
 from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
@@ -90,6 +91,17 @@ class CxrDiffusion(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
 
     def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
         fit_generator(train, config.generator, folder, seed=seed, progress=progress)
+
+    def pretrain(self, config: CxrConfig, out: Path, scratch: Path, seed: int, progress: Progress) -> None:
+        pretrain(
+            out,
+            phantoms=config.demo,
+            pretraining=config.pretraining,
+            generator=config.generator,
+            scratch=scratch,
+            seed=seed,
+            progress=progress,
+        )
 
     def digest(self, model: Path) -> str:
         check_folder(model)

@@ -25,4 +25,4 @@ class CxrConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-OFFER = Offer("cxr", CxrConfig, presets=("demo", "cpu"), formats=("imagefolder", "dicom"))
+OFFER = Offer("cxr", CxrConfig, presets=("demo", "cpu"), formats=("imagefolder", "dicom"), base="base")
