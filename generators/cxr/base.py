@@ -20,6 +20,7 @@ from synthgen.files import new_folder, write_atomically
 from synthgen.generators.cxr.autoencoder import Autoencoder, read_autoencoder
 from synthgen.generators.cxr.conditioning import Encoding
 from synthgen.generators.cxr.model_folder import PARTS, check_folder, copy_card, model_digest, read_encoding, save_part
+from synthgen.generators.model_folder import read_json
 from synthgen.records import JsonValue
 
 NONE, PACKAGED = "none", "packaged"
@@ -36,6 +37,7 @@ class Base:
     Attributes:
         size: side of its images, pixels.
         digest: of its weights.
+        saw: what it was trained on, as its card says; empty where it has none.
     """
 
     vae: Autoencoder
@@ -43,6 +45,7 @@ class Base:
     encoding: Encoding
     size: int
     digest: str
+    saw: str
 
     def covering(self, encoding: Encoding) -> Encoding:
         """The base's findings and those of ``encoding``."""
@@ -79,14 +82,15 @@ def open_base(name: str, size: int) -> Base | None:
             f"modality.generator.size={own}, or --set modality.generator.base={NONE}"
         )
     digest = model_digest(folder)
-    if (folder / CARD).is_file() and json.loads((folder / CARD).read_bytes()).get("digest") != digest:
+    card = read_json(folder / CARD) if (folder / CARD).is_file() else {"digest": digest}
+    if card.get("digest") != digest:
         raise UserError(f"the base {name!r} is not what its card says (another digest): copy or install it again")
     try:
         vae = read_autoencoder(folder / "vae")
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"the base {name!r} cannot be read: copy or install it again") from error
-    return Base(vae.float(), unet.float(), encoding, own, digest)
+    return Base(vae.float(), unet.float(), encoding, own, digest, str(card.get("saw", "")))
 
 
 def write_base(model: Path, out: Path, made_by: Mapping[str, JsonValue]) -> None:

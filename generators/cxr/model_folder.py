@@ -41,12 +41,14 @@ class Card:
 
     Attributes:
         autoencoder: diffusers' class of it.
+        base: what the base saw that the training started from, or its digest; empty where there was none.
     """
 
     encoding: Encoding
     size: int
     config_digest: str
     autoencoder: str
+    base: str
 
 
 def save_part(part: Autoencoder | UNet2DConditionModel | DPMSolverMultistepScheduler, folder: Path) -> None:
@@ -69,6 +71,8 @@ def finish_folder(folder: Path, card: Card, sampler: SamplerConfig) -> None:
     write_atomically(folder / PIPELINE, resources.files(__package__).joinpath(PIPELINE).read_bytes())
     write_atomically(folder / "README.md", _readme(card).encode())
     about: dict[str, JsonValue] = {"modality": MODALITY, "format": FORMAT, "config_digest": card.config_digest}
+    if card.base:
+        about["base"] = card.base
     _write_json(folder / "synthgen.json", about)
 
 
@@ -146,6 +150,11 @@ def size_of(folder: Path) -> int:
     if not isinstance(size, int):
         raise UserError(f"{folder}/condition.json lacks its size; fit the model again")
     return size
+
+
+def base_of(folder: Path) -> str:
+    """What the base saw that a model started from, or its digest; empty where there was none."""
+    return str(read_json(folder / "synthgen.json").get("base", ""))
 
 
 def check_folder(folder: Path) -> None:

@@ -51,7 +51,7 @@ def pretrain(
     fit_generator(pool, generator, scratch / "model", seed=seed, progress=progress, emphasis=emphasis)
     before = open_base(generator.base, generator.size)
     made_by: dict[str, JsonValue] = {
-        "saw": f"{pretraining.phantoms} simulated radiographs, each of another simulated person; nobody else's",
+        "saw": f"{pretraining.phantoms:,} simulated radiographs and no real one",
         "command": "synthgen pretrain --modality cxr",
         "seed": seed,
         "phantoms": phantoms.model_dump(mode="json"),

@@ -130,7 +130,7 @@ def fit_generator(
         _fit_denoiser(run, vae, encoding)
     if accelerator.is_main_process:
         save_part(build_scheduler(config.denoiser), folder / "scheduler")
-        finish_folder(folder, Card(encoding, config.size, _config_digest(config), type(vae).__name__), config.sampler)
+        finish_folder(folder, _card(run, vae, encoding), config.sampler)
         for path in (folder / "checkpoints").glob("*.safetensors"):
             path.unlink()
     accelerator.wait_for_everyone()
@@ -277,6 +277,11 @@ def _schedule(config: GeneratorConfig, steps: int, batch: int, learning_rate: fl
         ema_decay=ema_decay,
         checkpoint_every=config.checkpoint_every,
     )
+
+
+def _card(run: _Run, vae: Autoencoder, encoding: Encoding) -> Card:
+    base = (run.base.saw or run.base.digest) if run.base else ""
+    return Card(encoding, run.config.size, _config_digest(run.config), type(vae).__name__, base)
 
 
 def _config_digest(config: GeneratorConfig) -> str:

@@ -21,7 +21,7 @@ from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import write_demo_cohort
-from synthgen.generators.cxr.model_folder import check_folder, model_digest, open_generator, size_of
+from synthgen.generators.cxr.model_folder import base_of, check_folder, model_digest, open_generator, size_of
 from synthgen.generators.cxr.pretraining import pretrain
 from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
@@ -137,10 +137,11 @@ class CxrDiffusion(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
         )
 
     def describe(self, model: Path, config: CxrConfig) -> str:
-        sampler = config.generator.sampler
+        sampler, base = config.generator.sampler, base_of(model)
         return (
             f"Latent diffusion at {size_of(model)} px (an autoencoder and a UNet2DConditionModel of diffusers), "
             f"v-prediction, {sampler.kind} in {sampler.steps} steps, guidance {sampler.guidance:g}"
+            + (f"; tuned from a base that saw {base}" if base else "")
         )
 
 

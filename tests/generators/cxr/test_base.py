@@ -17,7 +17,7 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.base import CARD, open_base, write_base
 from synthgen.generators.cxr.conditioning import Encoding
 from synthgen.generators.cxr.config import GeneratorConfig, TuningConfig
-from synthgen.generators.cxr.model_folder import open_generator
+from synthgen.generators.cxr.model_folder import base_of, open_generator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.payloads.cxr import CxrCondition, CxrReal
 from synthgen.progress import Silent
@@ -34,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def base(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("written") / "base"
-    write_base(model, out, {"phantoms": 8})
+    write_base(model, out, {"phantoms": 8, "saw": "8 simulated radiographs"})
     return out
 
 
@@ -110,6 +110,8 @@ def test_the_denoiser_learns_the_new_finding_and_stays_a_plain_one(tuned: str, b
     assert any("norm1" in name for name in moved) == (tuned == "full")
     generator = open_generator(folder, TINY.sampler, 1)
     assert "Nodule" in generator.vocabulary
+    assert base_of(folder) == "8 simulated radiographs"
+    assert base_of(base) == ""
     place = generator.encoding.fields.index("finding:Nodule")
     assert after["class_embedding.linear_1.weight"][:, place].abs().sum() > 0
     assert generator([Request(1, CxrCondition(("Nodule",), "AP", "M", 60))])[0].payload.shape == (SIZE, SIZE)
