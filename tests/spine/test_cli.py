@@ -97,6 +97,13 @@ def test_a_word_that_resembles_nothing_gets_no_suggestion() -> None:
     assert "did you mean" not in said("generate", "--modality", "cxr", "--set", "qqqq=1")
 
 
+def test_a_modality_without_a_base_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    line = said("pretrain", "--modality", "dialogue", "--out", str(tmp_path / "base"), "--work", str(work))
+    assert "there is no base to be trained for dialogue: fit a model with synthgen fit" in line
+    assert not list(tmp_path.iterdir())
+
+
 def test_choices_are_taken_in_any_case(tmp_path: Path) -> None:
     wrong = ("--data", str(tmp_path / "nowhere"))
     line = said(
