@@ -24,5 +24,5 @@ class EvaluationConfig(Section):
     density_dimensions: int = Field(8, ge=1, le=64, description="Principal components of the density attack (DOMIAS).")
     ms_ssim_pairs: int = Field(300, ge=1, description="At most so many image pairs within conditions.")
     encoder: str = Field(
-        "", description="Hub name or folder of an image encoder for one more feature space; empty: none."
+        "", description="An image encoder for one more feature space: hub name, folder or packaged; empty: none."
     )

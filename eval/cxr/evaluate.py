@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from synthgen.eval.cxr.classifier import Classifier, LabelledImages, tstr
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Embed, stack
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
-from synthgen.pretrained.image import hub_encoder
+from synthgen.pretrained.image import encoder_label, image_encoder
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation
@@ -54,7 +53,7 @@ def evaluate(
         samples, cohort, lambda x, own: _synthetic(x, config, own), lambda x, own: _real(x, config, own), seed
     )
     synthetic, train, test, calibration = sets.synthetic, sets.train, sets.audit, sets.reference
-    encoder = hub_encoder(config.encoder) if config.encoder else None
+    encoder = image_encoder(config.encoder) if config.encoder else None
     trained = tstr(synthetic, train, test, config, seed, progress)
     quality = (
         *_fidelity(
@@ -90,7 +89,7 @@ def _fidelity(
         ("", on_real.features, f"penultimate features of the network trained on real images of T, {size}")
     ]
     if encoder is not None:
-        spaces.append(("encoder_", encoder, f"encoder {Path(config.encoder).name}, given {size}"))
+        spaces.append(("encoder_", encoder, f"encoder {encoder_label(config.encoder)}, given {size}"))
     e = test.take(one_per_patient(test.patients, seed))
     found: list[Estimate] = []
     for prefix, embed, note in spaces:

@@ -29,7 +29,7 @@ from synthgen.generators.cxr.write import write_dicom, write_imagefolder
 from synthgen.modalities.cxr.settings import OFFER, CxrConfig
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrRoundTrip, CxrSynthetic
-from synthgen.pretrained.image import hub_encoder
+from synthgen.pretrained.image import image_encoder
 from synthgen.privacy_filters.cxr.filters import CxrFilters
 from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
@@ -140,7 +140,7 @@ class CxrFilterKind(FilterKind[CxrImage, CxrCondition, CxrConfig]):
 
     def open(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path) -> CxrFilters:
         identity = open_identity(folder / "identity")
-        encoder = hub_encoder(config.encoder) if config.encoder else None
+        encoder = image_encoder(config.encoder) if config.encoder else None
         return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train], encoder)
 
     def planted(

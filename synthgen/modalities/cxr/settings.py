@@ -20,7 +20,7 @@ class CxrConfig(Section):
     conditions: ConditionConfig = ConditionConfig()
     generator: GeneratorConfig = GeneratorConfig()
     identity: IdentityConfig = IdentityConfig()
-    encoder: str = Field("", description="hub name or folder of an image encoder, for a fourth filter; empty: none")
+    encoder: str = Field("", description="of images, for one more filter: hub name, folder or packaged; empty: none")
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
