@@ -7,6 +7,7 @@ verdict is INCONCLUSIVE and says what would help.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from scipy.stats import norm
 
@@ -17,6 +18,7 @@ from synthgen.privacy_filters.power import miss_upper, released_share
 from synthgen.records import Estimate
 from synthgen.report import (
     CalibrationFacts,
+    Floor,
     Limits,
     LinkedFacts,
     Outcome,
@@ -36,6 +38,7 @@ def privacy_report(
 ) -> PrivacyReport:
     """What is published of the findings: verdict, reasons, claim and the figures behind them."""
     outcome, reasons = decide(found)
+    private, _ = decide(replace(found, floors=()))
     names = found.calibration.names if found.calibration else ()
     return PrivacyReport(
         outcome=outcome,
@@ -53,6 +56,8 @@ def privacy_report(
         rules=rules,
         tries=tries,
         linked=linked,
+        floors=found.floors,
+        private=private,
     )
 
 
@@ -63,16 +68,17 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
         return Outcome.NO_COHORT, (Reason(Why.NO_COHORT, told),)
     refuse = [*_copies_seen(found), *_exact_copies_missed(found.planted), *_attacks_that_succeed(found)]
     doubt = [*_blind_spots(found), *_no_power(found), *_empty_slots(found.screening), *_attacks_unsettled(found)]
+    unfit = _not_fit(found.floors)
     if refuse:
-        return Outcome.REFUSE, tuple(refuse + doubt)
+        return Outcome.REFUSE, (*refuse, *doubt, *unfit)
     if not found.calibration.attained:
         n = found.calibration.n
         level = (
             f"{n} calibration patients attain a level of {attainable_alpha(n):.2%}, not {found.calibration.alpha:.2%}"
         )
-        return Outcome.UNCALIBRATED, (Reason(Why.TOO_FEW, level), *doubt)
-    if doubt:
-        return Outcome.INCONCLUSIVE, tuple(doubt)
+        return Outcome.UNCALIBRATED, (Reason(Why.TOO_FEW, level), *doubt, *unfit)
+    if doubt or unfit:
+        return Outcome.INCONCLUSIVE, (*doubt, *unfit)
     if not found.audited or not found.calibrated_on_strangers:
         told = "no attack was run: there are no audit patients, or the conditions are unknown"
         return Outcome.CALIBRATED_NOT_AUDITED, (Reason(Why.NOT_AUDITED, told),)
@@ -173,6 +179,19 @@ def _empty_slots(screening: ScreeningFacts) -> Iterator[Reason]:
             f"{screening.exhausted} of {screening.slots} slots found no sample that the gate keeps within their "
             "attempts",
         )
+
+
+def _not_fit(floors: Sequence[Floor]) -> tuple[Reason, ...]:
+    """Figures of quality whose whole interval lies below what is asked for."""
+    return tuple(
+        Reason(
+            Why.NOT_FIT,
+            f"the samples are not fit for use: {floor.estimate.metric} {floor.estimate.value:.3f}, 95% interval "
+            f"{floor.estimate.ci95[0]:.3f} to {floor.estimate.ci95[1]:.3f}, at least {floor.least:.3f} is asked for",
+        )
+        for floor in floors
+        if floor.missed
+    )
 
 
 def _attacks_that_succeed(found: Findings) -> Iterator[Reason]:

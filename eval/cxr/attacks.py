@@ -53,7 +53,7 @@ def _spaces(
     ]
     if encoder is not None:
         note = f"encoder {encoder_label(config.encoder)}"
-        spaces.append(Space.of(each, lambda x: encoder(x.images), "encoder", note))
+        spaces.append(Space.of(each, lambda x: encoder(x.films), "encoder", note))
     return spaces
 
 

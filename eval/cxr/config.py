@@ -7,6 +7,20 @@ from pydantic import Field
 from synthgen.config import Section
 
 
+class FloorConfig(Section):
+    """What a release must reach to be fit for use; below, the verdict is INCONCLUSIVE. 0 asks for nothing."""
+
+    coverage: float = Field(
+        0.3, ge=0, le=1, description="Least coverage in neutral features, as a share of what real images would have."
+    )
+    labels: float = Field(
+        0.25, ge=0, le=1, description="Least macro AUC of requested labels, as a share of the way from 0.5 to real's."
+    )
+    detail: float = Field(
+        0.0, ge=0, le=1, description="Least power at 0.1 to 0.4 cycles per pixel, as a share of real images'."
+    )
+
+
 class EvaluationConfig(Section):
     """How a release of chest X-rays is evaluated. The defaults take a minute or two on one core for 800 images."""
 
@@ -26,3 +40,7 @@ class EvaluationConfig(Section):
     encoder: str = Field(
         "", description="An image encoder for one more feature space: hub name, folder or packaged; empty: none."
     )
+    neutral: bool = Field(
+        True, description="Fidelity in EfficientNet-Lite0's features too, where the extra neutral is installed."
+    )
+    floor: FloorConfig = FloorConfig()
