@@ -18,7 +18,6 @@ from synthgen.privacy_filters.power import miss_upper, released_share
 from synthgen.records import Estimate
 from synthgen.report import (
     CalibrationFacts,
-    Floor,
     Limits,
     LinkedFacts,
     Outcome,
@@ -68,7 +67,7 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
         return Outcome.NO_COHORT, (Reason(Why.NO_COHORT, told),)
     refuse = [*_copies_seen(found), *_exact_copies_missed(found.planted), *_attacks_that_succeed(found)]
     doubt = [*_blind_spots(found), *_no_power(found), *_empty_slots(found.screening), *_attacks_unsettled(found)]
-    unfit = _not_fit(found.floors)
+    unfit = [*_not_fit(found)]
     if refuse:
         return Outcome.REFUSE, (*refuse, *doubt, *unfit)
     if not found.calibration.attained:
@@ -77,12 +76,13 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
             f"{n} calibration patients attain a level of {attainable_alpha(n):.2%}, not {found.calibration.alpha:.2%}"
         )
         return Outcome.UNCALIBRATED, (Reason(Why.TOO_FEW, level), *doubt, *unfit)
-    if doubt or unfit:
+    if doubt:
         return Outcome.INCONCLUSIVE, (*doubt, *unfit)
     if not found.audited or not found.calibrated_on_strangers:
         told = "no attack was run: there are no audit patients, or the conditions are unknown"
-        return Outcome.CALIBRATED_NOT_AUDITED, (Reason(Why.NOT_AUDITED, told),)
-    return Outcome.PASS, ()
+        outcome = Outcome.INCONCLUSIVE if unfit else Outcome.CALIBRATED_NOT_AUDITED
+        return outcome, (Reason(Why.NOT_AUDITED, told), *unfit)
+    return (Outcome.INCONCLUSIVE if unfit else Outcome.PASS), tuple(unfit)
 
 
 def _copies_seen(found: Findings) -> Iterator[Reason]:
@@ -181,17 +181,14 @@ def _empty_slots(screening: ScreeningFacts) -> Iterator[Reason]:
         )
 
 
-def _not_fit(floors: Sequence[Floor]) -> tuple[Reason, ...]:
+def _not_fit(found: Findings) -> Iterator[Reason]:
     """Figures of quality whose whole interval lies below what is asked for."""
-    return tuple(
-        Reason(
+    for figure, least in ((floor.estimate, floor.least) for floor in found.floors if floor.missed):
+        yield Reason(
             Why.NOT_FIT,
-            f"the samples are not fit for use: {floor.estimate.metric} {floor.estimate.value:.3f}, 95% interval "
-            f"{floor.estimate.ci95[0]:.3f} to {floor.estimate.ci95[1]:.3f}, at least {floor.least:.3f} is asked for",
+            f"the samples are not fit for use: {figure.metric} {figure.value:.3f}, 95% interval {figure.ci95[0]:.3f} "
+            f"to {figure.ci95[1]:.3f}, at least {least:.3f} is asked for",
         )
-        for floor in floors
-        if floor.missed
-    )
 
 
 def _attacks_that_succeed(found: Findings) -> Iterator[Reason]:

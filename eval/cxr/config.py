@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synthgen.config import Section
 
@@ -11,13 +11,13 @@ class FloorConfig(Section):
     """What a release must reach to be fit for use; below, the verdict is INCONCLUSIVE. 0 asks for nothing."""
 
     coverage: float = Field(
-        0.3, ge=0, le=1, description="Least coverage in neutral features, as a share of what real images would have."
+        0.0, ge=0, le=1, description="Least neutral coverage, as a share of what real images have; needs extra neutral."
     )
     labels: float = Field(
-        0.25, ge=0, le=1, description="Least macro AUC of requested labels, as a share of the way from 0.5 to real's."
+        0.5, ge=0, le=1, description="Least macro AUC of requested labels, as a share of the way from 0.5 to real's."
     )
     detail: float = Field(
-        0.0, ge=0, le=1, description="Least power at 0.1 to 0.4 cycles per pixel, as a share of real images'."
+        0.2, ge=0, le=1, description="Least power at 0.1 to 0.4 cycles per pixel, as a share of real images'."
     )
 
 
@@ -44,3 +44,9 @@ class EvaluationConfig(Section):
         True, description="Fidelity in EfficientNet-Lite0's features too, where the extra neutral is installed."
     )
     floor: FloorConfig = FloorConfig()
+
+    @model_validator(mode="after")
+    def _measurable(self) -> EvaluationConfig:
+        if self.floor.coverage and not self.neutral:
+            raise ValueError("floor.coverage is of the neutral features: leave evaluation.neutral at true")
+        return self

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthgen.errors import install_command
+from synthgen.errors import MissingExtraError, install_command
 from synthgen.estimates import drawn, measured, one_per_patient
 from synthgen.eval import fidelity
 from synthgen.eval.battery import Sets, enough
@@ -65,7 +65,11 @@ def evaluate(
 
     Without audit patients there is nobody to attack beside T: no attacks, and quality is measured on the calibration
     patients. With fewer than 8 samples, training patients or patients to measure on, nothing is, and a line says so.
+
+    Raises:
+        MissingExtraError: a floor of coverage is set, and the neutral encoder is not installed.
     """
+    require_neutral(config)
     if not enough(len(samples), cohort, progress):
         return Evaluation((), ())
     side = _side(samples, cohort)
@@ -94,6 +98,16 @@ def evaluate(
     on_release = trained.on_synthetic.features
     attacks, copying = attack_release(sets, on_release, encoder, config, seed, progress)
     return Evaluation((*attacks, *copying), quality, asked)
+
+
+def require_neutral(config: EvaluationConfig) -> None:
+    """Says at once that packages are missing without which a floor that is set could not be held against anything.
+
+    Raises:
+        MissingExtraError: naming the extra.
+    """
+    if config.floor.coverage and not neutral_installed():
+        raise MissingExtraError("modality.evaluation.floor.coverage", "neutral")
 
 
 @dataclass(frozen=True)

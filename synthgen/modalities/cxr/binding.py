@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from synthgen.config import RunConfig
-from synthgen.eval.cxr.evaluate import evaluate
+from synthgen.eval.cxr.evaluate import evaluate, require_neutral
 from synthgen.files import private_folder
 from synthgen.generators.cxr.candidates import load_images
 from synthgen.generators.cxr.cohort import load_cohort
@@ -136,6 +136,7 @@ class CxrFilterKind(FilterKind[CxrImage, CxrCondition, CxrConfig]):
     """See :class:`synthgen.modality.FilterKind`."""
 
     def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
+        require_neutral(config.evaluation)  # now, and not after hours
         fit_identity(train, config.identity, folder / "identity", seed=seed, progress=progress)
 
     def open(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path) -> CxrFilters:
