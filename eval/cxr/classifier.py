@@ -187,20 +187,17 @@ class Tstr:
 
     Attributes:
         names: the labels, in the order of the networks' scores.
-        readers: one network of each training, on real images alone.
+        readers: trained on all real images of T.
     """
 
     estimates: tuple[Estimate, ...]
     on_synthetic: Classifier
+    on_real: Classifier
     readers: tuple[Classifier, ...]
     names: tuple[str, ...]
 
-    @property
-    def on_real(self) -> Classifier:
-        return self.readers[0]
-
     def read(self, images: Images) -> Floats:
-        """Mean score [n, L] of the networks that were trained on real images."""
+        """Mean score [n, L] of the readers."""
         return np.asarray(np.mean([reader.logits(images) for reader in self.readers], axis=0), dtype=np.float64)
 
 
@@ -237,7 +234,11 @@ def tstr(
     except NotMeasurableError as error:
         progress.say(f"utility is not measured: {error}")
         estimates = ()
-    return Tstr(estimates, runs[0][0], tuple(run[1] for run in runs), tuple(names))
+    readers = tuple(run[1] for run in runs)
+    if used < len(real_train):
+        whole = label_matrix(real_train.conditions, names)
+        readers = (train_classifier(real_train.images, whole, config, seed, progress, "all real"),)
+    return Tstr(estimates, runs[0][0], runs[0][1], readers, tuple(names))
 
 
 def _four(

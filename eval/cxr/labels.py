@@ -37,7 +37,7 @@ def label_figures(
 
     Args:
         held_out: real images that the reader was not trained on; one of each patient is used.
-        reader: trained on T; the mean of its networks.
+        reader: trained on all of T; where it is several networks, their mean.
 
     Raises:
         NotMeasurableError: no label has 5 images with and without it on both sides.
@@ -51,7 +51,7 @@ def label_figures(
     names = [reader.names[i] for i in columns]
     s, r = (reader.read(x.images)[:, columns] for x in (synthetic, real))
     truth_s, truth_r = truth_s[:, columns], truth_r[:, columns]
-    told = f"read by a classifier trained on real images of T; labels: {', '.join(names)}"
+    told = f"read by a classifier trained on all real images of T; labels: {', '.join(names)}"
     found = [
         _macro_auc("label_auc_macro", s, truth_s, [str(i) for i in range(len(s))], seed, told),
         _macro_auc("label_auc_macro_real", r, truth_r, real.patients, seed, told),
