@@ -17,7 +17,10 @@ class FloorConfig(Section):
         0.5, ge=0, le=1, description="Least macro AUC of requested labels, as a share of the way from 0.5 to real's."
     )
     detail: float = Field(
-        0.2, ge=0, le=1, description="Least power at 0.1 to 0.4 cycles per pixel, as a share of real images'."
+        0.2,
+        ge=0,
+        le=1,
+        description="Least power at 0.1 to 0.4 cycles per pixel against real images', or theirs against it.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from synthgen.eval.cxr.config import FloorConfig
 from synthgen.eval.fidelity import expected_coverage
@@ -36,6 +37,12 @@ def _labels(figures: dict[str, Estimate], config: FloorConfig) -> Iterator[Floor
 
 
 def _spectrum(figures: dict[str, Estimate], config: FloorConfig) -> Iterator[Floor]:
+    """Too little detail is blur; as many times too much is noise, and the inverse of the figure is held against it."""
     power = figures.get("radial_power_mean")
     if power is not None and config.detail:
-        yield Floor(power, config.detail, 1.0)
+        yield Floor(power if power.value <= 1 else _inverse(power), config.detail, 1.0)
+
+
+def _inverse(power: Estimate) -> Estimate:
+    low, high = power.ci95
+    return replace(power, metric="radial_power_inverse", value=1 / power.value, ci95=(1 / high, 1 / low))

@@ -245,6 +245,7 @@ def test_floors_are_shares_of_what_real_images_have():
     asked = FloorConfig(coverage=0.5, labels=0.5, detail=0.5)
     assert missed(asked, 0.9, 0.8, 0.8, 1.0) == []
     assert missed(asked, 0.3, 0.58, 0.8, 0.3) == ["neutral_coverage", "label_auc_macro", "radial_power_mean"]
+    assert missed(asked, 0.9, 0.8, 0.8, 4.0) == ["radial_power_inverse"], "noise"
     assert missed(asked, 0.46, 0.62, 0.8, 0.47) == [], "chance is no fault"
     assert missed(asked, 0.3, 0.5, 0.58, 1.0) == ["neutral_coverage"], "the reader does not read real images either"
     assert missed(FloorConfig(coverage=0, labels=0, detail=0), 0.0, 0.4, 0.8, 0.1) == []
