@@ -42,6 +42,7 @@ def utility(
     synthetic: NDArray[np.generic],
     real: NDArray[np.generic],
     both: NDArray[np.generic],
+    pretrained: NDArray[np.generic] | None = None,
     seed: int = 0,
     note: str = "",
 ) -> tuple[Estimate, ...]:
@@ -51,10 +52,12 @@ def utility(
         labels: [n, L], the truth; ``names`` its columns. Labels with fewer than 5 positives or negatives are left out,
             and named in the note.
         synthetic, real, both: [K, n, L], the scores of the three classifiers in each of K trainings.
+        pretrained: likewise, of one that is trained on synthetic data first and then on the real data.
 
     Returns:
         ``tstr_auc_macro``, ``trtr_auc_macro``, ``train_on_both_auc_macro``, ``tstr_gap`` (real − synthetic: points
-        lost) and ``augmentation_gain`` (both − real: points won). The differences are paired: one resample of patients
+        lost) and ``augmentation_gain`` (both − real: points won); where there is one, ``pretrained_auc_macro`` and
+        ``pretraining_gain`` (pretrained − real: points won). The differences are paired: one resample of patients
         serves both. The variance between trainings is added to that of the patients; with K = 1 it is not known.
 
     Raises:
@@ -71,23 +74,28 @@ def utility(
     text = "; ".join(part for part in parts if part)
     truth, n = labels[:, columns], len(set(patients))
     weights = np.concatenate([np.ones((1, len(truth))), patient_weights(patients, seed)])  # row 0: the figure itself
-    s, r, b = (
-        np.stack([macro_auc_draws(scores[:, columns], truth, weights) for scores in finite("scores", x)])
-        for x in (synthetic, real, both)
-    )
+
+    def drawn(trained: NDArray[np.generic]) -> Floats:
+        return np.stack([macro_auc_draws(x[:, columns], truth, weights) for x in finite("scores", trained)])
+
+    s, r, b = drawn(synthetic), drawn(real), drawn(both)
 
     def figure(metric: str, draws: Floats, low: float, better: str) -> Estimate:
         value = float(draws[:, 0].mean())
         ends = _over_trainings(draws[:, 0], draws[:, 1:])
         return Estimate(metric, value, (max(low, ends[0]), min(1.0, ends[1])), n, better, text)
 
-    return (
+    found = (
         figure("tstr_auc_macro", s, 0.0, "higher"),
         figure("trtr_auc_macro", r, 0.0, "higher"),
         figure("train_on_both_auc_macro", b, 0.0, "higher"),
         figure("tstr_gap", r - s, -1.0, "lower"),
         figure("augmentation_gain", b - r, -1.0, "higher"),
     )
+    if pretrained is None:
+        return found
+    p = drawn(pretrained)
+    return (*found, figure("pretrained_auc_macro", p, 0.0, "higher"), figure("pretraining_gain", p - r, -1.0, "higher"))
 
 
 def _over_trainings(values: Floats, draws: Floats) -> tuple[float, float]:

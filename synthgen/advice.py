@@ -56,6 +56,10 @@ class Wish:
     audit: int = 0
     settings: tuple[tuple[str, float], ...] = ()
 
+    @property
+    def asks(self) -> bool:
+        return bool(self.train or self.calibration or self.audit or self.settings)
+
 
 @cache
 def advice() -> Mapping[Why, Advice]:
@@ -72,7 +76,7 @@ def remedy(why: Why, found: Findings) -> Remedy:
 def next_run(reasons: Iterable[Reason], found: Findings) -> str:
     """What answers all reasons at once, as options of the same command; empty where no setting and no number does."""
     wishes = [wish for reason in reasons if (wish := _wish(reason.why, found)) is not None]
-    if not wishes or found.facts is None:
+    if not any(wish.asks for wish in wishes) or found.facts is None:
         return ""
     settings = {key: value for wish in wishes for key, value in wish.settings}
     told = [f"--set {key}={value:g}" for key, value in settings.items()]
@@ -232,6 +236,12 @@ def _empty_slots(found: Findings) -> Wish:
     return Wish(told, settings=(("slots.attempts", 60), ("slots.close", close)))
 
 
+def _not_fit(found: Findings) -> Wish | None:
+    """What real records have: nothing that a setting would give."""
+    missed = [f"{floor.estimate.metric} {floor.real:.3f}" for floor in found.floors if floor.missed]
+    return Wish(f"as many real records have {', '.join(missed)}") if missed else None
+
+
 def _too_few(found: Findings) -> Wish:
     n = found.calibration.n if found.calibration else 0
     needed, level = patients_needed(_alpha(found)), attainable_level(n) if n else 1.0
@@ -249,4 +259,5 @@ _WISHES: Final[Mapping[Why, Callable[[Findings], Wish | None]]] = {
     Why.EMPTY_SLOTS: _empty_slots,
     Why.TOO_FEW: _too_few,
     Why.NOT_AUDITED: _few_audited,
+    Why.NOT_FIT: _not_fit,
 }

@@ -150,9 +150,9 @@ def generate(
     _what_next(sealed.reasons, sealed.remedies, sealed.next_run)
     if sealed.quarantined:
         raise ReleaseRefusedError(
-            f"Privacy: {sealed.outcome}: nothing was released; the reasons are in {sealed.folder}/README.md"
+            f"{sealed.verdict}: nothing was released; the reasons are in {sealed.folder}/README.md"
         )
-    print(f"Privacy: {sealed.outcome}: sealed {sealed.folder} (sha256 {sealed.digest[:16]}…)")  # noqa: T201
+    print(f"{sealed.verdict}: sealed {sealed.folder} (sha256 {sealed.digest[:16]}…)")  # noqa: T201
     print(f"{sealed.fitness}.")  # noqa: T201
 
 
@@ -237,6 +237,7 @@ def evaluate(
     from synthgen import tables
 
     tables.estimates((*found.attacks, *found.quality))
+    tables.floors(found.floors)
 
 
 @app.command(name="demo-cohort", short_help="Writes a simulated cohort to try things on.")

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from synthgen.privacy_filters.calibration import Calibration
 from synthgen.records import Estimate
-from synthgen.report import CalibrationFacts, GeneratorTest, Limits, PlantedResult, ScreeningFacts
+from synthgen.report import CalibrationFacts, Floor, GeneratorTest, Limits, PlantedResult, ScreeningFacts
 from synthgen.sizes import RISK
 
 STANDARD_95 = 1.959964
@@ -39,6 +39,7 @@ class Why(StrEnum):
     NOT_AUDITED = "not_audited"
     NO_COHORT = "no_cohort"
     DOUBLES = "doubles"
+    NOT_FIT = "not_fit"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Findings:
         reads_cohort: False where it is certain that no record of the cohort entered the generator.
         risk: probability of passing what is just as bad as the limits allow: of a bound, an upper end or a power. Tries
             on one cohort share it.
+        floors: what the samples must reach to be fit for use, beside the gate.
     """
 
     calibration: Calibration | None
@@ -71,6 +73,7 @@ class Findings:
     audited: bool
     reads_cohort: bool = True
     risk: float = RISK
+    floors: tuple[Floor, ...] = ()
 
 
 def upper_end(attack: Estimate, risk: float = RISK) -> float:

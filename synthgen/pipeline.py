@@ -180,6 +180,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         audited=bool(cohort.audit),
         reads_cohort=reads,
         risk=risk,
+        floors=evaluation.floors,
     )
     privacy = privacy_report(findings, rules=screen.judge.rule_names, linked=linked, tries=tries)
     sealed = release(

@@ -169,6 +169,24 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Floor:
+    """What a figure of quality must reach for the samples to be fit for use.
+
+    Attributes:
+        least: the floor. It is missed where the figure's whole interval lies below it: chance is no fault.
+        real: the same figure of as many real records.
+    """
+
+    estimate: Estimate
+    least: float
+    real: float
+
+    @property
+    def missed(self) -> bool:
+        return self.estimate.ci95[1] < self.least
+
+
+@dataclass(frozen=True)
 class Remedy:
     """What a reason means, what helps, and what that comes to in this run: patients, settings; may be empty."""
 
@@ -188,6 +206,8 @@ class PrivacyReport:
         remedies: what to do about each of the reasons, in their order.
         next_run: what would answer all of them at once, as options of the same command; may be empty.
         tries: which try on this cohort the run is, from 1; None where that is not known, or there is no cohort.
+        floors: what the samples' quality was held against; see :class:`Floor`.
+        private: the verdict as it would be whatever the quality: on privacy alone.
     """
 
     outcome: Outcome
@@ -205,6 +225,8 @@ class PrivacyReport:
     linked: LinkedFacts | None = None
     remedies: tuple[Remedy, ...] = ()
     next_run: str = ""
+    floors: tuple[Floor, ...] = ()
+    private: Outcome | None = None
 
 
 @dataclass(frozen=True)
@@ -286,10 +308,12 @@ class Evaluation:
     Attributes:
         attacks: each an AUC against one half, T as members and E as non-members; the verdict rests on these.
         quality: fidelity, diversity, utility, and what else is worth reporting.
+        floors: what figures of quality must reach; a release that misses one is not fit for use.
     """
 
     attacks: tuple[Estimate, ...] = ()
     quality: tuple[Estimate, ...] = ()
+    floors: tuple[Floor, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from synthgen.records import Estimate
+from synthgen.report import Floor
 from synthgen.settings import Key
 
 _WIDE: Final = 160
@@ -21,6 +22,16 @@ def estimates(found: Iterable[Estimate]) -> None:
         low, high = one.ci95
         table.add_row(one.metric, f"{one.value:.3f}", f"{low:.3f} to {high:.3f}", str(one.n), one.better)
     Console().print(table)
+
+
+def floors(found: Iterable[Floor]) -> None:
+    """What figures of quality were held against, and which of them miss it; nothing where nothing is asked for."""
+    table = Table("fit for use", "value", "at least", "of real records", "")
+    for one in found:
+        told = "missed" if one.missed else "reached"
+        table.add_row(one.estimate.metric, f"{one.estimate.value:.3f}", f"{one.least:.3f}", f"{one.real:.3f}", told)
+    if table.row_count:
+        Console().print(table)
 
 
 def settings(keys: Iterable[Key]) -> None:

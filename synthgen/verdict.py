@@ -7,6 +7,7 @@ verdict is INCONCLUSIVE and says what would help.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from scipy.stats import norm
 
@@ -36,6 +37,7 @@ def privacy_report(
 ) -> PrivacyReport:
     """What is published of the findings: verdict, reasons, claim and the figures behind them."""
     outcome, reasons = decide(found)
+    private, _ = decide(replace(found, floors=()))
     names = found.calibration.names if found.calibration else ()
     return PrivacyReport(
         outcome=outcome,
@@ -53,6 +55,8 @@ def privacy_report(
         rules=rules,
         tries=tries,
         linked=linked,
+        floors=found.floors,
+        private=private,
     )
 
 
@@ -63,20 +67,22 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
         return Outcome.NO_COHORT, (Reason(Why.NO_COHORT, told),)
     refuse = [*_copies_seen(found), *_exact_copies_missed(found.planted), *_attacks_that_succeed(found)]
     doubt = [*_blind_spots(found), *_no_power(found), *_empty_slots(found.screening), *_attacks_unsettled(found)]
+    unfit = [*_not_fit(found)]
     if refuse:
-        return Outcome.REFUSE, tuple(refuse + doubt)
+        return Outcome.REFUSE, (*refuse, *doubt, *unfit)
     if not found.calibration.attained:
         n = found.calibration.n
         level = (
             f"{n} calibration patients attain a level of {attainable_alpha(n):.2%}, not {found.calibration.alpha:.2%}"
         )
-        return Outcome.UNCALIBRATED, (Reason(Why.TOO_FEW, level), *doubt)
+        return Outcome.UNCALIBRATED, (Reason(Why.TOO_FEW, level), *doubt, *unfit)
     if doubt:
-        return Outcome.INCONCLUSIVE, tuple(doubt)
+        return Outcome.INCONCLUSIVE, (*doubt, *unfit)
     if not found.audited or not found.calibrated_on_strangers:
         told = "no attack was run: there are no audit patients, or the conditions are unknown"
-        return Outcome.CALIBRATED_NOT_AUDITED, (Reason(Why.NOT_AUDITED, told),)
-    return Outcome.PASS, ()
+        outcome = Outcome.INCONCLUSIVE if unfit else Outcome.CALIBRATED_NOT_AUDITED
+        return outcome, (Reason(Why.NOT_AUDITED, told), *unfit)
+    return (Outcome.INCONCLUSIVE if unfit else Outcome.PASS), tuple(unfit)
 
 
 def _copies_seen(found: Findings) -> Iterator[Reason]:
@@ -172,6 +178,16 @@ def _empty_slots(screening: ScreeningFacts) -> Iterator[Reason]:
             Why.EMPTY_SLOTS,
             f"{screening.exhausted} of {screening.slots} slots found no sample that the gate keeps within their "
             "attempts",
+        )
+
+
+def _not_fit(found: Findings) -> Iterator[Reason]:
+    """Figures of quality whose whole interval lies below what is asked for."""
+    for figure, least in ((floor.estimate, floor.least) for floor in found.floors if floor.missed):
+        yield Reason(
+            Why.NOT_FIT,
+            f"the samples are not fit for use: {figure.metric} {figure.value:.3f}, 95% interval {figure.ci95[0]:.3f} "
+            f"to {figure.ci95[1]:.3f}, at least {least:.3f} is asked for",
         )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from synthgen.estimates import measured
@@ -13,6 +11,7 @@ from synthgen.eval.cxr.classifier import LabelledImages
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Embed, Floats, fit_identity, pixels
 from synthgen.payloads.cxr import CxrCondition
+from synthgen.pretrained.image import encoder_label
 from synthgen.progress import Progress
 from synthgen.records import Estimate
 
@@ -53,8 +52,8 @@ def _spaces(
         Space.of(each, lambda x: on_release(x.images), "features", trained),
     ]
     if encoder is not None:
-        note = f"encoder {Path(config.encoder).name}"
-        spaces.append(Space.of(each, lambda x: encoder(x.images), "encoder", note))
+        note = f"encoder {encoder_label(config.encoder)}"
+        spaces.append(Space.of(each, lambda x: encoder(x.films), "encoder", note))
     return spaces
 
 

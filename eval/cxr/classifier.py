@@ -97,18 +97,27 @@ def _initialise(net: nn.Module, generator: torch.Generator) -> None:
 
 
 def train_classifier(
-    images: Images, labels: Labels, config: EvaluationConfig, seed: int, progress: Progress, name: str
+    images: Images,
+    labels: Labels,
+    config: EvaluationConfig,
+    seed: int,
+    progress: Progress,
+    name: str,
+    start: Classifier | None = None,
 ) -> Classifier:
     """Binary cross-entropy per label, AdamW, cosine rate. Batches are drawn with replacement, so any size trains alike.
 
     Args:
         images: [n, s, s], s a multiple of 16. labels: [n, L].
+        start: a classifier of the same labels whose weights are trained on; None starts from nothing.
     """
     generator = torch.Generator().manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with torch.random.fork_rng(devices=()):  # constructors draw weights of their own, from the global state
         net = FindingsNet(labels.shape[1], config.width)
     _initialise(net, generator)
+    if start is not None:
+        net.load_state_dict(start.net.state_dict())
     net.to(device).train()
     x = torch.from_numpy(standardised(images)).float().unsqueeze(1)
     y = torch.from_numpy(labels).float()
@@ -134,11 +143,22 @@ def train_classifier(
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images [n, s, s] with their conditions; ``patients`` is empty for synthetic ones."""
+    """Images [n, s, s] with their conditions; ``patients`` is empty for synthetic ones.
+
+    Attributes:
+        images: at the size of the classifiers.
+        whole: at the size that they have; None where that is the same.
+    """
 
     images: Images
     conditions: tuple[CxrCondition, ...]
     patients: tuple[str, ...] = ()
+    whole: Images | None = None
+
+    @property
+    def films(self) -> Images:
+        """At the size they have, [n, S, S]: what a network of a fixed input and a spectrum look at."""
+        return self.images if self.whole is None else self.whole
 
     def __len__(self) -> int:
         return len(self.images)
@@ -148,16 +168,37 @@ class LabelledImages:
             self.images[rows],
             tuple(self.conditions[i] for i in rows),
             tuple(self.patients[i] for i in rows) if self.patients else (),
+            None if self.whole is None else self.whole[rows],
+        )
+
+    def and_those_of(self, other: LabelledImages) -> LabelledImages:
+        """Both together, of one size."""
+        return LabelledImages(
+            np.concatenate([self.images, other.images]),
+            (*self.conditions, *other.conditions),
+            (*self.patients, *other.patients),
+            np.concatenate([self.films, other.films]),
         )
 
 
 @dataclass(frozen=True)
 class Tstr:
-    """The figures, and the networks trained on the way (their features are reused)."""
+    """The figures, and the networks trained on the way (their features are reused, and what they read).
+
+    Attributes:
+        names: the labels, in the order of the networks' scores.
+        readers: trained on all real images of T.
+    """
 
     estimates: tuple[Estimate, ...]
     on_synthetic: Classifier
     on_real: Classifier
+    readers: tuple[Classifier, ...]
+    names: tuple[str, ...]
+
+    def read(self, images: Images) -> Floats:
+        """Mean score [n, L] of the readers."""
+        return np.asarray(np.mean([reader.logits(images) for reader in self.readers], axis=0), dtype=np.float64)
 
 
 def tstr(
@@ -168,17 +209,17 @@ def tstr(
     seed: int,
     progress: Progress,
 ) -> Tstr:
-    """Trains on synthetic, on as many real images of T, and on both; tests all three on the audit images.
+    """Trains on synthetic, on as many real images of T, on both, and on one after the other; tests on the audit images.
 
     Labels are those of T and of E. Real images are drawn at random where there are more than synthetic ones; where
     there are fewer, all are used, and the note gives both sizes. Without a label to measure by there are no estimates.
     """
     names = sorted({label for c in (*real_train.conditions, *real_test.conditions) for label in c.labels})
     x_s, y_s = synthetic.images, label_matrix(synthetic.conditions, names)
-    runs = [_three(x_s, y_s, real_train, names, config, seed + k, progress) for k in range(config.classifier_repeats)]
+    runs = [_four(x_s, y_s, real_train, names, config, seed + k, progress) for k in range(config.classifier_repeats)]
     used = min(len(real_train), len(synthetic))
     try:
-        scores = [np.stack([run[i].logits(real_test.images) for run in runs]) for i in range(3)]
+        scores = [np.stack([run[i].logits(real_test.images) for run in runs]) for i in range(4)]
         estimates = utility(
             label_matrix(real_test.conditions, names),
             names,
@@ -186,16 +227,21 @@ def tstr(
             synthetic=scores[0],
             real=scores[1],
             both=scores[2],
+            pretrained=scores[3],
             seed=seed,
             note=f"trained on {len(x_s)} synthetic, {used} real images, {config.classifier_steps} steps",
         )
     except NotMeasurableError as error:
         progress.say(f"utility is not measured: {error}")
         estimates = ()
-    return Tstr(estimates, runs[0][0], runs[0][1])
+    readers = tuple(run[1] for run in runs)
+    if used < len(real_train):
+        whole = label_matrix(real_train.conditions, names)
+        readers = (train_classifier(real_train.images, whole, config, seed, progress, "all real"),)
+    return Tstr(estimates, runs[0][0], runs[0][1], readers, tuple(names))
 
 
-def _three(
+def _four(
     images: Images,
     labels: Labels,
     real: LabelledImages,
@@ -203,8 +249,8 @@ def _three(
     config: EvaluationConfig,
     seed: int,
     progress: Progress,
-) -> tuple[Classifier, Classifier, Classifier]:
-    """One training each on synthetic images, on a fresh draw of as many real ones, and on both."""
+) -> tuple[Classifier, Classifier, Classifier, Classifier]:
+    """One training each on synthetic images, on a fresh draw of as many real ones, on both, and on first S, then T."""
     rows = np.sort(np.random.default_rng(seed).permutation(len(real))[: len(images)])
     x, y = real.images[rows], label_matrix([real.conditions[i] for i in rows], names)
     sets = (
@@ -213,4 +259,4 @@ def _three(
         ("both", np.concatenate([images, x]), np.concatenate([labels, y])),
     )
     first, second, third = (train_classifier(a, b, config, seed, progress, name) for name, a, b in sets)
-    return first, second, third
+    return first, second, third, train_classifier(x, y, config, seed, progress, "real after synthetic", first)

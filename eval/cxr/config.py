@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from synthgen.config import Section
+
+
+class FloorConfig(Section):
+    """What a release must reach to be fit for use; below, the verdict is INCONCLUSIVE. 0 asks for nothing."""
+
+    coverage: float = Field(
+        0.0, ge=0, le=1, description="Least neutral coverage, as a share of what real images have; needs extra neutral."
+    )
+    labels: float = Field(
+        0.5, ge=0, le=1, description="Least macro AUC of requested labels, as a share of the way from 0.5 to real's."
+    )
+    detail: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Least power at 0.1 to 0.4 cycles per pixel against real images', or theirs against it.",
+    )
 
 
 class EvaluationConfig(Section):
@@ -24,5 +41,15 @@ class EvaluationConfig(Section):
     density_dimensions: int = Field(8, ge=1, le=64, description="Principal components of the density attack (DOMIAS).")
     ms_ssim_pairs: int = Field(300, ge=1, description="At most so many image pairs within conditions.")
     encoder: str = Field(
-        "", description="Hub name or folder of an image encoder for one more feature space; empty: none."
+        "", description="An image encoder for one more feature space: hub name, folder or packaged; empty: none."
     )
+    neutral: bool = Field(
+        True, description="Fidelity in EfficientNet-Lite0's features too, where the extra neutral is installed."
+    )
+    floor: FloorConfig = FloorConfig()
+
+    @model_validator(mode="after")
+    def _measurable(self) -> EvaluationConfig:
+        if self.floor.coverage and not self.neutral:
+            raise ValueError("floor.coverage is of the neutral features: leave evaluation.neutral at true")
+        return self

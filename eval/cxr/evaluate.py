@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from synthgen.errors import MissingExtraError, install_command
 from synthgen.estimates import drawn, measured, one_per_patient
 from synthgen.eval import fidelity
 from synthgen.eval.battery import Sets, enough
 from synthgen.eval.cxr.attacks import attack_release
-from synthgen.eval.cxr.classifier import Classifier, LabelledImages, tstr
+from synthgen.eval.cxr.classifier import LabelledImages, Tstr, tstr
 from synthgen.eval.cxr.config import EvaluationConfig
-from synthgen.eval.cxr.features import Embed, stack
+from synthgen.eval.cxr.features import Embed, Floats, stack
+from synthgen.eval.cxr.floors import floors
+from synthgen.eval.cxr.labels import label_figures
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
-from synthgen.pretrained.image import hub_encoder
+from synthgen.pretrained import PACKAGED
+from synthgen.pretrained.image import encoder_label, image_encoder
+from synthgen.pretrained.neutral import neutral_encoder, neutral_installed
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation
 
 
-def _real(records: Sequence[CxrReal], config: EvaluationConfig, seed: int) -> LabelledImages:
+def _real(records: Sequence[CxrReal], config: EvaluationConfig, side: int, seed: int) -> LabelledImages:
     kept = [records[i] for i in drawn(len(records), config.max_samples, seed)]
-    return LabelledImages(
-        stack([r.payload for r in kept], config.image_size),
-        tuple(r.condition for r in kept),
-        tuple(r.patient for r in kept),
-    )
+    return _labelled([r.payload for r in kept], [r.condition for r in kept], [r.patient for r in kept], config, side)
 
 
-def _synthetic(samples: Sequence[CxrSynthetic], config: EvaluationConfig, seed: int) -> LabelledImages:
+def _synthetic(samples: Sequence[CxrSynthetic], config: EvaluationConfig, side: int, seed: int) -> LabelledImages:
     kept = [samples[i] for i in drawn(len(samples), config.max_samples, seed)]
-    return LabelledImages(stack([s.payload for s in kept], config.image_size), tuple(s.condition for s in kept))
+    return _labelled([s.payload for s in kept], [s.condition for s in kept], [], config, side)
+
+
+def _labelled(
+    images: Sequence[CxrImage],
+    conditions: Sequence[CxrCondition],
+    patients: Sequence[str],
+    config: EvaluationConfig,
+    side: int,
+) -> LabelledImages:
+    """At the classifiers' size, and whole at ``side`` px."""
+    small, whole = stack(images, config.image_size), stack(images, side)
+    return LabelledImages(small, tuple(conditions), tuple(patients), whole)
+
+
+def _side(samples: Sequence[CxrSynthetic], cohort: Cohort[CxrImage, CxrCondition]) -> int:
+    """Pixels a side at which synthetic and real images are compared: the smaller of both, since detail is compared."""
+    return min(len(samples[0].payload), len(cohort.train[0].payload))
 
 
 def evaluate(
@@ -47,37 +65,84 @@ def evaluate(
 
     Without audit patients there is nobody to attack beside T: no attacks, and quality is measured on the calibration
     patients. With fewer than 8 samples, training patients or patients to measure on, nothing is, and a line says so.
+
+    Raises:
+        MissingExtraError: a floor of coverage is set, and the neutral encoder is not installed.
     """
+    require_neutral(config)
     if not enough(len(samples), cohort, progress):
         return Evaluation((), ())
+    side = _side(samples, cohort)
     sets = Sets.of(
-        samples, cohort, lambda x, own: _synthetic(x, config, own), lambda x, own: _real(x, config, own), seed
+        samples,
+        cohort,
+        lambda x, own: _synthetic(x, config, side, own),
+        lambda x, own: _real(x, config, side, own),
+        seed,
     )
     synthetic, train, test, calibration = sets.synthetic, sets.train, sets.audit, sets.reference
-    encoder = hub_encoder(config.encoder) if config.encoder else None
+    encoder = image_encoder(config.encoder) if config.encoder else None
     trained = tstr(synthetic, train, test, config, seed, progress)
+    spaces = _spaces(trained, encoder, config, side, progress)
+    held_out = test.and_those_of(calibration) if cohort.audit else test
     quality = (
-        *_fidelity(
-            synthetic, test, calibration if cohort.audit else None, trained.on_real, encoder, config, seed, progress
-        ),
+        *_fidelity(synthetic, test, calibration if cohort.audit else None, spaces, seed, progress),
+        *measured(progress, label_figures, synthetic, held_out, trained, seed=seed),
         *_diversity(synthetic, train, config, seed, progress),
         *trained.estimates,
     )
+    asked = floors(quality, len(set(test.patients)), len(synthetic), config.floor)
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
-        return Evaluation((), quality)
+        return Evaluation((), quality, asked)
     on_release = trained.on_synthetic.features
     attacks, copying = attack_release(sets, on_release, encoder, config, seed, progress)
-    return Evaluation((*attacks, *copying), quality)
+    return Evaluation((*attacks, *copying), quality, asked)
+
+
+def require_neutral(config: EvaluationConfig) -> None:
+    """Says at once that packages are missing without which a floor that is set could not be held against anything.
+
+    Raises:
+        MissingExtraError: naming the extra.
+    """
+    if config.floor.coverage and not neutral_installed():
+        raise MissingExtraError("modality.evaluation.floor.coverage", "neutral")
+
+
+@dataclass(frozen=True)
+class _Space:
+    """A feature space in which fidelity is measured, and the prefix of its figures."""
+
+    prefix: str
+    embed: Callable[[LabelledImages], Floats]
+    note: str
+
+
+def _spaces(
+    trained: Tstr, encoder: Embed | None, config: EvaluationConfig, side: int, progress: Progress
+) -> tuple[_Space, ...]:
+    """That of the network trained on T, the neutral one where it is installed, and that of an encoder that is named."""
+    size = f"{config.image_size} px, bilinear antialiased resize"
+    told = f"penultimate features of the network trained on real images of T, {size}"
+    found = [_Space("", lambda x: trained.on_real.features(x.images), told)]
+    if config.neutral and neutral_installed():
+        neutral = encoder if encoder is not None and config.encoder == PACKAGED else neutral_encoder()
+        note = f"EfficientNet-Lite0 (ImageNet), 1280 penultimate features, {side} px, bicubic antialiased to 224"
+        found.append(_Space("neutral_", lambda x: neutral(x.films), note))
+    elif config.neutral:
+        progress.say(f"fidelity in neutral features is not measured: {install_command('neutral')}")
+    if encoder is not None:
+        note = f"encoder {encoder_label(config.encoder)}, given {side} px"
+        found.append(_Space("encoder_", lambda x: encoder(x.films), note))
+    return tuple(found)
 
 
 def _fidelity(
     synthetic: LabelledImages,
     test: LabelledImages,
     calibration: LabelledImages | None,
-    on_real: Classifier,
-    encoder: Embed | None,
-    config: EvaluationConfig,
+    spaces: Sequence[_Space],
     seed: int,
     progress: Progress,
 ) -> tuple[Estimate, ...]:
@@ -85,28 +150,31 @@ def _fidelity(
 
     The network has seen T, so that T could not stand for real data here; C and E are new to it.
     """
-    size = f"{config.image_size} px, bilinear antialiased resize"
-    spaces: list[tuple[str, Embed, str]] = [
-        ("", on_real.features, f"penultimate features of the network trained on real images of T, {size}")
-    ]
-    if encoder is not None:
-        spaces.append(("encoder_", encoder, f"encoder {Path(config.encoder).name}, given {size}"))
     e = test.take(one_per_patient(test.patients, seed))
+    c = calibration.take(one_per_patient(calibration.patients, seed, len(synthetic))) if calibration else None
     found: list[Estimate] = []
-    for prefix, embed, note in spaces:
-        real, s = embed(e.images), embed(synthetic.images)
-        found += measured(progress, fidelity.fid, real, s, seed=seed, metric=f"{prefix}fid", note=note)
-        found += measured(progress, fidelity.kid, real, s, seed=seed, metric=f"{prefix}kid", note=note)
-        if calibration is not None and len(calibration):
-            rows = one_per_patient(calibration.patients, seed, len(s))
-            c = embed(calibration.images[rows])
-            text = f"{note}; {len(c)} calibration against {len(real)} audit patients"
-            found += measured(progress, fidelity.fid, real, c, seed=seed, metric=f"{prefix}fid_real", note=text)
-            found += measured(progress, fidelity.kid, real, c, seed=seed, metric=f"{prefix}kid_real", note=text)
-        found += measured(
-            progress, fidelity.precision_recall_density_coverage, real, s, seed=seed, prefix=prefix, note=note
-        )
+    for space in spaces:
+        of_e = space.embed(e)
+        found += _in_space(of_e, space.embed(synthetic), space.prefix, "", space.note, seed, progress)
+        if c is not None:
+            note = f"{space.note}; {len(c)} calibration against {len(e)} audit patients"
+            found += _in_space(of_e, space.embed(c), space.prefix, "_real", note, seed, progress)
+    found += measured(progress, fidelity.radial_power, e.films, synthetic.films, seed=seed)
+    if c is not None:
+        found += measured(progress, fidelity.radial_power, e.films, c.films, seed=seed, suffix="_real")
     return tuple(found)
+
+
+def _in_space(
+    real: Floats, other: Floats, prefix: str, suffix: str, note: str, seed: int, progress: Progress
+) -> tuple[Estimate, ...]:
+    """Every figure of likeness of one set to the audit patients."""
+    judged = fidelity.precision_recall_density_coverage
+    return (
+        *measured(progress, fidelity.fid, real, other, seed=seed, metric=f"{prefix}fid{suffix}", note=note),
+        *measured(progress, fidelity.kid, real, other, seed=seed, metric=f"{prefix}kid{suffix}", note=note),
+        *measured(progress, judged, real, other, seed=seed, prefix=prefix, suffix=suffix, note=note),
+    )
 
 
 def _diversity(

@@ -1,18 +1,36 @@
-"""An image encoder from a hub, or from a folder: a further opinion for filters and for evaluation."""
+"""An image encoder from a hub, a folder or a package: a further opinion for filters and for evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError, UserError
+from synthgen.pretrained import PACKAGED
 from synthgen.pretrained.bars import no_bars
+from synthgen.pretrained.neutral import neutral_encoder
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 """Images [N, H, W] to features [N, D]."""
+
+
+def image_encoder(name: str) -> Embed:
+    """An image encoder by hub name or folder, or ``"packaged"``: EfficientNet-Lite0, of the extra ``neutral``.
+
+    Raises:
+        MissingExtraError: its packages are not installed.
+        UserError: it cannot be loaded.
+    """
+    return neutral_encoder() if name == PACKAGED else hub_encoder(name)
+
+
+def encoder_label(name: str) -> str:
+    """What an encoder is called in a note: never a private path."""
+    return "EfficientNet-Lite0" if name == PACKAGED else Path(name).name
 
 
 def hub_encoder(name: str, batch: int = 32) -> Embed:
@@ -36,7 +54,7 @@ def hub_encoder(name: str, batch: int = 32) -> Embed:
     except (OSError, ValueError) as error:
         raise UserError(
             f"cannot load the image encoder {name!r}: give a folder or hub name with a safetensors image encoder "
-            "and its preprocessor_config.json"
+            f"and its preprocessor_config.json, or {PACKAGED}"
         ) from error
 
     @torch.no_grad()

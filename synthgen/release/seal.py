@@ -47,6 +47,7 @@ class Sealed:
         quarantined: True when ``out`` was not made; the caller then ends with ``ReleaseRefusedError``.
         digest: SHA-256 of ``SHA256SUMS``: one figure that identifies every byte of the release.
         already: True when the same release stood there, unchanged, and nothing was written.
+        verdict: the outcome in a few words: of privacy, and of samples that are not fit for use.
         fitness: one line on what the samples are good for, to stand beside the verdict on privacy.
         reasons: what kept it from a PASS, the gravest first.
         remedies: what each reason means, and what to do about it.
@@ -62,6 +63,7 @@ class Sealed:
     reasons: tuple[str, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     next_run: str = ""
+    verdict: str = ""
 
 
 def seal(
@@ -109,7 +111,9 @@ def seal(
     _write_text(folder / SUMS, sums)
     digest = hashlib.sha256(sums.encode()).hexdigest()
     privacy = report.privacy
-    told = (words.fitness(report.evaluation), privacy.reasons, privacy.remedies, privacy.next_run)
+    told = (
+        words.fitness(report.evaluation), privacy.reasons, privacy.remedies, privacy.next_run, words.verdict(privacy)
+    )  # fmt: skip
     if quarantined:
         return Sealed(_quarantine(folder, work / "quarantine"), outcome, True, digest, False, *told)
     already = _same_release(staging.out, sums)

@@ -21,7 +21,10 @@ from synthgen.report import (
 MEANING = {
     Outcome.PASS: "Every check of the release gate held.",
     Outcome.REFUSE: "The generator memorises, the gate misses exact copies, or an attack on the samples succeeds.",
-    Outcome.INCONCLUSIVE: "The checks ran, but what they measured does not settle whether the samples are safe.",
+    Outcome.INCONCLUSIVE: (
+        "The checks ran, but what they measured does not settle whether the samples are safe, or shows that they are "
+        "not fit for use."
+    ),
     Outcome.CALIBRATED_NOT_AUDITED: "The thresholds are calibrated, but no held-out patients were left to attack with.",
     Outcome.UNCALIBRATED: "There were too few patients to calibrate the thresholds: the error rates are unknown.",
     Outcome.NO_COHORT: "No real data was given: only the checks for identifiers and duplicates ran.",
@@ -130,16 +133,32 @@ def metric_name(metric: str) -> str:
 
 
 def heading(report: ReleaseReport, *, quarantined: bool) -> str:
-    """The verdict in one line. It speaks of privacy alone; :func:`fitness` stands beside it."""
+    """The verdict in one line. It speaks of privacy, and where that holds, of samples that are not fit for use."""
     outcome = report.privacy.outcome
     if outcome is Outcome.PASS:
         return "Privacy: PASS"
     if outcome is Outcome.REFUSE:
         return "Privacy: REFUSED – do not share"
-    words = f"Privacy: {outcome.value.replace('_', ' ')}"
+    words = verdict(report.privacy).replace("_", " ")
     return (
         f"{words} – in quarantine, do not share" if quarantined else f"{words} – released by the publisher's decision"
     )
+
+
+def verdict(report: PrivacyReport) -> str:
+    """The outcome in a few words, and on what it is where privacy is not the fault."""
+    unfit_alone = report.private is Outcome.PASS and report.outcome is not Outcome.PASS
+    return f"{'Privacy: PASS. Not fit for use' if unfit_alone else 'Privacy'}: {report.outcome.value}"
+
+
+def unfit(report: PrivacyReport) -> list[str]:
+    """Each figure of quality that misses what is asked for, as a sentence."""
+    return [
+        f"Not fit for use: {metric_name(floor.estimate.metric)} {_with_interval(floor.estimate)}, at least "
+        f"{number(floor.least)} is asked for; as many real records have {number(floor.real)}."
+        for floor in report.floors
+        if floor.missed
+    ]
 
 
 def fitness(estimates: Sequence[Estimate]) -> str:
@@ -156,6 +175,7 @@ def fitness(estimates: Sequence[Estimate]) -> str:
 def fitness_details(estimates: Sequence[Estimate]) -> list[str]:
     """What else the figures of utility say in words, each by its own interval."""
     gap, gain = _named(estimates, "tstr_gap"), _named(estimates, "augmentation_gain")
+    first = _named(estimates, "pretraining_gain")
     lines = []
     if _named(estimates, "tstr_auc") is None:
         lines.append(
@@ -164,7 +184,9 @@ def fitness_details(estimates: Sequence[Estimate]) -> list[str]:
     if gap is not None:
         lines.append(f"Lost against real data: {_with_interval(gap)} of AUC.")
     if gain is not None and not math.isnan(gain.ci95[1]):
-        lines.append(_augmentation(gain))
+        lines.append(_compared("Adding the samples to real data", "on both", gain))
+    if first is not None and not math.isnan(first.ci95[1]):
+        lines.append(_compared("Training on the samples first and on real data then", "so", first))
     return lines
 
 
@@ -317,16 +339,17 @@ def _with_interval(estimate: Estimate) -> str:
     return f"{number(estimate.value)} (95%: {interval(estimate)})"
 
 
-def _augmentation(gain: Estimate) -> str:
+def _compared(what: str, how: str, gain: Estimate) -> str:
+    """In words, by the interval of the difference to training on real data alone."""
     low, high = gain.ci95
     if high < 0:
-        verdict = "harms: a classifier trained on both is worse than one trained on the real data alone"
+        verdict = f"harms: a classifier trained {how} is worse than one trained on the real data alone"
     elif low > 0:
-        verdict = "helps: a classifier trained on both is better than one trained on the real data alone"
+        verdict = f"helps: a classifier trained {how} is better than one trained on the real data alone"
     else:
         verdict = "makes no difference that could be shown"
     value, low_end, high_end = (f"{figure:+.3f}".replace("-", "−") for figure in (gain.value, low, high))
-    return f"Adding the samples to real data {verdict} (AUC {value}, 95%: {low_end} to {high_end})."
+    return f"{what} {verdict} (AUC {value}, 95%: {low_end} to {high_end})."
 
 
 def _ordinal(k: int) -> str:

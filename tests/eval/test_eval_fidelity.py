@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import linalg, ndimage
+from scipy import linalg, ndimage, signal
 from scipy.spatial.distance import cdist
 
 from synthgen.estimates import NotMeasurableError
@@ -146,3 +147,112 @@ def test_too_few_records_are_not_measured():
         fidelity.fid(np.zeros((3, 2)), np.zeros((10, 2)))
     with pytest.raises(ValueError, match="dimensions"):
         fidelity.fid(np.zeros((9, 2)), np.zeros((9, 3)))
+
+
+class Features(torch.nn.Module):
+    """What torchmetrics takes for a network: features as they are."""
+
+    num_features = 8
+
+    def forward(self, x):
+        return x
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fid_and_kid_agree_with_torchmetrics(seed):
+    fid = pytest.importorskip("torchmetrics.image.fid").FrechetInceptionDistance
+    kid = pytest.importorskip("torchmetrics.image.kid").KernelInceptionDistance
+    r, s = two_sets(60, 60, 8, seed)
+    theirs = (
+        fid(feature=Features()).set_dtype(torch.float64),
+        kid(feature=Features(), subsets=1, subset_size=60),
+    )
+    for metric in theirs:
+        metric.update(torch.from_numpy(r), real=True)
+        metric.update(torch.from_numpy(s), real=False)
+    assert fidelity.frechet_distance(r, s) == pytest.approx(float(theirs[0].compute()), rel=1e-4)
+    assert fidelity.squared_mmd(r, s) == pytest.approx(float(theirs[1].compute()[0]), rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_precision_to_coverage_agree_with_their_authors(seed):
+    theirs = pytest.importorskip("prdc").compute_prdc
+    r, s = two_sets(50, 40, 4, seed)
+    found = fidelity.precision_recall_density_coverage(r, s, k=5, suffix="_x")
+    expected = theirs(real_features=r, fake_features=s, nearest_k=5)
+    assert {e.metric.removesuffix("_x"): e.value for e in found} == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("real", "synthetic"), [(60, 60), (100, 12), (40, 160)])
+def test_expected_coverage_is_that_of_one_distribution(real, synthetic):
+    rng = np.random.default_rng(real)
+    covered = [
+        fidelity.precision_recall_density_coverage(rng.normal(size=(real, 4)), rng.normal(size=(synthetic, 4)))[3].value
+        for _ in range(60)
+    ]
+    assert fidelity.expected_coverage(real, synthetic) == pytest.approx(np.mean(covered), abs=0.03)
+
+
+def test_the_radial_spectrum_agrees_with_scipys_periodograms():
+    """Two-dimensional: along the rows by one periodogram, along the columns by another; rings by a plain mask."""
+    images = structured(3, 64, 0)
+    at, power = fidelity.radial_spectra(images)
+    assert at[0] == pytest.approx(0.01) and len(at) == 25 and power.shape == (3, 25)
+    x = (images - images.mean(axis=(1, 2), keepdims=True)) / images.std(axis=(1, 2), keepdims=True)
+    scaled = np.sqrt((signal.windows.hann(64, sym=False) ** 2).sum())
+    along = np.fft.fft(x * signal.windows.hann(64, sym=False)[None, :, None] / scaled, axis=1)
+    f, parts = signal.periodogram(
+        np.concatenate([along.real, along.imag]), window="hann", detrend=False, return_onesided=False, axis=2
+    )
+    full = parts[:3] + parts[3:]  # cross terms of k and −k cancel within a ring
+    radius = np.hypot(*np.meshgrid(f, f, indexing="ij"))
+    inside = (radius >= 0.2) & (radius < 0.22)
+    assert power[:, 10] == pytest.approx(full[:, inside].mean(axis=1))
+
+
+def films(n, size, seed, blur=0.0):
+    """Coarse bodies under fine grain, blurred as a whole."""
+    noise = np.random.default_rng(seed).normal(size=(2, n, size, size))
+    body, grain = ndimage.gaussian_filter(noise[0], (0, size / 10, size / 10), mode="wrap"), noise[1]
+    x = 40 * body / body.std() + 12 * grain
+    x = ndimage.gaussian_filter(x, (0, blur, blur), mode="wrap") if blur else x
+    return np.clip(128 + x, 0, 255).astype(np.uint8)
+
+
+def test_radial_power_is_one_for_fresh_draws_and_falls_with_blur():
+    same = by_metric(fidelity.radial_power(films(30, 64, 0), films(40, 64, 1)))
+    assert all(e.ci95[0] < 1.05 and e.ci95[1] > 0.95 for e in same.values())
+    assert same["radial_power_mean"].value == pytest.approx(1, abs=0.1)
+    blurred = by_metric(fidelity.radial_power(films(30, 64, 0), films(40, 64, 1, blur=1.0), suffix="_x"))
+    assert blurred["radial_power_mean_x"].ci95[1] < 0.5
+    assert blurred["radial_power_worst_x"].value < blurred["radial_power_mean_x"].value
+    assert "0.38 to 0.40 cycles per pixel" in blurred["radial_power_worst_x"].note
+
+
+def test_radial_power_of_a_known_gain_has_its_closed_form():
+    """Half noise, half another noise that one wave was added to: power rises in that wave's ring alone."""
+    x = films(20, 64, 0)
+    wave = 40 * np.sin(2 * np.pi * 0.25 * np.arange(64))
+    waved = np.clip(films(20, 64, 1) + wave[None, None, :], 0, 255).astype(np.uint8)
+    worst = by_metric(fidelity.radial_power(x, waved))["radial_power_worst"]
+    assert worst.value > 3 and "0.24 to 0.26" in worst.note
+
+
+def test_radial_power_resamples_patients():
+    x, y = films(20, 32, 0), films(20, 32, 1)
+    x[10:] = np.clip(x[10:] * 0.0 + films(10, 32, 5, blur=1.5), 0, 255).astype(np.uint8)
+    alone = by_metric(fidelity.radial_power(x, y))["radial_power_mean"]
+    owned = by_metric(fidelity.radial_power(x, y, real_patients=["a"] * 10 + ["b"] * 10))["radial_power_mean"]
+    assert owned.n == 2 and alone.n == 20
+    assert owned.ci95[1] - owned.ci95[0] > 1.5 * (alone.ci95[1] - alone.ci95[0])
+
+
+def test_sizes_that_differ_are_no_spectrum():
+    with pytest.raises(ValueError, match="one size"):
+        fidelity.radial_power(films(4, 32, 0), films(4, 64, 0))
+    with pytest.raises(NotMeasurableError):
+        fidelity.radial_power(films(1, 32, 0), films(4, 32, 0))
+
+
+def by_metric(estimates):
+    return {e.metric: e for e in estimates}

@@ -40,6 +40,16 @@ def test_the_report_states_what_the_gate_did(finished: Path) -> None:
     assert privacy["outcome"] != "PASS" or not privacy["reasons"]
 
 
+def test_fitness_for_use_is_held_against_its_floors(finished: Path) -> None:
+    privacy = json.loads((result_of(finished) / "privacy_report.json").read_text())["privacy"]
+    floors = {floor["estimate"]["metric"]: floor for floor in privacy["floors"]}
+    assert any(name.startswith("radial_power") and floor["least"] == 0.2 for name, floor in floors.items())
+    missed = [name for name, floor in floors.items() if floor["estimate"]["ci95"][1] < floor["least"]]
+    told = [reason for reason in privacy["reasons"] if "not fit for use" in reason]
+    assert len(told) == len(missed) and all(any(name in reason for reason in told) for name in missed)
+    assert ("Not fit for use: " in (result_of(finished) / "README.md").read_text()) is bool(missed)
+
+
 def test_the_ledger_tells_every_attempt(finished: Path) -> None:
     entries, _ = read_ledger(finished / "work" / "ledger.jsonl")
     privacy = json.loads((result_of(finished) / "privacy_report.json").read_text())["privacy"]

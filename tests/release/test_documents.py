@@ -23,7 +23,7 @@ from synthgen.records import Estimate
 from synthgen.release import seal, staged, words
 from synthgen.release.card import hub_licence, size_category
 from synthgen.release.words import metric_name, percent
-from synthgen.report import DatasetFacts, Outcome, Preview, ReleaseReport
+from synthgen.report import DatasetFacts, Floor, Outcome, Preview, ReleaseReport
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -109,6 +109,31 @@ def test_fitness_stands_beside_privacy_and_neither_speaks_for_the_other(
         assert "Lost against real data: 0.071 (95%: 0.020 to 0.120)" in text
         assert "harms: a classifier trained on both is worse" in text and "−0.030, 95%: −0.050 to −0.010" in text
     assert '<section class="verdict bad">' in page and '<section class="verdict good">' in page
+
+
+def test_samples_that_are_not_fit_for_use_are_said_to_be_so_and_privacy_keeps_its_verdict(
+    tmp_path: Path, write_data: Callable[[Path], DatasetFacts], make_report: Callable[..., ReleaseReport]
+) -> None:
+    floors = (Floor(Estimate("neutral_coverage", 0.1, (0.05, 0.16), 80), 0.3, 0.9),)
+    with staged(tmp_path / "release") as staging:
+        report = make_report(write_data(staging.folder))
+        privacy = replace(report.privacy, outcome=Outcome.INCONCLUSIVE, private=Outcome.PASS, floors=floors)
+        sealed = seal(staging, replace(report, privacy=privacy), work=tmp_path / "work")
+    assert sealed.quarantined and sealed.verdict == "Privacy: PASS. Not fit for use: INCONCLUSIVE"
+    card, page = ((sealed.folder / name).read_text() for name in ("README.md", "report.html"))
+    for text in (card, page):
+        assert "Privacy: PASS. Not fit for use: INCONCLUSIVE – in quarantine, do not share" in text
+        assert "neutral coverage 0.100 (95%: 0.050 to 0.160), at least 0.300 is asked for" in text
+    assert '<section class="verdict bad">' in page and '<section class="verdict unsure">' in page
+    told = json.loads((sealed.folder / "privacy_report.json").read_text())["privacy"]
+    assert told["floors"][0]["least"] == 0.3 and told["private"] == "PASS"
+
+
+def test_pretraining_is_judged_by_its_own_interval() -> None:
+    first = Estimate("pretraining_gain", 0.03, (0.01, 0.05), 100)
+    said = words.fitness_details([*UTILITY, gain(-0.05, -0.01), first])
+    assert "harms" in said[-2]
+    assert said[-1].startswith("Training on the samples first and on real data then helps") and "+0.030" in said[-1]
 
 
 def test_an_augmentation_is_judged_by_its_own_interval() -> None:

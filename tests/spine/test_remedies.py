@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from test_verdict import EXACT, FACTS, ROUND, TEST, findings
+from test_verdict import BLURRED, EXACT, FACTS, ROUND, TEST, findings
 
 from synthgen.advice import advice, next_run, remedy
 from synthgen.config import load_config
@@ -27,6 +27,7 @@ CASES: dict[str, Findings] = {
     "attack open": findings(facts=FEW, attacks=(Estimate("identity_auc", 0.6, (0.45, 0.75), 12),)),
     "attack near its limit": findings(attacks=(Estimate("identity_auc", 0.649, (0.51, 0.79), 80),)),
     "attack unknown": findings(attacks=(Estimate("identity_auc", 0.5, (float("nan"), float("nan")), 80),)),
+    "not fit for use": findings(floors=(BLURRED,)),
     "empty slots": findings(screening=replace(findings().screening, exhausted=9)),
 }
 

@@ -10,6 +10,7 @@ from synthgen.privacy_filters.calibration import calibrate
 from synthgen.records import Estimate
 from synthgen.report import (
     CalibrationFacts,
+    Floor,
     GeneratorTest,
     Limits,
     Outcome,
@@ -26,6 +27,9 @@ TEST = GeneratorTest(400, 3, 12, 0.01, 0.04, 3, (), False, None)
 FACTS = CalibrationFacts(
     360, 120, 80, 0.05, 6, 0.05, (0.02, 0.09), 0.01, (), (), Estimate("audit_block_rate", 0.05, (0.01, 0.12), 80), 9
 )
+
+BLURRED = Floor(Estimate("neutral_coverage", 0.1, (0.05, 0.16), 80), 0.3, 0.9)
+COVERED = Floor(Estimate("label_auc_macro", 0.6, (0.5, 0.7), 80), 0.65, 0.8)
 
 
 def findings(**changes: object) -> Findings:
@@ -83,6 +87,10 @@ def test_nothing_wrong_and_enough_seen_is_a_pass() -> None:
         ({"attacks": ()}, Outcome.INCONCLUSIVE),
         ({"screening": ScreeningFacts(100, 150, 51, 1)}, Outcome.PASS),
         ({"screening": ScreeningFacts(100, 150, 51, 2)}, Outcome.INCONCLUSIVE),
+        ({"floors": (COVERED,)}, Outcome.PASS),
+        ({"floors": (COVERED, BLURRED)}, Outcome.INCONCLUSIVE),
+        ({"floors": (BLURRED,), "planted": ()}, Outcome.REFUSE),
+        ({"floors": (BLURRED,), "audited": False}, Outcome.INCONCLUSIVE),
         ({"audited": False, "attacks": ()}, Outcome.CALIBRATED_NOT_AUDITED),
         ({"calibrated_on_strangers": False}, Outcome.CALIBRATED_NOT_AUDITED),
         ({"calibration": None}, Outcome.NO_COHORT),
@@ -99,6 +107,23 @@ def test_the_gravest_reason_comes_first_and_none_is_lost() -> None:
     assert verdict is Outcome.REFUSE
     assert "exact copies" in reasons[0].text
     assert "autoencoder" in reasons[1].text
+
+
+def test_fitness_is_a_second_statement_beside_privacy() -> None:
+    report = privacy_report(findings(floors=(COVERED, BLURRED)))
+    assert report.outcome is Outcome.INCONCLUSIVE and report.private is Outcome.PASS
+    assert report.reasons == (
+        "the samples are not fit for use: neutral_coverage 0.100, 95% interval 0.050 to 0.160, at least 0.300 is asked "
+        "for",
+    )
+    assert report.remedies[0].here == "as many real records have neutral_coverage 0.900"
+    assert report.next_run == "", "no setting is sure to mend it"
+    both = privacy_report(findings(floors=(BLURRED,), attacks=()))
+    assert both.private is Outcome.INCONCLUSIVE and len(both.reasons) == 2 and "not fit" in both.reasons[1]
+
+
+def test_a_figure_that_is_not_known_misses_no_floor() -> None:
+    assert not Floor(Estimate("neutral_coverage", 0.1, (float("nan"), float("nan")), 0), 0.3, 0.9).missed
 
 
 def test_reasons_say_what_would_help() -> None:

