@@ -106,9 +106,9 @@ def returned(train: Sequence[CxrReal], held: Sequence[CxrReal], folder: Path, al
     enrolled = [*train, *known]
     people = People.over(identity, [record.payload for record in enrolled], [record.patient for record in enrolled])
     images, patients = [record.payload for record in new], [record.patient for record in new]
-    calibration = calibrate(people.names, np.stack(people.scores(images, patients), axis=1), alpha)
+    calibration = calibrate(people.names, people.scores(images, patients), alpha)
     came = [image for image, order in zip(images, orders, strict=True) if len(order) > 1]
-    caught = int(calibration.rejects(np.stack(people.scores(came, None), axis=1)).sum())
+    caught = int(calibration.rejects(people.scores(came, None)).sum())
     return Returned(len(came), caught, calibration.n, calibration.k)
 
 
