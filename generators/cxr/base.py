@@ -1,8 +1,8 @@
 """The base that a fit starts from: a finished model, as a rule one that has seen phantoms alone.
 
 What belongs to nobody can be trained on for as long as one likes, and costs no privacy; the cohort then has to tell the
-base only what films have and phantoms lack. The packaged base is such a model in half precision, beside a card that
-says what it saw.
+base only what films have and phantoms lack. ``write_base`` makes such a model of half the size, beside a card
+that says what it saw.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from synthgen.generators.cxr.model_folder import PARTS, check_folder, copy_card,
 from synthgen.generators.model_folder import read_json
 from synthgen.records import JsonValue
 
-NONE, PACKAGED = "none", "packaged"
-FOLDER = Path(__file__).parent / "base"
+NONE = "none"
 CARD = "base.json"
 _FIRST = "class_embedding.linear_1.weight"  # [D, width of the condition vector]
 _CLASS = "projection_class_embeddings_input_dim"
@@ -65,7 +64,7 @@ class Base:
 
 
 def open_base(name: str, size: int) -> Base | None:
-    """The base of that name: ``none``, ``packaged``, a model folder, or a hub's name.
+    """The base of that name: ``none``, a model folder, or a hub's name.
 
     Raises:
         UserError: there is none; it draws images of another size, holds pickled weights, is damaged, or is not what its
@@ -73,7 +72,7 @@ def open_base(name: str, size: int) -> Base | None:
     """
     if name == NONE:
         return None
-    folder = FOLDER if name == PACKAGED else _folder_of(name)
+    folder = _folder_of(name)
     check_folder(folder)
     encoding, own = read_encoding(folder)
     if own != size:
@@ -122,5 +121,5 @@ def _folder_of(name: str) -> Path:
     except (OSError, ValueError) as error:
         raise UserError(
             f"generator.base: there is no folder {name}, and it cannot be had from the hub: give a model folder, "
-            f"{PACKAGED!r} or {NONE!r}"
+            f"or {NONE!r}"
         ) from error

@@ -112,7 +112,7 @@ class GeneratorConfig(Section):
     base: str = Field(
         "none",
         min_length=1,
-        description="Model to start from: packaged (phantoms alone, 128 px), none, a model folder, a name on the hub; "
+        description="Model to start from: none, a model folder as synthgen pretrain writes it, a name on the hub; "
         "the shapes of its networks then stand for those below",
     )
     tuning: TuningConfig = TuningConfig()
