@@ -126,9 +126,9 @@ def test_the_list_of_commands_says_whole_sentences() -> None:
 
 
 def test_a_setting_is_told_as_it_is_here() -> None:
-    table = run("config", "--modality", "cxr", "--preset", "demo", "--set", "gate.alpha=0.02").stdout
+    table = run("config", "--modality", "cxr", "--preset", "demo", "--set", "gate.alpha=0.03").stdout
     (row,) = [line for line in table.splitlines() if line.startswith("│ gate.alpha")]
-    assert "0.02" in row and "> 0, ≤ 0.05" in row and "number" in row
+    assert "0.03" in row and "> 0, ≤ 0.05" in row and "number" in row
     (seed,) = [line for line in table.splitlines() if line.startswith("│ seed")]
     assert "random" in seed
 

@@ -23,8 +23,8 @@ def test_the_presets_load_and_differ() -> None:
 
 
 def test_settings_and_options_override_the_preset() -> None:
-    config = load("demo", "gate.alpha=0.02", "modality.generator.sampler.kind=ddim", seed=5, samples=None)
-    assert config.gate.alpha == 0.02
+    config = load("demo", "gate.alpha=0.03", "modality.generator.sampler.kind=ddim", seed=5, samples=None)
+    assert config.gate.alpha == 0.03
     assert config.modality.generator.sampler.kind == "ddim"
     assert config.seed == 5
     assert config.samples == load().samples
