@@ -19,7 +19,7 @@ from synthgen.errors import UserError
 from synthgen.files import new_folder, write_atomically
 from synthgen.generators.cxr.autoencoder import Autoencoder, read_autoencoder
 from synthgen.generators.cxr.conditioning import Encoding
-from synthgen.generators.cxr.model_folder import PARTS, check_folder, copy_card, model_digest, read_encoding, save_part
+from synthgen.generators.cxr.model_folder import check_folder, copy_card, model_digest, read_encoding, save_part
 from synthgen.generators.model_folder import read_json
 from synthgen.records import JsonValue
 
@@ -67,29 +67,37 @@ def open_base(name: str, size: int) -> Base | None:
     """The base of that name: ``none``, a model folder, or a hub's name.
 
     Raises:
-        UserError: there is none; it draws images of another size, holds pickled weights, is damaged, or is not what its
-            card says.
+        UserError: it draws images of another size; see also :func:`read_base`.
     """
     if name == NONE:
         return None
-    folder = _folder_of(name)
-    check_folder(folder)
-    encoding, own = read_encoding(folder)
-    if own != size:
+    base = read_base(_folder_of(name))
+    if base.size != size:
         raise UserError(
-            f"the base {name!r} draws images of {own} px and {size} are asked for: say --set "
-            f"modality.generator.size={own}, or --set modality.generator.base={NONE}"
+            f"the base {name!r} draws images of {base.size} px and {size} are asked for: say --set "
+            f"modality.generator.size={base.size}, or --set modality.generator.base={NONE}"
         )
+    return base
+
+
+def read_base(folder: Path) -> Base:
+    """The base, or the finished model, in a folder.
+
+    Raises:
+        UserError: there is none; it holds pickled weights, is damaged, or is not what its card says.
+    """
+    check_folder(folder)
+    encoding, size = read_encoding(folder)
     digest = model_digest(folder)
     card = read_json(folder / CARD) if (folder / CARD).is_file() else {"digest": digest}
     if card.get("digest") != digest:
-        raise UserError(f"the base {name!r} is not what its card says (another digest): copy or install it again")
+        raise UserError(f"the base {folder} is not what its card says (another digest): copy or install it again")
     try:
         vae = read_autoencoder(folder / "vae")
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"the base {name!r} cannot be read: copy or install it again") from error
-    return Base(vae.float(), unet.float(), encoding, own, digest, str(card.get("saw", "")))
+        raise UserError(f"the base {folder} cannot be read: copy or install it again") from error
+    return Base(vae.float(), unet.float(), encoding, size, digest, str(card.get("saw", "")))
 
 
 def write_base(model: Path, out: Path, made_by: Mapping[str, JsonValue]) -> None:
@@ -98,12 +106,10 @@ def write_base(model: Path, out: Path, made_by: Mapping[str, JsonValue]) -> None
     Raises:
         UserError: it is no finished model, or ``out`` cannot be written.
     """
-    base = open_base(str(model), read_encoding(model)[1])
-    if base is None:
-        raise UserError(f"{model} is no model")
+    base = read_base(model)
     with new_folder(out) as unfinished:
-        for part, module in zip(PARTS, (base.vae, base.unet), strict=False):
-            save_part(module.half(), unfinished / part)
+        save_part(base.vae.half(), unfinished / "vae")
+        save_part(base.unet.half(), unfinished / "unet")
         copy_card(model, unfinished)
         card = {**made_by, "digest": model_digest(unfinished)}
         write_atomically(unfinished / CARD, (json.dumps(card, indent=1) + "\n").encode())

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import UserError
-from synthgen.generators.cxr.base import CARD, NONE, open_base, write_base
+from synthgen.generators.cxr.base import CARD, write_base
 from synthgen.generators.cxr.config import DemoCohortConfig, GeneratorConfig, PretrainingConfig
+from synthgen.generators.cxr.model_folder import base_of
 from synthgen.generators.cxr.phantom_pool import rendered
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.progress import Progress
@@ -49,13 +50,13 @@ def pretrain(
         return pool.emphasis(rows, pretraining.lesions)
 
     fit_generator(pool, generator, scratch / "model", seed=seed, progress=progress, emphasis=emphasis)
-    before = open_base(generator.base, generator.size)
     made_by: dict[str, JsonValue] = {
         "saw": f"{pretraining.phantoms:,} simulated radiographs and no real one",
         "command": "synthgen pretrain --modality cxr",
         "seed": seed,
         "phantoms": phantoms.model_dump(mode="json"),
         "pretraining": pretraining.model_dump(mode="json"),
-        "generator": {**generator.model_dump(mode="json"), "base": before.digest if before else NONE},
+        "generator": generator.model_dump(mode="json", exclude={"base": True, "autoencoder": {"pretrained"}}),
+        "base": base_of(scratch / "model"),
     }
     write_base(scratch / "model", out, made_by)

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from accelerate import Accelerator
 from diffusers import AutoencoderDC, UNet2DConditionModel
 from diffusers.training_utils import EMAModel
@@ -101,8 +102,7 @@ def fit_generator(
     one that was not.
 
     Args:
-        emphasis: what of which image weighs more in the denoiser's loss; with ``augmentation.copies`` of 1 alone, since
-            it does not move along.
+        emphasis: what of which image weighs more in the denoiser's loss; it does not move along with augmentation.
 
     Raises:
         UserError: no images; a folder that holds another training; a pretrained autoencoder that cannot be had; a batch
@@ -223,7 +223,7 @@ def _fit_denoiser(run: _Run, vae: Autoencoder, encoding: Encoding) -> None:
         strata = (np.arange(len(rows)) + rng.random(len(rows))) / len(rows)
         timesteps = torch.from_numpy((strata * config.train_timesteps).astype(np.int64))
         kept = encoding.drop(vectors[rows], rng, whole=config.condition_dropout, field=config.field_dropout)
-        return run.share(latents, noise, timesteps, torch.from_numpy(kept), torch.from_numpy(run.emphasis(rows)))
+        return run.share(latents, noise, timesteps, torch.from_numpy(kept), _weights(run, rows, latents))
 
     def after_step(step: int, ema: EMAModel) -> None:
         if step % run.config.sample_every == 0 or step == config.steps:
@@ -242,6 +242,12 @@ def _fit_denoiser(run: _Run, vae: Autoencoder, encoding: Encoding) -> None:
     if run.accelerator.is_main_process:
         save_part(without_additions(unet), run.folder / "unet")
     run.accelerator.wait_for_everyone()
+
+
+def _weights(run: _Run, rows: NDArray[np.int64], latents: Tensor) -> Tensor:
+    """The emphasis, at the side of the latents."""
+    weights = torch.from_numpy(run.emphasis(rows))
+    return weights if weights.shape[-1] == 1 else F.interpolate(weights, latents.shape[-2:], mode="area")
 
 
 def _sample_grid(

@@ -68,10 +68,10 @@ def test_lesions_weigh_more_and_every_image_as_much(tmp_path: Path) -> None:
     assert np.allclose(weights[well], 1.0)
 
 
-def test_a_base_is_trained_written_and_found_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("channels", [(16, 16, 16), (16, 16)])  # latents of the side that lesions are kept at, or not
+def test_a_base_is_trained_written_and_found_again(channels: tuple[int, ...], tmp_path: Path) -> None:
     tiny = TINY.model_copy(update={"augmentation": TINY.augmentation.model_copy(update={"copies": 1})})
-    # Of a latent with the side that lesions are kept at.
-    narrow = tiny.autoencoder.model_copy(update={"channels": (16, 16, 16)})
+    narrow = tiny.autoencoder.model_copy(update={"channels": channels})
     denoiser = tiny.denoiser.model_copy(update={"channels": (16,), "attention_levels": 0})
     config = tiny.model_copy(update={"autoencoder": narrow, "denoiser": denoiser})
 
