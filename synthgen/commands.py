@@ -26,6 +26,7 @@ M = TypeVar("M", bound=Section)
 
 def fit(run: Run[T, C, M], data: Path, out: Path) -> None:
     """Fits a generator on the training part of a cohort into ``out``; resumes."""
+    run.modality.generator.check(run.settings)
     run.progress.stage(1, 2, "cohort")
     _, cohort, _ = split_cohort(run, data, SizeCheck(run.config.gate, run.config.split, binding=False))
     run.progress.stage(2, 2, "fit")
@@ -35,6 +36,7 @@ def fit(run: Run[T, C, M], data: Path, out: Path) -> None:
 
 def pretrain(run: Run[T, C, M], out: Path) -> None:
     """Trains a base on what belongs to nobody, and writes it to ``out``; resumes."""
+    run.modality.generator.check(run.settings)
     run.progress.stage(1, 1, "pretrain")
     with run.work.made_elsewhere(run.work.model):
         run.modality.generator.pretrain(run.settings, out, run.work.model, run.seed("base"), run.progress)

@@ -116,6 +116,14 @@ class GeneratorKind(Protocol[T, C, M]):
         """Fits the generator on T into ``folder``; resumes, and returns at once when it is finished."""
         ...
 
+    def check(self, config: M) -> None:
+        """Looks at what fitting will need beside the cohort, before anything is read or trained.
+
+        Raises:
+            UserError: it is not there, or is not what it should be.
+        """
+        return
+
     def pretrain(self, config: M, out: Path, scratch: Path, seed: int, progress: Progress) -> None:
         """Trains a base on what belongs to nobody, and writes it to ``out``; resumes.
 

@@ -99,6 +99,8 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     if plan.data is None:
         return release_without_cohort(run, plan, engine)
     kind, config, work = run.modality, run.config, run.work
+    if plan.model is None:
+        kind.generator.check(run.settings)
 
     # 1. The cohort, split by patient before anything is fitted.
     run.progress.stage(1, STAGES, "cohort")

@@ -104,6 +104,17 @@ def test_a_modality_without_a_base_says_so_and_leaves_nothing(tmp_path: Path) ->
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("command", ["generate", "fit", "pretrain"])
+def test_a_base_that_is_not_there_is_told_first_and_nothing_is_left(command: str, tmp_path: Path) -> None:
+    (tmp_path / "cohort").mkdir()
+    data = () if command == "pretrain" else ("--data", str(tmp_path / "cohort"))
+    paths = ("--out", str(tmp_path / "out"), "--work", str(tmp_path / "work"))
+    base = ("--set", f"modality.generator.base={tmp_path / 'nowhere'}")
+    line = run(command, "--modality", "cxr", *data, *paths, *base, status=2).stderr.strip().splitlines()[-1]
+    assert "there is no model folder" in line and "nowhere" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["cohort"]
+
+
 def test_choices_are_taken_in_any_case(tmp_path: Path) -> None:
     wrong = ("--data", str(tmp_path / "nowhere"))
     line = said(

@@ -15,6 +15,7 @@ from PIL import Image
 from synthgen.config import RunConfig
 from synthgen.eval.cxr.evaluate import evaluate, require_neutral
 from synthgen.files import private_folder
+from synthgen.generators.cxr.base import open_base
 from synthgen.generators.cxr.candidates import load_images
 from synthgen.generators.cxr.cohort import load_cohort
 from synthgen.generators.cxr.cohort.recognise import recognise
@@ -91,6 +92,9 @@ class CxrDiffusion(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
 
     def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
         fit_generator(train, config.generator, folder, seed=seed, progress=progress)
+
+    def check(self, config: CxrConfig) -> None:
+        open_base(config.generator.base, config.generator.size)
 
     def pretrain(self, config: CxrConfig, out: Path, scratch: Path, seed: int, progress: Progress) -> None:
         pretrain(
