@@ -16,7 +16,7 @@ def load(name: str = "demo", *settings: str, **overrides: int | None) -> RunConf
 def test_the_presets_load_and_differ() -> None:
     assert presets("cxr") == ("base", "cpu", "demo", "full")
     sizes = {name: load(name).modality.generator.size for name in presets("cxr")}
-    assert sizes["demo"] == 64
+    assert sizes["demo"] == 128
     assert sizes["cpu"] == 128
     assert 256 <= sizes["full"] <= 512
     assert len({load(name).digest() for name in presets("cxr")}) == 4

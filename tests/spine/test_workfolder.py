@@ -158,7 +158,7 @@ def test_settings_that_differ_are_named_and_the_seed_is_not(tmp_path: Path) -> N
     begun(tmp_path / "work")
     assert "424242" not in (tmp_path / "work" / "config.yaml").read_text()
     begun(tmp_path / "work")
-    with pytest.raises(UserError, match=r"other settings \(gate.alpha was 0.02 and is 0.03\): use a new --work"):
+    with pytest.raises(UserError, match=r"other settings \(gate.alpha was 0.01 and is 0.03\): use a new --work"):
         begun(tmp_path / "work", "gate.alpha=0.03")
     with pytest.raises(UserError, match=r"other settings \(another --seed\)") as error:
         begun(tmp_path / "work", seed=737373)
