@@ -17,7 +17,7 @@ from synthgen.payloads.sound import Floats
 from synthgen.payloads.speech import Speech, Track
 from synthgen.pretrained.speaker import Resemblyzer, SpeakerEncoder, SpectralStatistics, XVector
 from synthgen.privacy_filters.speech.config import VoiceConfig
-from synthgen.privacy_filters.speech.recordings import Levels, band_levels, envelope_levels
+from synthgen.privacy_filters.speech.recordings import Levels, both_levels
 from synthgen.privacy_filters.speech.views import narrow
 
 VERSION = 7
@@ -131,7 +131,7 @@ class Listener:
         """Every window of the track, block by block, so that no more than a block is in memory."""
         blocks = [self._block(block) for block in sound.blocks(track, _BLOCK)]
         heard = {ear.name: _joined([block[ear.name] for block in blocks]) for ear in self.ears}
-        return Heard(heard, band_levels(track), envelope_levels(track))
+        return Heard(heard, *both_levels(track))
 
     def _block(self, samples: Floats) -> dict[str, tuple[Floats, bool]]:
         """Per ear the vectors of the block's windows, and whether these are of full length."""

@@ -64,28 +64,44 @@ def band_levels(track: Track) -> Levels:
 
     Zero is 60 dB below the track's loud frames, and nothing lies below it. An hour takes 2 MB.
     """
-    return _levels(track, lambda power: power)
+    return _levels(track, _as_it_is)[0]
 
 
 def envelope_levels(track: Track) -> Levels:
     """The same of the envelope over the harmonics, which stays where it is when the pitch rises to 1.6 times its
     height. It is coarser: short stretches tell people apart better by :func:`band_levels`.
     """
-    return _levels(track, _envelope)
+    return _levels(track, _envelope)[0]
 
 
-def _levels(track: Track, seen: Callable[[Floats], Floats]) -> Levels:
-    """Of a power spectrum [frames, bins] as it is seen."""
-    parts = []
+def both_levels(track: Track) -> tuple[Levels, Levels]:
+    """:func:`band_levels` and :func:`envelope_levels`, of a track that is read once."""
+    as_it_is, envelope = _levels(track, _as_it_is, _envelope)
+    return as_it_is, envelope
+
+
+def _levels(track: Track, *views: Callable[[Floats], Floats]) -> list[Levels]:
+    """Of a power spectrum [frames, bins] as each view shows it."""
+    parts: list[list[Floats]] = [[np.zeros((0, BANDS), dtype=np.float32)] for _ in views]
     for start, end in spoken(track):
         step = _BLOCK * track.audio.rate
         for low in range(start, end, step):
             power = _power(read(track.audio, [(low, min(low + step, end))]))
-            parts.append(np.asarray(seen(power) @ _filters().T, dtype=np.float32))
-    energies = np.concatenate(parts) if parts else np.zeros((1, BANDS), dtype=np.float32)
+            for found, view in zip(parts, views, strict=True):
+                found.append(np.asarray(view(power) @ _filters().T, dtype=np.float32))
+    return [_above_silence(np.concatenate(found)) for found in parts]
+
+
+def _above_silence(energies: Floats) -> Levels:
+    if not len(energies):
+        energies = np.zeros((1, BANDS), dtype=np.float32)
     floor = 10 ** (-_DEEPEST / 10) * float(np.percentile(energies.mean(axis=1), _LOUD)) + 1e-12
     levels: Levels = np.log(np.maximum(energies, floor) / floor).astype(np.float16)
     return levels
+
+
+def _as_it_is(power: Floats) -> Floats:
+    return power
 
 
 def _power(samples: Floats) -> Floats:
