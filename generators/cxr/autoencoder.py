@@ -145,10 +145,12 @@ class AutoencoderLoss(nn.Module):
     def forward(self, pixels: Tensor, noise: Tensor) -> Tensor:
         """Scalar loss of pixels [B, 1, S, S] in -1 to 1, with standard normal ``noise`` of the latents' shape.
 
-        The latents bear a little of it, so that what a denoiser leaves in them does not show.
+        The latents bear a little of it, so that what a denoiser leaves in them does not show. Always in single
+        precision: the rounding of bfloat16 is as large as the error of a good copy.
         """
-        latents = encode(self.vae, pixels)
-        gray = decode(self.vae, latents + self._config.noise * noise).float().mean(1, keepdim=True)
+        with torch.autocast(pixels.device.type, enabled=False):
+            latents = encode(self.vae, pixels)
+            gray = decode(self.vae, latents + self._config.noise * noise).mean(1, keepdim=True)
         target = pixels.float()
         loss = F.l1_loss(gray, target)
         loss = loss + self._config.laplacian * laplacian_loss(gray, target)

@@ -125,7 +125,7 @@ class GeneratorConfig(Section):
     weight_decay: float = Field(0.01, ge=0, le=1, description="Weight decay of AdamW")
     checkpoint_every: int = Field(200, ge=1, description="Steps between checkpoints")
     sample_every: int = Field(1000, ge=1, description="Steps between sample grids (private, in the model's folder)")
-    mixed_precision: bool = Field(True, description="bfloat16 where there is a GPU that has it")
+    mixed_precision: bool = Field(True, description="The denoiser in bfloat16 where the GPU or the CPU computes in it")
 
     @model_validator(mode="after")
     def _divisible(self) -> Self:

@@ -111,7 +111,7 @@ def fit_generator(
     if not train:
         raise UserError("the training split is empty: the generator needs images to train on")
     gpu = torch.cuda.is_available()
-    half = config.mixed_precision and gpu and torch.cuda.is_bf16_supported()
+    half = config.mixed_precision and _computes_in_bfloat16(gpu)
     accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if half else "no")
     if min(config.autoencoder.batch, config.denoiser.batch) < accelerator.num_processes:
         raise UserError(f"a batch must have at least one image for each of {accelerator.num_processes} processes")
@@ -134,6 +134,14 @@ def fit_generator(
         for path in (folder / "checkpoints").glob("*.safetensors"):
             path.unlink()
     accelerator.wait_for_everyone()
+
+
+def _computes_in_bfloat16(gpu: bool) -> bool:
+    """True where the machine has instructions for it: emulated, it would be slower than single precision."""
+    if gpu:
+        return bool(torch.cuda.is_bf16_supported())
+    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}  # since torch 2.13
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _fit_autoencoder(run: _Run) -> None:
