@@ -2,6 +2,7 @@
 
     python benchmarks/autoencoder.py --data nih14 --phantoms 4000 --latent 8 12 16 32 --steps 0 300 --work runs/ae
     python benchmarks/autoencoder.py --data nih14 --phantoms 4000 --latent 16 --steps 300 --afresh --work runs/ae
+    python benchmarks/autoencoder.py --data nih14 --phantoms 4000 --latent 16 --steps 300 --texture 0 --work runs/ae
 
 Trained on phantoms, or, without --phantoms, on half A of the cohort's patients; judged on half B, whom nothing has
 seen. 0 steps: the linear code that training starts from. ``--afresh``: without that start, from random weights.
@@ -98,6 +99,7 @@ def main() -> None:
     parser.add_argument("--latent", type=int, nargs="+", default=[16])
     parser.add_argument("--steps", type=int, nargs="+", default=[0])
     parser.add_argument("--afresh", action="store_true")
+    parser.add_argument("--texture", type=float, help="weight of the term of local power; as in the presets")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--most", type=int, default=200, help="films that are judged")
     parser.add_argument("--seed", type=int, default=0)
@@ -116,7 +118,8 @@ def main() -> None:
         images = np.asarray(rendered(folder, arguments.phantoms, arguments.size, demo, arguments.seed, Silent()).images)
     for latent in arguments.latent:
         for steps in arguments.steps:
-            config = AutoencoderConfig(latent_channels=latent, steps=max(1, steps)).model_copy(update={"steps": steps})
+            chosen = {} if arguments.texture is None else {"texture": arguments.texture}
+            config = AutoencoderConfig(latent_channels=latent).model_copy(update={"steps": steps, **chosen})
             begun = time.process_time()
             vae = trained(config, images, arguments.afresh, arguments.seed, arguments.work)
             taken = time.process_time() - begun

@@ -23,7 +23,8 @@ from synthgen.generators.cxr.model_folder import check_folder, copy_card, model_
 from synthgen.generators.model_folder import read_json
 from synthgen.records import JsonValue
 
-NONE = "none"
+NONE, PACKAGED = "none", "packaged"
+_PACKAGED_FOLDER = Path(__file__).parent / "packaged_base"
 CARD = "base.json"
 _FIRST = "class_embedding.linear_1.weight"  # [D, width of the condition vector]
 _CLASS = "projection_class_embeddings_input_dim"
@@ -64,7 +65,7 @@ class Base:
 
 
 def open_base(name: str, size: int) -> Base | None:
-    """The base of that name: ``none``, a model folder, or a hub's name.
+    """The base of that name: ``none``, ``packaged``, a model folder, or a hub's name.
 
     Raises:
         UserError: it draws images of another size; see also :func:`read_base`.
@@ -117,7 +118,7 @@ def write_base(model: Path, out: Path, made_by: Mapping[str, JsonValue]) -> None
 
 def _folder_of(name: str) -> Path:
     """A folder as it stands; anything else is a name on the hub, from which nothing but weights and cards is taken."""
-    folder = Path(name)
+    folder = _PACKAGED_FOLDER if name == PACKAGED else Path(name)
     if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:
         return folder
     from huggingface_hub import snapshot_download

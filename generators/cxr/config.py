@@ -26,6 +26,7 @@ class AutoencoderConfig(Section):
     learning_rate: float = Field(5e-4, gt=0, le=1e-1, description="Peak learning rate of AdamW")
     laplacian: float = Field(1.0, ge=0, le=100, description="Weight of the Laplacian-pyramid term")
     frequency: float = Field(0.05, ge=0, le=100, description="Weight of the focal frequency term")
+    texture: float = Field(0.05, ge=0, le=100, description="Weight of the term of local power, from 0.1 cycles/px on")
     noise: float = Field(0.03, ge=0, le=1, description="Standard deviation of the noise that latents bear in training")
 
     @model_validator(mode="after")
@@ -112,8 +113,8 @@ class GeneratorConfig(Section):
     base: str = Field(
         "none",
         min_length=1,
-        description="Model to start from: none, a model folder as synthgen pretrain writes it, a name on the hub; "
-        "the shapes of its networks then stand for those below",
+        description="Model to start from: none, packaged (the one that synthgen brings along, 128 px), a model folder "
+        "as synthgen pretrain writes it, a name on the hub; the shapes of its networks then stand for those below",
     )
     tuning: TuningConfig = TuningConfig()
     autoencoder: AutoencoderConfig = AutoencoderConfig()

@@ -20,6 +20,7 @@ from synthgen.generators.cxr.autoencoder import (
     laplacian_loss,
     normalise_latents,
     read_autoencoder,
+    texture_loss,
     to_images,
     to_tensor,
 )
@@ -86,13 +87,21 @@ def test_it_is_read_from_its_folder_as_it_was_written(tmp_path: Path) -> None:
 def test_losses_are_zero_for_copies_and_see_blur() -> None:
     pixels = to_tensor(IMAGES)
     blurred = torch.nn.functional.avg_pool2d(pixels, 3, 1, 1)
-    for loss in (laplacian_loss, focal_frequency_loss):
+    for loss in (laplacian_loss, focal_frequency_loss, texture_loss):
         assert float(loss(pixels, pixels)) == 0
         assert float(loss(blurred, pixels)) > 0
     # Of two errors of the same size, the fine one costs more than the flat one.
     ripple = 0.1 * torch.ones_like(pixels)
     ripple[..., ::2] *= -1
     assert float(laplacian_loss(pixels + ripple, pixels)) > 2 * float(laplacian_loss(pixels + 0.1, pixels))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_grain_counts_by_its_strength_and_not_by_its_place(seed: int) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    grain, other = (0.1 * torch.randn(4, 1, 64, 64, generator=rng) for _ in range(2))
+    unlike, weak, none = (float(texture_loss(made, grain)) for made in (other, 0.5 * other, torch.zeros_like(grain)))
+    assert 2 * unlike < weak < none
 
 
 def test_a_pretrained_autoencoder_of_three_channels_is_fed_the_gray_image_thrice(tmp_path: Path) -> None:
