@@ -34,6 +34,7 @@ from synthgen.records import (
     Link,
     Loaded,
     Planted,
+    Planting,
     Real,
     RoundTrip,
     Rule,
@@ -213,19 +214,8 @@ class FilterKind(Protocol[T, C, M_contra]):
         """
         return ()
 
-    def planted(
-        self,
-        records: Sequence[Real[T, C]],
-        round_trips: Sequence[RoundTrip[T, C]],
-        config: M_contra,
-        seed: int,
-        scratch: Path,
-    ) -> Iterable[Planted[T]]:
-        """Copies of training records under the modality's perturbations, and through ``round_trips``.
-
-        Args:
-            scratch: a private folder for copies that are files; a kind of copy is judged before the next is made.
-        """
+    def planted(self, planting: Planting[T, C], config: M_contra) -> Iterable[Planted[T]]:
+        """Copies of training records under the modality's perturbations, and through the generator's round trips."""
         ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:  # a type must not cost numpy: the command line checks its arguments first
@@ -217,6 +218,26 @@ class RoundTrip(Generic[T, C]):
     name: str
     domain: str
     copies: Callable[[Sequence[Real[T, C]]], list[T]]
+
+
+@dataclass(frozen=True)
+class Planting(Generic[T, C]):
+    """What copies are made of, to measure what the filters miss.
+
+    Attributes:
+        records: training records, one per patient.
+        round_trips: what the generator makes of them.
+        hosts: records of people whom the filters do not know, for copies that are laid onto another's: laid onto one
+            that they know, a copy would be caught for its host. Empty where there is nobody.
+        seed: of every choice.
+        scratch: a private folder for copies that are files; a kind of copy is judged before the next is made.
+    """
+
+    records: Sequence[Real[T, C]]
+    round_trips: Sequence[RoundTrip[T, C]]
+    hosts: Sequence[Real[T, C]]
+    seed: int
+    scratch: Path
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from synthgen.estimates import one_record_each, some_records
 from synthgen.files import write_atomically
 from synthgen.privacy_filters.calibration import CopiesAmongStrangersError
 from synthgen.privacy_filters.gate import Gate, calibrate_gate, calibration_facts, plant, plant_returning
-from synthgen.records import C, Cohort, Filters, Rule, Verdict
+from synthgen.records import C, Cohort, Filters, Planting, Rule, Verdict
 from synthgen.report import CalibrationFacts, PlantedResult
 from synthgen.run import Run
 from synthgen.sizes import TRIAL
@@ -77,10 +77,12 @@ def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model:
     everyone = some_records(cohort.train, len(cohort.train), planting)
     tried = min(TRIAL, len(everyone) // 8)
     trial, chosen = everyone[:tried], everyone[tried : tried + gating.planted]
+    hosts = one_record_each(cohort.audit, planting)
     task = run.progress.task("planting copies", None, "copy")
     with TemporaryDirectory(prefix="synthgen-copies-") as name:
         scratch = Path(name)
-        tried_copies = kind.filters.planted(trial, (), run.settings, planting + 1, scratch) if trial else ()
+        first = Planting(trial, (), hosts, planting + 1, scratch)
+        tried_copies = kind.filters.planted(first, run.settings) if trial else ()
         claimed = (copies for copies in tried_copies if copies.domain != "beyond")
         try:
             gate = calibrate_gate(filters, cohort.train, cohort.calibration, gating.alpha, seed, claimed)
@@ -95,7 +97,8 @@ def open_screen(run: Run[T, C, M], cohort: Cohort[T, C], *, folder: Path, model:
         facts = calibration_facts(gate, cohort.train, cohort.calibration, cohort.audit, seed)
         trips = () if model is None else kind.generator.round_trips(model, run.config, planting, scratch)
         planted = []
-        for result in plant(gate, kind.filters.planted(chosen, trips, run.settings, planting, scratch)):
+        second = Planting(chosen, trips, hosts, planting, scratch)
+        for result in plant(gate, kind.filters.planted(second, run.settings)):
             planted.append(result)
             task.advance(result.planted, result.perturbation)
     returning = plant_returning(gate, (*cohort.calibration, *cohort.audit), seed)

@@ -33,9 +33,9 @@ from synthgen.records import (
     Link,
     Loaded,
     Planted,
+    Planting,
     Real,
     Request,
-    RoundTrip,
     Rule,
     Synthetic,
 )
@@ -141,27 +141,18 @@ class _Filters:
             lambda: Remembering(kind.filters.open(train, config, folder), kind.cohorts.encode),
         )
 
-    def planted(
-        self,
-        records: Sequence[Real[Any, Any]],
-        round_trips: Sequence[RoundTrip[Any, Any]],
-        config: Any,
-        seed: int,
-        scratch: Path,
-    ) -> Iterable[Planted[Any]]:
-        known = self.over.memory.get(("planted", _names(records), seed)) if self.over.remembers else None
-        return known if known is not None else self._planting(records, round_trips, config, seed, scratch)
+    def planted(self, planting: Planting[Any, Any], config: Any) -> Iterable[Planted[Any]]:
+        known = self.over.memory.get(_key(planting)) if self.over.remembers else None
+        return known if known is not None else self._planting(planting, config)
 
-    def _planting(
-        self, records: Sequence[Real[Any, Any]], round_trips: Sequence[Any], config: Any, seed: int, scratch: Path
-    ) -> Iterator[Planted[Any]]:
+    def _planting(self, planting: Planting[Any, Any], config: Any) -> Iterator[Planted[Any]]:
         """Makes planted copies and keeps them. Each is judged before the next is made, while its files are there."""
         kept = []
-        for copies in self.over.modality.filters.planted(records, round_trips, config, seed, scratch):
+        for copies in self.over.modality.filters.planted(planting, config):
             kept.append(copies)
             yield copies
         if self.over.remembers:
-            self.over.memory["planted", _names(records), seed] = tuple(kept)
+            self.over.memory[_key(planting)] = tuple(kept)
 
 
 @dataclass(frozen=True)
@@ -202,6 +193,10 @@ def _dealt(drawn: Conditions[Any], sessions: int) -> Conditions[Any]:
         return replace(drawn(case * 12, run_seed), session=session + 1, sessions=sessions, case=case)
 
     return condition
+
+
+def _key(planting: Planting[Any, Any]) -> tuple[str, tuple[tuple[str, str], ...], int]:
+    return ("planted", _names(planting.records), planting.seed)
 
 
 def _names(records: Sequence[Real[T, C]]) -> tuple[tuple[str, str], ...]:

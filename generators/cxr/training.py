@@ -49,6 +49,7 @@ from synthgen.generators.cxr.sampler import denoise, noise_of, solver_of
 from synthgen.generators.cxr.training_images import latents_of, pixels_of
 from synthgen.generators.cxr.transform_coding import start_as_transform_code
 from synthgen.payloads.cxr import CxrReal
+from synthgen.pretrained.precision import computes_in_bfloat16
 from synthgen.progress import Progress
 
 _AUTOENCODER, _COPIES, _DENOISER, _CODE = 1, 2, 3, 4  # streams of random numbers, beside the seed
@@ -111,7 +112,7 @@ def fit_generator(
     if not train:
         raise UserError("the training split is empty: the generator needs images to train on")
     gpu = torch.cuda.is_available()
-    half = config.mixed_precision and _computes_in_bfloat16(gpu)
+    half = config.mixed_precision and computes_in_bfloat16(gpu=gpu)
     accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if half else "no")
     if min(config.autoencoder.batch, config.denoiser.batch) < accelerator.num_processes:
         raise UserError(f"a batch must have at least one image for each of {accelerator.num_processes} processes")
@@ -134,14 +135,6 @@ def fit_generator(
         for path in (folder / "checkpoints").glob("*.safetensors"):
             path.unlink()
     accelerator.wait_for_everyone()
-
-
-def _computes_in_bfloat16(gpu: bool) -> bool:
-    """True where the machine has instructions for it: emulated, it would be slower than single precision."""
-    if gpu:
-        return bool(torch.cuda.is_bf16_supported())
-    found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}  # since torch 2.13
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _fit_autoencoder(run: _Run) -> None:

@@ -25,6 +25,7 @@ from torch import Tensor
 from synthgen.errors import UserError
 from synthgen.files import write_atomically
 from synthgen.payloads.cxr import CxrImage, CxrReal
+from synthgen.pretrained.precision import computes_in_bfloat16
 from synthgen.privacy_filters.cxr.augment import augment
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.identity import CARD, COHORT, FORMAT, WEIGHTS, Identity, Networks, resized
@@ -235,11 +236,8 @@ def _loss(networks: Networks, images: Tensor, attributes: Tensor, config: Identi
 
 
 def in_bfloat16(config: IdentityConfig) -> bool:
-    """Whether training convolves in bfloat16. Processors that do not compute in it emulate it, slower than float32."""
-    if config.precision != "auto":
-        return config.precision == "bfloat16"
-    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # an older PyTorch tells nothing: float32
-    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+    """Whether training convolves in bfloat16."""
+    return computes_in_bfloat16() if config.precision == "auto" else config.precision == "bfloat16"
 
 
 def contrastive(embeddings: Tensor, temperature: float) -> Tensor:

@@ -13,7 +13,7 @@ from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.modality import Modality, Ready
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
 from synthgen.progress import Silent
-from synthgen.records import Real, Request, Synthetic
+from synthgen.records import Planting, Real, Request, Synthetic
 
 CONFIG = CXR.config("demo")
 RECORDS = [
@@ -51,7 +51,7 @@ def test_copies_in_the_generators_domain_are_theirs_or_none(tmp_path: Path) -> N
 
     def planted(generator: Ready[CxrImage, CxrCondition]) -> list[object]:
         trips = generator.round_trips(tmp_path, CONFIG, 0, tmp_path)
-        return [*CXR.filters.planted(RECORDS, trips, CONFIG.modality, 0, tmp_path)]
+        return [*CXR.filters.planted(Planting(RECORDS, trips, (), 0, tmp_path), CONFIG.modality)]
 
     without, own = planted(mine()), planted(replace(mine(), round_trip=inverted))
     assert not [copies for copies in without if copies.domain == "generator"]

@@ -110,10 +110,10 @@ class NearestRows(FilterKind):
         rows = np.array([record.payload for record in train])
         return Nearest(rows, tuple(record.patient for record in train), rows.std(axis=0))
 
-    def planted(self, records, round_trips, config, seed, scratch):
-        rows = np.array([record.payload for record in records])
-        noise = np.random.default_rng(seed).normal(size=rows.shape) * rows.std(axis=0)
-        yield Planted("exact", "exact", tuple(record.payload for record in records))
+    def planted(self, planting, config):
+        rows = np.array([record.payload for record in planting.records])
+        noise = np.random.default_rng(planting.seed).normal(size=rows.shape) * rows.std(axis=0)
+        yield Planted("exact", "exact", tuple(record.payload for record in planting.records))
         for name, copies in (("one_decimal", rows.round(1)), ("noise_5%", rows + 0.05 * noise)):
             yield Planted(name, "perturbed", tuple(map(tuple, copies)))
 

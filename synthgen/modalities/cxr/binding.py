@@ -38,7 +38,7 @@ from synthgen.privacy_filters.cxr.identity_training import fit_identity
 from synthgen.privacy_filters.cxr.planted import planted_copies
 from synthgen.privacy_filters.cxr.same_image import same_images
 from synthgen.progress import Progress, Silent
-from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, RoundTrip
+from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Planting, RoundTrip
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import BySeed
 
@@ -161,15 +161,10 @@ class CxrFilterKind(FilterKind[CxrImage, CxrCondition, CxrConfig]):
         encoder = image_encoder(config.encoder) if config.encoder else None
         return CxrFilters.over(identity, [r.payload for r in train], [r.patient for r in train], encoder)
 
-    def planted(
-        self,
-        records: Sequence[CxrReal],
-        round_trips: Sequence[CxrRoundTrip],
-        config: CxrConfig,
-        seed: int,
-        scratch: Path,
-    ) -> Iterable[Planted[CxrImage]]:
-        return planted_copies(records, round_trips, seed)
+    def planted(self, planting: Planting[CxrImage, CxrCondition], config: CxrConfig) -> Iterable[Planted[CxrImage]]:
+        return planted_copies(
+            planting.records, planting.round_trips, planting.seed, [host.payload for host in planting.hosts]
+        )
 
 
 class CxrReleases(Releases[CxrImage, CxrCondition, CxrConfig]):

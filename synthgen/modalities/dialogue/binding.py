@@ -45,7 +45,7 @@ from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.privacy_filters.dialogue.same_case import same_cases
 from synthgen.privacy_filters.dialogue.told_again import ToldAgain
 from synthgen.progress import Progress
-from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, Rule
+from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, Planting, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 
@@ -187,14 +187,9 @@ class DialogueFilterKind(FilterKind[Dialogue, DialogueCondition, DialogueConfig]
         return () if invented else (IdentifierRule(config.identifiers),)
 
     def planted(
-        self,
-        records: Sequence[DialogueReal],
-        round_trips: Sequence[DialogueRoundTrip],
-        config: DialogueConfig,
-        seed: int,
-        scratch: Path,
+        self, planting: Planting[Dialogue, DialogueCondition], config: DialogueConfig
     ) -> Iterable[Planted[Dialogue]]:
-        return planted_copies(records, round_trips, seed)
+        return planted_copies(planting.records, planting.round_trips, planting.seed)
 
 
 class DialogueReleases(Releases[Dialogue, DialogueCondition, DialogueConfig]):

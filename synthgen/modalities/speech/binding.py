@@ -55,7 +55,7 @@ from synthgen.privacy_filters.speech.listening import Heard, Listener
 from synthgen.privacy_filters.speech.planted import planted_copies
 from synthgen.privacy_filters.speech.recordings import Levels
 from synthgen.progress import Progress, Silent
-from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Rule
+from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Planting, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
 
@@ -191,15 +191,9 @@ class SpeechFilterKind(FilterKind[Speech, SpeechCondition, SpeechConfig]):
     def rules(self, config: SpeechConfig, *, cleaned: bool) -> tuple[Rule[Speech], ...]:
         return (OnTranscript(IdentifierRule(config.identifiers)),)
 
-    def planted(
-        self,
-        records: Sequence[SpeechReal],
-        round_trips: Sequence[SpeechRoundTrip],
-        config: SpeechConfig,
-        seed: int,
-        scratch: Path,
-    ) -> Iterable[Planted[Speech]]:
-        return planted_copies(records, (*round_trips, *inside_sessions(seed, scratch)), seed, scratch)
+    def planted(self, planting: Planting[Speech, SpeechCondition], config: SpeechConfig) -> Iterable[Planted[Speech]]:
+        trips = (*planting.round_trips, *inside_sessions(planting.seed, planting.scratch))
+        return planted_copies(planting.records, trips, planting.seed, planting.scratch)
 
 
 class SpeechReleases(Releases[Speech, SpeechCondition, SpeechConfig]):
