@@ -26,7 +26,7 @@ class AutoencoderConfig(Section):
     learning_rate: float = Field(5e-4, gt=0, le=1e-1, description="Peak learning rate of AdamW")
     laplacian: float = Field(1.0, ge=0, le=100, description="Weight of the Laplacian-pyramid term")
     frequency: float = Field(0.05, ge=0, le=100, description="Weight of the focal frequency term")
-    texture: float = Field(0.05, ge=0, le=100, description="Weight of the term of local power, from 0.1 cycles/px on")
+    texture: float = Field(0.5, ge=0, le=100, description="Weight of the term of local power, from 0.1 cycles/px on")
     noise: float = Field(0.03, ge=0, le=1, description="Standard deviation of the noise that latents bear in training")
 
     @model_validator(mode="after")

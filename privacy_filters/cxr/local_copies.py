@@ -39,7 +39,8 @@ POSED = 8  # training images that the keypoints name, whose pose is looked at
 _LAID = 6  # of them, how many poses the regions look at
 _OTHERS = slice(5, 25)  # patients by votes that stand for everybody else
 _BEST = 8  # images that do not count among the others: further visits, the same person under a second number
-_SPREAD_FLOOR = 0.02
+_SPREAD_OF_PART, _SPREAD_OF_ALL = 0.02, 0.04  # least spread among strangers, in Fisher's z
+_FRAME = 0.25  # share of an image that strangers may have in common, a frame or a text
 _LEAST = 0.1  # evidence below this is none
 
 Floats = NDArray[np.float32]
@@ -144,14 +145,18 @@ class LocalCopies:
         detail = Products.of(views.cells.detail, self.cells.detail, self.energies[0])
         blurred = Products.of(views.cells.blurred, self.cells.blurred, self.energies[1])
         return (
-            _stands_out(alike_as_a_whole(detail, views.covered), known),
-            _stands_out(alike_in_windows(detail, views.covered), known),
-            _stands_out(alike_as_a_whole(blurred, views.covered), known),
+            _stands_out(alike_as_a_whole(detail, views.covered, _FRAME), known, _SPREAD_OF_ALL),
+            _stands_out(alike_in_windows(detail, views.covered), known, _SPREAD_OF_PART),
+            _stands_out(alike_as_a_whole(blurred, views.covered), known, _SPREAD_OF_ALL),
         )
 
 
-def _stands_out(alike: Tensor, known: Tensor) -> float:
-    """By how many standard deviations the best image [V, W, N] stands out from the others in any view and window."""
+def _stands_out(alike: Tensor, known: Tensor, floor: float) -> float:
+    """By how many standard deviations the best image [V, W, N] stands out from the others in any view and window.
+
+    Args:
+        floor: of a standard deviation, in Fisher's z: added to it.
+    """
     alike = alike[..., known]
     count = alike.shape[-1]
     if count < 3:
@@ -160,7 +165,7 @@ def _stands_out(alike: Tensor, known: Tensor) -> float:
     others = count - best.shape[-1]
     mean = (alike.sum(dim=-1) - best.sum(dim=-1)) / others
     variance = (alike.square().sum(dim=-1) - best.square().sum(dim=-1)) / others - mean.square()
-    return float(((best[..., 0] - mean) / (variance.clamp_min(0).sqrt() + _SPREAD_FLOOR)).max())
+    return float(((best[..., 0] - mean) / (variance.clamp_min(0).sqrt() + floor)).max())
 
 
 def _map(pose: Agreement, mirrored: bool) -> Floats:

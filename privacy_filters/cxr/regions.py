@@ -140,16 +140,29 @@ def energy(band: Tensor) -> Tensor:
     return torch.einsum("cvd,cvd->cv", band, band)
 
 
-def alike_as_a_whole(common: Products, covered: Tensor) -> Tensor:
+def alike_as_a_whole(common: Products, covered: Tensor, left_out: float = 0.0) -> Tensor:
     """How alike views and training images are over all that is covered, [V, 1, N].
 
     Fisher's z of each block's correlation, averaged: a frame or an edge that two images share fills a few blocks only.
+
+    Args:
+        left_out: share of the blocks, the most alike, that do not count: what is laid over the whole image shows in the
+            others too, what two strangers share does not.
     """
     shapes = blocks()
     full = covered.float() @ shapes.T >= 4
     z = torch.atanh(_correlations(common, shapes, full))
-    enough = full.sum(dim=1, keepdim=True) >= _LEAST_BLOCKS
-    return (z.sum(dim=1).abs() * enough / full.sum(dim=1, keepdim=True).clamp_min(1))[:, None]
+    return torch.maximum(_without_the_best(z, full, left_out), _without_the_best(-z, full, left_out))[:, None]
+
+
+def _without_the_best(z: Tensor, full: Tensor, left_out: float) -> Tensor:
+    """Mean of z [V, B, N] over the blocks that are ``full`` [V, B], the largest ones left out: [V, N]."""
+    count = full.sum(dim=1)
+    kept = count - (count * left_out).long()
+    ordered = z.masked_fill(~full[:, :, None], torch.inf).sort(dim=1).values
+    last = torch.arange(z.shape[1])[None, :] < kept[:, None]
+    mean = ordered.masked_fill(~last[:, :, None], 0).sum(dim=1) / kept.clamp_min(1)[:, None]
+    return mean * (count >= _LEAST_BLOCKS)[:, None]
 
 
 def alike_in_windows(common: Products, covered: Tensor) -> Tensor:
