@@ -89,9 +89,9 @@ def _index(card: Card, sampler: SamplerConfig) -> dict[str, JsonValue]:
 
 
 def copy_card(model: Path, folder: Path) -> None:
-    """Copies what stands beside the weights of a finished model, and its scheduler."""
+    """Copies what a fit needs beside the weights of a finished model: its scheduler, and what it calls itself."""
     shutil.copytree(model / "scheduler", folder / "scheduler")
-    for name in ("condition.json", "model_index.json", PIPELINE, "README.md", "synthgen.json"):
+    for name in ("condition.json", "synthgen.json"):
         shutil.copy(model / name, folder / name)
 
 
