@@ -98,6 +98,8 @@ def read_base(folder: Path) -> Base:
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"the base {folder} cannot be read: copy or install it again") from error
+    for part in (vae, unet):
+        part.register_to_config(_name_or_path="")  # a private path must not travel with what is built on it
     return Base(vae.float(), unet.float(), encoding, size, digest, str(card.get("saw", "")))
 
 

@@ -50,13 +50,14 @@ def pretrain(
         return pool.emphasis(rows, pretraining.lesions)
 
     fit_generator(pool, generator, scratch / "model", seed=seed, progress=progress, emphasis=emphasis)
+    before = base_of(scratch / "model")
     made_by: dict[str, JsonValue] = {
-        "saw": f"{pretraining.phantoms:,} simulated radiographs and no real one",
+        "saw": f"{pretraining.phantoms:,} simulated radiographs and no real one"
+        + (f", after {before}" if before else ""),
         "command": "synthgen pretrain --modality cxr",
         "seed": seed,
         "phantoms": phantoms.model_dump(mode="json"),
         "pretraining": pretraining.model_dump(mode="json"),
         "generator": generator.model_dump(mode="json", exclude={"base": True, "autoencoder": {"pretrained"}}),
-        "base": base_of(scratch / "model"),
     }
     write_base(scratch / "model", out, made_by)

@@ -59,6 +59,7 @@ def test_a_base_is_half_as_large_and_draws_the_same(model: Path, base: Path) -> 
     assert {value.dtype for value in half.values()} == {torch.float16}
     assert all(torch.allclose(whole[name], half[name].float(), atol=1e-3) for name in whole)
     assert json.loads((base / CARD).read_text())["phantoms"] == 8
+    assert not [path for path in base.rglob("*.json") if str(model.parent) in path.read_text()]
     request = Request(3, CxrCondition(("Effusion",), "PA", "F", 50))
     one, two = (open_generator(folder, TINY.sampler, 1)([request])[0].payload for folder in (model, base))
     assert abs(one.astype(int) - two.astype(int)).max() <= 2
@@ -111,6 +112,7 @@ def test_the_denoiser_learns_the_new_finding_and_stays_a_plain_one(tuned: str, b
     generator = open_generator(folder, TINY.sampler, 1)
     assert "Nodule" in generator.vocabulary
     assert base_of(folder) == "8 simulated radiographs"
+    assert not [path for path in folder.rglob("*.json") if str(base.parent) in path.read_text()]
     assert base_of(base) == ""
     place = generator.encoding.fields.index("finding:Nodule")
     assert after["class_embedding.linear_1.weight"][:, place].abs().sum() > 0
