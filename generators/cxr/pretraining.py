@@ -50,10 +50,9 @@ def pretrain(
         return pool.emphasis(rows, pretraining.lesions)
 
     fit_generator(pool, generator, scratch / "model", seed=seed, progress=progress, emphasis=emphasis)
-    before = base_of(scratch / "model")
+    saw, before = f"{pretraining.phantoms:,} simulated radiographs and no real one", base_of(scratch / "model")
     made_by: dict[str, JsonValue] = {
-        "saw": f"{pretraining.phantoms:,} simulated radiographs and no real one"
-        + (f", after {before}" if before else ""),
+        "saw": f"{saw}, after {before}" if before else saw,
         "command": "synthgen pretrain --modality cxr",
         "seed": seed,
         "phantoms": phantoms.model_dump(mode="json"),
