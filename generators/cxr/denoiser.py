@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from diffusers import DPMSolverMultistepScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
@@ -91,9 +92,13 @@ class DenoiserLoss(nn.Module):
 
     alphas_cumprod: Tensor
 
-    def __init__(self, unet: UNet2DConditionModel, alphas_cumprod: Tensor, min_snr: float) -> None:
+    def __init__(
+        self, unet: UNet2DConditionModel, alphas_cumprod: Tensor, min_snr: float, *, half: bool = False
+    ) -> None:
+        """``half``: the denoiser computes in bfloat16."""
         super().__init__()
         self.unet = unet
+        self._half = half
         self._min_snr = min_snr
         self.register_buffer("alphas_cumprod", alphas_cumprod.clone(), persistent=False)
 
@@ -110,9 +115,10 @@ class DenoiserLoss(nn.Module):
         """
         alpha2 = self.alphas_cumprod[timesteps].view(-1, 1, 1, 1)
         alpha, sigma = alpha2.sqrt(), (1 - alpha2).sqrt()
-        predicted = self.unet(
-            alpha * latents + sigma * noise, timesteps, encoder_hidden_states=None, class_labels=conditions
-        ).sample
+        with torch.autocast(latents.device.type, torch.bfloat16, enabled=self._half):
+            predicted = self.unet(
+                alpha * latents + sigma * noise, timesteps, encoder_hidden_states=None, class_labels=conditions
+            ).sample
         error = (weights * (predicted.float() - (alpha * noise - sigma * latents)).square()).mean(dim=(1, 2, 3))
         snr = self.alphas_cumprod[timesteps] / (1 - self.alphas_cumprod[timesteps])
         weight = (snr.clamp(max=self._min_snr) + 1) / (snr + 1)

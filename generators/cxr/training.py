@@ -112,7 +112,8 @@ def fit_generator(
     if not train:
         raise UserError("the training split is empty: the generator needs images to train on")
     gpu = torch.cuda.is_available()
-    half = config.mixed_precision and computes_in_bfloat16(gpu=gpu)
+    # On a CPU the denoiser's loss casts by itself: a process has one precision of accelerate, for all that it trains.
+    half = gpu and config.mixed_precision and computes_in_bfloat16(gpu=True)
     accelerator = Accelerator(cpu=not gpu, mixed_precision="bf16" if half else "no")
     if min(config.autoencoder.batch, config.denoiser.batch) < accelerator.num_processes:
         raise UserError(f"a batch must have at least one image for each of {accelerator.num_processes} processes")
@@ -213,7 +214,8 @@ def _fit_denoiser(run: _Run, vae: Autoencoder, encoding: Encoding) -> None:
     cached = latents_of(vae, run.train, augmentation, run.config.size, copies=copies, seed=(run.seed, _COPIES)).half()
     vectors = encoding.encode([record.condition for record in run.train])
     unet = _first_denoiser(run, latent_shape(vae, run.config.size), encoding)
-    loss = DenoiserLoss(unet, build_scheduler(config).alphas_cumprod, config.min_snr)
+    half = run.config.mixed_precision and computes_in_bfloat16(gpu=run.accelerator.device.type == "cuda")
+    loss = DenoiserLoss(unet, build_scheduler(config).alphas_cumprod, config.min_snr, half=half)
 
     def batch_of(step: int) -> tuple[Tensor, ...]:
         rng = np.random.default_rng([run.seed, _DENOISER, step])
