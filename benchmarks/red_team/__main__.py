@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seeds", type=int, nargs="*", default=range(5))
     run.add_argument("--sticks", action="store_true", help="slots that keep copying, whatever is tried in them")
     run.add_argument("--victims", choices=("train", "calibration", "audit"), default="train")
+    run.add_argument("--most", type=int, help="copies of so many patients at most; default: of all")
     run.add_argument("--paraphrases", type=Path, help="transcripts with the label origin_id")
     check.add_argument("--runs", type=int, default=40)
     check.add_argument("--cohorts", nargs="*", default=honest.COHORTS, choices=honest.COHORTS)
@@ -93,7 +94,7 @@ def _leaks(options: argparse.Namespace) -> Iterator[tuple[dict[str, Any], Any]]:
     for kind in _chosen(options, ground):
         for share in sorted(options.shares, reverse=True):
             for seed in options.seeds:
-                cell = Cell(kind, share, seed, mode, options.sticks, options.victims)  # type: ignore[arg-type]
+                cell = Cell(kind, share, seed, mode, options.sticks, options.victims, options.most)  # type: ignore[arg-type]
                 yield cell.key(ground), lambda cell=cell: run_cell(ground, cell)
 
 

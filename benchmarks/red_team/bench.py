@@ -65,6 +65,8 @@ class Prepared(Generic[T, C, M]):
         everybody: all records, of which ``loaded`` holds those that are the cohort now.
         dealt: over so many samples each synthetic person is dealt; 0 leaves the conditions as they are.
         mix: share of the conditions that ask for the group of an uneven cohort; None leaves them.
+        hosts: onto whose records planted copies are laid where they are laid onto another's; empty: audit patients, as
+            in the pipeline. Planted copies that are remembered while C and E change need people who are in neither.
         written: what was asked for by the samples that were written last: the release, or the quarantine.
     """
 
@@ -74,6 +76,7 @@ class Prepared(Generic[T, C, M]):
     remembers: bool
     dealt: int = 0
     mix: float | None = None
+    hosts: tuple[Real[T, C], ...] = ()
     memory: dict[object, Any] = field(default_factory=dict)
     written: list[Request[C]] = field(default_factory=list)
 
@@ -142,6 +145,7 @@ class _Filters:
         )
 
     def planted(self, planting: Planting[Any, Any], config: Any) -> Iterable[Planted[Any]]:
+        planting = replace(planting, hosts=self.over.hosts or planting.hosts)
         known = self.over.memory.get(_key(planting)) if self.over.remembers else None
         return known if known is not None else self._planting(planting, config)
 
@@ -195,8 +199,8 @@ def _dealt(drawn: Conditions[Any], sessions: int) -> Conditions[Any]:
     return condition
 
 
-def _key(planting: Planting[Any, Any]) -> tuple[str, tuple[tuple[str, str], ...], int]:
-    return ("planted", _names(planting.records), planting.seed)
+def _key(planting: Planting[Any, Any]) -> tuple[object, ...]:
+    return ("planted", _names(planting.records), _names(planting.hosts), planting.seed)
 
 
 def _names(records: Sequence[Real[T, C]]) -> tuple[tuple[str, str], ...]:
@@ -335,6 +339,7 @@ class Cell:
         share: of the samples that are copies.
         sticks: True where it is slots that are copies, whatever is tried in them.
         victims: whose records are copied.
+        most: of so many patients at most; every copy of a further one is another to judge.
     """
 
     kind: AnyKind
@@ -343,14 +348,15 @@ class Cell:
     mode: Mode
     sticks: bool = False
     victims: Part = "train"
+    most: int | None = None
 
     def key(self, ground: Ground) -> dict[str, JsonValue]:
         """What identifies the cell in a file of results."""
         return {
             "modality": ground.name, "data": Path(ground.data).name, "preset": Path(ground.preset).stem,
             "settings": list(ground.settings), "kind": self.kind.name, "held_out": self.kind.held_out,
-            "share": self.share, "sticks": self.sticks, "victims": self.victims, "seed": self.seed, "mode": self.mode,
-            "n": self.samples(ground),
+            "share": self.share, "sticks": self.sticks, "victims": self.victims, "most": self.most, "seed": self.seed,
+            "mode": self.mode, "n": self.samples(ground),
         }  # fmt: skip
 
     def samples(self, ground: Ground) -> int:
@@ -362,7 +368,7 @@ def run_cell(ground: Ground, cell: Cell) -> dict[str, JsonValue] | None:
     """Runs a leaky generator through the pipeline; None where no copy of its kind can be made."""
     samples = cell.samples(ground)
     records: tuple[Real[Any, Any], ...] = getattr(ground.cohort, cell.victims)
-    victims = tuple(r for r in records if cell.kind.applies(r.record, r.payload))
+    victims = _of_some([r for r in records if cell.kind.applies(r.record, r.payload)], cell.most)
     if not victims:
         return None
     config = ground.config(samples)
@@ -376,6 +382,13 @@ def run_cell(ground: Ground, cell: Cell) -> dict[str, JsonValue] | None:
     requests = [Request(row.seed, ground.modality.cohorts.condition_from(row.condition)) for row in found.rows]
     released = [sample for sample in found.written if leaky.copies(sample)]
     return {**cell.key(ground), **found.facts(), **_copies(found.rows, requests, leaky, samples, len(released))}
+
+
+def _of_some(records: Sequence[Real[Any, Any]], most: int | None) -> tuple[Real[Any, Any], ...]:
+    """The records of ``most`` patients at random, the same in every run; None: of all."""
+    patients = sorted({record.patient for record in records})
+    chosen = {patients[i] for i in np.random.default_rng(number("victims")).permutation(len(patients))[:most]}
+    return tuple(record for record in records if record.patient in chosen)
 
 
 def _part(condition: Any) -> int:

@@ -48,7 +48,7 @@ def run_case(ground: Ground, case: Case) -> dict[str, JsonValue]:
     loaded = replace(ground.loaded, records=tuple(r for part in drawn.parts.values() for r in part))
     split = _split_file(ground.base / "splits" / f"{ground.cohorts}-{case.number}.csv", drawn.parts)
     config = ground.config(ground.samples, (f"split.file={split}",))
-    over = replace(ground.prepared(case.mode, loaded=loaded), mix=_mix(ground))
+    over = replace(ground.prepared(case.mode, loaded=loaded), mix=_mix(ground), hosts=_hosts(ground))
     honest = _honest(ground, drawn.samples, config.seed, slots_of(config))
     found = through_pipeline(ground, over, honest, config, version=f"{ground.cohorts} {case.number}")
     return {**case.key(ground), **found.facts(), "patients": len(chosen), "expected_block_rate": _expected(found)}
@@ -72,7 +72,9 @@ def _draw(ground: Ground, seed: int) -> _Drawn:
     parts: dict[str, list[Real[Any, Any]]] = {"train": list(ground.cohort.train), "calibration": [], "audit": []}
     samples: list[Real[Any, Any]] = []
     for mine in (False, True):
-        people = _people((*old["calibration"], *old["audit"], *ground.strangers), mine, ground)
+        apart = {record.patient for record in _hosts(ground)}
+        others = [record for record in ground.strangers if record.patient not in apart]
+        people = _people((*old["calibration"], *old["audit"], *others), mine, ground)
         order = [sorted(people)[i] for i in rng.permutation(len(people))]
         for part, records in old.items():
             count = len(_people(records, mine, ground))
@@ -80,6 +82,12 @@ def _draw(ground: Ground, seed: int) -> _Drawn:
             order = order[count:]
         samples += [people[patient][rng.integers(len(people[patient]))] for patient in order]
     return _Drawn(parts, [samples[i] for i in rng.permutation(len(samples))])
+
+
+def _hosts(ground: Ground) -> tuple[Real[Any, Any], ...]:
+    """Strangers who are drawn in no run: planted copies are laid onto them, once for all runs."""
+    most = min(ground.config(ground.samples).gate.planted, len(ground.strangers) // 4)
+    return ground.strangers[:most]
 
 
 def _people(records: Sequence[Real[Any, Any]], mine: bool, ground: Ground) -> People:
