@@ -131,15 +131,12 @@ def _said(line: dict[str, Any]) -> str:
 
 
 def write_tables(options: argparse.Namespace) -> None:
-    """Markdown to the screen or a file, and the same as JSON."""
+    """Markdown to the screen or a file, and the rows as JSON."""
     lines = [line for path in options.results for line in results.Results(path).lines()]
-    rows = results.leaks(lines)
-    through = "\n".join(results.passing(rows)) or "- none"
-    parts = [results.leak_table(rows), f"Passed with a copy in it, at 5% and more:\n\n{through}\n"] if rows else []
-    parts += [results.honest_table(lines)] if any("cohort" in line for line in lines) else []
-    text = "\n".join(part for part in (*parts, results.agreement(lines)) if part)
+    rows, honest_rows = results.leaks(lines), results.honest(lines)
+    text = "\n".join(part for part in (results.page(rows, honest_rows), results.agreement(lines)) if part)
     if options.json:
-        options.json.write_text(json.dumps({"leaks": rows, "runs": lines}, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps({"leaks": rows, "honest": honest_rows}, indent=1) + "\n", encoding="utf-8")
     if options.markdown:
         options.markdown.write_text(text + "\n", encoding="utf-8")
     else:

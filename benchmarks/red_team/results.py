@@ -74,6 +74,13 @@ def _verdicts(group: Sequence[Line]) -> list[str]:
     return [*(name for name in ORDER if name in found), *sorted(found - set(ORDER))]
 
 
+def page(rows: Sequence[Line], honest_rows: Sequence[Line]) -> str:
+    """Markdown of both kinds of rows, with the kinds that passed by name."""
+    through = "\n".join(passing(rows)) or "- none"
+    parts = [leak_table(rows), f"Passed with a copy in it, at 5% and more:\n\n{through}\n"] if rows else []
+    return "\n".join([*parts, *([honest_table(honest_rows)] if honest_rows else [])])
+
+
 def leak_table(rows: Sequence[Line]) -> str:
     """Markdown: kinds down, shares across; PASS / other / REFUSE over the seeds, and copies in what passed."""
     text = []
@@ -151,43 +158,58 @@ def _cell(row: Line) -> str:
     return named + leaked
 
 
-def honest_table(lines: Iterable[Line]) -> str:
-    """Markdown: how often an honest generator was not passed, with its interval, and for what reasons."""
+def honest(lines: Iterable[Line]) -> list[Line]:
+    """One row for each modality, data set and kind of cohort: verdicts, samples rejected, and for what reasons."""
     groups: dict[tuple[Any, ...], list[Line]] = defaultdict(list)
     for line in lines:
         if "cohort" in line:
-            groups[tuple(line[name] for name in ("modality", "data", "preset", "mode", "cohort"))].append(line)
+            groups[tuple(line[name] for name in _HONEST_BY)].append(line)
+    return [{**dict(zip(_HONEST_BY, key, strict=True)), **_honest_summary(group)} for key, group in groups.items()]
+
+
+_HONEST_BY = ("modality", "data", "preset", "mode", "cohort", "n")
+
+
+def _honest_summary(group: Sequence[Line]) -> Line:
+    tried, rejected = (sum(line[name] for line in group) for name in ("first_attempts", "first_rejected"))
+    rates = [line["expected_block_rate"] for line in group if line["expected_block_rate"] is not None]
+    reasons: dict[str, int] = defaultdict(int)
+    for line in group:
+        for reason in line["reasons"]:
+            reasons[_without_figures(reason)] += 1
+    return {
+        "runs": len(group),
+        "refused": sum(line["outcome"] == "REFUSE" for line in group),
+        "not_passed": sum(line["outcome"] != "PASS" for line in group),
+        "rejected": rejected / max(1, tried),
+        "expected": sum(rates) / max(1, len(rates)),
+        "reasons": dict(reasons),
+    }
+
+
+def honest_table(rows: Sequence[Line]) -> str:
+    """Markdown: how often an honest generator was not passed, with its interval, and for what reasons."""
     text = [
         "| modality | data | mode | cohort | runs | refused | not passed | samples rejected | expected |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for (modality, data, _, mode, cohort), group in groups.items():
-        counts = (sum(line["outcome"] == "REFUSE" for line in group), sum(line["outcome"] != "PASS" for line in group))
-        shown = [_share(count, len(group)) for count in counts]
-        tried, rejected = (sum(line[name] for line in group) for name in ("first_attempts", "first_rejected"))
-        rates = [line["expected_block_rate"] for line in group if line["expected_block_rate"] is not None]
-        expected = sum(rates) / max(1, len(rates))
+    for row in rows:
+        shown = [_share(row[name], row["runs"]) for name in ("refused", "not_passed")]
         text.append(
-            f"| {modality} | {data} | {mode} | {cohort} | {len(group)} | {shown[0]} | {shown[1]} | "
-            f"{rejected / max(1, tried):.2%} | {expected:.2%} |"
+            f"| {row['modality']} | {row['data']} | {row['mode']} | {row['cohort']} | {row['runs']} | {shown[0]} | "
+            f"{shown[1]} | {row['rejected']:.2%} | {row['expected']:.2%} |"
         )
-    return "\n".join([*text, "", *_reasons(groups)])
+    reasons = [
+        f"- {row['modality']}, {row['cohort']}: {count} × {reason}"
+        for row in rows
+        for reason, count in row["reasons"].items()
+    ]
+    return "\n".join([*text, *([""] if reasons else []), *reasons])
 
 
 def _share(count: int, n: int) -> str:
     estimate = proportion("share", count, n, better="lower")
     return f"{estimate.value:.1%} ({estimate.ci95[0]:.1%} to {estimate.ci95[1]:.1%})"
-
-
-def _reasons(groups: dict[tuple[Any, ...], list[Line]]) -> list[str]:
-    lines = []
-    for key, group in groups.items():
-        kinds: dict[str, int] = defaultdict(int)
-        for line in group:
-            for reason in line["reasons"]:
-                kinds[_without_figures(reason)] += 1
-        lines += [f"- {', '.join(map(str, key))}: {count} × {reason}" for reason, count in kinds.items()]
-    return lines
 
 
 def _without_figures(reason: str) -> str:
