@@ -61,8 +61,8 @@ def planted(found: Mapping[str, Any]) -> str:
     dropped = ", ".join(facts["dropped_filters"]) or "none"
     split = "/".join(str(facts[f"patients_{part}"]) for part in ("train", "calibration", "audit"))
     head = (
-        f"{split} patients, k = {facts['k']}, strangers expected {facts['expected_block_rate']:.2%}, blocked {blocked}; filters left out: {dropped}; "
-        f"{found['cpu_seconds']} s of one core."
+        f"{split} patients, k = {facts['k']}, strangers expected {facts['expected_block_rate']:.2%}, "
+        f"blocked {blocked}; filters left out: {dropped}; {found['cpu_seconds']} s of one core."
     )
     rows = [
         f"| {row['perturbation']} | {row['caught']} of {row['planted']} | {row['caught'] / row['planted']:.1%} | "
