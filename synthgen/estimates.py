@@ -299,11 +299,8 @@ def one_per_patient(patients: Sequence[str], seed: int, limit: int | None = None
 
 def one_record_each(records: Sequence[Real[T, C]], seed: int) -> list[Real[T, C]]:
     """One random record of each patient, in the order of the patients' names: patients are the unit, not images."""
-    by_patient: dict[str, list[Real[T, C]]] = {}
-    for record in sorted(records, key=lambda r: (r.patient, r.record)):
-        by_patient.setdefault(record.patient, []).append(record)
-    rng = np.random.default_rng(seed)
-    return [group[rng.integers(len(group))] for group in by_patient.values()]
+    ordered = sorted(records, key=lambda r: (r.patient, r.record))
+    return [ordered[i] for i in one_per_patient([r.patient for r in ordered], seed)]
 
 
 def some_records(records: Sequence[Real[T, C]], most: int, seed: int) -> list[Real[T, C]]:
