@@ -169,7 +169,18 @@ def fitness(estimates: Sequence[Estimate]) -> str:
     line = (
         f"Fitness for use: a classifier trained on the samples alone has AUC {_with_interval(synthetic)} on real data"
     )
-    return line if real is None else f"{line}; trained on as much real data, {_with_interval(real)}"
+    if real is None:
+        return line
+    if _at_chance(real):
+        return (
+            f"Fitness for use: not shown: on as much real data a classifier does no better than chance (AUC "
+            f"{_with_interval(real)}), on the samples alone {_with_interval(synthetic)}"
+        )
+    return f"{line}; trained on as much real data, {_with_interval(real)}"
+
+
+def _at_chance(auc: Estimate) -> bool:
+    return not auc.ci95[0] > 0.5
 
 
 def fitness_details(estimates: Sequence[Estimate]) -> list[str]:
@@ -181,7 +192,10 @@ def fitness_details(estimates: Sequence[Estimate]) -> list[str]:
         lines.append(
             "No classifier was trained on the samples and tested on real data; try them before you rely on them."
         )
-    if gap is not None:
+    real = _named(estimates, "trtr_auc")
+    if real is not None and _at_chance(real):
+        lines.append("What cannot be learnt from so many real records cannot be lost: a larger release would tell.")
+    elif gap is not None:
         lines.append(f"Lost against real data: {_with_interval(gap)} of AUC.")
     if gain is not None and not math.isnan(gain.ci95[1]):
         lines.append(_compared("Adding the samples to real data", "on both", gain))

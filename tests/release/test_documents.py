@@ -145,6 +145,14 @@ def test_an_augmentation_is_judged_by_its_own_interval() -> None:
     assert "nan" not in words.fitness([Estimate("tstr_auc_macro", float("nan"), (float("nan"),) * 2, 0)])
 
 
+def test_a_classifier_at_chance_says_nothing_of_the_samples() -> None:
+    synthetic, real, gap = UTILITY
+    blind = [synthetic, replace(real, value=0.52, ci95=(0.44, 0.6)), gap]
+    assert words.fitness(blind).startswith("Fitness for use: not shown")
+    assert not any("Lost against" in line for line in words.fitness_details(blind))
+    assert "not shown" not in words.fitness(UTILITY)
+
+
 def test_a_generator_that_read_nobody_is_not_said_to_have_been_trained(
     tmp_path: Path, write_data: Callable[[Path], DatasetFacts], make_report: Callable[..., ReleaseReport]
 ) -> None:
