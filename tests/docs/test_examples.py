@@ -41,7 +41,7 @@ def test_doctests_hold(name: str) -> None:
 
 
 def test_what_the_documents_quote_stands_in_the_file() -> None:
-    quotes = [quote for path in DOCS for quote in QUOTE.findall(path.read_text("utf-8"))]
+    quotes = [quote for path in (ROOT / "README.md", *DOCS) for quote in QUOTE.findall(path.read_text("utf-8"))]
     assert len(quotes) >= 10
     for file, quoted in quotes:
         assert quoted in (ROOT / file).read_text("utf-8"), quoted
