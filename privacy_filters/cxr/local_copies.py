@@ -1,8 +1,8 @@
 """Copies found by what is local: keypoints, whatever the pose, and regions, whatever surrounds or covers them.
 
-All scores compare a candidate's best training image with what the same candidate has in common with all the others:
-anatomy that everybody shares, text and a plain style lift all of them alike. A patient's twin in the cohort, or the
-same person under two numbers, is one of many others and hides nobody. Nothing here is learnt.
+Keypoints compare a candidate's best training image with what the same candidate has in common with all the others:
+anatomy that everybody shares, text and a plain style lift all of them alike. Regions are compared after whitening,
+which leaves little that everybody shares. Nothing here is learnt from a patient.
 """
 
 from __future__ import annotations
@@ -32,16 +32,15 @@ from synthgen.privacy_filters.cxr.regions import (
     posed,
     side_of,
     thumbnails,
+    tiles,
 )
+from synthgen.privacy_filters.nearest import chord
 
-NAMES = ("keypoints", "overlay", "regions", "blurred")
+NAMES = ("keypoints", "overlay", "regions", "coarse", "blurred")
 POSED = 8  # training images that the keypoints name, whose pose is looked at
 _LAID = 6  # of them, how many poses the regions look at
 _OTHERS = slice(5, 25)  # patients by votes that stand for everybody else
-_BEST = 8  # images that do not count among the others: further visits, the same person under a second number
-_SPREAD_OF_PART, _SPREAD_OF_ALL = 0.02, 0.04  # least spread among strangers, in Fisher's z
-_FRAME = 0.25  # share of an image that strangers may have in common, a frame or a text
-_LEAST = 0.1  # evidence below this is none
+_LEAST = 0.1  # evidence of keypoints below this is none
 
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -77,23 +76,22 @@ class LocalCopies:
         return type(self)(
             np.concatenate([self.patients, np.asarray(patients)]),
             self.keypoints.joined(Keypoints.of(payloads)),
-            Cells(torch.cat([self.cells.detail, new.detail], 1), torch.cat([self.cells.blurred, new.blurred], 1)),
+            self.cells.joined(new),
             self.side,
         )._sorted()
 
     @cached_property
-    def energies(self) -> tuple[Tensor, Tensor]:
+    def energies(self) -> tuple[Tensor, ...]:
         """Squared norms of the cells, [64, N] for each band."""
-        return energy(self.cells.detail), energy(self.cells.blurred)
+        return tuple(energy(band) for band in self.cells.bands)
 
     def _sorted(self) -> Self:
         order = np.argsort(self.patients, kind="stable")
-        rows = torch.from_numpy(order)
-        cells = Cells(self.cells.detail[:, rows], self.cells.blurred[:, rows])
+        cells = self.cells.taken(torch.from_numpy(order))
         return type(self)(self.patients[order], self.keypoints.taken(order), cells, self.side)
 
     def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None = None) -> Scores:
-        """Shape [N, 4], in the order of ``NAMES``; infinite for a candidate with nobody to compare to."""
+        """Shape [N, 5], in the order of ``NAMES``; infinite for a candidate with nobody to compare to."""
         own = [None] * len(payloads) if exclude is None else list(exclude)
         # A thread for each candidate: its products are too small to be shared out.
         workers = min(torch.get_num_threads(), max(len(payloads), 1))
@@ -131,41 +129,27 @@ class LocalCopies:
 
     def _by_regions(
         self, payload: CxrImage, named: Sequence[tuple[int, int, Agreement]], known: Tensor
-    ) -> tuple[float, float, float]:
-        """Overlay, regions and blurred: 1 / evidence."""
+    ) -> tuple[float, ...]:
+        """Overlay, regions, coarse and blurred: the least chord distance in any view."""
         picture = thumbnails([payload], self.side)
-        views = [in_place(picture)]
-        maps = [_map(pose, MIRRORED[variant]) for _, variant, pose in named if pose.turn != 0][:_LAID]
-        if maps:
-            views.append(posed(picture, torch.tensor(np.stack(maps))))
-        overlay, regions, blurred = np.max([self._evidence(view, known) for view in views], axis=0)
-        return 1 / max(overlay, _LEAST), 1 / max(regions, _LEAST), 1 / max(blurred, _LEAST)
+        maps = [torch.from_numpy(_map(pose, MIRRORED[variant])) for _, variant, pose in named if pose.turn != 0]
+        views = (in_place(picture), posed(picture, torch.stack([*tiles(), *maps[:_LAID]])))
+        alike = np.max([self._alike(view, known) for view in views], axis=0)
+        return tuple(chord(alike).tolist())
 
-    def _evidence(self, views: Views, known: Tensor) -> tuple[float, float, float]:
-        detail = Products.of(views.cells.detail, self.cells.detail, self.energies[0])
-        blurred = Products.of(views.cells.blurred, self.cells.blurred, self.energies[1])
-        return (
-            _stands_out(alike_as_a_whole(detail, views.covered, _FRAME), known, _SPREAD_OF_ALL),
-            _stands_out(alike_in_windows(detail, views.covered), known, _SPREAD_OF_PART),
-            _stands_out(alike_as_a_whole(blurred, views.covered), known, _SPREAD_OF_ALL),
+    def _alike(self, views: Views, known: Tensor) -> tuple[float, ...]:
+        """The largest cosine with an image that is ``known``: in detail as a whole and in windows, coarse, blurred."""
+        detail, coarse, blurred = (
+            Products.of(seen, band, norms)
+            for seen, band, norms in zip(views.cells.bands, self.cells.bands, self.energies, strict=True)
         )
-
-
-def _stands_out(alike: Tensor, known: Tensor, floor: float) -> float:
-    """By how many standard deviations the best image [V, W, N] stands out from the others in any view and window.
-
-    Args:
-        floor: of a standard deviation, in Fisher's z: added to it.
-    """
-    alike = alike[..., known]
-    count = alike.shape[-1]
-    if count < 3:
-        return 0.0
-    best = alike.topk(min(_BEST, 1 + count // 8), dim=-1).values
-    others = count - best.shape[-1]
-    mean = (alike.sum(dim=-1) - best.sum(dim=-1)) / others
-    variance = (alike.square().sum(dim=-1) - best.square().sum(dim=-1)) / others - mean.square()
-    return float(((best[..., 0] - mean) / (variance.clamp_min(0).sqrt() + floor)).max())
+        found = (
+            alike_as_a_whole(detail, views.covered),
+            alike_in_windows(detail, views.covered),
+            alike_as_a_whole(coarse, views.covered),
+            alike_as_a_whole(blurred, views.covered),
+        )
+        return tuple(float(alike[..., known].max()) for alike in found)
 
 
 def _map(pose: Agreement, mirrored: bool) -> Floats:

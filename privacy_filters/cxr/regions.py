@@ -1,10 +1,11 @@
 """Regions: does part of a candidate show part of a training image, down to the detail of single pixels?
 
-A picture is cut into 8 × 8 cells, so that one product per cell gives the correlation over every window of cells - a
-lung, a quarter, all that is covered - with all training images at once. Fine detail is what tells people apart: in the
-band of 1 to 2 pixels two patients have next to nothing in common, so that a lung pasted onto another image, or the mean
-of two patients, stands out. Blur takes that band away; a blurred candidate is held against training images blurred
-alike. Looked at are a candidate as it lies, mirrored and moved by a pixel, and in the poses that its keypoints propose.
+A picture is cut into 8 × 8 cells, and what is in a cell is whitened by what phantoms' cells have in common
+(:mod:`.whitening`), so that strangers are next to orthogonal in every cell. One product per cell then gives the cosine
+over any window of cells - a lung, a quarter, all that is covered - with all training images at once. Fine detail is
+what tells people apart: a lung pasted onto another image, or the mean of two patients, shows there. Blur takes that
+band away; a blurred candidate is held against training images blurred alike. Looked at are a candidate as it lies,
+mirrored and moved by a pixel, its tiles, and the poses that its keypoints propose.
 """
 
 from __future__ import annotations
@@ -21,21 +22,24 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from synthgen.payloads.cxr import CxrImage
+from synthgen.privacy_filters.cxr.whitening import Whitening, fitted, packaged
 
 GRID = 8  # cells a side
-MOST_PIXELS = 128
-_BLURRED = 64
+SIDES = (64, 128)  # pixels a side at which images are looked at
+_BLURRED, _COARSE = 64, 16
 _DETAIL = (0.6, 1.4)  # standard deviations of a band's two Gaussians, in pixels
 _LEFT_BY_BLUR = (1.2, 3.0)
+_LEFT_BY_ALL = (0.6, 2.5)  # of 16 pixels a side
 _BLUR = 0.04 * _BLURRED
-_LEAST_BLOCKS = 4  # of 16: where a candidate covers less of a training image, nothing is said
+_CONTRAST, _BLURRED_CONTRAST = 0.01, 0.002  # floors of a local standard deviation
+_RIDGE, _BLURRED_RIDGE = 0.05, 0.03
+_LEAST_CELLS = 16  # where a candidate covers less of a training image, nothing is said of the whole
 _COVERED = 0.8
-_MOST = 0.9999  # correlation: Fisher's z stays finite
 
 
 def side_of(image: CxrImage) -> int:
-    """Pixels a side at which an image is looked at: its own, a multiple of 8, at most 128."""
-    return min(MOST_PIXELS, max(len(image) // GRID, 4) * GRID)
+    """Pixels a side at which an image is looked at: 128, or 64 where it is smaller than that."""
+    return SIDES[len(image) >= SIDES[1]]
 
 
 def thumbnails(images: Sequence[CxrImage], side: int) -> Tensor:
@@ -46,26 +50,69 @@ def thumbnails(images: Sequence[CxrImage], side: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Cells:
-    """Local contrast of V pictures in 64 cells.
+    """V pictures in 64 whitened cells.
 
     Attributes:
-        detail: band of the finest detail, shape [64, V, D].
+        detail: band of the finest detail, shape [64, V, (side / 8)²].
+        coarse: what is left at 16 pixels a side, after noise or heavy compression, shape [64, V, 4].
         blurred: what blur leaves, shape [64, V, 64].
     """
 
     detail: Tensor
+    coarse: Tensor
     blurred: Tensor
 
     @classmethod
     def of_training(cls, pictures: Tensor) -> Cells:
         """Of training images [V, 1, S, S]; the second band as a copy blurred by 4% of the side would show it."""
-        fine, wide = (math.hypot(sigma, _BLUR) for sigma in _LEFT_BY_BLUR)
-        return cls(_cut(_contrast(pictures, *_DETAIL, 0.01)), _cut(_contrast(_small(pictures), fine, wide, 0.002)))
+        return cls._whitened(pictures, _as_if_blurred(pictures))
 
     @classmethod
     def of_candidates(cls, pictures: Tensor) -> Cells:
         """Of candidates [V, 1, S, S], taken as they are."""
-        return cls(_cut(_contrast(pictures, *_DETAIL, 0.01)), _cut(_contrast(_small(pictures), *_LEFT_BY_BLUR, 0.002)))
+        left = _cut(_contrast(_small(pictures), *_LEFT_BY_BLUR, _BLURRED_CONTRAST))
+        return cls._whitened(pictures, left)
+
+    @classmethod
+    def _whitened(cls, pictures: Tensor, blurred: Tensor) -> Cells:
+        detail = packaged(f"detail_{pictures.shape[-1]}")(_detail(pictures))
+        return cls(detail, packaged("coarse")(_coarse(pictures)), packaged("blurred")(blurred))
+
+    def joined(self, other: Cells) -> Cells:
+        """These pictures and the other's."""
+        return Cells(*(torch.cat(pair, dim=1) for pair in zip(self.bands, other.bands, strict=True)))
+
+    def taken(self, rows: Tensor) -> Cells:
+        """The pictures of these rows."""
+        return Cells(*(band[:, rows] for band in self.bands))
+
+    @property
+    def bands(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.detail, self.coarse, self.blurred
+
+
+def whitening_of(portions: Sequence[Sequence[CxrImage]]) -> dict[str, Whitening]:
+    """The whitening of every band, from radiographs of nobody, in portions that bound memory."""
+    seen = {side: [thumbnails(portion, side) for portion in portions] for side in SIDES}
+    details = {f"detail_{side}": fitted(map(_detail, pictures), _RIDGE) for side, pictures in seen.items()}
+    return details | {
+        "coarse": fitted(map(_coarse, seen[_BLURRED]), _RIDGE),
+        "blurred": fitted(map(_as_if_blurred, seen[_BLURRED]), _BLURRED_RIDGE),
+    }
+
+
+def _detail(pictures: Tensor) -> Tensor:
+    return _cut(_contrast(pictures, *_DETAIL, _CONTRAST))
+
+
+def _coarse(pictures: Tensor) -> Tensor:
+    small = F.interpolate(pictures, size=(_COARSE, _COARSE), mode="area")
+    return _cut(_contrast(small, *_LEFT_BY_ALL, _CONTRAST))
+
+
+def _as_if_blurred(pictures: Tensor) -> Tensor:
+    fine, wide = (math.hypot(sigma, _BLUR) for sigma in _LEFT_BY_BLUR)
+    return _cut(_contrast(_small(pictures), fine, wide, _BLURRED_CONTRAST))
 
 
 @dataclass(frozen=True)
@@ -84,6 +131,13 @@ def in_place(picture: Tensor) -> Views:
     return Views(Cells.of_candidates(moved), torch.ones(len(moved), GRID * GRID, dtype=torch.bool))
 
 
+@cache
+def tiles() -> Tensor:
+    """Maps [R, 2, 3] that show a candidate's tiles of half its side: of a sheet of two or four, or in the middle."""
+    centres = itertools.product((-0.5, 0.0, 0.5), repeat=2)
+    return torch.tensor([[[0.5, 0.0, right], [0.0, 0.5, down]] for right, down in centres])
+
+
 def posed(picture: Tensor, maps: Tensor) -> Views:
     """A candidate [1, 1, S, S] through maps [R, 2, 3] from a training image's coordinates, in halves of a side."""
     side = picture.shape[-1]
@@ -100,20 +154,10 @@ def windows() -> Tensor:
     rows = []
     for tall, wide, stride in ((5, 3, 1), (4, 4, 2)):
         for top, left in itertools.product(range(0, GRID + 1 - tall, stride), range(0, GRID + 1 - wide, stride)):
-            rows.append(_window(tall, wide, top, left))
+            window = torch.zeros(GRID, GRID)
+            window[top : top + tall, left : left + wide] = 1
+            rows.append(window.flatten())
     return torch.stack(rows)
-
-
-def _window(tall: int, wide: int, top: int, left: int) -> Tensor:
-    window = torch.zeros(GRID, GRID)
-    window[top : top + tall, left : left + wide] = 1
-    return window.flatten()
-
-
-@cache
-def blocks() -> Tensor:
-    """The picture in 4 × 4 blocks of four cells, as rows of zeros and ones; shape [16, 64]."""
-    return torch.stack([_window(2, 2, top, left) for top in range(0, GRID, 2) for left in range(0, GRID, 2)])
 
 
 @dataclass(frozen=True)
@@ -122,7 +166,7 @@ class Products:
 
     Attributes:
         dots: shape [V, 64, N].
-        own, theirs: squared norms, [64, V] and [64, N].
+        own, theirs: squared norms, [V, 64] and [64, N].
     """
 
     dots: Tensor
@@ -132,7 +176,7 @@ class Products:
     @classmethod
     def of(cls, band: Tensor, training: Tensor, theirs: Tensor) -> Products:
         """Of views [64, V, D] and training images [64, N, D]."""
-        return cls(torch.bmm(band, training.transpose(1, 2)).permute(1, 0, 2), energy(band), theirs)
+        return cls(torch.bmm(band, training.transpose(1, 2)).permute(1, 0, 2), energy(band).T, theirs)
 
 
 def energy(band: Tensor) -> Tensor:
@@ -140,43 +184,24 @@ def energy(band: Tensor) -> Tensor:
     return torch.einsum("cvd,cvd->cv", band, band)
 
 
-def alike_as_a_whole(common: Products, covered: Tensor, left_out: float = 0.0) -> Tensor:
-    """How alike views and training images are over all that is covered, [V, 1, N].
+def alike_as_a_whole(common: Products, covered: Tensor) -> Tensor:
+    """|Cosine| of views and training images over the cells that are ``covered`` [V, 64], shape [V, N].
 
-    Fisher's z of each block's correlation, averaged: a frame or an edge that two images share fills a few blocks only.
-
-    Args:
-        left_out: share of the blocks, the most alike, that do not count: what is laid over the whole image shows in the
-            others too, what two strangers share does not.
+    Times the root of the share that is covered: a cosine over few cells is less sure. A negative is as good as a copy.
     """
-    shapes = blocks()
-    full = covered.float() @ shapes.T >= 4
-    z = torch.atanh(_correlations(common, shapes, full))
-    return torch.maximum(_without_the_best(z, full, left_out), _without_the_best(-z, full, left_out))[:, None]
-
-
-def _without_the_best(z: Tensor, full: Tensor, left_out: float) -> Tensor:
-    """Mean of z [V, B, N] over the blocks that are ``full`` [V, B], the largest ones left out: [V, N]."""
-    count = full.sum(dim=1)
-    kept = count - (count * left_out).long()
-    ordered = z.masked_fill(~full[:, :, None], torch.inf).sort(dim=1).values
-    last = torch.arange(z.shape[1])[None, :] < kept[:, None]
-    mean = ordered.masked_fill(~last[:, :, None], 0).sum(dim=1) / kept.clamp_min(1)[:, None]
-    return mean * (count >= _LEAST_BLOCKS)[:, None]
+    shown = covered.float()
+    dots = torch.einsum("vc,vcn->vn", shown, common.dots)
+    norms = (shown * common.own).sum(dim=1, keepdim=True) * (shown @ common.theirs)
+    share = shown.mean(dim=1, keepdim=True).sqrt() * (shown.sum(dim=1, keepdim=True) >= _LEAST_CELLS)
+    return dots.abs() * share / norms.clamp_min(1e-12).sqrt()
 
 
 def alike_in_windows(common: Products, covered: Tensor) -> Tensor:
-    """The same over every window, [V, W, N], by its correlation as one; zero where it is not covered as a whole."""
+    """The same over every window, [V, W, N]; zero where it is not covered as a whole."""
     shapes = windows()
     full = covered.float() @ shapes.T >= shapes.sum(dim=1)
-    return torch.atanh(_correlations(common, shapes, full).abs())
-
-
-def _correlations(common: Products, shapes: Tensor, valid: Tensor) -> Tensor:
-    """Over shapes [W, 64] of cells; zero where not ``valid`` [V, W]; shape [V, W, N], within ±0.9999."""
-    norms = (shapes @ common.own).T[:, :, None].sqrt() * (shapes @ common.theirs).sqrt()
-    value = (shapes @ common.dots) / (norms + 1e-3)
-    return (value * valid[:, :, None]).clamp(-_MOST, _MOST)
+    norms = (common.own @ shapes.T)[:, :, None] * (shapes @ common.theirs)
+    return (shapes @ common.dots).abs() * full[:, :, None] / norms.clamp_min(1e-12).sqrt()
 
 
 def _cut(pictures: Tensor) -> Tensor:

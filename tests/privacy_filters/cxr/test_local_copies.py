@@ -79,7 +79,7 @@ def test_ones_own_records_can_be_left_out_and_others_enrolled(
     more = protected.enrolled(new, ["n0", "a1"])
     assert (more.scores(new) < 0.2 * protected.scores(new))[:, SHARP].all()
     assert more.scores(new, ["n0", "a1"]) == pytest.approx(protected.scores(new), rel=0.5)
-    assert more.scores(people[:4]) == pytest.approx(copies, rel=0.5)
+    assert more.scores(people[:4]) == pytest.approx(copies, rel=0.5, abs=0.01)
 
 
 def test_a_second_number_for_the_same_person_hides_nobody(people: list[np.ndarray], owners: list[str]) -> None:
