@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.payloads.dialogue import Dialogue
+from synthgen.privacy_filters.dialogue.alignment import Alignment
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.coverage import Coverage
 from synthgen.privacy_filters.dialogue.near_duplicate import NearDuplicate, Passages
@@ -204,7 +205,8 @@ class DialogueFilters(Filters[Dialogue]):
         """Without a scale."""
         near = NearDuplicate.over(dialogues, patients)
         local = (Passages.over(dialogues, patients, near.lexicon, config),)
-        whole = tuple(build(dialogues, patients) for build in (Coverage.over, *further))
+        builders: tuple[Builder, ...] = (Coverage.over, Alignment.over, *further)
+        whole = tuple(build(dialogues, patients) for build in builders)
         return cls(SharedWords.over(dialogues, patients), near, local, whole, Stretches.of(dialogues))
 
     @property

@@ -29,6 +29,7 @@ _PUNCTUATION = re.compile(r"[^\w\s'’]+")
 _NAME = re.compile(r"(\b(?:Mr|Ms|Mrs|Miss|Dr|Doctor)\.? |(?<=[a-z,;:] ))([A-Z][a-z]{2,})\b")
 _NUMBER = re.compile(r"\d+")
 _MISSPELT = 0.1  # share of the words of four letters or more
+_LEFT_OUT = 1 / 3  # of all words
 _SPLICED = 20
 _SESSIONS = 8
 _SHORT = 20  # words
@@ -68,6 +69,7 @@ def planted_copies(
             lambda i, rng: _replaced(dialogues[i], foreign.turns(i, rng), 0.5, rng),
         ),
         ("half_of_turns_dropped", "perturbed", lambda i, rng: _dropped(dialogues[i], 0.5, rng)),
+        ("words_dropped", "perturbed", lambda i, rng: _each(dialogues[i], lambda text: _fewer(text, rng))),
         ("turns_shuffled", "perturbed", lambda i, rng: _shuffled(dialogues[i], rng)),
         ("turns_resegmented", "perturbed", lambda i, rng: _resegmented(dialogues[i], rng)),
         ("misspelt_10%", "perturbed", lambda i, rng: _each(dialogues[i], lambda text: _misspelt(text, rng))),
@@ -182,6 +184,12 @@ def _each(dialogue: Dialogue, changed: Callable[[str], str]) -> Dialogue:
         replace(turn, text=text) if text.strip() else turn for turn, text in zip(dialogue.turns, texts, strict=True)
     )
     return replace(dialogue, turns=tuple(turns))
+
+
+def _fewer(text: str, rng: np.random.Generator) -> str:
+    """Every third word or so left out; never all of them."""
+    kept = [word for word in text.split() if rng.random() >= _LEFT_OUT]
+    return " ".join(kept) or text
 
 
 def _plain(text: str) -> str:

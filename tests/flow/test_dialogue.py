@@ -48,7 +48,16 @@ def test_the_cohort_does_hold_what_was_planted(finished_dialogue: Path) -> None:
 def test_the_report_states_filters_rules_and_misses(finished_dialogue: Path) -> None:
     privacy = json.loads((result_of(finished_dialogue) / "privacy_report.json").read_text())["privacy"]
     assert {*privacy["filters"], *privacy["calibration"]["dropped_filters"]} == {
-        *("shared_run", "shared_words", "near_duplicate", "passage", "coverage", "rare_facts", "told_events"),
+        *(
+            "shared_run",
+            "shared_words",
+            "near_duplicate",
+            "passage",
+            "coverage",
+            "alignment",
+            "rare_facts",
+            "told_events",
+        ),
     }
     assert privacy["rules"] == ["unfinished", "identifiers"]
     planted = {p["perturbation"]: p for p in privacy["planted"]}
