@@ -379,7 +379,8 @@ def run_cell(ground: Ground, cell: Cell) -> dict[str, JsonValue] | None:
     )  # fmt: skip
     over = ground.prepared(cell.mode, cell.kind.sessions)
     found = through_pipeline(ground, over, leaky, config, version=json.dumps(cell.key(ground)))
-    requests = [Request(row.seed, ground.modality.cohorts.condition_from(row.condition)) for row in found.rows]
+    condition_from = over.modality.cohorts.condition_from
+    requests = [Request(row.seed, condition_from(row.condition)) for row in found.rows]
     released = [sample for sample in found.written if leaky.copies(sample)]
     return {**cell.key(ground), **found.facts(), **_copies(found.rows, requests, leaky, samples, len(released))}
 
