@@ -25,7 +25,7 @@ from synthgen.payloads.cxr import CxrImage
 from synthgen.privacy_filters.cxr.whitening import Whitening, fitted, packaged
 
 GRID = 8  # cells a side
-SIDES = (64, 128)  # pixels a side at which images are looked at
+SIDES = (32, 64, 128)  # pixels a side at which images are looked at
 _BLURRED, _COARSE = 64, 16
 _DETAIL = (0.6, 1.4)  # standard deviations of a band's two Gaussians, in pixels
 _LEFT_BY_BLUR = (1.2, 3.0)
@@ -38,8 +38,8 @@ _COVERED = 0.8
 
 
 def side_of(image: CxrImage) -> int:
-    """Pixels a side at which an image is looked at: 128, or 64 where it is smaller than that."""
-    return SIDES[len(image) >= SIDES[1]]
+    """Pixels a side at which an image is looked at: the largest of ``SIDES`` that it has, or the smallest."""
+    return max((side for side in SIDES if side <= len(image)), default=SIDES[0])
 
 
 def thumbnails(images: Sequence[CxrImage], side: int) -> Tensor:

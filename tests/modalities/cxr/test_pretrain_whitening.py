@@ -18,6 +18,7 @@ def test_the_command_makes_every_band_and_says_how(tmp_path: Path) -> None:
     assert shapes == {
         "detail_128": (64, 256, 256),
         "detail_64": (64, 64, 64),
+        "detail_32": (64, 16, 16),
         "coarse": (64, 4, 4),
         "blurred": (64, 64, 64),
     }

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from synthgen.generators.cxr.phantom import render, sample_patient, sample_visit
-from synthgen.privacy_filters.cxr.regions import SIDES, Cells, thumbnails
+from synthgen.privacy_filters.cxr.regions import Cells, thumbnails
 from synthgen.privacy_filters.cxr.whitening import CARD, FOLDER, WEIGHTS, Whitening, fitted, packaged
 
 
@@ -49,15 +49,15 @@ def test_what_ships_has_seen_phantoms_alone_and_is_small() -> None:
     made_by = json.loads((FOLDER / CARD).read_text("utf-8"))["made_by"]
     assert made_by["phantoms"] >= 1000 and made_by["module"].endswith("pretrain_whitening")
     bands = load_file(FOLDER / WEIGHTS)
-    assert set(bands) == {"detail_128", "detail_64", "coarse", "blurred"}
+    assert set(bands) == {"detail_128", "detail_64", "detail_32", "coarse", "blurred"}
     for band in bands:
         matrices = packaged(band).matrices
         assert torch.isfinite(matrices).all()
         assert torch.allclose(matrices, matrices.transpose(1, 2), atol=0.02 * float(matrices.abs().max()))
 
 
-@pytest.mark.parametrize("side", SIDES)
-def test_simulated_strangers_are_nearly_orthogonal_and_a_mean_of_two_is_both(side: int) -> None:
+@pytest.mark.parametrize(("side", "most"), [(32, 0.6), (64, 0.35), (128, 0.35)])
+def test_simulated_strangers_are_nearly_orthogonal_and_a_mean_of_two_is_both(side: int, most: float) -> None:
     people = [sample_patient(9_000_000 + i) for i in range(24)]
     images = [render(p, sample_visit(i, p), (), "PA", side) for i, p in enumerate(people)]
     mean = ((images[0].astype(np.float32) + images[1]) / 2).astype(np.uint8)
@@ -66,5 +66,5 @@ def test_simulated_strangers_are_nearly_orthogonal_and_a_mean_of_two_is_both(sid
     flat = flat / flat.norm(dim=1, keepdim=True)
     cosines = (flat @ flat.T).abs()
     strangers = cosines[:24, :24] - torch.eye(24)
-    assert float(strangers.max()) < 0.35
+    assert float(strangers.max()) < most
     assert float(cosines[24, :2].min()) > 0.5
