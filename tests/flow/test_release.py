@@ -28,7 +28,7 @@ def test_the_report_states_what_the_gate_did(finished: Path) -> None:
     report = json.loads((result_of(finished) / "privacy_report.json").read_text())
     privacy = report["privacy"]
     assert {*privacy["filters"], *privacy["calibration"]["dropped_filters"]} == {
-        *("near_copy", "keypoints", "overlay", "regions", "blurred", "person"),
+        *("near_copy", "keypoints", "overlay", "regions", "coarse", "blurred", "person"),
     }
     assert privacy["calibration"]["patients_train"] == 24
     assert privacy["calibration"]["patients_calibration"] == 24
