@@ -264,8 +264,10 @@ def _monologue(copy: Material[Dialogue]) -> Dialogue:
     return Dialogue((opening, Turn("patient", told)))
 
 
+_LOOKED_AT = {"a third of the words dropped"}  # passed the gate, which has a filter for it since
+
 TRANSCRIPTS: tuple[Kind[Dialogue], ...] = tuple(
-    Kind(name, change, held_out=True)
+    Kind(name, change, held_out=name not in _LOOKED_AT)
     for name, change in (
         ("third person", lambda c: _each(c, "third person")),
         ("fillers", lambda c: _each(c, "fillers")),

@@ -60,8 +60,7 @@ def fitted(cells: Iterable[Tensor], ridge: float) -> Whitening:
 
 @cache
 def packaged(band: str) -> Whitening:
-    """That of a band, as it ships: ``detail_128``, ``detail_64``, ``detail_32``, ``coarse`` or
-    ``blurred``."""
+    """As it ships, of a band: ``detail_128``, ``detail_64``, ``detail_32``, ``coarse`` or ``blurred``."""
     return Whitening(load_file(FOLDER / WEIGHTS)[band].float())
 
 

@@ -4,7 +4,7 @@ Words that were dropped or put between others break every run of words, and leav
 which a third of the words are missing shares hardly a run of four words, and is a subsequence of its origin as a whole.
 Two people's visits have many words in the same order too, the more the longer the record is. So a record is held
 against the others: by how many standard deviations its share of the candidate's words exceeds what the logarithm of its
-length lets expect, by least squares over all records.
+length lets expect, by least squares over all records but the best three.
 """
 
 from __future__ import annotations
