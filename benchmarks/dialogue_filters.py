@@ -65,6 +65,7 @@ PARAPHRASED = "mts_dialog_backtranslated"
 LEAST_WORDS = 40
 ALPHA = 0.01
 ELSE = "everybody who was not trained on"
+BEYOND = ("three_quarters_replaced", "spliced_5_turns")
 SHARED_RUN = 13
 JACCARD = 0.72
 
@@ -402,7 +403,7 @@ def figure(table: Table, kind: str, title: str) -> str:
             f'<rect width="100%" height="100%" fill="white"/>\n{body}\n</svg>\n')  # fmt: skip
 
 
-def run(options: argparse.Namespace) -> dict[str, dict[str, list[Estimate]]]:
+def run(options: argparse.Namespace) -> dict[str, Any]:
     encode = cached(sentence_encoder(options.encoder)) if options.encoder else None
     results = {}
     for source in options.only or SOURCES:
@@ -413,16 +414,18 @@ def run(options: argparse.Namespace) -> dict[str, dict[str, list[Estimate]]]:
         table: Table = defaultdict(lambda: defaultdict(Seen))
         for seed in range(options.seeds):
             sizes = judged(records, paraphrases, seed, table, encode)
-        results[source] = figures(table, options.seeds)
+        detectors = figures(table, options.seeds)
         for kind in ("half_of_turns_replaced", "back_translated") if options.figure else ():
             if kind in table["gate"]:
                 path = options.figure.with_name(f"{options.figure.name}_{source}_{kind}.svg")
                 path.write_text(figure(table, kind, f"{source}: {kind.replace('_', ' ')}"), encoding="utf-8")
-        print(
-            f"{source}: {len({r.patient for r in records})} patients ({others} linked to another), {sizes[0]} train, "
-            f"{sizes[1]} calibrate, {options.seeds} splits, {time.process_time() - started:.0f} s of computing"
-        )
-        for name, rows in results[source].items():
+        results[source] = {
+            "patients": len({r.patient for r in records}), "linked": others, "train": sizes[0], "calibration": sizes[1],
+            "splits": options.seeds, "beyond": BEYOND, "cpu_seconds": round(time.process_time() - started),
+            "detectors": detectors,
+        }  # fmt: skip
+        print(f"{source}: { {key: value for key, value in results[source].items() if key != 'detectors'} }")
+        for name, rows in detectors.items():
             print(f"  {name}")
             show(rows, indent=4)
     return results

@@ -1,6 +1,6 @@
 """CPU seconds, user and system, of commands that do nothing but answer: help, and arguments that are wrong.
 
-    python benchmarks/startup.py --repeats 5
+    python benchmarks/startup.py --repeats 5 --out startup.json
 
 Each command runs in a process of its own, in an empty folder; the median is printed. PYTHONPATH chooses the version.
 """
@@ -8,12 +8,14 @@ Each command runs in a process of its own, in an empty folder; the median is pri
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 COMMANDS = (
     "--help",
@@ -49,9 +51,14 @@ def seconds(command: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    found = {}
     for command in COMMANDS:
-        print(f"{statistics.median(seconds(command) for _ in range(repeats)):6.2f} s  synthgen {command}", flush=True)
+        found[command] = round(statistics.median(seconds(command) for _ in range(options.repeats)), 3)
+        print(f"{found[command]:6.2f} s  synthgen {command}", flush=True)
+    text = json.dumps({"repeats": options.repeats, "load_average": os.getloadavg()[0], "seconds": found}, indent=1)
+    options.out.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,16 @@ def write(page: Path, check: bool = False) -> bool:
 
 
 def table(kind: str, path: Path) -> str:
-    """Markdown of what a benchmark wrote: ``planted`` or ``red_team``."""
-    found = json.loads(path.read_text("utf-8"))
-    if kind == "planted":
-        return planted(found)
-    if kind == "red_team":
-        return results.page(found["leaks"], found["honest"]).strip()
-    raise SystemExit(f"no table of the kind {kind!r}: planted or red_team")
+    """Markdown of what a benchmark wrote."""
+    made = {"planted": planted, "red_team": red_team, "dialogue_filters": dialogue_filters, "startup": startup}
+    if kind not in made:
+        raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
+    return made[kind](json.loads(path.read_text("utf-8")))
+
+
+def red_team(found: Mapping[str, Any]) -> str:
+    """What ``python -m benchmarks.red_team table --json`` wrote: leaky generators, then honest ones."""
+    return results.page(found["leaks"], found["honest"]).strip()
 
 
 def planted(found: Mapping[str, Any]) -> str:
@@ -70,6 +73,57 @@ def planted(found: Mapping[str, Any]) -> str:
         for row in found["planted"]
     ]
     return "\n".join([head, "", "| kind | caught | rate | claimed |", "| --- | ---: | ---: | --- |", *rows])
+
+
+def dialogue_filters(found: Mapping[str, Any]) -> str:
+    """What ``benchmarks/dialogue_filters.py`` found: per source the gate beside rules, then each filter alone."""
+    return "\n\n".join(_source(name, facts) for name, facts in found.items())
+
+
+def _source(name: str, facts: Mapping[str, Any]) -> str:
+    detectors: dict[str, Any] = {
+        detector: {row["metric"]: row for row in rows} for detector, rows in facts["detectors"].items()
+    }
+    head = (
+        f"### {name}: {facts['patients']} patients ({facts['linked']} linked to another), {facts['train']} train, "
+        f"{facts['calibration']} calibrate, {facts['splits']} splits, {facts['cpu_seconds']} s of computing"
+    )
+    alone = [detector for detector in detectors if detector.endswith(" alone") and detector != "encoder alone"]
+    beside = [detector for detector in detectors if detector not in alone]
+    parts = [head, _detectors(detectors, beside, facts["beyond"], "")]
+    return "\n\n".join([*parts, "Each filter alone, calibrated at 1%:", _detectors(detectors, alone, [], " alone")])
+
+
+def _detectors(detectors: Mapping[str, Any], columns: Sequence[str], beyond: Sequence[str], cut: str) -> str:
+    """A row for each kind of copy, a column for each detector; intervals in the first column where nothing is cut."""
+    rows = [["rejected", *([] if cut else ["n"]), *(name.removesuffix(cut) for name in columns)]]
+    for metric, first in detectors[columns[0]].items():
+        if cut and not metric.startswith("rejected_"):
+            continue
+        kind = metric.removeprefix("rejected_").replace("_", " ")
+        told = f"{kind} (not claimed)" if metric.removeprefix("rejected_") in beyond else kind
+        cells = [_figure(detectors[name].get(metric), interval=not cut and name == "gate") for name in columns]
+        rows.append([told, *([] if cut else [str(first["n"])]), *cells])
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    rule = "| --- | " + ("" if cut else "---: | ") + " | ".join("---" for _ in columns) + " |"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _figure(row: Mapping[str, Any] | None, interval: bool) -> str:
+    if row is None:
+        return "–"
+    share = row["metric"].startswith("rejected_")
+    value = f"{row['value']:.1%}" if share else f"{row['value']:.4f}"
+    if not interval:
+        return value
+    low, high = (f"{end:.1f}" if share else f"{end:.4f}" for end in (100 * x if share else x for x in row["ci95"]))
+    return f"{value} [{low}, {high}]"
+
+
+def startup(found: Mapping[str, Any]) -> str:
+    """What ``benchmarks/startup.py`` found: CPU seconds per command."""
+    rows = [f"| `synthgen {command}` | {seconds:.2f} |" for command, seconds in found["seconds"].items()]
+    return "\n".join(["| command | CPU seconds |", "| --- | ---: |", *rows])
 
 
 if __name__ == "__main__":
