@@ -72,9 +72,11 @@ def plausible(counts: NDArray[np.integer], rule: Deniability, rng: np.random.Gen
 
 
 def cost_of_seeded(rule: Deniability, delta: float) -> Stated:
-    """(ε, δ) of one candidate that was made from one patient's record, passed or not (their theorem 1).
+    """(ε, δ) of one candidate that was made from one patient's record and passed (their theorem 1).
 
     ε = ε₀ + ln(1 + γ/t) at δ = exp(−ε₀(k − t)) for every whole t with 1 <= t < k; the largest t whose δ is allowed.
+    Outcomes are released candidates. That one was refused is not covered: one patient in N whom nobody else explains
+    makes it more likely by 1/N. So nobody may learn how many were refused.
 
     Raises:
         UserError: no t reaches ``delta``.
@@ -88,7 +90,10 @@ def cost_of_seeded(rule: Deniability, delta: float) -> Stated:
 
 
 def cost_of_unseeded(rule: Deniability) -> Stated:
-    """(ε₀, 0) of one candidate that a private or public model made without a record: a noisy count and a threshold."""
+    """(ε₀, 0) of one candidate that was made without a record, by a private or a public model; passed or refused.
+
+    A count that one patient changes by 1, with noise, against a threshold: every candidate that is judged costs it.
+    """
     return Stated(rule.epsilon0)
 
 

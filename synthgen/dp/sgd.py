@@ -97,6 +97,14 @@ def trainable(model: nn.Module) -> dict[str, int]:
 def row_hooks(model: nn.Module) -> Iterator[None]:
     """While open, a backward pass of a sum of losses leaves each row's gradient at ``parameter.grad_sample``."""
     hooks = _hooks()(model, loss_reduction="sum")
+    rearranged = hooks.rearrange_grad_samples
+
+    def contiguous(**given: Any) -> tuple[list[Tensor], Tensor]:
+        # Opacus 1.6 reads the memory of a convolution's input as if its columns lay side by side.
+        activations, backprops = rearranged(**given)
+        return [one.contiguous() for one in activations], backprops.contiguous()
+
+    hooks.rearrange_grad_samples = contiguous
     try:
         yield
     finally:
@@ -104,20 +112,20 @@ def row_hooks(model: nn.Module) -> Iterator[None]:
 
 
 def patient_gradients(
-    model: nn.Module, losses: RowLosses, patients: Sequence[Sequence[int]], rows: int, *, check: bool = False
+    model: nn.Module, losses: RowLosses, patients: Sequence[Sequence[int]], rows: int
 ) -> Iterator[list[Tensor]]:
     """Mean gradients of patients, not clipped, some patients at a time, in their order; inside :func:`row_hooks`.
 
     Args:
         patients: the rows of each, as indices of records; at least one.
         rows: most rows that are computed together; a patient may be larger.
-        check: compare with the sum that an ordinary backward pass gives.
 
     Yields:
         Per trainable parameter, the gradients of the patients that are complete: shape [patients, *parameter].
 
     Raises:
-        UserError: a layer's gradients of single rows are not there, or wrong; it is named.
+        UserError: a layer's gradients of single rows are not there, or do not add up to what an ordinary backward pass
+            gives; it is named.
     """
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     flat = [(who, record) for who, own in enumerate(patients) for record in own]
@@ -125,7 +133,7 @@ def patient_gradients(
     for start in range(0, len(flat), rows):
         chunk = flat[start : start + rows]
         first, last = chunk[0][0], chunk[-1][0]
-        single = _row_gradients(model, losses, [record for _, record in chunk], parameters, check and start == 0)
+        single = _row_gradients(model, losses, [record for _, record in chunk], parameters)
         means = _means(single, [who - first for who, _ in chunk], [1 / len(patients[who]) for who, _ in chunk])
         if carried is not None:
             for mean, part in zip(means, carried, strict=True):
@@ -194,7 +202,6 @@ class PatientSGD:
         self._model, self._optimizer, self._losses, self.plan = model, optimizer, losses, plan
         self._rng = rng or np.random.Generator(np.random.Philox(key=secrets.randbits(128)))
         self.done = 0 if resumed is None else self._resumed_at(resumed)
-        self._checked = False
 
     @property
     def state(self) -> dict[str, JsonValue]:
@@ -232,11 +239,9 @@ class PatientSGD:
             return total
         self._model.train()
         with row_hooks(self._model):
-            check = not self._checked
-            for gradients in patient_gradients(self._model, self._losses, patients, self.plan.rows, check=check):
+            for gradients in patient_gradients(self._model, self._losses, patients, self.plan.rows):
                 for sofar, part in zip(total, clipped_sum(gradients, self.plan.clip), strict=True):
                     sofar += part
-        self._checked = True
         return total
 
     def _rows(self, patient: int) -> list[int]:
@@ -264,7 +269,6 @@ def _row_gradients(
     losses: RowLosses,
     records: Sequence[int],
     parameters: Mapping[str, nn.Parameter],
-    check: bool,
 ) -> list[Tensor]:
     """Per parameter the gradients of single rows, shape [rows, *parameter]."""
     import torch
@@ -283,7 +287,7 @@ def _row_gradients(
             single = torch.zeros((len(records), *parameter.shape), dtype=parameter.dtype, device=parameter.device)
         elif not isinstance(single, torch.Tensor) or single.shape != (len(records), *parameter.shape):
             raise UserError(f"parameter {name!r} has no gradients of single rows: freeze it")
-        elif check and not _adds_up(single, parameter.grad):
+        elif not _adds_up(single, parameter.grad):
             raise UserError(f"gradients of single rows of parameter {name!r} do not add up: freeze it")
         found.append(single)
     _forget(parameters)
