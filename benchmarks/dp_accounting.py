@@ -88,7 +88,7 @@ def main() -> None:
     worst = max(abs(row.difference) for row in rows)
     print(f"{len(rows)} settings, largest difference {worst:.2%}, {time.process_time() - start:.0f} s of one core")
     if out:
-        out.write_text(json.dumps([_as_dict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+        out.write_text(json.dumps({"rows": [_as_dict(row) for row in rows]}, indent=1) + "\n", encoding="utf-8")
 
 
 def _as_dict(row: Row) -> dict[str, object]:

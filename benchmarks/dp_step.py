@@ -57,7 +57,8 @@ def losses_of(images: Tensor) -> RowLosses:
         noise, level = torch.randn_like(clean), torch.rand(len(records))
         wide = level[:, None, None, None]
         guess = model((1 - wide) * clean + wide * noise, level * 1000).sample
-        return (guess - noise).square().mean((1, 2, 3))
+        each: Tensor = (guess - noise).square().mean((1, 2, 3))
+        return each
 
     return losses
 
@@ -82,7 +83,8 @@ def row(kind: str, patients: int, records: int, steps: int) -> dict[str, object]
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    plain(), private.step()
+    plain()
+    private.step()
     both = [(seconds(plain), seconds(private.step)) for _ in range(steps)]
     without, with_it = (statistics.median(times) for times in zip(*both, strict=True))
     ratios = np.array([b / a for a, b in both])
@@ -108,7 +110,7 @@ def main() -> None:
     for one in rows:
         print(one)
     if given.out:
-        given.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        given.out.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

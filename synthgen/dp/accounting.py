@@ -293,30 +293,28 @@ def _tightest(events: Sequence[Gaussian], delta: float, rdp: float, adaptive: bo
 
 
 def _prv_epsilon(events: Sequence[Gaussian], delta: float, rdp: float) -> float | None:
-    """PRV's upper bound; None where it cannot be trusted."""
-    accountant = _opacus_prv()()
-    accountant.history = [(event.sigma, event.rate, event.steps) for event in events]
+    """PRV's upper bound, over a domain that is safe (their remark 5.6); None where it cannot be trusted."""
+    prv, slack, steps = _opacus_prv(), delta / 1000, [event.steps for event in events]
     error = max(_RELATIVE_ERROR * min(rdp, _LARGEST_EPSILON), 1e-5)
-    size = _grid(events, delta, rdp, error)
-    if size > _LARGEST_GRID:
-        error, size = error * size / _LARGEST_GRID, _LARGEST_GRID
+    once = [rdp_epsilon([Gaussian(event.sigma, event.rate)], slack / 8 / sum(steps)) for event in events]
+    half = max(rdp_epsilon(events, slack / 4), *once, error) + 3
+    fine = 1 / math.sqrt(sum(steps) * math.log(12 / slack) / 2)
+    error = max(error, 2 * half / fine / _LARGEST_GRID)
     # Rounding of float64 adds up over the grid, and must stay far below δ; a coarse grid must not eat what PRV gains.
-    if np.finfo(np.float64).eps * size > delta / 100 or error > 0.05 * max(rdp, 0.1) or rdp > _LARGEST_EPSILON:
+    rounding = np.finfo(np.float64).eps * 2 * half / (error * fine)
+    if rounding > delta / 100 or error > 0.05 * max(rdp, 0.1) or rdp > _LARGEST_EPSILON:
         return None
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            found = float(accountant.get_epsilon(delta=delta, eps_error=error, delta_error=delta / 1000))
+            domain = prv.Domain.create_aligned(-half, half, error * fine)
+            losses = [prv.PoissonSubsampledGaussianPRV(event.rate, event.sigma) for event in events]
+            cut = [prv.TruncatedPrivacyRandomVariable(loss, domain.t_min, domain.t_max) for loss in losses]
+            composed = prv.compose_heterogeneous([prv.discretize(loss, domain) for loss in cut], steps)
+            found = float(composed.compute_epsilon(delta, slack, error)[2])
     except (RuntimeError, ValueError, OverflowError):
         return None
     return found if math.isfinite(found) and found > 0 else None
-
-
-def _grid(events: Sequence[Gaussian], delta: float, rdp: float, error: float) -> float:
-    """About how many points Opacus' discretisation will have."""
-    mesh = error / math.sqrt(sum(event.steps for event in events) * math.log(12_000 / delta) / 2)
-    widest = max(rdp_epsilon([Gaussian(e.sigma, e.rate)], delta / 1000 / 8 / e.steps) for e in events)
-    return 2 * (max(rdp_epsilon(events, delta / 4000), widest, error) + 3) / mesh
 
 
 def _crossing(over: Callable[[float], float], start: float, within: float) -> float:
@@ -335,12 +333,12 @@ def _crossing(over: Callable[[float], float], start: float, within: float) -> fl
     return min(x for x, found in known.items() if found <= 0)
 
 
-def _opacus_prv() -> Callable[[], Any]:
+def _opacus_prv() -> Any:
     try:
-        from opacus.accountants import PRVAccountant
+        from opacus.accountants.analysis import prv
     except ModuleNotFoundError:
         raise MissingExtraError("accounting of sampled patients", "dp") from None
-    return PRVAccountant  # type: ignore[no-any-return]
+    return prv
 
 
 def _opacus_rdp() -> Callable[..., Iterable[float]]:
