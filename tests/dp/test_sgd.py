@@ -265,6 +265,7 @@ def test_parameters_are_counted_by_name() -> None:
     }
 
 
+@pytest.mark.filterwarnings("ignore:Full backward hook is firing")
 def test_the_hooks_leave_nothing_behind() -> None:
     model = network()
     with row_hooks(model):
