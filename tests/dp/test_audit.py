@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.dp.accounting import gaussian_epsilon
-from synthgen.dp.audit import audit, lower_bound, p_value, tossed
+from synthgen.dp.audit import audit, lower_bound, lower_mu, p_value, tossed
 from synthgen.errors import UserError
 
 DELTA = 1e-5
@@ -34,32 +34,45 @@ def test_a_larger_epsilon_is_harder_to_refute(guesses: int, one: float, other: f
     assert p_value(1000, guesses, correct, low, DELTA) <= p_value(1000, guesses, correct, high, DELTA) + 1e-9
 
 
-def bounds(sigma: float, contribution: float, runs: int, canaries: int = 600) -> list[float]:
+def bounds(sigma: float, contribution: float, runs: int, canaries: int = 600, gaussian: bool = False) -> list[float]:
     """Bounds of audits of a sum with noise: each canary adds ``contribution`` to a coordinate of its own."""
     found = []
     for seed in range(runs):
         rng = np.random.default_rng(seed)
         coins = tossed(canaries, rng)
         scores = contribution * coins + sigma * rng.standard_normal(canaries)
-        found.append(audit(scores, coins, DELTA).epsilon)
+        found.append(audit(scores, coins, DELTA, gaussian=gaussian).epsilon)
     return found
 
 
-@pytest.mark.parametrize("sigma", [0.7, 1.5, 4.0])
-def test_the_bound_of_a_right_mechanism_stays_below_its_epsilon(sigma: float) -> None:
+@pytest.mark.parametrize("gaussian", [False, True])
+@pytest.mark.parametrize("sigma", [0.7, 4.0])
+def test_the_bound_of_a_right_mechanism_stays_below_its_epsilon(sigma: float, gaussian: bool) -> None:
     claimed = gaussian_epsilon(1 / sigma, DELTA)
-    assert np.mean([bound <= claimed for bound in bounds(sigma, 1.0, 60)]) >= 0.95
+    assert np.mean([bound <= claimed for bound in bounds(sigma, 1.0, 60, gaussian=gaussian)]) >= 0.95
 
 
-def test_nothing_is_found_where_nothing_is_released() -> None:
-    assert np.mean([bound == 0 for bound in bounds(1.0, 0.0, 100)]) >= 0.95
+@pytest.mark.parametrize("gaussian", [False, True])
+def test_nothing_is_found_where_nothing_is_released(gaussian: bool) -> None:
+    assert np.mean([bound == 0 for bound in bounds(1.0, 0.0, 100, gaussian=gaussian)]) >= 0.95
 
 
+def test_of_a_gaussian_mechanism_more_is_found() -> None:
+    assert np.median(bounds(0.7, 1.0, 20, gaussian=True)) > 1.3 * np.median(bounds(0.7, 1.0, 20))
+
+
+@given(st.integers(2, 200), st.data())
+def test_more_right_guesses_show_more_of_a_gaussian_mechanism(guesses: int, data: st.DataObject) -> None:
+    correct = data.draw(st.integers(0, guesses - 1))
+    assert lower_mu(200, guesses, correct + 1, 0.05) >= lower_mu(200, guesses, correct, 0.05) - 1e-5
+
+
+@pytest.mark.parametrize("gaussian", [False, True])
 @pytest.mark.parametrize(("sigma", "contribution"), [(1e-3, 1.0), (1.5, 10.0)])
-def test_the_bound_of_a_broken_mechanism_exceeds_its_epsilon(sigma: float, contribution: float) -> None:
+def test_the_bound_of_a_broken_mechanism_exceeds_its_epsilon(sigma: float, contribution: float, gaussian: bool) -> None:
     claimed = 3.0
     assert gaussian_epsilon(1 / 1.5, DELTA) < claimed
-    assert min(bounds(sigma, contribution, 20)) > claimed
+    assert min(bounds(sigma, contribution, 20, gaussian=gaussian)) > claimed
 
 
 def test_equal_scores_tell_nothing_in_whatever_order_the_canaries_stand() -> None:
