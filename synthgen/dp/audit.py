@@ -8,7 +8,6 @@ sampling the whole trade-off is put to the test, which shows more (Mahloujifar, 
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from synthgen.dp.accounting import gaussian_epsilon
+from synthgen.dp.noise import private_rng
 from synthgen.errors import UserError
 
 _LARGEST = 100.0  # no canaries can show more
@@ -47,14 +47,14 @@ class Bound:
 
 def tossed(canaries: int, rng: np.random.Generator | None = None) -> NDArray[np.bool_]:
     """Which canaries are in: fair coins, from the system's own randomness unless ``rng`` is given."""
-    source = rng or np.random.default_rng(secrets.randbits(128))
+    source = rng or private_rng()
     return np.asarray(source.integers(0, 2, canaries), dtype=np.bool_)
 
 
 def p_value(canaries: int, guesses: int, correct: int, epsilon: float, delta: float) -> float:
     """The chance of so many right guesses, at most, if (ε, δ) holds (their theorem 5.2, add or remove).
 
-    >>> round(p_value(1000, 100, 90, 1.63, 1e-5), 3)
+    >>> round(p_value(1000, 100, 90, 1.63, 1e-5), 2)
     0.05
     """
     q = float(special.expit(epsilon))
@@ -94,7 +94,7 @@ def lower_mu(canaries: int, guesses: int, correct: int, error: float) -> float:
 
 
 def _too_many(canaries: int, guesses: int, correct: int, mu: float, error: float) -> bool:
-    """True when under μ so many right guesses have a chance below ``error`` (their algorithm 2).
+    """True when under μ so many right guesses have a chance below ``error``.
 
     Per canary: the chances of a wrong and of a right guess in all runs with i right guesses or more, from i = correct
     down, as large as the trade-off of a Gaussian lets them be; together they may not exceed all guesses.

@@ -92,19 +92,18 @@ class Guarantee:
 
     def sentence(self) -> str:
         """What is guaranteed, as a data office says it."""
-        factor = math.exp(self.epsilon)
-        odds = f"{factor:,.3g}" if factor < 1000 else f"{factor:,.0f}"
+        found, rate = math.ceil(round(100 * self.findable, 6)), f"{FALSE_ALARMS:.0%}"
         bounded = (
-            f"an attack that raises {FALSE_ALARMS:.0%} false alarms finds at most {self.findable:.0%} of the patients"
-            if self.findable < 0.995
-            else f"this is too weak to bound an attack that raises {FALSE_ALARMS:.0%} false alarms"
+            f"an attack that raises {rate} false alarms finds at most {found}% of the patients"
+            if found < 100
+            else f"this is too weak to bound an attack that raises {rate} false alarms"
         )
+        lists = f"Covered: {_listed(self.covered)}. Declared public: {_listed(self.public)}. "
         return (
             f"Differentially private with the patient as the unit, ε = {_up(self.epsilon)} at δ = {self.delta:.1e} "
             f"({self.patients:,} patients): with or without all records of any one patient, every outcome would have "
-            f"been as likely within a factor of {odds}, but for a chance of δ; {bounded}. Covered: "
-            f"{_listed(self.covered)}. Declared public: {_listed(self.public)}. "
-            f"Not covered: {_listed(self.not_covered)}."
+            f"been as likely within a factor of {_up(math.exp(self.epsilon))}, but for a chance of δ; {bounded}. "
+            f"{lists}Not covered: {_listed(self.not_covered)}."
         )
 
 
@@ -178,10 +177,15 @@ def guarantee_from(value: dict[str, JsonValue]) -> Guarantee:
     )
 
 
-def _up(epsilon: float) -> str:
-    """Rounded up: a bound that is rounded down is none."""
-    digits = 2 if epsilon < 10 else 1
-    return f"{math.ceil(round(epsilon * 10**digits, 6)) / 10**digits:.{digits}f}"
+def _up(bound: float) -> str:
+    """Three digits, rounded up: a bound that is rounded down is none.
+
+    >>> _up(7.9812), _up(2922.4)
+    ('7.99', '2,930')
+    """
+    unit = 10.0 ** (math.floor(math.log10(bound)) - 2)
+    up = math.ceil(round(bound / unit, 6)) * unit
+    return f"{up:,.0f}" if up >= 100 else f"{up:.3g}"
 
 
 def _listed(phrases: Sequence[str]) -> str:

@@ -10,7 +10,6 @@ every session: it is stored nowhere, and a step that is done again after a crash
 
 from __future__ import annotations
 
-import secrets
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from synthgen.dp.accounting import Gaussian
+from synthgen.dp.noise import normal, private_rng
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.records import JsonValue
 
@@ -200,7 +200,7 @@ class PatientSGD:
                 f"{1 / max(1, len(self._records)):.3g}"
             )
         self._model, self._optimizer, self._losses, self.plan = model, optimizer, losses, plan
-        self._rng = rng or np.random.Generator(np.random.Philox(key=secrets.randbits(128)))
+        self._rng = rng or private_rng()
         self.done = 0 if resumed is None else self._resumed_at(resumed)
 
     @property
@@ -224,7 +224,7 @@ class PatientSGD:
         total = self._sum([self._rows(int(who)) for who in drawn])
         expected = self.plan.rate * len(self._records)
         for parameter, gradient in zip(parameters, total, strict=True):
-            noise = torch.from_numpy(_normal(self._rng, tuple(parameter.shape))).to(gradient)
+            noise = torch.from_numpy(normal(self._rng, tuple(parameter.shape))).to(gradient)
             parameter.grad = (gradient + self.plan.sigma * self.plan.clip * noise) / expected
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
@@ -326,14 +326,6 @@ def _means(single: Sequence[Tensor], index: Sequence[int], weights: Sequence[flo
 def _wide(values: Tensor, like: Tensor) -> Tensor:
     """[n] as [n, 1, 1, …], to go with ``like``."""
     return values.reshape(-1, *(1 for _ in like.shape[1:]))
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Standard normal noise; a sum of four, so that its last bits tell nothing (Holohan and Braghin 2021)."""
-    total = np.zeros(shape)
-    for _ in range(4):
-        total += rng.standard_normal(shape)
-    return total / 2
 
 
 def _forget(parameters: Mapping[str, nn.Parameter]) -> None:

@@ -1,6 +1,7 @@
 """ε of private mechanisms: an upper bound, close to an independent implementation's, and it moves the right way."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from synthgen.dp.accounting import (
     rdp_epsilon,
     sigma_for,
 )
-from synthgen.errors import UserError
+from synthgen.errors import MissingExtraError, UserError
 
 SIGMAS = st.floats(0.4, 20)
 DELTAS = st.floats(1e-6, 1e-2)
@@ -203,6 +204,16 @@ def test_a_batch_is_no_larger_than_the_cohort() -> None:
 def test_steps_are_counted_from_one() -> None:
     with pytest.raises(UserError, match="at least once"):
         Gaussian(1.0, 0.5, 0)
+
+
+def test_without_opacus_the_extra_is_named_and_votes_are_counted_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opacus.accountants.analysis", None)
+    monkeypatch.setitem(sys.modules, "opacus.accountants.analysis.rdp", None)
+    accounting._sampled_rdp.cache_clear()
+    with pytest.raises(MissingExtraError, match=r"\[dp\]"):
+        epsilon_of([Gaussian(1.0, 0.5, 3)], 1e-4)
+    assert epsilon_of([Gaussian(1.0)], 1e-4).bound == "analytic Gaussian"
+    assert sigma_for(8, 1e-4, steps=5) > 0
 
 
 def test_like_events_are_merged() -> None:
