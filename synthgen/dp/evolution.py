@@ -66,10 +66,10 @@ class EvolutionSettings:
         steps: most steps of the fit of the weights.
     """
 
-    candidates: int = 1600
-    children: int = 800
+    candidates: int = 1000
+    children: int = 500
     rounds: int = 1
-    refinements: int = 3
+    refinements: int = 2
     spread: float = 0.16
     prior: float = 30.0
     strength: float = 0.4
