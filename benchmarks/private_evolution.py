@@ -3,11 +3,15 @@
     python benchmarks/private_evolution.py cxr --data NIH --layout nih --reference NIH64 --neutral --out cxr.json
     python benchmarks/private_evolution.py dialogue --data osce_interviews.jsonl --out dialogue.json
 
-cxr: the patients are halved by a seed; half A votes (or B, with --vote B), the other half's films judge. A radiograph
-is drawn for every judging film, of its view and findings. Fréchet distance is in 32 principal components, at 64 px, of
-the films of the reference folder (other patients of the same source); with --neutral FID and KID (squared MMD) in
-EfficientNet-Lite0's features too. Arms: the phantom as it is shipped; the public population before any vote; the same
-weighted once by thresholded votes for the nearest candidate ("one shot"); evolved.
+cxr: the patients are halved by a seed; half A votes with all films (or B, with --vote B), the other half's patients
+judge with one film each. A radiograph is drawn for every judging film, of its view and findings. Fréchet distance is in
+32 principal components, at 64 px, of the films of the reference folder (other patients of the same source); with
+--neutral FID and KID (squared MMD) in EfficientNet-Lite0's features too. Arms: the phantom as it is shipped; the public
+population before any vote; the same weighted once by thresholded votes for the nearest candidate ("one shot"); evolved.
+
+dialogue: half of the patients votes, the other half judges: total variation distance between the shares of the body
+systems of complaints (the cohort's own labels, which nothing here reads but the judge), and the Wasserstein-1 distance
+of the number of utterances. The least that can be expected is what the voting half itself has.
 
 The noise is the analytic Gaussian mechanism's for δ = 1 / (N ln N), N the patients who vote (Balle and Wang 2018).
 """
@@ -27,12 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 from phantom_distance import Axes, halves, phantoms, principal
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.stats import norm, wasserstein_distance
 
 from synthgen.dp.evolution import (
+    Ask,
     Ballot,
     EvolutionSettings,
     Evolved,
+    Floats,
     Voters,
     evolve,
     noise_stream,
@@ -48,9 +54,12 @@ from synthgen.generators.cxr.evolution import (
     cxr_population,
     cxr_voters,
 )
+from synthgen.generators.dialogue.evolution import PLAN_SETTINGS, PlanCandidate, PlanPopulation, dialogue_voters
+from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.payloads.cxr import CxrCondition, CxrReal
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.progress import Silent
-from synthgen.records import Request
+from synthgen.records import Real, Request
 
 Images = NDArray[np.uint8]
 EPSILONS = (1.0, 3.0, 8.0, math.inf)
@@ -73,7 +82,7 @@ def delta_of(patients: int) -> float:
     return 1 / (patients * math.log(patients))
 
 
-def asked(voters: Voters, settings: EvolutionSettings, sigma: float, seed: int):  # type: ignore[no-untyped-def]
+def asked(voters: Voters, settings: EvolutionSettings, sigma: float, seed: int) -> Ask:
     """What ``evolve`` asks."""
     return lambda number, ballot: noisy_votes(voters, ballot, settings, sigma, noise_stream(seed, number))
 
@@ -136,7 +145,7 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
     in_a = halves([film.patient for film in films], options.split_seed)
     votes = in_a if options.vote == "A" else ~in_a
     train = [film for film, voting in zip(films, votes, strict=True) if voting]
-    judging = [film for film, voting in zip(films, votes, strict=True) if not voting]
+    judging = one_each([film for film, voting in zip(films, votes, strict=True) if not voting])
     judges = Judges(judging, principal(np.stack([film.payload for film in others])), options.neutral)
     patients = len({film.patient for film in train})
     delta = delta_of(patients)
@@ -159,10 +168,6 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
     }  # fmt: skip
     add("films that voted", None, 0, _as_many(train, judging), 0.0)
     for seed in range(options.seeds):
-        shipped, _ = phantoms(judging, options.size, 7_000_000 + 100_000 * seed)
-        add("phantom", None, seed, shipped, 0.0)
-        public = population.draw(np.random.default_rng([seed, 1]), settings.candidates)
-        add("no evolution", None, seed, drawn(_even(public), judges, seed), 0.0)
         for epsilon in options.epsilons:
             start = time.process_time()
             sigma = sigma_for(epsilon, delta, settings.rounds)
@@ -170,11 +175,20 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
             spent = time.process_time() - start
             effective = 1 / float((prior.weights**2).sum())
             add("evolved", epsilon, seed, drawn(prior, judges, seed), spent, sigma=sigma, effective=round(effective))
-            if options.one_shot:
-                once = sigma_for(epsilon, delta)
-                prior = one_shot(population, voters, once, settings, seed)
-                add("one shot", epsilon, seed, drawn(prior, judges, seed), 0.0, sigma=once)
+        public = population.draw(np.random.default_rng([seed, 1]), settings.candidates)
+        add("no evolution", None, seed, drawn(_even(public), judges, seed), 0.0)
+        shipped, _ = phantoms(judging, options.size, 7_000_000 + 100_000 * seed)
+        add("phantom", None, seed, shipped, 0.0)
+        for epsilon in options.one_shot:
+            sigma = sigma_for(epsilon, delta)
+            prior = one_shot(population, voters, sigma, settings, seed)
+            add("one shot", epsilon, seed, drawn(prior, judges, seed), 0.0, sigma=sigma)
     return {"facts": facts, "rows": rows}
+
+
+def one_each(films: Sequence[CxrReal]) -> list[CxrReal]:
+    """The first film of each patient."""
+    return list({film.patient: film for film in reversed(films)}.values())[::-1]
 
 
 def _even(candidates: Sequence[CxrCandidate]) -> Evolved[CxrCandidate]:
@@ -188,6 +202,81 @@ def _as_many(train: Sequence[CxrReal], judging: Sequence[CxrReal]) -> Images:
     return np.stack([by_view[f.condition.view][int(rng.integers(len(by_view[f.condition.view])))] for f in judging])
 
 
+SYSTEMS = {
+    "cough": "respiratory", "asthma": "respiratory", "low_back_pain": "musculoskeletal", "knee_pain": "musculoskeletal",
+    "chest_pain": "cardiovascular", "palpitations": "cardiovascular", "hypertension_review": "cardiovascular",
+    "abdominal_pain": "gastrointestinal", "rash": "dermatological",
+}  # fmt: skip
+"""Of complaints; all others are "general"."""
+
+
+@dataclass(frozen=True)
+class Interview:
+    """A session and the body system that its cohort names."""
+
+    record: DialogueReal
+    system: str
+
+
+def interviews(path: Path) -> list[Interview]:
+    """Sessions of a file with one a line; those without an utterance are left out."""
+    found = []
+    for line in path.read_text("utf-8").splitlines():
+        row = json.loads(line)
+        turns = tuple(
+            Turn("patient" if turn["role"] == "patient" else "clinician", turn["text"])
+            for turn in row["turns"]
+            if turn["text"].strip()
+        )
+        if turns:
+            record = Real(row["patient_id"], row["dialogue_id"], DialogueCondition(), Dialogue(turns))
+            found.append(Interview(record, row["topic"]))
+    return found
+
+
+def topics_and_lengths(prior: Evolved[PlanCandidate], held: Sequence[Interview]) -> dict[str, float]:
+    """How far plans are from held-out sessions."""
+    systems = [SYSTEMS.get(one.disorder, "general") for one in prior.candidates]
+    lengths = [one.utterances for one in prior.candidates]
+    return _apart(systems, lengths, prior.weights, held)
+
+
+def _apart(
+    systems: Sequence[str], lengths: Sequence[int], weights: Floats, held: Sequence[Interview]
+) -> dict[str, float]:
+    names = sorted({*systems, *(one.system for one in held)})
+    ours = np.array([sum(w for s, w in zip(systems, weights, strict=True) if s == name) for name in names])
+    theirs = np.array([np.mean([one.system == name for one in held]) for name in names])
+    turns = [len(one.record.payload.turns) for one in held]
+    return {
+        "topics": round(0.5 * float(np.abs(ours - theirs).sum()), 4),
+        "length": round(float(wasserstein_distance(turns, lengths, None, weights)), 2),
+    }
+
+
+def run_dialogue(options: argparse.Namespace) -> dict[str, object]:
+    everybody = interviews(options.data)
+    order = np.random.default_rng(options.split_seed).permutation(len(everybody))
+    train, held = ([everybody[i] for i in part] for part in np.array_split(order, 2))
+    population, voters = PlanPopulation(PlanConfig()), dialogue_voters([one.record for one in train])
+    delta = delta_of(len(set(voters.patients)))
+    even = np.full(len(train), 1 / len(train))
+    themselves = _apart([i.system for i in train], [len(i.record.payload.turns) for i in train], even, held)
+    rows: list[dict[str, object]] = [{"arm": "those who voted", **themselves}]
+    for seed in range(options.seeds):
+        public = population.draw(np.random.default_rng([seed, 1]), PLAN_SETTINGS.candidates)
+        none = Evolved(tuple(public), np.full(len(public), 1 / len(public)))
+        rows.append({"arm": "no evolution", "epsilon": None, "seed": seed, **topics_and_lengths(none, held)})
+        for epsilon in options.epsilons:
+            sigma = sigma_for(epsilon, delta, PLAN_SETTINGS.rounds)
+            prior = evolve(population, asked(voters, PLAN_SETTINGS, sigma, seed), sigma, PLAN_SETTINGS, seed)
+            found = topics_and_lengths(prior, held)
+            rows.append({"arm": "evolved", "epsilon": epsilon, "seed": seed, **found, "sigma": sigma})
+    print(*rows, sep="\n")
+    facts = {"voting patients": len(set(voters.patients)), "held out": len(held), "delta": delta}
+    return {"facts": facts, "rows": rows}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
@@ -198,14 +287,17 @@ def main() -> None:
     cxr.add_argument("--size", type=int, default=128)
     cxr.add_argument("--vote", choices=("A", "B"), default="A")
     cxr.add_argument("--split-seed", type=int, default=0)
-    cxr.add_argument("--one-shot", action="store_true")
+    cxr.add_argument("--one-shot", type=float, nargs="*", default=(), help="its values of epsilon")
     cxr.add_argument("--neutral", action="store_true")
-    for one in (cxr,):
+    dialogue = kinds.add_parser("dialogue")
+    dialogue.add_argument("--data", type=Path, required=True)
+    dialogue.add_argument("--split-seed", type=int, default=0)
+    for one in (cxr, dialogue):
         one.add_argument("--seeds", type=int, default=3)
         one.add_argument("--epsilons", type=float, nargs="+", default=EPSILONS)
         one.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    result = run_cxr(options)
+    result = run_cxr(options) if options.kind == "cxr" else run_dialogue(options)
     options.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
