@@ -6,7 +6,8 @@
 cxr: the patients are halved by a seed; half A votes with all films (or B, with --vote B), the other half's patients
 judge with one film each. A radiograph is drawn for every judging film, of its view and findings. Fréchet distance is in
 32 principal components, at 64 px, of the films of the reference folder (other patients of the same source); with
---neutral FID and KID (squared MMD) in EfficientNet-Lite0's features too. Arms: the phantom as it is shipped; the public
+--neutral, in EfficientNet-Lite0's features, FID, KID (squared MMD) and TSTR too: the AUC of a logistic regression for
+any finding, trained on what was drawn, on the judging films. Arms: the phantom as it is shipped; the public
 population before any vote; the same weighted once by thresholded votes for the nearest candidate ("one shot"); evolved.
 
 dialogue: half of the patients votes, the other half judges: total variation distance between the shares of the body
@@ -32,6 +33,9 @@ from numpy.typing import NDArray
 from phantom_distance import Axes, halves, phantoms, principal
 from scipy.optimize import brentq
 from scipy.stats import norm, wasserstein_distance
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
 
 from synthgen.dp.evolution import (
     Ask,
@@ -51,6 +55,7 @@ from synthgen.generators.cxr.evolution import (
     CxrCandidate,
     CxrPopulation,
     EvolvedGenerator,
+    condition_of,
     cxr_population,
     cxr_voters,
 )
@@ -119,11 +124,23 @@ class Judges:
             embed = neutral_encoder()
             c, d = embed(theirs), embed(images)
             out |= {"neutral fid": frechet_distance(c, d), "neutral kid": squared_mmd(c, d)}
+            out["tstr"] = _tstr(d, c, np.array([bool(film.condition.findings) for film in self.films]), views)
         return {name: round(value, 5) for name, value in out.items()}
 
     def requests(self, seed: int) -> list[Request[CxrCondition]]:
         kept = [CxrCondition(film.condition.findings, film.condition.view) for film in self.films]
         return [Request(1_000_000 * seed + i, condition) for i, condition in enumerate(kept)]
+
+
+def _tstr(synthetic: Floats, real: Floats, ill: NDArray[np.bool_], views: NDArray[np.str_]) -> float:
+    """AUC of "any finding" on films, of a logistic regression trained on what was drawn for them; mean of both views.
+
+    Within a view, for views and findings go together.
+    """
+    scale = StandardScaler().fit(synthetic)
+    fitted = LogisticRegression(C=0.01, max_iter=500).fit(scale.transform(synthetic), ill)
+    scores = fitted.decision_function(scale.transform(real))
+    return float(np.mean([roc_auc_score(ill[views == view], scores[views == view]) for view in ("AP", "PA")]))
 
 
 def drawn(prior: Evolved[CxrCandidate], judges: Judges, seed: int) -> Images:
@@ -196,10 +213,15 @@ def _even(candidates: Sequence[CxrCandidate]) -> Evolved[CxrCandidate]:
 
 
 def _as_many(train: Sequence[CxrReal], judging: Sequence[CxrReal]) -> Images:
-    """A film of those who voted for every judging one, of its view: what no generator can be expected to beat."""
+    """A film of those who voted for every judging one, of its condition: what no generator is expected to beat."""
     rng = np.random.default_rng(0)
-    by_view = {v: [f.payload for f in train if f.condition.view == v] for v in ("AP", "PA")}
-    return np.stack([by_view[f.condition.view][int(rng.integers(len(by_view[f.condition.view])))] for f in judging])
+    found = [f for f in train if f.condition.view]
+    alike = {kind(f): [g.payload for g in found if kind(g) == kind(f)] for f in found}
+    return np.stack([alike[kind(f)][int(rng.integers(len(alike[kind(f)])))] for f in judging])
+
+
+def kind(film: CxrReal) -> str:
+    return condition_of(film.condition.view, film.condition.findings)
 
 
 SYSTEMS = {

@@ -34,8 +34,12 @@ SUBJECTS: Final = (*THERAPY, *VISIT)
 SHORTEST, LONGEST = 12, 199
 """Utterances of a session that can be planned."""
 _FORMAT: Final = "synthgen-dialogue-prior-1"
+# These four were chosen on patients of osce_interviews who do not judge (docs/results/private_evolution.md).
 PLAN_SETTINGS: Final = EvolutionSettings(spread=0.03)
-"""Chosen on a quarter of the patients of osce_interviews against another quarter (docs/results/private_evolution.md)."""
+_SHARPNESS: Final = 4
+"""Power that makes the subjects that stand out stand out more."""
+_LENGTH: Final = 2.5
+"""What a factor of e in length weighs, beside √2 between subjects that have nothing in common."""
 _OPENING: Final = 12
 """Utterances of the patient in which the complaint is told, before everything else is asked about."""
 _WORDS: Final[Mapping[str, float]] = {
@@ -65,15 +69,15 @@ class Subjects:
     vectors: Floats
 
     def likeness(self, words: Counter[str]) -> Floats:
-        """How like each subject a text is, [subjects]: cosines less their mean, of length 1; zeros where none is."""
+        """How like each subject a text is, [subjects], >= 0, of length 1: what stands out; zeros where nothing does."""
         seen = np.zeros(len(self.words))
         for word, count in words.items():
             if word in self.words:
                 seen[self.words[word]] = (1 + math.log(count)) * self.rarity[self.words[word]]
         cosines = self.vectors @ seen
-        cosines = cosines - cosines.mean()
-        norm = float(np.linalg.norm(cosines))
-        return np.asarray(cosines / norm if norm > 0 else cosines)
+        above = np.maximum(cosines - cosines.mean(), 0.0)
+        sharp = (above / max(float(above.max()), 1e-12)) ** _SHARPNESS
+        return np.asarray(sharp / max(float(np.linalg.norm(sharp)), 1e-12))
 
 
 @cache
@@ -103,7 +107,7 @@ def _likeness_of(disorder: str) -> Floats:
 
 
 def _features(likeness: Floats, utterances: float, words: float) -> Floats:
-    return np.concatenate([likeness, [math.log(max(utterances, 1.0)), math.log(max(words, 1.0))]])
+    return np.concatenate([likeness, [_LENGTH * math.log(max(utterances, 1.0)), math.log(max(words, 1.0))]])
 
 
 @dataclass(frozen=True)
