@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 
@@ -27,7 +28,9 @@ from synthgen.generators.cxr.demo_cohort import draw_findings
 from synthgen.generators.cxr.phantom import FINDINGS, Patient, Visit, sample_patient, sample_visit
 from synthgen.generators.cxr.phantom.film import Exposure, develop, sample_exposure
 from synthgen.generators.cxr.phantom.render import trace
+from synthgen.generators.cxr.phantom_pool import Drawn, PhantomPool, filled, in_cells
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic, View
+from synthgen.progress import Progress
 from synthgen.records import Request, Synthetic
 
 Images = NDArray[np.uint8]
@@ -255,7 +258,7 @@ class EvolvedGenerator:
         rng = np.random.default_rng([request.seed, _IMAGE])
         weights = _fitting(self.prior, people, request.condition)
         chosen = self.prior.candidates[int(rng.choice(len(weights), p=weights))]
-        return Synthetic(request.seed, request.condition, another_film(chosen, request.condition, rng, self.size))
+        return Synthetic(request.seed, request.condition, another_film(chosen, request.condition, rng, self.size)[0])
 
 
 def _fitting(prior: Evolved[CxrCandidate], people: Sequence[Patient], condition: CxrCondition) -> Floats:
@@ -271,10 +274,15 @@ def _fitting(prior: Evolved[CxrCandidate], people: Sequence[Patient], condition:
     return prior.weights
 
 
-def another_film(candidate: CxrCandidate, condition: CxrCondition, rng: np.random.Generator, size: int) -> CxrImage:
+def another_film(
+    candidate: CxrCandidate, condition: CxrCondition, rng: np.random.Generator, size: int
+) -> tuple[CxrImage, NDArray[np.bool_]]:
     """A radiograph like the candidate's, of somebody else: its own vessels, ribs, noise, devices, a nudged exposure.
 
     Findings are the condition's where the phantom knows them, otherwise the candidate's.
+
+    Returns:
+        The image, and where findings have changed it, both [size, size].
     """
     patient, visit = _body_of(candidate)
     other = sample_patient(int(rng.integers(2**62)))
@@ -283,12 +291,16 @@ def another_film(candidate: CxrCandidate, condition: CxrCondition, rng: np.rando
     known = tuple(sorted({_SHOWN_AS.get(f, f) for f in condition.findings} & set(FINDINGS)))
     findings = (known or candidate.findings) if condition.findings else ()
     nudged = replace(candidate, exposure=_nudged(rng, candidate.exposure))
-    fine = 2 * size if size <= 96 else size
-    depth = trace(patient, visit, findings, candidate.view, fine)[0].astype(np.float16)
-    image = _seen((patient, visit), nudged, depth)
-    if fine == size:
-        return image
-    return np.asarray(np.round(image.reshape(size, 2, size, 2).mean(axis=(1, 3))), dtype=np.uint8)
+    step = 2 if size <= 96 else 1
+    depth, where = trace(patient, visit, findings, candidate.view, step * size)
+    image = _seen((patient, visit), nudged, depth.astype(np.float16))
+    lesions = _reframed(where.lesions.astype(np.float32), candidate.framing)
+    return np.asarray(np.round(_binned(image, step)), dtype=np.uint8), _binned(lesions, step) > 0.5
+
+
+def _binned(image: NDArray[np.generic], step: int) -> Floats:
+    n = len(image) // step
+    return np.asarray(image.reshape(n, step, n, step).mean(axis=(1, 3), dtype=np.float64))
 
 
 def _nudged(rng: np.random.Generator, exposure: Exposure) -> Exposure:
@@ -299,12 +311,37 @@ def _nudged(rng: np.random.Generator, exposure: Exposure) -> Exposure:
     return Exposure(*moved.clip(np.minimum(old, least), np.maximum(old, most)).tolist())
 
 
+def evolved_pool(
+    folder: Path, prior: Evolved[CxrCandidate], count: int, size: int, seed: int, progress: Progress
+) -> PhantomPool:
+    """Radiographs drawn from a private prior, kept on disk, to train a base on; nobody is among them.
+
+    Conditions follow the prior's weights. Goes on where an earlier call with the same arguments was cut short.
+
+    Raises:
+        UserError: see :func:`filled`.
+    """
+    about = json.dumps({"count": count, "size": size, "seed": seed, "prior": sha256(_as_json(prior)).hexdigest()})
+
+    def one(row: int) -> Drawn:
+        rng = np.random.default_rng([seed, row, _IMAGE])
+        chosen = prior.candidates[int(rng.choice(len(prior.weights), p=prior.weights))]
+        person = sample_patient(chosen.body)
+        condition = CxrCondition(chosen.findings, chosen.view, person.sex, person.age)
+        image, lesions = another_film(chosen, condition, rng, size)
+        return image, in_cells(lesions), condition
+
+    return filled(folder, count, size, about, one, progress)
+
+
 def write_prior(path: Path, prior: Evolved[CxrCandidate]) -> None:
     """Writes a prior as JSON: the parameters of each candidate and its weight, no record of anybody."""
-    rows = [
-        {**asdict(one), "weight": float(w)} for one, w in zip(prior.candidates, prior.weights, strict=True) if w > 0
-    ]
-    path.write_text(json.dumps({"format": _FORMAT, "candidates": rows}) + "\n", encoding="utf-8")
+    path.write_bytes(_as_json(prior))
+
+
+def _as_json(prior: Evolved[CxrCandidate]) -> bytes:
+    rows = [{**asdict(one), "weight": w} for one, w in zip(prior.candidates, prior.weights.tolist(), strict=True)]
+    return (json.dumps({"format": _FORMAT, "candidates": rows}) + "\n").encode()
 
 
 def read_prior(path: Path) -> Evolved[CxrCandidate]:
