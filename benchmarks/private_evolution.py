@@ -2,6 +2,7 @@
 
     python benchmarks/private_evolution.py cxr --data NIH --layout nih --reference NIH64 --neutral --out cxr.json
     python benchmarks/private_evolution.py dialogue --data osce_interviews.jsonl --out dialogue.json
+    python benchmarks/private_evolution.py speech --data librispeech_single --out speech.json
 
 cxr: the patients are halved by a seed; half A votes with all films (or B, with --vote B), the other half's patients
 judge with one film each. A radiograph is drawn for every judging film, of its view and findings. Fréchet distance is in
@@ -13,6 +14,8 @@ population before any vote; the same weighted once by thresholded votes for the 
 dialogue: half of the patients votes, the other half judges: total variation distance between the shares of the body
 systems of complaints (the cohort's own labels, which nothing here reads but the judge), and the Wasserstein-1 distance
 of the number of utterances. The least that can be expected is what the voting half itself has.
+
+speech: the same with speakers: Wasserstein-1 distances of the median F0 and of its spread, in semitones.
 
 The noise is the analytic Gaussian mechanism's for δ = 1 / (N ln N), N the patients who vote (Balle and Wang 2018).
 """
@@ -61,6 +64,9 @@ from synthgen.generators.cxr.evolution import (
 )
 from synthgen.generators.dialogue.evolution import PLAN_SETTINGS, PlanCandidate, PlanPopulation, dialogue_voters
 from synthgen.generators.dialogue.plan.config import PlanConfig
+from synthgen.generators.speech import cohort as speech_cohort
+from synthgen.generators.speech.evolution import VOICE_SETTINGS, VoiceCandidate, VoicePopulation, voice_voters
+from synthgen.generators.speech.voices import draw_voice
 from synthgen.payloads.cxr import CxrCondition, CxrReal
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.progress import Silent
@@ -299,6 +305,52 @@ def run_dialogue(options: argparse.Namespace) -> dict[str, object]:
     return {"facts": facts, "rows": rows}
 
 
+def run_speech(options: argparse.Namespace) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as cache:
+        config = speech_cohort.CohortConfig()
+        everybody = voice_voters(speech_cohort.load_cohort(options.data, config, Path(cache), Silent()).records)
+    people = sorted(set(everybody.patients))
+    voting = set(np.random.default_rng(options.split_seed).permutation(people)[: len(people) // 2].tolist())
+    mine = np.array([patient in voting for patient in everybody.patients])
+    voters, held = _those(everybody, mine), everybody.features[~mine]
+    scale = [VoicePopulation().embed([VoiceCandidate("f", f0, 1.0)])[0, 0] for f0 in (110.0, 220.0)]
+    octave = float(scale[1] - scale[0])
+
+    def judged(features: Floats, weights: Floats) -> dict[str, float]:
+        apart = [
+            float(wasserstein_distance(held[:, i], features[:, i], None, weights)) * by
+            for i, by in ((0, 12 / octave), (1, 1.0))
+        ]
+        return {"pitch": round(apart[0], 3), "spread": round(apart[1], 3)}
+
+    delta = delta_of(len(voting))
+    even = np.full(len(voters.features), 1.0)
+    rows: list[dict[str, object]] = [{"arm": "those who voted", **judged(voters.features, even)}]
+    for seed in range(options.seeds):
+        cards = [draw_voice(1000 * seed + i, "patient") for i in range(400)]
+        shipped = [VoiceCandidate(card.sex, card.f0_hz, card.f0_range) for card in cards]
+        public = VoicePopulation().draw(np.random.default_rng([seed, 1]), VOICE_SETTINGS.candidates)
+        for arm, drawn_ones in (("voice cards", shipped), ("no evolution", public)):
+            found = judged(VoicePopulation().embed(drawn_ones), np.full(len(drawn_ones), 1.0))
+            rows.append({"arm": arm, "epsilon": None, "seed": seed, **found})
+        for epsilon in options.epsilons:
+            sigma = sigma_for(epsilon, delta, VOICE_SETTINGS.rounds)
+            prior = evolve(VoicePopulation(), asked(voters, VOICE_SETTINGS, sigma, seed), sigma, VOICE_SETTINGS, seed)
+            found = judged(VoicePopulation().embed(prior.candidates), prior.weights)
+            rows.append({"arm": "evolved", "epsilon": epsilon, "seed": seed, **found, "sigma": sigma})
+    print(*rows, sep="\n")
+    return {"facts": {"voting speakers": len(voting), "held out": len(held), "delta": delta}, "rows": rows}
+
+
+def _those(voters: Voters, kept: NDArray[np.bool_]) -> Voters:
+    places = np.flatnonzero(kept)
+    return Voters(
+        voters.features[places],
+        tuple(voters.patients[i] for i in places),
+        tuple(voters.conditions[i] for i in places),
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
@@ -314,12 +366,16 @@ def main() -> None:
     dialogue = kinds.add_parser("dialogue")
     dialogue.add_argument("--data", type=Path, required=True)
     dialogue.add_argument("--split-seed", type=int, default=0)
-    for one in (cxr, dialogue):
+    speech = kinds.add_parser("speech")
+    speech.add_argument("--data", type=Path, required=True)
+    speech.add_argument("--split-seed", type=int, default=0)
+    for one in (cxr, dialogue, speech):
         one.add_argument("--seeds", type=int, default=3)
         one.add_argument("--epsilons", type=float, nargs="+", default=EPSILONS)
         one.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    result = run_cxr(options) if options.kind == "cxr" else run_dialogue(options)
+    runs = {"cxr": run_cxr, "dialogue": run_dialogue, "speech": run_speech}
+    result = runs[options.kind](options)
     options.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
