@@ -11,7 +11,7 @@ import json
 import math
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
 from importlib import resources
@@ -20,20 +20,23 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
-from synthgen.dp.evolution import EvolutionSettings, Evolved, Floats, Voters
+from synthgen.dp.evolution import EvolutionSettings, Evolved, Floats, Voters, sample
 from synthgen.errors import UserError
+from synthgen.generators.dialogue.conditions import case_seed
+from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.compose import CONTENT
 from synthgen.generators.dialogue.plan.config import THERAPY, VISIT, PlanConfig, severities
 from synthgen.generators.dialogue.plan.course import draw
 from synthgen.generators.dialogue.plan.empty_words import words_of
-from synthgen.generators.dialogue.plan.types import Attitude, Style
-from synthgen.payloads.dialogue import Dialogue, DialogueReal, Setting, Severity
+from synthgen.generators.dialogue.plan.types import Attitude, CaseArc, Style
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Setting, Severity
 
 SUBJECTS: Final = (*THERAPY, *VISIT)
 """Disorders and complaints, in the order of the features."""
 SHORTEST, LONGEST = 12, 199
 """Utterances of a session that can be planned."""
 _FORMAT: Final = "synthgen-dialogue-prior-1"
+_PLAN: Final = 0x9A5E
 # These four were chosen on patients of osce_interviews who do not judge (docs/results/private_evolution.md).
 PLAN_SETTINGS: Final = EvolutionSettings(spread=0.03)
 _SHARPNESS: Final = 4
@@ -202,6 +205,43 @@ def plan_config_of(prior: Evolved[PlanCandidate], config: PlanConfig) -> PlanCon
     }  # fmt: skip
     kept = {name: weights for name, weights in chosen.items() if weights}
     return PlanConfig(**{**config.model_dump(), **kept, "utterances": (low, max(high, low + 2))})
+
+
+def evolved_conditions(prior: Evolved[PlanCandidate], config: PlanConfig) -> Callable[[int, int], DialogueCondition]:
+    """The condition of a slot, as ``conditions.condition_sampler`` has it, of plans drawn from a prior."""
+
+    def condition(slot: int, run_seed: int) -> DialogueCondition:
+        case, session = slot // config.sessions, slot % config.sessions + 1
+        seed = case_seed(run_seed, case)
+        one = _plan_of(prior, seed)
+        return DialogueCondition(one.setting, one.disorder, one.severity, session, config.sessions, case, seed)
+
+    return condition
+
+
+def evolved_planner(prior: Evolved[PlanCandidate], config: PlanConfig) -> Callable[[DialogueCondition], CaseArc]:
+    """Plans the case of such a condition: of the plan's style, attitude and length, all else as configured."""
+
+    def plan(condition: DialogueCondition) -> CaseArc:
+        one = _plan_of(prior, condition.case_seed)
+        around = (max(SHORTEST, one.utterances - 2), one.utterances + 1)
+        return plan_case(
+            condition.case_seed,
+            setting=condition.setting,
+            disorder=condition.disorder,
+            severity=condition.severity,
+            sessions=condition.sessions,
+            config=config.model_copy(
+                update={"styles": {one.style: 1.0}, "attitudes": {one.attitude: 1.0}, "utterances": around}
+            ),
+        )
+
+    return plan
+
+
+def _plan_of(prior: Evolved[PlanCandidate], case: int) -> PlanCandidate:
+    rng = np.random.default_rng([case, _PLAN])
+    return sample(prior, ("",) * len(prior.candidates), "", rng, 1)[0]
 
 
 def write_prior(path: Path, prior: Evolved[PlanCandidate]) -> None:

@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 P = TypeVar("P")
 
 _CHUNK: Final = 4096
+_FIRST_RATE: Final = 0.02
 _DRAW, _VARY, _NOISE = 0xD4A3, 0x7A47, 0x9015E
 
 
@@ -197,29 +198,52 @@ def matched_weights(evidence: Sequence[Evidence], sigma: float, settings: Evolut
     out; by exponentiated gradient (Kivinen and Warmuth 1997) with steps that only go down.
     """
     parts = [_scaled(one, sigma) for one in evidence]
-    expected, seen = np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts])
-    n = expected.shape[1]
-    logs = np.zeros(n)
-    weights, rate = np.full(n, 1 / n), 0.02
-    left = seen - expected @ weights
-    loss = 0.5 * float(left @ left)
+    fit = _Fit(np.concatenate([a for a, _ in parts]), np.concatenate([b for _, b in parts]), settings.prior)
+    here, rate = fit.at(np.zeros(evidence[0].expected.shape[1])), _FIRST_RATE
     for _ in range(settings.steps):
-        slope = settings.prior * logs - expected.T @ left
-        slope -= slope @ weights
-        while True:
-            moved = logs - rate * slope
-            moved -= moved.max()
-            tried = np.exp(moved)
-            moved, tried = moved - np.log(tried.mean()), tried / tried.sum()
-            rest = seen - expected @ tried
-            now = 0.5 * float(rest @ rest) + settings.prior * float(tried @ moved)
-            if now <= loss or rate < 1e-9:
-                break
-            rate *= 0.5
-        if loss - now < 1e-6 * abs(loss):
+        there, rate = fit.lower(here, rate)
+        if here.loss - there.loss < 1e-6 * abs(here.loss):
             break
-        logs, weights, left, loss, rate = moved, tried, rest, now, 1.3 * rate
-    return np.asarray(weights)
+        here = there
+    return here.weights
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """Weights [n], their logarithms against uniform ones, what they leave unexplained [m], and the loss."""
+
+    weights: Floats
+    logs: Floats
+    left: Floats
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """½ |seen − expected · w|² + prior · Σ w ln(n w)."""
+
+    expected: Floats
+    seen: Floats
+    prior: float
+
+    def at(self, logs: Floats) -> _Point:
+        """The point whose weights are as exp(logs)."""
+        raised = np.exp(logs - logs.max())
+        weights = raised / raised.sum()
+        above = logs - logs.max() - math.log(float(raised.mean()))
+        left = self.seen - self.expected @ weights
+        return _Point(weights, above, left, 0.5 * float(left @ left) + self.prior * float(weights @ above))
+
+    def lower(self, point: _Point, rate: float) -> tuple[_Point, float]:
+        """A step that does not go up, and the rate to try next; the point itself where there is none."""
+        slope = self.prior * point.logs - self.expected.T @ point.left
+        slope -= slope @ point.weights
+        while rate > 1e-9:
+            there = self.at(point.logs - rate * slope)
+            if there.loss <= point.loss:
+                return there, 1.3 * rate
+            rate *= 0.5
+        return point, rate
 
 
 def _scaled(one: Evidence, sigma: float) -> tuple[Floats, Floats]:

@@ -16,6 +16,8 @@ from synthgen.generators.dialogue.evolution import (
     PlanPopulation,
     dialogue_features,
     dialogue_voters,
+    evolved_conditions,
+    evolved_planner,
     plan_config_of,
     read_prior,
     write_prior,
@@ -81,6 +83,26 @@ def test_a_cohort_of_coughs_gives_plans_of_coughs_of_its_length() -> None:
     assert config.utterances[0] > 20
     mean = sum(w * one.utterances for one, w in zip(prior.candidates, prior.weights, strict=True))
     assert 70 < mean < 130
+
+
+def test_cases_are_planned_as_the_prior_has_them() -> None:
+    config = PlanConfig(sessions=1)
+    prior = Evolved(
+        (
+            PlanCandidate("visit", "cough", "severe", "terse", "open", 31),
+            PlanCandidate("therapy", "grief", "mild", "verbose", "resigned", 151),
+        ),
+        np.array([0.5, 0.5]),
+    )
+    condition, plan = evolved_conditions(prior, config), evolved_planner(prior, config)
+    seen = set()
+    for slot in range(12):
+        asked = condition(slot, 5)
+        arc = plan(asked)
+        low, high = arc.sessions[0].turns
+        seen.add((arc.patient.disorder, arc.patient.style, arc.patient.attitude, asked.severity, high > 100))
+        assert low <= high and plan(asked) == arc
+    assert seen == {("cough", "terse", "open", "severe", False), ("grief", "verbose", "resigned", "mild", True)}
 
 
 def test_a_prior_is_read_as_it_was_written(tmp_path: Path) -> None:
