@@ -1,4 +1,4 @@
-"""A fit with differential privacy: what it will cost each patient is entered in the ledger before anything is trained."""
+"""A fit with differential privacy: what it costs each patient is in the ledger before anything is trained."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from synthgen.dp.guarantee import guarantee
 from synthgen.dp.ledger import Entry, members, spend
 from synthgen.errors import UserError
 from synthgen.modality import PrivateFit
+from synthgen.origin import ORIGIN
 from synthgen.records import C, Real
 from synthgen.run import Run
 from synthgen.state import VARIABLE, open_state
@@ -22,6 +23,7 @@ M = TypeVar("M", bound=Section)
 
 ENOUGH_FOR_SGD = 1000
 """Patients from which noisy gradients are worth more than votes; see docs/differential_privacy.md."""
+NOT_COVERED = (f"{ORIGIN}, a salted digest by which the holder of the cohort knows the model's patients again",)
 
 
 def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float, folder: Path) -> None:
@@ -48,13 +50,11 @@ def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float
     )
     way.fit(train, events, folder, run.seed("model"), run.progress)
     guarantee(
-        events, patients, way.mechanism, delta=delta, public=way.public, not_covered=way.not_covered
+        events, patients, way.mechanism, delta=delta, public=way.public, not_covered=(*NOT_COVERED, *way.not_covered)
     ).write(folder)
 
 
-def chosen(
-    ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig, patients: int
-) -> tuple[PrivateFit[T, C], str]:
+def chosen(ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig, patients: int) -> tuple[PrivateFit[T, C], str]:
     """The way to fit, and why.
 
     Raises:
