@@ -5,19 +5,21 @@ none uses it up, each log score is turned into a log tail probability, and the g
 
     g(x) = min_f log P_f(z <= (log s_f(x) - centre_f) / scale_f)
 
-Centre and scale are the median and median deviation of the calibration patients. The tail P_f is that of the training
-patients, each scored with himself left out: a generalised Pareto distribution over the quarter who come closest
-(Pickands 1975; probability-weighted moments, Hosking and Wallis 1987). A filter whose strangers have a heavy tail is
-given a heavy tail, so that one outlier in it does not set a threshold which the copies that other filters see pass.
-Where the training patients lie does not matter (an embedder knows them), only the shape of their tail.
+Centre and scale are the median and median deviation of the calibration patients. The tail P_f is a generalised Pareto
+distribution over the quarter who come closest (Pickands 1975; probability-weighted moments, Hosking and Wallis 1987),
+of the calibration patients and of training patients, each scored with himself left out, each group standardised by
+itself. A filter whose strangers have a heavy tail is given a heavy tail, so that one outlier in it does not set a
+threshold which the copies that other filters see pass. The training patients alone do not tell: what a filter learnt
+from them (which words are rare, which faces are near) fits them, and their tails can be lighter than a stranger's.
 
-The threshold is the k-th smallest of the n calibration patients' g, or the next smaller one where others equal it. For
-a g that is fixed beforehand, calibration patients and a new stranger are exchangeable, and a stranger is rejected at
-rate k / (n + 1) in expectation, the true rate given the calibration set being Beta(k, n + 1 - k) distributed (Vovk
-2012, Conditional validity of inductive conformal predictors). The tails are fixed beforehand; centre and scale are
-robust statistics of the same patients: recomputed with the stranger among them the statement would be exact (full
-conformal prediction), and one record among n moves a median by O(1/n). The tests hold the rate and its spread against
-the Beta distribution by simulation.
+The threshold is the k-th smallest of the n calibration patients' g, or the next smaller one where others equal it. Each
+patient's own g is on tails that were fitted without him, as a new stranger's is (the jackknife): a patient who took
+part in the fit would lie in a tail that his own distance had made heavier, and strangers would be blocked half as often
+again. For a g that is fixed beforehand, calibration patients and a new stranger are exchangeable, and a stranger is
+rejected at rate k / (n + 1) in expectation, the true rate given the calibration set being Beta(k, n + 1 - k)
+distributed (Vovk 2012, Conditional validity of inductive conformal predictors); centre and scale are robust statistics,
+which one record among n moves by O(1/n). The tests hold the rate and its spread against the Beta distribution by
+simulation.
 """
 
 from __future__ import annotations
@@ -39,6 +41,9 @@ _LEAST_FOR_TAIL = 40
 _WORTH = 0.005  # of the copies: less is chance
 _MAD_TO_SIGMA = 1.4826
 _HEAVIEST = 1.0
+_LEFT_OUT = (
+    200  # calibration patients, the closest, whose own g is on tails without them: no others are near a threshold
+)
 
 
 class CopiesAmongStrangersError(ValueError):
@@ -62,12 +67,9 @@ class Tail:
     shape: float = 0.0
 
     @classmethod
-    def fit(cls, logs: Scores) -> Self:
-        """The tail of log scores [m], standardised by their own median and deviation; a normal one where m is small."""
-        finite = logs[np.isfinite(logs)]
-        if len(finite) < _LEAST_FOR_TAIL:
-            return cls()
-        z = np.sort((finite - np.median(finite)) / _deviation(finite))
+    def fit(cls, z: Scores) -> Self:
+        """The tail of standardised log scores [m]."""
+        z = np.sort(z)
         count = math.ceil(_TAIL_SHARE * len(z))
         spread, shape = _pareto(float(z[count]) - z[:count])
         return cls(float(z[count]), count / len(z), spread, shape)
@@ -114,12 +116,22 @@ class Scale:
     tail: Tail
 
     @classmethod
-    def fit(cls, logs: Scores, tail: Tail) -> Self:
-        """Median and deviation of the strangers' log scores [n]; infinite ones are left out."""
-        finite = logs[np.isfinite(logs)]
+    def fit(cls, strangers: Scores, reference: Scores | None = None, apart: int | None = None) -> Self:
+        """From the log scores of calibration patients [n], and of training patients [m] for the tail's shape.
+
+        Args:
+            apart: the place of a calibration patient who is left out of the tail.
+        """
+        finite = strangers[np.isfinite(strangers)]
         if not finite.size:
-            return cls(0.0, 1.0, tail)
-        return cls(float(np.median(finite)), _deviation(finite), tail)
+            return cls(0.0, 1.0, Tail())
+        centre, deviation = float(np.median(finite)), _deviation(finite)
+        others = strangers if apart is None else np.delete(strangers, apart)
+        z = (others[np.isfinite(others)] - centre) / deviation
+        if reference is not None and (known := reference[np.isfinite(reference)]).size:
+            z = np.concatenate([z, (known - np.median(known)) / _deviation(known)])
+        enough = len(z) + (apart is not None) >= _LEAST_FOR_TAIL
+        return cls(centre, deviation, Tail.fit(z) if enough else Tail())
 
     def __call__(self, scores: Scores) -> Scores:
         """log P(S <= s), shape as ``scores``; zero becomes -inf, a negative score or NaN becomes NaN."""
@@ -141,7 +153,8 @@ class Calibration:
         threshold: on the common scale; a record at or below it in any filter is rejected.
         k, n: the threshold is the k-th smallest of n calibration scores, or lies below it where others equal that.
         alpha: the level that was asked for.
-        strangers: shape [n], the calibration patients' common scores, in the order in which they were given.
+        apart: shape [n, F], the calibration patients' common scores, in the order in which they were given, each on
+            tails that were fitted without him.
         blockers: shape [F], how many of the k blocked calibration patients each filter blocks.
     """
 
@@ -151,7 +164,7 @@ class Calibration:
     k: int
     n: int
     alpha: float
-    strangers: tuple[float, ...]
+    apart: tuple[tuple[float, ...], ...]
     blockers: tuple[int, ...]
 
     @property
@@ -163,6 +176,11 @@ class Calibration:
     def attained(self) -> bool:
         """False where the calibration patients are too few for the level that was asked for."""
         return attainable_alpha(self.n) <= self.alpha
+
+    @property
+    def strangers(self) -> tuple[float, ...]:
+        """Shape [n], the calibration patients' g."""
+        return tuple(map(min, self.apart))
 
     @property
     def farthest(self) -> float:
@@ -244,8 +262,8 @@ def calibrate(names: Sequence[str], strangers: Scores, alpha: float, reference: 
         strangers: shape [n, F], scores of one random record of each calibration patient; infinite where a filter has
             nothing to compare the record with.
         alpha: level of the gate as a whole, in (0, 1).
-        reference: shape [m, F], scores of training patients, each with himself left out, for the shape of the tails;
-            without them the tails are normal ones.
+        reference: shape [m, F], scores of training patients, each with himself left out, for the shape of the tails.
+            Where they and the calibration patients are few, the tails are normal ones.
 
     Raises:
         ValueError: if shapes disagree, or a calibration score is NaN (a filter that cannot score a real record).
@@ -258,16 +276,33 @@ def calibrate(names: Sequence[str], strangers: Scores, alpha: float, reference: 
     copies = int((strangers == 0).any(axis=1).sum())
     if copies:
         raise CopiesAmongStrangersError(f"{copies} of {len(strangers)} calibration patients are copies of another")
-    scales = tuple(Scale.fit(np.log(strangers[:, f]), _tail(reference, f)) for f in range(len(names)))
-    return _with_threshold(tuple(names), scales, strangers, alpha)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs, known = np.log(strangers), None if reference is None else np.log(reference)
+    scales = _scales(logs, known)
+    return _with_threshold(tuple(names), scales, _each_apart(strangers, logs, known, scales), alpha)
 
 
-def _with_threshold(names: tuple[str, ...], scales: tuple[Scale, ...], strangers: Scores, alpha: float) -> Calibration:
-    n = len(strangers)
-    k = k_for(alpha, n)
+def _scales(logs: Scores, reference: Scores | None, apart: int | None = None) -> tuple[Scale, ...]:
+    known = [None] * logs.shape[1] if reference is None else list(reference.T)
+    return tuple(Scale.fit(column, train, apart) for column, train in zip(logs.T, known, strict=True))
+
+
+def _each_apart(strangers: Scores, logs: Scores, reference: Scores | None, scales: Sequence[Scale]) -> Scores:
+    """Common scores of the calibration patients, shape [n, F], each on tails that were fitted without him.
+
+    Of a single filter the order decides, and no tail matters.
+    """
     common = common_scale(strangers, scales)
-    g = common.min(axis=1)
-    threshold = _closest_but(k, g)
+    closest = np.argsort(common.min(axis=1), kind="stable")[: max(_LEFT_OUT, len(strangers) // 10)]
+    for i in closest if len(scales) > 1 else ():
+        common[i] = common_scale(strangers[i : i + 1], _scales(logs, reference, int(i)))[0]
+    return common
+
+
+def _with_threshold(names: tuple[str, ...], scales: tuple[Scale, ...], apart: Scores, alpha: float) -> Calibration:
+    n = len(apart)
+    k = k_for(alpha, n)
+    threshold = _closest_but(k, apart.min(axis=1))
     return Calibration(
         names=names,
         scales=scales,
@@ -275,8 +310,8 @@ def _with_threshold(names: tuple[str, ...], scales: tuple[Scale, ...], strangers
         k=k,
         n=n,
         alpha=alpha,
-        strangers=tuple(g.tolist()),
-        blockers=tuple(int(x) for x in (common <= threshold).sum(axis=0)),
+        apart=tuple(map(tuple, apart.tolist())),
+        blockers=tuple(int(x) for x in (apart <= threshold).sum(axis=0)),
     )
 
 
@@ -293,14 +328,7 @@ def _closest_but(k: int, g: Scores) -> float:
     return float(below[-1]) if len(below) else float(np.nextafter(ordered[0], -np.inf))
 
 
-def _tail(reference: Scores | None, column: int) -> Tail:
-    if reference is None:
-        return Tail()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return Tail.fit(np.log(reference[:, column]))
-
-
-def useful_columns(calibration: Calibration, strangers: Scores, copies: Sequence[Scores]) -> tuple[int, ...]:
+def useful_columns(calibration: Calibration, copies: Sequence[Scores]) -> tuple[int, ...]:
     """The filters that are worth their share of the level.
 
     A filter whose strangers come close by chance takes part of alpha from the others. One after the other, the filter
@@ -309,13 +337,12 @@ def useful_columns(calibration: Calibration, strangers: Scores, copies: Sequence
 
     Args:
         calibration: with all filters.
-        strangers: shape [n, F].
         copies: per kind of copy the scores [m, F]; each kind counts alike. Not the copies whose rate is reported.
 
     Returns:
         Places in ``calibration.names``, ascending, never none.
     """
-    here = common_scale(strangers, calibration.scales)
+    here = np.array(calibration.apart)
     there = [common_scale(kind, calibration.scales) for kind in copies]
 
     def caught(columns: list[int]) -> float:
@@ -333,8 +360,8 @@ def useful_columns(calibration: Calibration, strangers: Scores, copies: Sequence
     return tuple(kept)
 
 
-def only(calibration: Calibration, strangers: Scores, columns: Sequence[int]) -> Calibration:
+def only(calibration: Calibration, columns: Sequence[int]) -> Calibration:
     """The same scales and level, with some of the filters."""
     names = tuple(calibration.names[f] for f in columns)
     scales = tuple(calibration.scales[f] for f in columns)
-    return _with_threshold(names, scales, strangers[:, list(columns)], calibration.alpha)
+    return _with_threshold(names, scales, np.array(calibration.apart)[:, list(columns)], calibration.alpha)

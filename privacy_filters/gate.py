@@ -190,7 +190,7 @@ def calibrate_gate(
     everything = calibrate(filters.names, scores, alpha, reference)
     tried = [(copies.domain, known.scores(copies.payloads)) for copies in trial]
     columns = _columns(filters.names, reference, [copies for _, copies in tried], alpha)
-    gate = only(everything, scores, columns)
+    gate = only(everything, columns)
     for domain, copies in tried:
         if domain == "exact" and not gate.rejects(copies[:, list(columns)]).all():
             raise CopiesAmongStrangersError(
@@ -218,7 +218,7 @@ def _columns(
     known = reference[(reference > 0).all(axis=1)]
     if len(known) < _LEAST_REFERENCE:
         return tuple(range(len(names)))
-    return useful_columns(calibrate(names, known, alpha, known), known, copies)
+    return useful_columns(calibrate(names, known, alpha), copies)
 
 
 def calibration_facts(

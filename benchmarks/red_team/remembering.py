@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -40,6 +41,12 @@ class Remembering(Filters[T]):
     @property
     def names(self) -> tuple[str, ...]:
         return self.filters.names
+
+    @cached_property
+    def parts(self) -> tuple[Remembering[T], ...]:
+        """The parts of the filters, each with a memory of its own; see :class:`synthgen.records.Filters`."""
+        parts: tuple[Any, ...] = tuple(self.filters.parts)
+        return (self,) if len(parts) == 1 else tuple(Remembering(part, self.encode) for part in parts)
 
     def scores(self, payloads: Sequence[T], exclude: Sequence[str] | None = None) -> Scores:
         """See :class:`synthgen.privacy_filters.gate.Filters`."""

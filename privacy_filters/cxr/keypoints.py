@@ -149,15 +149,19 @@ def votes(candidate: Keypoints, row: int, training: Keypoints, hidden: NDArray[n
         return Votes(np.zeros((4, len(training.counts)), np.float32), np.zeros(0, np.float32))
     queries = torch.from_numpy(np.ascontiguousarray(candidate.classes[:, row, :count]))
     everything = torch.from_numpy(training.classes)
-    images = everything.shape[1]
+    images, each = everything.shape[1:3]
     best = torch.empty(4, count, images)
+    room = torch.empty(3, 4, count, _IMAGES * each)  # used again for every chunk: fresh memory costs as much as sums
     for low in range(0, images, _IMAGES):
-        chunk = everything[:, low : low + _IMAGES]
-        same = torch.bmm(queries, chunk.flatten(1, 2).transpose(1, 2))
-        even, odd = same[:2] + same[2:], same[:2] - same[2:]  # the fast Hadamard transform: sums that variants share
-        variants = (even[0] + even[1], even[0] - even[1], odd[0] + odd[1], odd[0] - odd[1])
-        for v, variant in enumerate(variants):
-            best[v, :, low : low + _IMAGES] = variant.view(count, -1, everything.shape[2]).amax(2)
+        chunk = everything[:, low : low + _IMAGES].flatten(1, 2)
+        same, sums, variants = (part[:, :, : chunk.shape[1]] for part in room)
+        torch.bmm(queries, chunk.transpose(1, 2), out=same)
+        # The fast Hadamard transform: sums that variants share.
+        torch.add(same[:2], same[2:], out=sums[:2])
+        torch.sub(same[:2], same[2:], out=sums[2:])
+        torch.add(sums[::2], sums[1::2], out=variants[::2])
+        torch.sub(sums[::2], sums[1::2], out=variants[1::2])
+        best[:, :, low : low + _IMAGES] = variants.unflatten(2, (-1, each)).amax(3)
     if hidden is not None:
         best[:, :, torch.from_numpy(hidden)] = 0.0
     ranked = best.transpose(0, 1).flatten(1)

@@ -4,7 +4,9 @@ Words that were dropped or put between others break every run of words, and leav
 which a third of the words are missing shares hardly a run of four words, and is a subsequence of its origin as a whole.
 Two people's visits have many words in the same order too, the more the longer the record is. So a record is held
 against the others: by how many standard deviations its share of the candidate's words exceeds what the logarithm of its
-length lets expect, by least squares over all records but the best three.
+length lets expect, by least squares over all records but the best three. The score is exp(-that): a copy stands out by
+ten to forty where the closest strangers stand out by seven, and must lie as much deeper as it does on the gate's common
+scale, where a stranger who is close in another column may set the threshold.
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from synthgen.privacy_filters.dialogue.words import dialogue_words
 
 _FIRST, _PLACES = 0x10000, 0x100000  # a word becomes one of the characters beyond the first plane
 _LEAST_SPREAD = 0.01
-_LEAST = 0.1  # standing out by less is not standing out
 _OTHERS = 10  # records from which what is usual can be told
 _APART = 3  # the best records, which say nothing of what is usual
 
@@ -56,7 +57,7 @@ class Alignment:
         return type(self)((*self.texts, *map(_text, dialogues)), owners)
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
-        """Shape [N]: one over the largest standing out; NaN for a dialogue without words."""
+        """Shape [N]: exp(-the largest standing out); NaN for a dialogue without words."""
         own = [None] * len(dialogues) if exclude is None else list(exclude)
         return np.array(
             [self._score(_text(dialogue), patient) for dialogue, patient in zip(dialogues, own, strict=True)]
@@ -71,7 +72,7 @@ class Alignment:
         records = [self.texts[row] for row in rows]
         common = process.cdist([text], records, scorer=LCSseq.similarity, dtype=np.int32)[0]
         lengths = np.array([max(1, len(record)) for record in records], dtype=np.float64)
-        return 1 / max(float(_standing_out(common / len(text), np.log(lengths)).max()), _LEAST)
+        return float(np.exp(-_standing_out(common / len(text), np.log(lengths)).max()))
 
 
 def _standing_out(shares: Scores, lengths: Scores) -> Scores:

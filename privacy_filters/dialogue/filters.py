@@ -74,15 +74,11 @@ class SharedWords:
     names = ("shared_run", "shared_words")
 
     @classmethod
-    def over(cls, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
+    def over(cls, dialogues: Sequence[Dialogue], patients: Sequence[str], chance: int | None = None) -> Self:
         """Protects these dialogues: ``dialogues[i]`` belongs to ``patients[i]``."""
         texts = [dialogue_words(dialogue) for dialogue in dialogues]
         index = RunIndex.over(texts, patients)
-        every = max(1, len(texts) // _SAMPLED)
-        found = index.matches(texts[::every], patients[::every])
-        lengths = np.concatenate([match.lengths[_beginnings(match)] for match in found])
-        chance = max(_LEAST_BY_CHANCE, int(np.median(lengths))) if len(lengths) else _LEAST_BY_CHANCE
-        return cls(index, chance, _owners_of(texts, patients))
+        return cls(index, chance or _by_chance(index, texts, patients), _owners_of(texts, patients))
 
     def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
         """Protects these dialogues too."""
@@ -111,6 +107,14 @@ class SharedWords:
         beyond = np.maximum(match.lengths[begin] - self.chance, 0)
         shared = float(np.bincount(match.owners[begin], weights=beyond).max()) if len(begin) else 0.0
         return (0.0 if copied else 1.0 / max(longest, 1)), float(np.sqrt(count)) / (1.0 + shared)
+
+
+def _by_chance(index: RunIndex, texts: Sequence[tuple[str, ...]], patients: Sequence[str]) -> int:
+    """The median length of the runs that the patients share with each other."""
+    every = max(1, len(texts) // _SAMPLED)
+    found = index.matches(texts[::every], patients[::every])
+    lengths = np.concatenate([match.lengths[_beginnings(match)] for match in found])
+    return max(_LEAST_BY_CHANCE, int(np.median(lengths))) if len(lengths) else _LEAST_BY_CHANCE
 
 
 def _owners_of(
@@ -188,10 +192,11 @@ class DialogueFilters(Filters[Dialogue]):
             further: what makes columns beside those of this module, which judge all that a candidate says.
         """
         config = config or NearDuplicateConfig()
-        known = _scores_of_the_other_half(
-            dialogues, patients, lambda some, theirs: cls._bare(some, theirs, config, further)
-        )
         bare = cls._bare(dialogues, patients, config, further)
+        chance = bare.shared.chance  # a half has a shorter one, and would count runs that the whole does not
+        known = _scores_of_the_other_half(
+            dialogues, patients, lambda some, theirs: cls._bare(some, theirs, config, further, chance)
+        )
         return replace(bare, strangers=tuple(Strangers.among(column) for column in known.T))
 
     @classmethod
@@ -201,13 +206,14 @@ class DialogueFilters(Filters[Dialogue]):
         patients: Sequence[str],
         config: NearDuplicateConfig,
         further: Sequence[Builder],
+        chance: int | None = None,
     ) -> Self:
         """Without a scale."""
         near = NearDuplicate.over(dialogues, patients)
         local = (Passages.over(dialogues, patients, near.lexicon, config),)
         builders: tuple[Builder, ...] = (Coverage.over, Alignment.over, *further)
         whole = tuple(build(dialogues, patients) for build in builders)
-        return cls(SharedWords.over(dialogues, patients), near, local, whole, Stretches.of(dialogues))
+        return cls(SharedWords.over(dialogues, patients, chance), near, local, whole, Stretches.of(dialogues))
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -132,9 +132,7 @@ def test_part_by_part_the_same_is_rejected(columns: tuple[int, ...]) -> None:
         0.05,
         seed=1,
     )
-    scores = gate.filters.scores([r.payload for r in gate.strangers], [r.patient for r in gate.strangers])
-    voting = only(gate.calibration, scores, columns)
-    gate = replace(gate, calibration=voting, columns=columns)
+    gate = replace(gate, calibration=only(gate.calibration, columns), columns=columns)
     near = [tuple(p) for p in points[:40] + rng.normal(size=(40, 2)) * np.logspace(-6, 0, 40)[:, None]]
     payloads = [*near, (float("nan"), 0.0)]
     assert gate.rejects(payloads).tolist() == gate.calibration.rejects(gate.scores(payloads)).tolist()
