@@ -17,7 +17,7 @@ from synthgen.dp.accounting import Event, Spent, check_delta, epsilon_of, event_
 from synthgen.errors import UserError
 from synthgen.files import disk_errors, private_folder, write_atomically
 from synthgen.records import C, JsonValue, Real
-from synthgen.state import State, locked
+from synthgen.state import VARIABLE, State, locked, open_state, state_folder
 
 T = TypeVar("T")
 
@@ -49,6 +49,21 @@ class Entry:
     members: Members
     events: tuple[Event, ...]
     delta: float
+
+
+def ledger_state() -> State:
+    """The user's state folder, in which the ledger lies.
+
+    Raises:
+        UserError: there is none and none can be made: what is spent could not be kept.
+    """
+    state = open_state()
+    if state is None:
+        raise UserError(
+            f"a private fit is entered in a ledger, which cannot be kept in {state_folder() or 'a home folder'}: name "
+            f"a folder with the environment variable {VARIABLE}"
+        )
+    return state
 
 
 def members(records: Sequence[Real[T, C]], key: bytes) -> Members:

@@ -8,9 +8,9 @@ import pytest
 from spine_cohort import Record, cohort_of
 
 from synthgen.dp.accounting import Event, Gaussian, epsilon_of
-from synthgen.dp.ledger import FILE, Entry, Members, members, read_ledger, spend, spent
+from synthgen.dp.ledger import FILE, Entry, Members, ledger_state, members, read_ledger, spend, spent
 from synthgen.errors import UserError
-from synthgen.state import State
+from synthgen.state import VARIABLE, State
 
 KEY = b"k" * 32
 DELTA = 1e-3
@@ -138,6 +138,15 @@ def test_fits_that_begin_at_once_are_all_entered(state: State) -> None:
     for worker in workers:
         worker.join()
     assert {one.run for one in read_ledger(state)} == {f"run {n}" for n in range(4)}
+
+
+def test_where_no_ledger_can_be_kept_nothing_is_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "file" / "state"))
+    with pytest.raises(UserError, match=f"environment variable {VARIABLE}"):
+        ledger_state()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "state"))
+    assert ledger_state().folder == tmp_path / "state"
 
 
 def test_nothing_was_spent_by_nobody() -> None:

@@ -313,6 +313,38 @@ def test_low_rank_adapters_move_and_nothing_else_does() -> None:
     assert moved == set(counts)
 
 
+def test_a_patients_sessions_pull_adapters_of_a_language_model_as_a_pass_over_them_alone() -> None:
+    peft = pytest.importorskip("peft")
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    base = transformers.LlamaForCausalLM(transformers.LlamaConfig(vocab_size=50, **small))
+    model = peft.get_peft_model(base, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj", "down_proj"]))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            nn.init.normal_(parameter)  # zero at first, and then half of the gradients are
+    sessions = torch.randint(0, 50, (7, 12))
+
+    def sessions_losses(model: nn.Module, records: Sequence[int]) -> Tensor:
+        words = sessions[list(records)]
+        logits = model(input_ids=words).logits[:, :-1]
+        return nn.functional.cross_entropy(logits.transpose(1, 2), words[:, 1:], reduction="none").mean(1)
+
+    assert all("lora" in name for name in trainable(model))
+    patients = [[0, 1, 2], [3], [4, 5, 6]]
+    with row_hooks(model):
+        parts = list(patient_gradients(model, sessions_losses, patients, 4))
+    found = [torch.cat(own) for own in zip(*parts, strict=True)]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    for who, records in enumerate(patients):
+        model.zero_grad()
+        sessions_losses(model, records).mean().backward()  # type: ignore[no-untyped-call]
+        for together, parameter in zip(found, trained, strict=True):
+            assert parameter.grad is not None
+            assert float(parameter.grad.abs().max()) > 0
+            assert torch.allclose(together[who], parameter.grad, atol=1e-6)
+
+
 def test_it_learns() -> None:
     model = network()
     plan = Plan(clip=1.0, sigma=0.5, rate=0.5, steps=60)
