@@ -10,13 +10,12 @@ from synthgen.config import PrivacyConfig, Section
 from synthgen.digests import keyed
 from synthgen.dp.accounting import check_delta, default_delta
 from synthgen.dp.guarantee import guarantee
-from synthgen.dp.ledger import Entry, members, spend
+from synthgen.dp.ledger import Entry, ledger_state, members, spend
 from synthgen.errors import UserError
 from synthgen.modality import PrivateFit
 from synthgen.origin import ORIGIN
 from synthgen.records import C, Real
 from synthgen.run import Run
-from synthgen.state import VARIABLE, open_state
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
@@ -36,12 +35,7 @@ def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float
     delta = check_delta(privacy.delta or default_delta(patients), patients)
     way, because = chosen(run.modality.generator.private_fits(run.settings), privacy, patients)
     events = way.events(epsilon, delta, patients)
-    state = open_state()
-    if state is None:
-        raise UserError(
-            f"what a private fit costs its patients must be written down: name a folder that can be written with the "
-            f"environment variable {VARIABLE}"
-        )
+    state = ledger_state()
     named = keyed(run.work.key, "private fit", run.config.digest(), str(folder.resolve()))
     total = spend(state, Entry(named, members(train, state.key), events, delta), privacy.budget)
     run.progress.say(
