@@ -30,6 +30,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ from synthgen.generators.speech.evolution import VOICE_SETTINGS, VoiceCandidate,
 from synthgen.generators.speech.voices import draw_voice
 from synthgen.payloads.cxr import CxrCondition, CxrReal
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
+from synthgen.pretrained.neutral import neutral_encoder
 from synthgen.progress import Silent
 from synthgen.records import Real, Request
 
@@ -119,6 +121,10 @@ class Judges:
     axes: Axes
     neutral: bool
 
+    @cached_property
+    def neutral_films(self) -> Floats:
+        return neutral_encoder()(np.stack([film.payload for film in self.films]))
+
     def judge(self, images: Images) -> dict[str, float]:
         """Distances of images, one for each film and in their order."""
         theirs = np.stack([film.payload for film in self.films])
@@ -127,10 +133,7 @@ class Judges:
         out = {"frechet": frechet_distance(a, b)}
         out |= {f"frechet {v}": frechet_distance(a[views == v], b[views == v]) for v in ("AP", "PA")}
         if self.neutral:
-            from synthgen.pretrained.neutral import neutral_encoder
-
-            embed = neutral_encoder()
-            c, d = embed(theirs), embed(images)
+            c, d = self.neutral_films, neutral_encoder()(images)
             out |= {"neutral fid": frechet_distance(c, d), "neutral kid": squared_mmd(c, d)}
             out["tstr"] = _tstr(d, c, np.array([bool(film.condition.findings) for film in self.films]), views)
         return {name: round(value, 5) for name, value in out.items()}
