@@ -177,7 +177,7 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
     judges = Judges(judging, principal(np.stack([film.payload for film in others])), options.neutral)
     patients = len({film.patient for film in train})
     delta = delta_of(patients)
-    settings = EvolutionSettings()
+    settings = replace(EvolutionSettings(), rounds=options.rounds, refinements=options.refinements)
     population = cxr_population()
     voters = cxr_voters(train, population.features)
     rows: list[dict[str, object]] = []
@@ -393,6 +393,8 @@ def main() -> None:
     cxr.add_argument("--vote", choices=("A", "B"), default="A")
     cxr.add_argument("--split-seed", type=int, default=0)
     cxr.add_argument("--one-shot", type=float, nargs="*", default=(), help="its values of epsilon")
+    cxr.add_argument("--rounds", type=int, default=EvolutionSettings().rounds)
+    cxr.add_argument("--refinements", type=int, default=EvolutionSettings().refinements)
     cxr.add_argument("--neutral", action="store_true")
     dialogue = kinds.add_parser("dialogue")
     dialogue.add_argument("--data", type=Path, required=True)
