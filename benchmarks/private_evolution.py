@@ -184,10 +184,19 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
 
     def add(arm: str, epsilon: float | None, seed: int, images: Images, seconds: float, **more: float) -> None:
         rows.append(
-            {"arm": arm, "epsilon": epsilon, "seed": seed, **judges.judge(images), "seconds": round(seconds), **more}
+            {
+                "arm": arm,
+                "epsilon": told(epsilon),
+                "seed": seed,
+                **judges.judge(images),
+                "seconds": round(seconds),
+                **more,
+            }
         )
         print(rows[-1], flush=True)
-        options.out.write_text(json.dumps({"facts": facts, "rows": rows}, indent=1) + "\n")
+        options.out.write_text(
+            json.dumps({"facts": facts, "rows": rows}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
     facts = {
         "size": options.size, "vote": options.vote, "split_seed": options.split_seed, "voting patients": patients,
@@ -304,7 +313,7 @@ def run_dialogue(options: argparse.Namespace) -> dict[str, object]:
             sigma = sigma_for(epsilon, delta, PLAN_SETTINGS.rounds)
             prior = evolve(population, asked(voters, PLAN_SETTINGS, sigma, seed), sigma, PLAN_SETTINGS, seed)
             found = topics_and_lengths(prior, held)
-            rows.append({"arm": "evolved", "epsilon": epsilon, "seed": seed, **found, "sigma": sigma})
+            rows.append({"arm": "evolved", "epsilon": told(epsilon), "seed": seed, **found, "sigma": sigma})
     print(*rows, sep="\n")
     facts = {"voting patients": len(set(voters.patients)), "held out": len(held), "delta": delta}
     return {"facts": facts, "rows": rows}
@@ -342,7 +351,7 @@ def run_speech(options: argparse.Namespace) -> dict[str, object]:
             sigma = sigma_for(epsilon, delta, VOICE_SETTINGS.rounds)
             prior = evolve(VoicePopulation(), asked(voters, VOICE_SETTINGS, sigma, seed), sigma, VOICE_SETTINGS, seed)
             found = judged(VoicePopulation().embed(prior.candidates), prior.weights)
-            rows.append({"arm": "evolved", "epsilon": epsilon, "seed": seed, **found, "sigma": sigma})
+            rows.append({"arm": "evolved", "epsilon": told(epsilon), "seed": seed, **found, "sigma": sigma})
     print(*rows, sep="\n")
     return {"facts": {"voting speakers": len(voting), "held out": len(held), "delta": delta}, "rows": rows}
 
@@ -356,17 +365,22 @@ def _those(voters: Voters, kept: NDArray[np.bool_]) -> Voters:
     )
 
 
+def told(epsilon: float | None) -> float | str | None:
+    """As JSON knows it."""
+    return "∞" if epsilon is not None and math.isinf(epsilon) else epsilon
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Markdown: a line for each arm and ε, means over seeds with the least and the greatest."""
     figures = [name for name in FIGURES if any(name in row for row in rows)]
     arms = list(dict.fromkeys((row["arm"], row.get("epsilon")) for row in rows))
-    arms.sort(key=lambda arm: (ARMS.index(arm[0]), -(arm[1] or 0)))
+    arms.sort(key=lambda arm: (ARMS.index(arm[0]), -float(str(arm[1] or 0).replace("∞", "inf"))))
     lines = ["| arm | ε | seeds | " + " | ".join(figures) + " |", "| --- |" + " ---: |" * (2 + len(figures))]
     for arm, epsilon in arms:
         mine = [row for row in rows if (row["arm"], row.get("epsilon")) == (arm, epsilon)]
-        told = "" if epsilon is None else "∞" if math.isinf(epsilon) else f"{epsilon:g}"
+        named = "" if epsilon is None else epsilon if isinstance(epsilon, str) else f"{epsilon:g}"
         cells = [_cell([row[name] for row in mine if name in row]) for name in figures]
-        lines.append(f"| {arm} | {told} | {len(mine)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {arm} | {named} | {len(mine)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -406,15 +420,15 @@ def main() -> None:
         one.add_argument("--seeds", type=int, default=3)
         one.add_argument("--epsilons", type=float, nargs="+", default=EPSILONS)
         one.add_argument("--out", type=Path, required=True)
-    told = kinds.add_parser("table")
-    told.add_argument("file", type=Path)
+    shown = kinds.add_parser("table")
+    shown.add_argument("file", type=Path)
     options = parser.parse_args()
     if options.kind == "table":
         print(table(json.loads(options.file.read_text("utf-8"))["rows"]))
         return
     runs = {"cxr": run_cxr, "dialogue": run_dialogue, "speech": run_speech}
     result = runs[options.kind](options)
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
