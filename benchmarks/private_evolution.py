@@ -53,17 +53,20 @@ from synthgen.dp.evolution import (
     evolve,
     noise_stream,
     noisy_votes,
+    sample,
     vote_weights,
 )
 from synthgen.eval.fidelity import frechet_distance, squared_mmd
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
 from synthgen.generators.cxr.evolution import (
+    SIDE,
     CxrCandidate,
     CxrPopulation,
     EvolvedGenerator,
     condition_of,
     cxr_population,
     cxr_voters,
+    films,
 )
 from synthgen.generators.dialogue.evolution import PLAN_SETTINGS, PlanCandidate, PlanPopulation, dialogue_voters
 from synthgen.generators.dialogue.plan.config import PlanConfig
@@ -154,10 +157,15 @@ def _tstr(synthetic: Floats, real: Floats, ill: NDArray[np.bool_], views: NDArra
     return float(np.mean([roc_auc_score(ill[views == view], scores[views == view]) for view in ("AP", "PA")]))
 
 
-def drawn(prior: Evolved[CxrCandidate], judges: Judges, seed: int) -> Images:
-    """An image for every film of the judges."""
-    size = len(judges.films[0].payload)
-    return np.stack([one.payload for one in EvolvedGenerator(prior, size)(judges.requests(seed))])
+def drawn(prior: Evolved[CxrCandidate], judges: Judges, seed: int, quick: bool) -> Images:
+    """An image for every film of the judges; ``quick``: the candidates themselves, at 64 px, instead of others of their
+    kind, which costs a twentieth."""
+    if not quick:
+        size = len(judges.films[0].payload)
+        return np.stack([one.payload for one in EvolvedGenerator(prior, size)(judges.requests(seed))])
+    rng = np.random.default_rng([seed, 2])
+    conditions = [one.condition for one in prior.candidates]
+    return films([sample(prior, conditions, kind(film), rng, 1)[0] for film in judges.films], SIDE)
 
 
 def films_of(folder: Path, layout: str, size: int) -> tuple[CxrReal, ...]:
@@ -167,13 +175,14 @@ def films_of(folder: Path, layout: str, size: int) -> tuple[CxrReal, ...]:
 
 
 def run_cxr(options: argparse.Namespace) -> dict[str, object]:
-    films = films_of(options.data, options.layout, options.size)
-    known = {film.patient for film in films}
+    size = SIDE if options.quick else options.size
+    everybody = films_of(options.data, options.layout, size)
+    known = {film.patient for film in everybody}
     others = [film for film in films_of(options.reference, "auto", 64) if film.patient not in known]
-    in_a = halves([film.patient for film in films], options.split_seed)
+    in_a = halves([film.patient for film in everybody], options.split_seed)
     votes = in_a if options.vote == "A" else ~in_a
-    train = [film for film, voting in zip(films, votes, strict=True) if voting]
-    judging = one_each([film for film, voting in zip(films, votes, strict=True) if not voting])
+    train = [film for film, voting in zip(everybody, votes, strict=True) if voting]
+    judging = one_each([film for film, voting in zip(everybody, votes, strict=True) if not voting])
     judges = Judges(judging, principal(np.stack([film.payload for film in others])), options.neutral)
     patients = len({film.patient for film in train})
     delta = delta_of(patients)
@@ -199,7 +208,8 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
         )
 
     facts = {
-        "size": options.size, "vote": options.vote, "split_seed": options.split_seed, "voting patients": patients,
+        "size": size, "quick": options.quick, "vote": options.vote, "split_seed": options.split_seed,
+        "voting patients": patients,
         "voting films": len(train), "judging films": len(judging), "delta": delta,
         "settings": {name: getattr(settings, name) for name in EvolutionSettings.__slots__},
     }  # fmt: skip
@@ -211,15 +221,23 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
             prior = evolve(population, asked(voters, settings, sigma, seed), sigma, settings, seed)
             spent = time.process_time() - start
             effective = 1 / float((prior.weights**2).sum())
-            add("evolved", epsilon, seed, drawn(prior, judges, seed), spent, sigma=sigma, effective=round(effective))
+            add(
+                "evolved",
+                epsilon,
+                seed,
+                drawn(prior, judges, seed, options.quick),
+                spent,
+                sigma=sigma,
+                effective=round(effective),
+            )
         public = population.draw(np.random.default_rng([seed, 1]), settings.candidates)
-        add("no evolution", None, seed, drawn(_even(public), judges, seed), 0.0)
-        shipped, _ = phantoms(judging, options.size, 7_000_000 + 100_000 * seed)
+        add("no evolution", None, seed, drawn(_even(public), judges, seed, options.quick), 0.0)
+        shipped, _ = phantoms(judging, size, 7_000_000 + 100_000 * seed)
         add("phantom", None, seed, shipped, 0.0)
         for epsilon in options.one_shot:
             sigma = sigma_for(epsilon, delta)
             prior = one_shot(population, voters, sigma, settings, seed)
-            add("one shot", epsilon, seed, drawn(prior, judges, seed), 0.0, sigma=sigma)
+            add("one shot", epsilon, seed, drawn(prior, judges, seed, options.quick), 0.0, sigma=sigma)
     return {"facts": facts, "rows": rows}
 
 
@@ -407,6 +425,7 @@ def main() -> None:
     cxr.add_argument("--vote", choices=("A", "B"), default="A")
     cxr.add_argument("--split-seed", type=int, default=0)
     cxr.add_argument("--one-shot", type=float, nargs="*", default=(), help="its values of epsilon")
+    cxr.add_argument("--quick", action="store_true", help="judge the candidates themselves, at 64 px")
     cxr.add_argument("--rounds", type=int, default=EvolutionSettings().rounds)
     cxr.add_argument("--refinements", type=int, default=EvolutionSettings().refinements)
     cxr.add_argument("--neutral", action="store_true")
