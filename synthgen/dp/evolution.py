@@ -14,7 +14,7 @@ the noise is drawn in double precision (Mironov 2012 on what its last bits can t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -157,8 +157,19 @@ def noisy_votes(
     """
     if not (math.isfinite(sigma) and sigma >= 0):
         raise ValueError(f"sigma must be finite and >= 0, got {sigma}")
-    votes = patient_votes(voters, ballot, settings).sum(axis=0)
+    votes = np.zeros(len(ballot.conditions))
+    for block in _blocks(voters):
+        votes += patient_votes(block, ballot, settings).sum(axis=0)
     return np.asarray(votes + sigma * rng.standard_normal(len(votes)))
+
+
+def _blocks(voters: Voters) -> Iterator[Voters]:
+    """The same in blocks of so many patients, each with all records, so that a large cohort's votes fit in memory."""
+    names, codes = np.unique(np.array(voters.patients, dtype=np.str_), return_inverse=True)
+    for start in range(0, len(names), _CHUNK):
+        kept = np.flatnonzero((codes >= start) & (codes < start + _CHUNK))
+        patients, conditions = ([them[i] for i in kept] for them in (voters.patients, voters.conditions))
+        yield Voters(voters.features[kept], tuple(patients), tuple(conditions))
 
 
 def expected_votes(candidates: Ballot, ballot: Ballot, settings: EvolutionSettings, start: int | None = None) -> Floats:

@@ -123,6 +123,13 @@ def test_the_noise_is_of_the_stated_size_and_of_its_own_stream() -> None:
     assert abs(np.corrcoef(noise, other)[0, 1]) < 0.1
 
 
+def test_a_cohort_that_is_counted_in_blocks_votes_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    voters, offered = people(50, 3), ballot(40)
+    whole = noisy_votes(voters, offered, SMALL, 0.0, noise_stream(0, 0))
+    monkeypatch.setattr("synthgen.dp.evolution._CHUNK", 7)
+    np.testing.assert_allclose(noisy_votes(voters, offered, SMALL, 0.0, noise_stream(0, 0)), whole)
+
+
 @pytest.mark.parametrize("sigma", [-1.0, float("nan"), float("inf")])
 def test_a_noise_that_is_none_is_refused(sigma: float) -> None:
     with pytest.raises(ValueError, match="sigma must be finite"):
