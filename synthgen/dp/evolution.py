@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from synthgen.dp.noise import normal
+
 Floats = NDArray[np.float64]
 P = TypeVar("P")
 
@@ -160,7 +162,7 @@ def noisy_votes(
     votes = np.zeros(len(ballot.conditions))
     for block in _blocks(voters):
         votes += patient_votes(block, ballot, settings).sum(axis=0)
-    return np.asarray(votes + sigma * rng.standard_normal(len(votes)))
+    return np.asarray(votes + sigma * normal(rng, votes.shape))
 
 
 def _blocks(voters: Voters) -> Iterator[Voters]:
