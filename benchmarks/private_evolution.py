@@ -37,12 +37,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from phantom_distance import Axes, halves, phantoms, principal
-from scipy.optimize import brentq
-from scipy.stats import norm, wasserstein_distance
+from scipy.stats import wasserstein_distance
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from synthgen.dp.accounting import default_delta, sigma_for
 from synthgen.dp.evolution import (
     Ask,
     Ballot,
@@ -51,7 +51,6 @@ from synthgen.dp.evolution import (
     Floats,
     Voters,
     evolve,
-    noise_stream,
     noisy_votes,
     sample,
     vote_weights,
@@ -83,21 +82,14 @@ Images = NDArray[np.uint8]
 EPSILONS = (1.0, 3.0, 8.0, math.inf)
 
 
-def sigma_for(epsilon: float, delta: float, rounds: int = 1) -> float:
-    """Noise of ``rounds`` Gaussian mechanisms of sensitivity 1 that are (ε, δ) together (Balle and Wang 2018)."""
-    if math.isinf(epsilon):
-        return 0.0
-
-    def excess(log_mu: float) -> float:
-        mu = math.exp(log_mu)
-        return float(norm.cdf(mu / 2 - epsilon / mu) - math.exp(epsilon) * norm.cdf(-mu / 2 - epsilon / mu)) - delta
-
-    return math.sqrt(rounds) / math.exp(float(brentq(excess, math.log(1e-4), math.log(20.0))))
+def sigma_of(epsilon: float, delta: float, rounds: int = 1) -> float:
+    """The noise that a fit has; none for an infinite ε."""
+    return 0.0 if math.isinf(epsilon) else sigma_for(epsilon, delta, steps=rounds)
 
 
-def delta_of(patients: int) -> float:
-    """1 / (N ln N)."""
-    return 1 / (patients * math.log(patients))
+def noise_stream(seed: int, number: int) -> np.random.Generator:
+    """One round's noise, the same at every run: no fit has it, whose noise nobody may know."""
+    return np.random.default_rng([seed, number, 0x9015E])
 
 
 def asked(voters: Voters, settings: EvolutionSettings, sigma: float, seed: int) -> Ask:
@@ -185,7 +177,7 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
     judging = one_each([film for film, voting in zip(everybody, votes, strict=True) if not voting])
     judges = Judges(judging, principal(np.stack([film.payload for film in others])), options.neutral)
     patients = len({film.patient for film in train})
-    delta = delta_of(patients)
+    delta = default_delta(patients)
     settings = replace(EvolutionSettings(), rounds=options.rounds, refinements=options.refinements)
     population = cxr_population()
     voters = cxr_voters(train, population.features)
@@ -217,7 +209,7 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
     for seed in range(options.seeds):
         for epsilon in options.epsilons:
             start = time.process_time()
-            sigma = sigma_for(epsilon, delta, settings.rounds)
+            sigma = sigma_of(epsilon, delta, settings.rounds)
             prior = evolve(population, asked(voters, settings, sigma, seed), sigma, settings, seed)
             spent = time.process_time() - start
             effective = 1 / float((prior.weights**2).sum())
@@ -235,7 +227,7 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
         shipped, _ = phantoms(judging, size, 7_000_000 + 100_000 * seed)
         add("phantom", None, seed, shipped, 0.0)
         for epsilon in options.one_shot:
-            sigma = sigma_for(epsilon, delta)
+            sigma = sigma_of(epsilon, delta)
             prior = one_shot(population, voters, sigma, settings, seed)
             add("one shot", epsilon, seed, drawn(prior, judges, seed, options.quick), 0.0, sigma=sigma)
     return {"facts": facts, "rows": rows}
@@ -319,7 +311,7 @@ def run_dialogue(options: argparse.Namespace) -> dict[str, object]:
     order = np.random.default_rng(options.split_seed).permutation(len(everybody))
     train, held = ([everybody[i] for i in part] for part in np.array_split(order, 2))
     population, voters = PlanPopulation(PlanConfig()), dialogue_voters([one.record for one in train])
-    delta = delta_of(len(set(voters.patients)))
+    delta = default_delta(len(set(voters.patients)))
     even = np.full(len(train), 1 / len(train))
     themselves = _apart([i.system for i in train], [len(i.record.payload.turns) for i in train], even, held)
     rows: list[dict[str, object]] = [{"arm": "those who voted", **themselves}]
@@ -328,7 +320,7 @@ def run_dialogue(options: argparse.Namespace) -> dict[str, object]:
         none = Evolved(tuple(public), np.full(len(public), 1 / len(public)))
         rows.append({"arm": "no evolution", "epsilon": None, "seed": seed, **topics_and_lengths(none, held)})
         for epsilon in options.epsilons:
-            sigma = sigma_for(epsilon, delta, PLAN_SETTINGS.rounds)
+            sigma = sigma_of(epsilon, delta, PLAN_SETTINGS.rounds)
             prior = evolve(population, asked(voters, PLAN_SETTINGS, sigma, seed), sigma, PLAN_SETTINGS, seed)
             found = topics_and_lengths(prior, held)
             rows.append({"arm": "evolved", "epsilon": told(epsilon), "seed": seed, **found, "sigma": sigma})
@@ -355,7 +347,7 @@ def run_speech(options: argparse.Namespace) -> dict[str, object]:
         ]
         return {"pitch": round(apart[0], 3), "spread": round(apart[1], 3)}
 
-    delta = delta_of(len(voting))
+    delta = default_delta(len(voting))
     even = np.full(len(voters.features), 1.0)
     rows: list[dict[str, object]] = [{"arm": "those who voted", **judged(voters.features, even)}]
     for seed in range(options.seeds):
@@ -366,7 +358,7 @@ def run_speech(options: argparse.Namespace) -> dict[str, object]:
             found = judged(VoicePopulation().embed(drawn_ones), np.full(len(drawn_ones), 1.0))
             rows.append({"arm": arm, "epsilon": None, "seed": seed, **found})
         for epsilon in options.epsilons:
-            sigma = sigma_for(epsilon, delta, VOICE_SETTINGS.rounds)
+            sigma = sigma_of(epsilon, delta, VOICE_SETTINGS.rounds)
             prior = evolve(VoicePopulation(), asked(voters, VOICE_SETTINGS, sigma, seed), sigma, VOICE_SETTINGS, seed)
             found = judged(VoicePopulation().embed(prior.candidates), prior.weights)
             rows.append({"arm": "evolved", "epsilon": told(epsilon), "seed": seed, **found, "sigma": sigma})

@@ -29,7 +29,7 @@ P = TypeVar("P")
 
 _CHUNK: Final = 4096
 _FIRST_RATE: Final = 0.02
-_DRAW, _VARY, _NOISE = 0xD4A3, 0x7A47, 0x9015E
+_DRAW, _VARY = 0xD4A3, 0x7A47
 
 
 class Population(Protocol[P]):
@@ -338,11 +338,6 @@ def _checked(votes: Floats, n: int) -> Floats:
     if votes.shape != (n,) or not np.isfinite(votes).all():
         raise ValueError(f"a round's votes must be {n} finite numbers, got {votes.shape}")
     return votes
-
-
-def noise_stream(seed: int, number: int) -> np.random.Generator:
-    """The stream of one round's noise. The seed must be private: who knows it takes the noise off."""
-    return np.random.default_rng([seed, number, _NOISE])
 
 
 def sample(prior: Evolved[P], conditions: Sequence[str], wanted: str, rng: np.random.Generator, n: int) -> list[P]:

@@ -18,7 +18,7 @@ from synthgen.generators.dialogue.encode import decode, encode
 from synthgen.generators.dialogue.fit.canaries import read_canaries
 from synthgen.generators.dialogue.fit.training import fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, is_bare_grammar, model_digest
-from synthgen.generators.dialogue.private_model import MECHANISM, events, fit_prior, holds_prior, planned
+from synthgen.generators.dialogue.private_model import MECHANISM, events, fit_prior, planned
 from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.sampler import open_generator, realiser_of
 from synthgen.generators.dialogue.show import excerpts, transcript
