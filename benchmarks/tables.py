@@ -46,6 +46,7 @@ def write(page: Path, check: bool = False) -> bool:
 def table(kind: str, path: Path) -> str:
     """Markdown of what a benchmark wrote."""
     made = {"planted": planted, "red_team": red_team, "dialogue_filters": dialogue_filters, "startup": startup}
+    made |= {"dp_accounting": dp_accounting, "dp_audit": dp_audit, "dp_step": dp_step}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -73,6 +74,50 @@ def planted(found: Mapping[str, Any]) -> str:
         for row in found["planted"]
     ]
     return "\n".join([head, "", "| kind | caught | rate | claimed |", "| --- | ---: | ---: | --- |", *rows])
+
+
+def dp_accounting(found: Mapping[str, Any]) -> str:
+    """What ``benchmarks/dp_accounting.py`` found: per mechanism, over its deltas."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in found["rows"]:
+        told = (f"σ {e['sigma']:g}, rate {e['rate']:g}, {e['steps']} steps" for e in row["events"])
+        groups.setdefault(" and ".join(told), []).append(row)
+    rows = [
+        f"| {events} | {len(group)} | {group[0]['bound']} | {_range(group, 'epsilon')} | "
+        f"{_range(group, 'epsilon_dp_accounting')} | {max(abs(row['difference']) for row in group):.2%} | "
+        f"{_range(group, 'epsilon_rdp')} |"
+        for events, group in groups.items()
+    ]
+    head = "| mechanism | deltas | bound | ε | dp-accounting | largest difference | ε by RDP |"
+    return "\n".join([head, "| --- | ---: | --- | ---: | ---: | ---: | ---: |", *rows])
+
+
+def _range(group: Sequence[Mapping[str, Any]], key: str) -> str:
+    low, high = min(row[key] for row in group), max(row[key] for row in group)
+    return f"{low:.3f}" if len(group) == 1 else f"{low:.3f} to {high:.3f}"
+
+
+def dp_audit(found: Mapping[str, Any]) -> str:
+    """What ``benchmarks/dp_audit.py`` found: a row per variant, plan and way to bound."""
+    rows = [
+        f"| {cell['variant']} | {cell['plan']} | {cell['claimed']:.2f} | {way} | {told['median']:.2f} | "
+        f"{told['largest']:.2f} | {told['above']} of {cell['runs']} ({told['ci95'][0]:.1%} to {told['ci95'][1]:.1%}) |"
+        for cell in found["cells"]
+        for way, told in cell["bounds"].items()
+    ]
+    head = "| fit | plan | ε claimed | bound | median | largest | refuted |"
+    return "\n".join([head, "| --- | --- | ---: | --- | ---: | ---: | ---: |", *rows])
+
+
+def dp_step(found: Mapping[str, Any]) -> str:
+    """What ``benchmarks/dp_step.py`` found: a row per trained part and shape of the batch."""
+    rows = [
+        f"| {row['trained']} | {row['parameters']:,} | {row['patients']} × {row['records']} | {row['without']:.2f} s | "
+        f"{row['with']:.2f} s | {row['ratio']:.2f} ({row['quartiles'][0]:.2f} to {row['quartiles'][1]:.2f}) |"
+        for row in found["rows"]
+    ]
+    head = "| trained | parameters | patients × records | without | with | ratio (quartiles) |"
+    return "\n".join([head, "| --- | ---: | ---: | ---: | ---: | ---: |", *rows])
 
 
 def dialogue_filters(found: Mapping[str, Any]) -> str:

@@ -63,6 +63,12 @@ def asked(
     return Asked(offer, name, config if recorded is None else config.model_copy(update={"seed": recorded}))
 
 
+def private(settings: Iterable[str] | None, epsilon: float | None, method: str | None) -> tuple[str, ...]:
+    """The settings, with those that the options on differential privacy stand for."""
+    given = {"privacy.epsilon": epsilon, "privacy.method": method}
+    return (*(settings or ()), *(f"{key}={value}" for key, value in given.items() if value is not None))
+
+
 def base_of(modality: str | Offer) -> str:
     """The preset by which a modality's base is trained.
 

@@ -111,6 +111,15 @@ Seed = Annotated[
 ]
 
 
+DpEpsilon = Annotated[
+    float | None,
+    typer.Option("--dp-epsilon", help="Fit with differential privacy, the patient being the unit (privacy.epsilon)."),
+]
+DpMethod = Annotated[
+    str | None, typer.Option("--dp-method", help="evolution or sgd; by the cohort's size if left out (privacy.method).")
+]
+
+
 @app.command(short_help="Makes a sealed release from a cohort, or from a simulated one.")
 def generate(
     modality_name: ModalityName,
@@ -137,6 +146,8 @@ def generate(
         bool,
         typer.Option("--vouch-for-model", help="State that a --model that does not say so saw no held-out patient."),
     ] = False,
+    dp_epsilon: DpEpsilon = None,
+    dp_method: DpMethod = None,
 ) -> None:
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals."""
     from synthgen import api, arguments
@@ -144,8 +155,8 @@ def generate(
     arguments.engine(engine)
     sealed = api.generate(
         modality_name, data=data, out=out, work=work, model=model, samples=samples, config=config,
-        settings=settings or (), seed=seed, formats=formats or (), accept=accept or (),
-        vouch_for_model=vouch_for_model, progress=None,
+        settings=arguments.private(settings, dp_epsilon, dp_method), seed=seed, formats=formats or (),
+        accept=accept or (), vouch_for_model=vouch_for_model, progress=None,
     )  # fmt: skip
     _what_next(sealed.reasons, sealed.remedies, sealed.next_run)
     if sealed.quarantined:
@@ -165,13 +176,14 @@ def fit(
     config: Config = None,
     settings: Settings = None,
     seed: Seed = None,
+    dp_epsilon: DpEpsilon = None,
+    dp_method: DpMethod = None,
 ) -> None:
     """Fits a generator on the training part of a cohort; run again, it resumes."""
-    from synthgen import api
+    from synthgen import api, arguments
 
-    api.fit(
-        modality_name, data=data, out=out, work=work, config=config, settings=settings or (), seed=seed, progress=None
-    )
+    private = arguments.private(settings, dp_epsilon, dp_method)
+    api.fit(modality_name, data=data, out=out, work=work, config=config, settings=private, seed=seed, progress=None)
     print(f"fitted {out}: synthgen generate --modality {modality_name.lower()} --data … --model {out}")  # noqa: T201
 
 

@@ -114,6 +114,25 @@ class SlotConfig(Section):
     )
 
 
+class PrivacyConfig(Section):
+    """Differential privacy of the fit, with the patient as the unit; see docs/differential_privacy.md."""
+
+    epsilon: float | None = Field(
+        None, gt=0, le=100, description="of the fit: what one patient may change; without it the fit is not private"
+    )
+    delta: float | None = Field(
+        None, gt=0, lt=1, description="chance that epsilon does not hold; 1 / (N ln N) unless given, always below 1 / N"
+    )
+    method: Literal["auto", "evolution", "sgd"] = Field(
+        "auto",
+        description="evolution: patients vote on what a public generator draws; sgd: noisy steps on few weights of a "
+        "public base; auto: by the size of the cohort",
+    )
+    budget: float = Field(
+        10.0, gt=0, le=100, description="largest epsilon that all private fits on one cohort may come to together"
+    )
+
+
 class RunConfig(Section, Generic[M]):
     """Everything that determines a run, but for the data."""
 
@@ -129,6 +148,7 @@ class RunConfig(Section, Generic[M]):
     people: PeopleConfig = PeopleConfig()
     gate: GateConfig = GateConfig()
     slots: SlotConfig = SlotConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
     modality: M
 
     def digest(self) -> str:

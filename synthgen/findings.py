@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from scipy.stats import norm
 
+from synthgen.dp.guarantee import Guarantee
 from synthgen.privacy_filters.calibration import Calibration
 from synthgen.records import Estimate
 from synthgen.report import CalibrationFacts, Floor, GeneratorTest, Limits, PlantedResult, ScreeningFacts
@@ -59,6 +60,7 @@ class Findings:
         risk: probability of passing what is just as bad as the limits allow: of a bound, an upper end or a power. Tries
             on one cohort share it.
         floors: what the samples must reach to be fit for use, beside the gate.
+        guarantee: of the model, where it was fitted with differential privacy.
     """
 
     calibration: Calibration | None
@@ -74,6 +76,7 @@ class Findings:
     reads_cohort: bool = True
     risk: float = RISK
     floors: tuple[Floor, ...] = ()
+    guarantee: Guarantee | None = None
 
 
 def upper_end(attack: Estimate, risk: float = RISK) -> float:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from synthgen.config import Section
 from synthgen.origin import write_origin
+from synthgen.private_fit import fit_privately
 from synthgen.records import C, Cohort
 from synthgen.run import Run
 
@@ -19,8 +20,11 @@ def fit_model(run: Run[T, C, M], cohort: Cohort[T, C], folder: Path) -> Path:
 
     The folder also says on whom it was fitted, under the run's own key: see :mod:`synthgen.origin`.
     """
-    kind = run.modality.generator
-    kind.fit(cohort.train, run.settings, folder, run.seed("model"), run.progress)
+    kind, epsilon = run.modality.generator, run.config.privacy.epsilon
+    if epsilon is None:
+        kind.fit(cohort.train, run.settings, folder, run.seed("model"), run.progress)
+    else:
+        fit_privately(run, cohort.train, epsilon, folder)
     if kind.reads_cohort(folder):
         write_origin(folder, cohort.train, run.work.key)
     return folder

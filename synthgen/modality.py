@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from synthgen.config import RunConfig, Section, load_config
+from synthgen.dp.accounting import Event
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.files import private_folder, write_atomically
 from synthgen.offer import MODALITIES, names
@@ -110,12 +111,38 @@ class Cohorts(Protocol[T, C, M_contra]):
         ...
 
 
+@dataclass(frozen=True)
+class PrivateFit(Generic[T, C]):
+    """A way to fit a generator with differential privacy, the patient being the unit.
+
+    Attributes:
+        method: as ``privacy.method`` names it.
+        mechanism: in words, for the guarantee.
+        events: from ε, δ and the number of training patients to the noise of every use of them.
+        fit: fits into a folder, with exactly these events; resumes. What it reads of the patients beside them must be
+            among ``public`` or ``not_covered``.
+        public: what is set by the cohort and declared public.
+        not_covered: what of the patients' data is used outside the guarantee.
+    """
+
+    method: str
+    mechanism: str
+    events: Callable[[float, float, int], tuple[Event, ...]]
+    fit: Callable[[Sequence[Real[T, C]], tuple[Event, ...], Path, int, Progress], None]
+    public: tuple[str, ...] = ()
+    not_covered: tuple[str, ...] = ()
+
+
 class GeneratorKind(Protocol[T, C, M]):
     """What makes samples: how it is fitted, opened and described, and what only its own model can tell."""
 
     def fit(self, train: Sequence[Real[T, C]], config: M, folder: Path, seed: int, progress: Progress) -> None:
         """Fits the generator on T into ``folder``; resumes, and returns at once when it is finished."""
         ...
+
+    def private_fits(self, config: M) -> Sequence[PrivateFit[T, C]]:
+        """The ways to fit it with differential privacy, the best for small cohorts first; none unless there are."""
+        return ()
 
     def check(self, config: M) -> None:
         """Looks at what fitting will need beside the cohort, before anything is read or trained.

@@ -15,6 +15,7 @@ from synthgen.audit import write_audit
 from synthgen.cohort import split_by_patient
 from synthgen.config import Section
 from synthgen.digests import keyed, keyed_seed
+from synthgen.dp.guarantee import read_guarantee
 from synthgen.engines import Engine
 from synthgen.evaluation import catch_rate, evaluate_release, far_from_all, generator_test
 from synthgen.findings import Findings, Why
@@ -104,11 +105,11 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
 
     # 1. The cohort, split by patient before anything is fitted.
     run.progress.stage(1, STAGES, "cohort")
-    will_read = kind.generator.reads_cohort(plan.model) if plan.model else kind.generator.will_read(run.settings)
+    asked = run.config.privacy.epsilon is not None or kind.generator.will_read(run.settings)
+    will_read = kind.generator.reads_cohort(plan.model) if plan.model else asked
     check = SizeCheck(config.gate, config.split, plan.accept, reads_cohort=will_read)
     loaded, cohort, linked = split_cohort(run, plan.data, check)
     origin = Origin.SAME if plan.model is None else origin_of(kind.generator, plan.model, cohort, vouched=plan.vouched)
-    condition = kind.cohorts.conditions(cohort.train, run.settings)
 
     # 2. Fit the generator and what the filters learn, on the training patients alone.
     run.progress.stage(2, STAGES, "fit")
@@ -117,6 +118,12 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     model = plan.model or fit_model(run, cohort, work.model)
     model_digest = kind.generator.digest(model)
     work.claim_model(model_digest)
+    promised = read_guarantee(model)
+    condition = (  # how often a finding is asked for is the patients' too: a private model asks for what it was told
+        kind.generator.free_conditions(model, run.settings)
+        if promised
+        else kind.cohorts.conditions(cohort.train, run.settings)
+    )
     tries = begin_try(loaded.records, (config.digest(), cohort.digest, model_digest), work, run.progress)
 
     # 3. Calibrate the gate on strangers, and measure what it blocks and what it misses.
@@ -183,6 +190,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         reads_cohort=reads,
         risk=risk,
         floors=evaluation.floors,
+        guarantee=promised,
     )
     privacy = privacy_report(findings, rules=screen.judge.rule_names, linked=linked, tries=tries)
     sealed = release(
@@ -237,7 +245,10 @@ def release_without_cohort(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sea
     )
     run.progress.stage(2, 2, "release")
     doubles = duplicates(generated)
-    found = Findings(None, False, None, None, False, (), generated.facts, (), run.config.gate.limits, False)
+    found = Findings(
+        None, False, None, None, False, (), generated.facts, (), run.config.gate.limits, False,
+        guarantee=read_guarantee(plan.model),
+    )  # fmt: skip
     told = privacy_report(found, rules=judge.rule_names)
     doubled = f"{doubles} of {generated.facts.slots} samples are doubles of another"
     means = remedy(Why.DOUBLES, found)

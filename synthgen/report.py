@@ -199,6 +199,23 @@ class Remedy:
 
 
 @dataclass(frozen=True)
+class GuaranteeFacts:
+    """Differential privacy of the model that made the samples, the patient being the unit.
+
+    Attributes:
+        sentence: the whole guarantee in words, with what it covers and what not.
+        screened: True where patients' records decided which samples were kept: no ε covers that.
+    """
+
+    epsilon: float
+    delta: float
+    patients: int
+    mechanism: str
+    sentence: str
+    screened: bool
+
+
+@dataclass(frozen=True)
 class PrivacyReport:
     """Everything that ``privacy_report.json`` states. Parts that could not be had are None, and a reason says why.
 
@@ -208,6 +225,7 @@ class PrivacyReport:
         tries: which try on this cohort the run is, from 1; None where that is not known, or there is no cohort.
         floors: what the samples' quality was held against; see :class:`Floor`.
         private: the verdict as it would be whatever the quality: on privacy alone.
+        guarantee: of the model; None where it was not fitted with differential privacy.
     """
 
     outcome: Outcome
@@ -227,6 +245,7 @@ class PrivacyReport:
     next_run: str = ""
     floors: tuple[Floor, ...] = ()
     private: Outcome | None = None
+    guarantee: GuaranteeFacts | None = None
 
 
 @dataclass(frozen=True)

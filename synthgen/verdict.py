@@ -18,6 +18,7 @@ from synthgen.privacy_filters.power import miss_upper, released_share
 from synthgen.records import Estimate
 from synthgen.report import (
     CalibrationFacts,
+    GuaranteeFacts,
     Limits,
     LinkedFacts,
     Outcome,
@@ -39,12 +40,14 @@ def privacy_report(
     outcome, reasons = decide(found)
     private, _ = decide(replace(found, floors=()))
     names = found.calibration.names if found.calibration else ()
+    told = claim(names, found.facts, found.planted, found.screening) if found.facts else _NO_CLAIM
+    promised = guarantee_facts(found)
     return PrivacyReport(
         outcome=outcome,
         reasons=tuple(reason.text for reason in reasons),
         remedies=tuple(remedy(reason.why, found) for reason in reasons),
         next_run=next_run(reasons, found),
-        claim=claim(names, found.facts, found.planted, found.screening) if found.facts else _NO_CLAIM,
+        claim=f"{told} {guarantee_in_claim(promised)}".strip(),
         filters=names,
         calibration=found.facts,
         generator_test=found.generator_test,
@@ -57,6 +60,29 @@ def privacy_report(
         linked=linked,
         floors=found.floors,
         private=private,
+        guarantee=promised,
+    )
+
+
+def guarantee_facts(found: Findings) -> GuaranteeFacts | None:
+    """What is published of the model's guarantee."""
+    one = found.guarantee
+    if one is None:
+        return None
+    screened = found.calibration is not None
+    return GuaranteeFacts(one.epsilon, one.delta, one.patients, one.mechanism, one.sentence(), screened)
+
+
+def guarantee_in_claim(promised: GuaranteeFacts | None) -> str:
+    """What of a release is differentially private, in a sentence; empty where the model is not."""
+    if promised is None:
+        return ""
+    what = f"differentially private, epsilon {promised.epsilon:.3g} at delta {promised.delta:.1e} for each patient"
+    if not promised.screened:
+        return f"The model is {what}, and no patient decided which of its samples are here: that holds for all of them."
+    return (
+        f"The model, and its samples before screening, are {what}. That screening kept these samples is not covered: "
+        "it was decided by patients' records."
     )
 
 
@@ -253,8 +279,7 @@ def claim(
         f"calibration patients than the {_ordinal(facts.k)} of {held_out} held-out patients, and no released record is "
         f"that close to one of {facts.patients_audit} audit patients. Planted copies of the listed kinds ({names}) are "
         f"missed at a rate ≤ {worst:.1%} (95%) an attempt, ≤ {released_share(worst, tries):.1%} in the up to {tries} "
-        f"attempts of a slot. Not claimed: {_not_claimed(planted)}. This is "
-        "screening, not DP and not anonymity."
+        f"attempts of a slot. Not claimed: {_not_claimed(planted)}. This is screening, not DP and not anonymity."
     )
 
 

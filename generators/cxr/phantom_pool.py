@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -22,6 +22,9 @@ from synthgen.records import Real
 
 CELL = 8
 """Pixels on a side of a cell in which the share of lesion is kept."""
+Drawn = tuple[CxrImage, NDArray[np.uint8], CxrCondition]
+"""A radiograph, the shares of lesion in its cells, and its condition."""
+Draw = Callable[[int], Drawn]
 _CHUNK = 64
 _STREAM = 0xBA5E
 
@@ -68,10 +71,19 @@ def rendered(
     Raises:
         UserError: the folder holds another pool, or cannot be written; a size that is no multiple of 8.
     """
+    about = json.dumps({"count": count, "size": size, "seed": seed, "cohort": config.model_dump(mode="json")})
+    return filled(folder, count, size, about, lambda row: _phantom(row, size, config, seed), progress)
+
+
+def filled(folder: Path, count: int, size: int, about: str, draw: Draw, progress: Progress) -> PhantomPool:
+    """A pool of what ``draw`` makes of the numbers from 0; ``about`` says in JSON what that depends on.
+
+    Raises:
+        UserError: the folder holds another pool, or cannot be written; a size that is no multiple of 8.
+    """
     if size % CELL:
         raise UserError(f"size ({size}) must be a multiple of {CELL}")
     private_folder(folder)
-    about = json.dumps({"count": count, "size": size, "seed": seed, "cohort": config.model_dump(mode="json")})
     mark, table = folder / "pool.json", folder / "conditions.jsonl"
     if mark.exists() and mark.read_text(encoding="utf-8") != about:
         raise UserError(f"{folder} holds phantoms of other settings: choose another work folder")
@@ -79,21 +91,16 @@ def rendered(
         mark.write_text(about, encoding="utf-8")
         images = _mapped(folder / "images.npy", (count, size, size))
         lesions = _mapped(folder / "lesions.npy", (count, size // CELL, size // CELL))
-        _render_rest(images, lesions, table, config, seed, progress)
+        _render_rest(images, lesions, table, draw, progress)
     conditions = tuple(CxrCondition.from_dict(json.loads(line)) for line in _lines(table))
     return PhantomPool(images, lesions, conditions)
 
 
 def _render_rest(
-    images: NDArray[np.uint8],
-    lesions: NDArray[np.uint8],
-    table: Path,
-    config: DemoCohortConfig,
-    seed: int,
-    progress: Progress,
+    images: NDArray[np.uint8], lesions: NDArray[np.uint8], table: Path, draw: Draw, progress: Progress
 ) -> None:
     """Images first, then the lines that say that they are there."""
-    count, size = images.shape[:2]
+    count = len(images)
     done = _lines(table)
     done = done if len(done) == count else done[: len(done) // _CHUNK * _CHUNK]
     table.write_text("".join(f"{line}\n" for line in done), encoding="utf-8")
@@ -102,7 +109,7 @@ def _render_rest(
         rows = range(start, min(start + _CHUNK, count))
         lines = []
         for row in rows:
-            images[row], lesions[row], condition = _phantom(row, size, config, seed)
+            images[row], lesions[row], condition = draw(row)
             lines.append(json.dumps(condition.as_dict()))
         images.flush()  # type: ignore[attr-defined]  # a memmap
         lesions.flush()  # type: ignore[attr-defined]
@@ -111,16 +118,19 @@ def _render_rest(
         task.advance(len(rows))
 
 
-def _phantom(
-    row: int, size: int, config: DemoCohortConfig, seed: int
-) -> tuple[CxrImage, NDArray[np.uint8], CxrCondition]:
+def _phantom(row: int, size: int, config: DemoCohortConfig, seed: int) -> Drawn:
     rng = np.random.default_rng([seed, row, _STREAM])
     patient = sample_patient(int(rng.integers(2**62)))
     findings = tuple(sorted(draw_findings(rng, patient, config, None)))
     view: View = "AP" if rng.random() < config.share_ap else "PA"
     image, masks = render_with_masks(patient, sample_visit(int(rng.integers(2**62)), patient), findings, view, size)
-    cells = masks.lesions.reshape(size // CELL, CELL, size // CELL, CELL).mean(axis=(1, 3))
-    return image, np.round(255 * cells).astype(np.uint8), CxrCondition(findings, view, patient.sex, patient.age)
+    return image, in_cells(masks.lesions), CxrCondition(findings, view, patient.sex, patient.age)
+
+
+def in_cells(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Share of a mask [size, size] in each cell, [size / 8, size / 8], 255 for all of it."""
+    n = len(mask) // CELL
+    return np.asarray(np.round(255 * mask.reshape(n, CELL, n, CELL).mean(axis=(1, 3))), dtype=np.uint8)
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -55,7 +55,7 @@ def croissant(folder: Path, report: ReleaseReport) -> dict[str, JsonValue]:
         data_manipulation_protocol=words.screening(privacy),
         data_annotation_protocol=[limitations[0]],
         data_biases=[limitations[1], limitations[2]],
-        data_limitations=[*limitations, *words.NOT],
+        data_limitations=[*limitations, *words.what_it_is_not(privacy)],
         data_use_cases=list(words.USES),
         personal_sensitive_information=[
             words.whose_records(provenance),

@@ -30,14 +30,42 @@ MEANING = {
     Outcome.NO_COHORT: "No real data was given: only the checks for identifiers and duplicates ran.",
 }
 
-NOT = (
+_NO_EPSILON = (
     "It is not differential privacy. No ε bounds what one patient's data can change, and rejecting samples by their "
-    "distance to patients is itself a query on private data.",
+    "distance to patients is itself a query on private data."
+)
+_EPSILON_UNSCREENED = (
+    "It is not differential privacy. The model's ε holds for all that it makes; that screening kept just these samples "
+    "was decided by patients' records, and no ε covers it."
+)
+
+_NOT = (
     "It is not anonymisation in the sense of the law. The measures here inform such an assessment; they do not "
     "replace it.",
     "The attacks that were run bound those attacks, not every attack. A stronger one may be found.",
     "The rates hold for patients who resemble the held-out ones. They are expectations, with the intervals stated.",
 )
+
+
+def what_it_is_not(privacy: PrivacyReport) -> tuple[str, ...]:
+    """What a release must not be taken for."""
+    if privacy.guarantee is None:
+        return (_NO_EPSILON, *_NOT)
+    return (_EPSILON_UNSCREENED, *_NOT) if privacy.guarantee.screened else _NOT
+
+
+def guaranteed(privacy: PrivacyReport) -> tuple[str, ...]:
+    """What the model guarantees to each patient, and whether that holds for these samples; nothing without an ε."""
+    promised = privacy.guarantee
+    if promised is None:
+        return ()
+    held = (
+        "These samples were screened by patients' records, so that the guarantee is the model's and not this choice's."
+        if promised.screened
+        else "No patient's record decided which samples are here: the guarantee holds for all of them."
+    )
+    return (promised.sentence, held)
+
 
 LIMITATIONS = (
     "A label is what the sample was generated for. No clinician has read the samples.",

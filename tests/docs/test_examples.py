@@ -18,6 +18,10 @@ DOCS = sorted((ROOT / "docs").rglob("*.md"))
 DOCTESTED = (
     "synthgen.api",
     "synthgen.digests",
+    "synthgen.dp.accounting",
+    "synthgen.dp.audit",
+    "synthgen.dp.guarantee",
+    "synthgen.dp.screening",
     "synthgen.estimates",
     "synthgen.patient_ids",
     "synthgen.privacy_filters.calibration",

@@ -20,7 +20,7 @@ _FIELD = 36.0
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One exposure's way to the display: a draw from ``fitted.Development``, in absolute terms.
+    """One exposure's way to the display: an ``Exposure`` in absolute terms.
 
     Attributes:
         middle, slope: of the curve over the logarithm of the light.
@@ -39,19 +39,33 @@ class Process:
     flattening: float
 
 
-def process(patient: Patient, visit: Visit, view: View) -> Process:
-    """Draws it for this visit; the automatic exposure knows how thick the patient is."""
-    rng = np.random.default_rng([visit.seed, 0xDE7])
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """The same in the terms of ``fitted.Development``, whatever the patient's thickness; ``radius`` in cm."""
+
+    middle: float
+    slope: float
+    black: float
+    white: float
+    gamma: float
+    scatter: float
+    glare: float
+    sharpening: float
+    radius: float
+    flattening: float
+
+
+def sample_exposure(seed: int, view: View) -> Exposure:
+    """Draws it for the exposure that ``seed`` (of a visit) stands for."""
+    rng = np.random.default_rng([seed, 0xDE7])
     figures = development(view)
 
     def of(spread: Spread, low: float, high: float) -> float:
         return float(np.clip(spread.mean + spread.deviation * np.clip(rng.standard_normal(), -2.2, 2.2), low, high))
 
-    heart = SOFT * (patient.cage_depth + 5.0 + patient.fat)
-    way = (SOFT - AERATED) * 0.85 * patient.cage_depth
-    return Process(
-        middle=heart - way + way * of(figures.middle, -0.22, 0.8),
-        slope=of(figures.slope, 0.7, 3.6) / way,
+    return Exposure(
+        middle=of(figures.middle, -0.22, 0.8),
+        slope=of(figures.slope, 0.7, 3.6),
         black=of(figures.black, 0.0, 0.12),
         white=of(figures.white, 0.65, 1.0),
         gamma=of(figures.gamma, 0.6, 1.4),
@@ -63,16 +77,36 @@ def process(patient: Patient, visit: Visit, view: View) -> Process:
     )
 
 
-def develop(depth: Array, patient: Patient, visit: Visit, view: View = "PA") -> Array:
+def process(patient: Patient, visit: Visit, view: View, exposure: Exposure | None = None) -> Process:
+    """For this visit; the automatic exposure knows how thick the patient is. Drawn where none is given."""
+    how = exposure or sample_exposure(visit.seed, view)
+    heart = SOFT * (patient.cage_depth + 5.0 + patient.fat)
+    way = (SOFT - AERATED) * 0.85 * patient.cage_depth
+    return Process(
+        middle=heart - way + way * how.middle,
+        slope=how.slope / way,
+        black=how.black,
+        white=how.white,
+        gamma=how.gamma,
+        scatter=how.scatter,
+        glare=how.glare,
+        sharpening=how.sharpening,
+        radius=how.radius,
+        flattening=how.flattening,
+    )
+
+
+def develop(depth: Array, patient: Patient, visit: Visit, view: View = "PA", exposure: Exposure | None = None) -> Array:
     """The film: exposed, processed, and framed.
 
     Args:
         depth: ∫μ dz, [n, n].
+        exposure: drawn for the visit where none is given.
 
     Returns:
         Display values, [n, n], 0 to 1; bright where little light came.
     """
-    how = process(patient, visit, view)
+    how = process(patient, visit, view, exposure)
     film = expose(depth, visit, how)
     film = sharpen(film, how) + grain(film, visit, how)
     film = how.black + (how.white - how.black) * np.clip(film, 0, 1.06) ** np.float32(how.gamma)

@@ -13,6 +13,9 @@ import numpy as np
 from PIL import Image
 
 from synthgen.config import RunConfig
+from synthgen.dp.accounting import Event
+from synthgen.dp.ballots import METHOD
+from synthgen.errors import UserError
 from synthgen.eval.cxr.evaluate import evaluate, require_neutral
 from synthgen.files import private_folder
 from synthgen.generators.cxr.base import open_base
@@ -22,14 +25,25 @@ from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import write_demo_cohort
+from synthgen.generators.cxr.evolution import EvolvedGenerator
 from synthgen.generators.cxr.model_folder import base_of, check_folder, model_digest, open_generator, size_of
 from synthgen.generators.cxr.pretraining import pretrain
+from synthgen.generators.cxr.private_model import (
+    MECHANISM,
+    check_prior,
+    events,
+    fit_prior,
+    holds_prior,
+    open_prior,
+    prior_conditions,
+    prior_digest,
+)
 from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
 from synthgen.modalities.cxr.settings import OFFER, CxrConfig
-from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, PrivateFit, Releases
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrRoundTrip, CxrSynthetic
 from synthgen.pretrained.image import image_encoder
 from synthgen.privacy_filters.cxr.filters import CxrFilters
@@ -149,6 +163,75 @@ class CxrDiffusion(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
         )
 
 
+class CxrPrior(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
+    """Radiographs drawn from a private prior over a simulator; see :mod:`synthgen.generators.cxr.private_model`."""
+
+    def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
+        raise UserError("a private prior is fitted with an epsilon: give --dp-epsilon")
+
+    def digest(self, model: Path) -> str:
+        check_prior(model)
+        return prior_digest(model)
+
+    def reads_cohort(self, model: Path) -> bool:
+        return True
+
+    def open(self, model: Path, config: CxrConfig, rows: int, scratch: Path) -> EvolvedGenerator:
+        return open_prior(model)
+
+    def free_conditions(self, model: Path, config: CxrConfig) -> BySeed[CxrCondition]:
+        return BySeed(prior_conditions(model))
+
+    def describe(self, model: Path, config: CxrConfig) -> str:
+        return f"Simulated radiographs at {open_prior(model).size} px, whose parameters patients voted on privately"
+
+
+class CxrGenerators(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
+    """Latent diffusion, or a private prior: what lies in a model's folder says which. Without privacy, diffusion."""
+
+    diffusion, prior = CxrDiffusion(), CxrPrior()
+
+    def _of(self, model: Path) -> CxrDiffusion | CxrPrior:
+        return self.prior if holds_prior(model) else self.diffusion
+
+    def fit(self, train: Sequence[CxrReal], config: CxrConfig, folder: Path, seed: int, progress: Progress) -> None:
+        self.diffusion.fit(train, config, folder, seed, progress)
+
+    def private_fits(self, config: CxrConfig) -> tuple[PrivateFit[CxrImage, CxrCondition], ...]:
+        def fit(
+            train: Sequence[CxrReal], noise: tuple[Event, ...], folder: Path, seed: int, progress: Progress
+        ) -> None:
+            fit_prior(train, noise, config.generator.size, folder, seed, progress)
+
+        return (PrivateFit(METHOD, MECHANISM, events, fit),)
+
+    def check(self, config: CxrConfig) -> None:
+        self.diffusion.check(config)
+
+    def pretrain(self, config: CxrConfig, out: Path, scratch: Path, seed: int, progress: Progress) -> None:
+        self.diffusion.pretrain(config, out, scratch, seed, progress)
+
+    def digest(self, model: Path) -> str:
+        return self._of(model).digest(model)
+
+    def reads_cohort(self, model: Path) -> bool:
+        return self._of(model).reads_cohort(model)
+
+    def open(self, model: Path, config: CxrConfig, rows: int, scratch: Path) -> CxrMaker:
+        return self._of(model).open(model, config, rows, scratch)
+
+    def free_conditions(self, model: Path, config: CxrConfig) -> BySeed[CxrCondition]:
+        return self._of(model).free_conditions(model, config)
+
+    def round_trips(
+        self, model: Path, config: RunConfig[CxrConfig], seed: int, scratch: Path
+    ) -> Sequence[CxrRoundTrip]:
+        return self._of(model).round_trips(model, config, seed, scratch)
+
+    def describe(self, model: Path, config: CxrConfig) -> str:
+        return self._of(model).describe(model, config)
+
+
 class CxrFilterKind(FilterKind[CxrImage, CxrCondition, CxrConfig]):
     """See :class:`synthgen.modality.FilterKind`."""
 
@@ -207,7 +290,7 @@ CXR: Modality[CxrImage, CxrCondition, CxrConfig] = Modality(
     section=CxrConfig,
     presets=OFFER.presets,
     cohorts=CxrCohorts(),
-    generator=CxrDiffusion(),
+    generator=CxrGenerators(),
     filters=CxrFilterKind(),
     releases=CxrReleases(),
 )

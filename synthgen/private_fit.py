@@ -1,0 +1,67 @@
+"""A fit with differential privacy: what it costs each patient is in the ledger before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from synthgen.config import PrivacyConfig, Section
+from synthgen.digests import keyed
+from synthgen.dp.accounting import check_delta, default_delta
+from synthgen.dp.guarantee import guarantee
+from synthgen.dp.ledger import Entry, ledger_state, members, spend
+from synthgen.errors import UserError
+from synthgen.modality import PrivateFit
+from synthgen.origin import ORIGIN
+from synthgen.records import C, Real
+from synthgen.run import Run
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Section)
+
+ENOUGH_FOR_SGD = 1000
+"""Patients from which noisy gradients are worth more than votes; see docs/differential_privacy.md."""
+NOT_COVERED = (f"{ORIGIN}, a salted digest by which the holder of the cohort knows the model's patients again",)
+
+
+def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float, folder: Path) -> None:
+    """Fits the generator on ``train`` into ``folder``, and writes what is guaranteed to each patient; resumes.
+
+    Raises:
+        UserError: there is no such fit, the budget of these patients is spent, or what they spent cannot be written.
+    """
+    privacy, patients = run.config.privacy, len({record.patient for record in train})
+    delta = check_delta(privacy.delta or default_delta(patients), patients)
+    way, because = chosen(run.modality.generator.private_fits(run.settings), privacy, patients)
+    events = way.events(epsilon, delta, patients)
+    state = ledger_state()
+    named = keyed(run.work.key, "private fit", run.config.digest(), str(folder.resolve()))
+    total = spend(state, Entry(named, members(train, state.key), events, delta), privacy.budget)
+    run.progress.say(
+        f"differential privacy by {way.method} ({because}): epsilon {epsilon:g} at delta {delta:.1e} for each of "
+        f"{patients:,} patients, {total.epsilon:.2f} of a budget of {privacy.budget:g} with all fits on them"
+    )
+    way.fit(train, events, folder, run.seed("model"), run.progress)
+    guarantee(
+        events, patients, way.mechanism, delta=delta, public=way.public, not_covered=(*NOT_COVERED, *way.not_covered)
+    ).write(folder)
+
+
+def chosen(ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig, patients: int) -> tuple[PrivateFit[T, C], str]:
+    """The way to fit, and why.
+
+    Raises:
+        UserError: there is none, or none by the method that was asked for.
+    """
+    if not ways:
+        raise UserError("privacy.epsilon: this generator has no fit with differential privacy: leave it out")
+    known = {way.method: way for way in ways}
+    if privacy.method != "auto":
+        if privacy.method not in known:
+            raise UserError(f"privacy.method={privacy.method}: this generator has {', '.join(known)}")
+        return known[privacy.method], "as asked for"
+    if "sgd" in known and patients >= ENOUGH_FOR_SGD:
+        return known["sgd"], f"from {ENOUGH_FOR_SGD:,} patients on noisy gradients are worth more than votes"
+    few = f"fewer than {ENOUGH_FOR_SGD:,} patients say more by votes than by noisy gradients"
+    return ways[0], few if patients < ENOUGH_FOR_SGD else "its only private fit"
