@@ -38,6 +38,8 @@ from synthgen.generators.cxr.private_model import (
     prior_conditions,
     prior_digest,
 )
+from synthgen.generators.cxr.private_sgd import METHOD as SGD
+from synthgen.generators.cxr.private_sgd import NOT_COVERED, PUBLIC, PrivateSgd
 from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
@@ -203,7 +205,11 @@ class CxrGenerators(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
         ) -> None:
             fit_prior(train, noise, config.generator.size, folder, seed, progress)
 
-        return (PrivateFit(METHOD, MECHANISM, events, fit),)
+        sgd = PrivateSgd(config.generator, config.private_sgd)
+        steps = PrivateFit(
+            SGD, sgd.mechanism, sgd.events, sgd.fit, public=PUBLIC, not_covered=NOT_COVERED, check=sgd.check
+        )
+        return (PrivateFit(METHOD, MECHANISM, events, fit), steps)
 
     def check(self, config: CxrConfig) -> None:
         self.diffusion.check(config)
