@@ -248,6 +248,9 @@ def _few(unet: UNet2DConditionModel, private: PrivateSgdConfig, seed: int) -> UN
         MissingExtraError: peft is not installed.
     """
     unet.requires_grad_(False)
+    for layer in unet.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0  # it would draw from a stream that others know
     if private.trained == "low_rank":
         _add(unet, private.rank, seed)
     else:

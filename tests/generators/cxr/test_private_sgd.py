@@ -223,3 +223,14 @@ def test_fewer_patients_than_a_batch_and_another_models_folder_are_refused(base:
     with pytest.raises(UserError, match="was not made by this training"):
         way(base).check(patients(), NOISE, tmp_path / "m", 1)
     assert json.dumps([path.name for path in (tmp_path / "m").iterdir()]) == '["notes.txt"]'
+
+
+@pytest.mark.parametrize("images", [1, 100])
+def test_a_patient_with_many_images_gives_a_step_as_many_rows_as_one_with_one(images: int, base: Path) -> None:
+    opened = open_base(str(base), SIZE)
+    assert opened is not None
+    many = [replace(record, patient="patient-000") for record in cohort(images)]
+    owned = [*many, *(replace(record, patient=f"other-{i}") for i, record in enumerate(cohort(6)))]
+    sgd = way(base, FEW.model_copy(update={"records": 1, "draws": 3}))._sgd(opened, owned, NOISE, 1).sgd
+    assert sgd.state["patients"] == 7
+    assert [len(sgd._rows(who)) for who in range(7)] == [3] * 7

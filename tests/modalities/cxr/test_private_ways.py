@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from synthgen.errors import UserError
 from synthgen.generators.cxr.base import write_base
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.modalities.cxr.binding import CXR
+from synthgen.origin import ORIGIN
 from synthgen.progress import Silent
 from synthgen.state import VARIABLE
 
@@ -67,12 +69,19 @@ def test_a_fit_from_a_base_is_guaranteed_and_makes_images_without_the_cohort(
     assert {conditions(slot, 0).findings for slot in range(50)} == {(), ("Edema",), ("Effusion",)}
 
 
-def test_without_a_base_nothing_is_spent(
-    settings: list[str], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("base", "line"), [("none", r"^privacy\.method=sgd needs a public base"), ("own", r"was fitted on a cohort")]
+)
+def test_without_a_public_base_nothing_is_spent(
+    base: str, line: str, settings: list[str], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bare = [*settings, "modality.generator.base=none"]
     monkeypatch.setenv(VARIABLE, str(tmp_path / "state"))
-    with pytest.raises(UserError, match=r"privacy\.method=sgd needs a public base"):
-        synthgen.fit(CXR, data=data, out=tmp_path / "model", work=tmp_path / "w", config="demo", settings=bare, seed=1)
+    if base == "own":
+        (public,) = (s.partition("=")[2] for s in settings if s.startswith("modality.generator.base="))
+        base = str(shutil.copytree(public, tmp_path / "own"))
+        (tmp_path / "own" / ORIGIN).write_text("{}")
+    asked = {"data": data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
+    with pytest.raises(UserError, match=line):
+        synthgen.fit(CXR, settings=[*settings, f"modality.generator.base={base}"], **asked)
     assert not (tmp_path / "state" / LEDGER).exists()
     assert not (tmp_path / "model").exists()
