@@ -34,7 +34,7 @@ from synthgen.records import Cohort, Request
 UNTUNED = ("tuning.autoencoder=frozen", "denoiser.steps=1", "denoiser.learning_rate=1e-9")
 T = TypeVar("T")
 WAYS = ("untuned", "sgd", "evolution", "full")
-BATCH = 20
+PRIVATE, BATCH = ("sgd", "evolution"), 20
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Fit:
     """One way, at one ε and seed."""
 
     way: str
-    epsilon: float
+    epsilon: float | None
     cohort: Cohort[CxrImage, CxrCondition]
     config: RunConfig[CxrConfig]
     folder: Path
@@ -50,7 +50,7 @@ class Fit:
     def run(self) -> tuple[Event, ...]:
         """Fits the model; the events that it cost the patients, none for a fit without privacy."""
         config, seed, train = self.config.modality, self.config.seed, self.cohort.train
-        if self.way not in ("sgd", "evolution"):
+        if self.epsilon is None:
             CXR.generator.fit(train, config, self.folder, seed, Silent())
             return ()
         (way,) = (found for found in CXR.generator.private_fits(config) if found.method == self.way)
@@ -111,9 +111,9 @@ def main() -> None:
             progress=Silent(),
         )
         cohort = split_by_patient(loaded, config.split)
-        for epsilon in given.epsilons if way in ("sgd", "evolution") else [float("inf")]:
-            print(f"== {way}, epsilon {epsilon:g}, seed {seed}", flush=True)
-            fit = Fit(way, epsilon, cohort, config, given.work / f"{way}-{epsilon:g}-{seed}")
+        for epsilon in given.epsilons if way in PRIVATE else [None]:
+            print(f"== {way}, epsilon {epsilon}, seed {seed}", flush=True)
+            fit = Fit(way, epsilon, cohort, config, given.work / f"{way}-{epsilon}-{seed}")
             figures = {}
             for name, value, (low, high) in fit.judged(given.samples):
                 figures[name] = (value, low, high)

@@ -26,7 +26,7 @@ from synthgen.generators.cxr.base import Base, open_base
 from synthgen.generators.cxr.cohort import load_cohort
 from synthgen.generators.cxr.config import GeneratorConfig, PrivateSgdConfig
 from synthgen.generators.cxr.denoiser import DenoiserLoss, build_scheduler
-from synthgen.generators.cxr.private_sgd import PrivateSgd, vectors_of
+from synthgen.generators.cxr.private_sgd import PrivateSgd, few, vectors_of
 from synthgen.generators.cxr.training_images import latents_of
 from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.payloads.cxr import CxrReal
@@ -74,8 +74,10 @@ def row(
     seconds = time.process_time() - begun
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True)
     before, after = np.array(judges.losses(judges.base.unet)), np.array(judges.losses(unet))
+    trained = few(judges.base.denoiser(judges.base.encoding), private, 0)
     return {
         **private.model_dump(mode="json"),
+        "parameters": sum(p.numel() for p in trained.parameters() if p.requires_grad),
         "epsilon": epsilon,
         "sigma": round(event.sigma, 3),
         "loss": round(float(after.mean() / before.mean()), 4),

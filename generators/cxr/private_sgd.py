@@ -149,7 +149,7 @@ class PrivateSgd:
             raise TypeError("DP-SGD needs the noise of a Gaussian mechanism")
         p = self.private
         plan = Plan(p.clip, event.sigma, event.rate, event.steps, p.rows, p.records, p.draws)
-        unet = _few(base.denoiser(base.encoding), p, seed)
+        unet = few(base.denoiser(base.encoding), p, seed)
         loss = DenoiserLoss(unet, build_scheduler(self.config.denoiser).alphas_cumprod, self.config.denoiser.min_snr)
         loss.to("cuda" if torch.cuda.is_available() else "cpu")
         parameters = {name: p for name, p in unet.named_parameters() if p.requires_grad}
@@ -240,7 +240,7 @@ def _restore(
     return state
 
 
-def _few(unet: UNet2DConditionModel, private: PrivateSgdConfig, seed: int) -> UNet2DConditionModel:
+def few(unet: UNet2DConditionModel, private: PrivateSgdConfig, seed: int) -> UNet2DConditionModel:
     """The denoiser, of which few parameters are trained.
 
     Raises:
