@@ -30,18 +30,19 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from phantom_distance import Axes, halves, phantoms, principal
-from scipy.optimize import brentq
-from scipy.stats import norm, wasserstein_distance
+from scipy.stats import wasserstein_distance
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from synthgen.dp.accounting import default_delta, sigma_for
 from synthgen.dp.evolution import (
     Ask,
     Ballot,
@@ -50,19 +51,21 @@ from synthgen.dp.evolution import (
     Floats,
     Voters,
     evolve,
-    noise_stream,
     noisy_votes,
+    sample,
     vote_weights,
 )
 from synthgen.eval.fidelity import frechet_distance, squared_mmd
 from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
 from synthgen.generators.cxr.evolution import (
+    SIDE,
     CxrCandidate,
     CxrPopulation,
     EvolvedGenerator,
     condition_of,
     cxr_population,
     cxr_voters,
+    films,
 )
 from synthgen.generators.dialogue.evolution import PLAN_SETTINGS, PlanCandidate, PlanPopulation, dialogue_voters
 from synthgen.generators.dialogue.plan.config import PlanConfig
@@ -71,6 +74,7 @@ from synthgen.generators.speech.evolution import VOICE_SETTINGS, VoiceCandidate,
 from synthgen.generators.speech.voices import draw_voice
 from synthgen.payloads.cxr import CxrCondition, CxrReal
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
+from synthgen.pretrained.neutral import neutral_encoder
 from synthgen.progress import Silent
 from synthgen.records import Real, Request
 
@@ -78,21 +82,14 @@ Images = NDArray[np.uint8]
 EPSILONS = (1.0, 3.0, 8.0, math.inf)
 
 
-def sigma_for(epsilon: float, delta: float, rounds: int = 1) -> float:
-    """Noise of ``rounds`` Gaussian mechanisms of sensitivity 1 that are (ε, δ) together (Balle and Wang 2018)."""
-    if math.isinf(epsilon):
-        return 0.0
-
-    def excess(log_mu: float) -> float:
-        mu = math.exp(log_mu)
-        return float(norm.cdf(mu / 2 - epsilon / mu) - math.exp(epsilon) * norm.cdf(-mu / 2 - epsilon / mu)) - delta
-
-    return math.sqrt(rounds) / math.exp(float(brentq(excess, math.log(1e-4), math.log(20.0))))
+def sigma_of(epsilon: float, delta: float, rounds: int = 1) -> float:
+    """The noise that a fit has; none for an infinite ε."""
+    return 0.0 if math.isinf(epsilon) else sigma_for(epsilon, delta, steps=rounds)
 
 
-def delta_of(patients: int) -> float:
-    """1 / (N ln N)."""
-    return 1 / (patients * math.log(patients))
+def noise_stream(seed: int, number: int) -> np.random.Generator:
+    """One round's noise, the same at every run: no fit has it, whose noise nobody may know."""
+    return np.random.default_rng([seed, number, 0x9015E])
 
 
 def asked(voters: Voters, settings: EvolutionSettings, sigma: float, seed: int) -> Ask:
@@ -119,6 +116,10 @@ class Judges:
     axes: Axes
     neutral: bool
 
+    @cached_property
+    def neutral_films(self) -> Floats:
+        return neutral_encoder()(np.stack([film.payload for film in self.films]))
+
     def judge(self, images: Images) -> dict[str, float]:
         """Distances of images, one for each film and in their order."""
         theirs = np.stack([film.payload for film in self.films])
@@ -127,10 +128,7 @@ class Judges:
         out = {"frechet": frechet_distance(a, b)}
         out |= {f"frechet {v}": frechet_distance(a[views == v], b[views == v]) for v in ("AP", "PA")}
         if self.neutral:
-            from synthgen.pretrained.neutral import neutral_encoder
-
-            embed = neutral_encoder()
-            c, d = embed(theirs), embed(images)
+            c, d = self.neutral_films, neutral_encoder()(images)
             out |= {"neutral fid": frechet_distance(c, d), "neutral kid": squared_mmd(c, d)}
             out["tstr"] = _tstr(d, c, np.array([bool(film.condition.findings) for film in self.films]), views)
         return {name: round(value, 5) for name, value in out.items()}
@@ -151,10 +149,15 @@ def _tstr(synthetic: Floats, real: Floats, ill: NDArray[np.bool_], views: NDArra
     return float(np.mean([roc_auc_score(ill[views == view], scores[views == view]) for view in ("AP", "PA")]))
 
 
-def drawn(prior: Evolved[CxrCandidate], judges: Judges, seed: int) -> Images:
-    """An image for every film of the judges."""
-    size = len(judges.films[0].payload)
-    return np.stack([one.payload for one in EvolvedGenerator(prior, size)(judges.requests(seed))])
+def drawn(prior: Evolved[CxrCandidate], judges: Judges, seed: int, quick: bool) -> Images:
+    """An image for every film of the judges; ``quick``: the candidates themselves, at 64 px, instead of others of their
+    kind, which costs a twentieth."""
+    if not quick:
+        size = len(judges.films[0].payload)
+        return np.stack([one.payload for one in EvolvedGenerator(prior, size)(judges.requests(seed))])
+    rng = np.random.default_rng([seed, 2])
+    conditions = [one.condition for one in prior.candidates]
+    return films([sample(prior, conditions, kind(film), rng, 1)[0] for film in judges.films], SIDE)
 
 
 def films_of(folder: Path, layout: str, size: int) -> tuple[CxrReal, ...]:
@@ -164,30 +167,41 @@ def films_of(folder: Path, layout: str, size: int) -> tuple[CxrReal, ...]:
 
 
 def run_cxr(options: argparse.Namespace) -> dict[str, object]:
-    films = films_of(options.data, options.layout, options.size)
-    known = {film.patient for film in films}
+    size = SIDE if options.quick else options.size
+    everybody = films_of(options.data, options.layout, size)
+    known = {film.patient for film in everybody}
     others = [film for film in films_of(options.reference, "auto", 64) if film.patient not in known]
-    in_a = halves([film.patient for film in films], options.split_seed)
+    in_a = halves([film.patient for film in everybody], options.split_seed)
     votes = in_a if options.vote == "A" else ~in_a
-    train = [film for film, voting in zip(films, votes, strict=True) if voting]
-    judging = one_each([film for film, voting in zip(films, votes, strict=True) if not voting])
+    train = [film for film, voting in zip(everybody, votes, strict=True) if voting]
+    judging = one_each([film for film, voting in zip(everybody, votes, strict=True) if not voting])
     judges = Judges(judging, principal(np.stack([film.payload for film in others])), options.neutral)
     patients = len({film.patient for film in train})
-    delta = delta_of(patients)
-    settings = EvolutionSettings()
+    delta = default_delta(patients)
+    settings = replace(EvolutionSettings(), rounds=options.rounds, refinements=options.refinements)
     population = cxr_population()
     voters = cxr_voters(train, population.features)
     rows: list[dict[str, object]] = []
 
     def add(arm: str, epsilon: float | None, seed: int, images: Images, seconds: float, **more: float) -> None:
         rows.append(
-            {"arm": arm, "epsilon": epsilon, "seed": seed, **judges.judge(images), "seconds": round(seconds), **more}
+            {
+                "arm": arm,
+                "epsilon": told(epsilon),
+                "seed": seed,
+                **judges.judge(images),
+                "seconds": round(seconds),
+                **more,
+            }
         )
         print(rows[-1], flush=True)
-        options.out.write_text(json.dumps({"facts": facts, "rows": rows}, indent=1) + "\n")
+        options.out.write_text(
+            json.dumps({"facts": facts, "rows": rows}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
 
     facts = {
-        "size": options.size, "vote": options.vote, "split_seed": options.split_seed, "voting patients": patients,
+        "size": size, "quick": options.quick, "vote": options.vote, "split_seed": options.split_seed,
+        "voting patients": patients,
         "voting films": len(train), "judging films": len(judging), "delta": delta,
         "settings": {name: getattr(settings, name) for name in EvolutionSettings.__slots__},
     }  # fmt: skip
@@ -195,19 +209,27 @@ def run_cxr(options: argparse.Namespace) -> dict[str, object]:
     for seed in range(options.seeds):
         for epsilon in options.epsilons:
             start = time.process_time()
-            sigma = sigma_for(epsilon, delta, settings.rounds)
+            sigma = sigma_of(epsilon, delta, settings.rounds)
             prior = evolve(population, asked(voters, settings, sigma, seed), sigma, settings, seed)
             spent = time.process_time() - start
             effective = 1 / float((prior.weights**2).sum())
-            add("evolved", epsilon, seed, drawn(prior, judges, seed), spent, sigma=sigma, effective=round(effective))
+            add(
+                "evolved",
+                epsilon,
+                seed,
+                drawn(prior, judges, seed, options.quick),
+                spent,
+                sigma=sigma,
+                effective=round(effective),
+            )
         public = population.draw(np.random.default_rng([seed, 1]), settings.candidates)
-        add("no evolution", None, seed, drawn(_even(public), judges, seed), 0.0)
-        shipped, _ = phantoms(judging, options.size, 7_000_000 + 100_000 * seed)
+        add("no evolution", None, seed, drawn(_even(public), judges, seed, options.quick), 0.0)
+        shipped, _ = phantoms(judging, size, 7_000_000 + 100_000 * seed)
         add("phantom", None, seed, shipped, 0.0)
         for epsilon in options.one_shot:
-            sigma = sigma_for(epsilon, delta)
+            sigma = sigma_of(epsilon, delta)
             prior = one_shot(population, voters, sigma, settings, seed)
-            add("one shot", epsilon, seed, drawn(prior, judges, seed), 0.0, sigma=sigma)
+            add("one shot", epsilon, seed, drawn(prior, judges, seed, options.quick), 0.0, sigma=sigma)
     return {"facts": facts, "rows": rows}
 
 
@@ -289,7 +311,7 @@ def run_dialogue(options: argparse.Namespace) -> dict[str, object]:
     order = np.random.default_rng(options.split_seed).permutation(len(everybody))
     train, held = ([everybody[i] for i in part] for part in np.array_split(order, 2))
     population, voters = PlanPopulation(PlanConfig()), dialogue_voters([one.record for one in train])
-    delta = delta_of(len(set(voters.patients)))
+    delta = default_delta(len(set(voters.patients)))
     even = np.full(len(train), 1 / len(train))
     themselves = _apart([i.system for i in train], [len(i.record.payload.turns) for i in train], even, held)
     rows: list[dict[str, object]] = [{"arm": "those who voted", **themselves}]
@@ -298,10 +320,10 @@ def run_dialogue(options: argparse.Namespace) -> dict[str, object]:
         none = Evolved(tuple(public), np.full(len(public), 1 / len(public)))
         rows.append({"arm": "no evolution", "epsilon": None, "seed": seed, **topics_and_lengths(none, held)})
         for epsilon in options.epsilons:
-            sigma = sigma_for(epsilon, delta, PLAN_SETTINGS.rounds)
+            sigma = sigma_of(epsilon, delta, PLAN_SETTINGS.rounds)
             prior = evolve(population, asked(voters, PLAN_SETTINGS, sigma, seed), sigma, PLAN_SETTINGS, seed)
             found = topics_and_lengths(prior, held)
-            rows.append({"arm": "evolved", "epsilon": epsilon, "seed": seed, **found, "sigma": sigma})
+            rows.append({"arm": "evolved", "epsilon": told(epsilon), "seed": seed, **found, "sigma": sigma})
     print(*rows, sep="\n")
     facts = {"voting patients": len(set(voters.patients)), "held out": len(held), "delta": delta}
     return {"facts": facts, "rows": rows}
@@ -325,7 +347,7 @@ def run_speech(options: argparse.Namespace) -> dict[str, object]:
         ]
         return {"pitch": round(apart[0], 3), "spread": round(apart[1], 3)}
 
-    delta = delta_of(len(voting))
+    delta = default_delta(len(voting))
     even = np.full(len(voters.features), 1.0)
     rows: list[dict[str, object]] = [{"arm": "those who voted", **judged(voters.features, even)}]
     for seed in range(options.seeds):
@@ -336,10 +358,10 @@ def run_speech(options: argparse.Namespace) -> dict[str, object]:
             found = judged(VoicePopulation().embed(drawn_ones), np.full(len(drawn_ones), 1.0))
             rows.append({"arm": arm, "epsilon": None, "seed": seed, **found})
         for epsilon in options.epsilons:
-            sigma = sigma_for(epsilon, delta, VOICE_SETTINGS.rounds)
+            sigma = sigma_of(epsilon, delta, VOICE_SETTINGS.rounds)
             prior = evolve(VoicePopulation(), asked(voters, VOICE_SETTINGS, sigma, seed), sigma, VOICE_SETTINGS, seed)
             found = judged(VoicePopulation().embed(prior.candidates), prior.weights)
-            rows.append({"arm": "evolved", "epsilon": epsilon, "seed": seed, **found, "sigma": sigma})
+            rows.append({"arm": "evolved", "epsilon": told(epsilon), "seed": seed, **found, "sigma": sigma})
     print(*rows, sep="\n")
     return {"facts": {"voting speakers": len(voting), "held out": len(held), "delta": delta}, "rows": rows}
 
@@ -353,17 +375,22 @@ def _those(voters: Voters, kept: NDArray[np.bool_]) -> Voters:
     )
 
 
+def told(epsilon: float | None) -> float | str | None:
+    """As JSON knows it."""
+    return "∞" if epsilon is not None and math.isinf(epsilon) else epsilon
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Markdown: a line for each arm and ε, means over seeds with the least and the greatest."""
     figures = [name for name in FIGURES if any(name in row for row in rows)]
     arms = list(dict.fromkeys((row["arm"], row.get("epsilon")) for row in rows))
-    arms.sort(key=lambda arm: (ARMS.index(arm[0]), -(arm[1] or 0)))
+    arms.sort(key=lambda arm: (ARMS.index(arm[0]), -float(str(arm[1] or 0).replace("∞", "inf"))))
     lines = ["| arm | ε | seeds | " + " | ".join(figures) + " |", "| --- |" + " ---: |" * (2 + len(figures))]
     for arm, epsilon in arms:
         mine = [row for row in rows if (row["arm"], row.get("epsilon")) == (arm, epsilon)]
-        told = "" if epsilon is None else "∞" if math.isinf(epsilon) else f"{epsilon:g}"
+        named = "" if epsilon is None else epsilon if isinstance(epsilon, str) else f"{epsilon:g}"
         cells = [_cell([row[name] for row in mine if name in row]) for name in figures]
-        lines.append(f"| {arm} | {told} | {len(mine)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {arm} | {named} | {len(mine)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -390,6 +417,9 @@ def main() -> None:
     cxr.add_argument("--vote", choices=("A", "B"), default="A")
     cxr.add_argument("--split-seed", type=int, default=0)
     cxr.add_argument("--one-shot", type=float, nargs="*", default=(), help="its values of epsilon")
+    cxr.add_argument("--quick", action="store_true", help="judge the candidates themselves, at 64 px")
+    cxr.add_argument("--rounds", type=int, default=EvolutionSettings().rounds)
+    cxr.add_argument("--refinements", type=int, default=EvolutionSettings().refinements)
     cxr.add_argument("--neutral", action="store_true")
     dialogue = kinds.add_parser("dialogue")
     dialogue.add_argument("--data", type=Path, required=True)
@@ -401,15 +431,15 @@ def main() -> None:
         one.add_argument("--seeds", type=int, default=3)
         one.add_argument("--epsilons", type=float, nargs="+", default=EPSILONS)
         one.add_argument("--out", type=Path, required=True)
-    told = kinds.add_parser("table")
-    told.add_argument("file", type=Path)
+    shown = kinds.add_parser("table")
+    shown.add_argument("file", type=Path)
     options = parser.parse_args()
     if options.kind == "table":
         print(table(json.loads(options.file.read_text("utf-8"))["rows"]))
         return
     runs = {"cxr": run_cxr, "dialogue": run_dialogue, "speech": run_speech}
     result = runs[options.kind](options)
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -29,9 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.work.resolve()
     key = secrets.token_bytes(32)
-    first, second = (
-        _made(commit, options.modality, options.settings, folder / commit, key) for commit in options.commits
-    )
+    first, second = (_made(commit, options.modality, options.settings, folder, key) for commit in options.commits)
     differ = sorted(name for name in first.keys() | second.keys() if first.get(name) != second.get(name))
     same = len(first.keys() & second.keys()) - len([name for name in differ if name in first and name in second])
     print(f"{same} files are the same, {len(differ)} differ" + "".join(f"\n  {name}" for name in differ))
@@ -51,7 +49,7 @@ def _made(commit: str, modality: str, settings: Sequence[str], folder: Path, key
     code = subprocess.run(command, cwd=source, env=environment).returncode
     if code not in (0, 3):
         raise SystemExit(f"{commit}: exit status {code}")
-    made = release if code == 0 else next((work / "quarantine").iterdir())
+    made = release if code == 0 else work / "quarantine"
     files = sorted(path for path in made.rglob("*") if path.is_file())
     return {str(path.relative_to(made)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

@@ -105,7 +105,8 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
 
     # 1. The cohort, split by patient before anything is fitted.
     run.progress.stage(1, STAGES, "cohort")
-    will_read = kind.generator.reads_cohort(plan.model) if plan.model else kind.generator.will_read(run.settings)
+    asked = run.config.privacy.epsilon is not None or kind.generator.will_read(run.settings)
+    will_read = kind.generator.reads_cohort(plan.model) if plan.model else asked
     check = SizeCheck(config.gate, config.split, plan.accept, reads_cohort=will_read)
     loaded, cohort, linked = split_cohort(run, plan.data, check)
     origin = Origin.SAME if plan.model is None else origin_of(kind.generator, plan.model, cohort, vouched=plan.vouched)

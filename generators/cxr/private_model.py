@@ -1,7 +1,6 @@
 """A generator of chest X-rays that is fitted with differential privacy: patients vote on simulated radiographs.
 
-The folder holds the private prior (what the votes, with their noise, made of the simulator), a card, and the noisy
-votes of every round, from which alone a fit that was cut short goes on: other noise would be a second release.
+The folder holds the private prior (what the votes, with their noise, made of the simulator), a card, and the votes.
 """
 
 from __future__ import annotations
@@ -12,18 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from synthgen.dp.accounting import Event, Gaussian, sigma_for
-from synthgen.dp.evolution import Ballot, EvolutionSettings, Floats, Voters, evolve, noisy_votes
-from synthgen.dp.noise import private_rng
+from synthgen.dp.accounting import Event
+from synthgen.dp.ballots import METHOD, evolved, vote_events
+from synthgen.dp.evolution import EvolutionSettings
 from synthgen.errors import UserError
-from synthgen.files import private_folder, write_atomically
-from synthgen.generators.cxr.evolution import (
-    EvolvedGenerator,
-    cxr_population,
-    cxr_voters,
-    read_prior,
-    write_prior,
-)
+from synthgen.files import write_atomically
+from synthgen.generators.cxr.evolution import EvolvedGenerator, cxr_population, cxr_voters, read_prior, write_prior
 from synthgen.generators.cxr.model_folder import FORMAT, MODALITY
 from synthgen.generators.cxr.phantom import sample_patient
 from synthgen.generators.model_folder import check_kind, digest_of, read_json, refuse_pickled
@@ -31,7 +24,7 @@ from synthgen.payloads.cxr import OLDEST, CxrCondition, CxrReal
 from synthgen.progress import Progress
 
 PRIOR, CARD = "prior.json", "synthgen.json"
-METHOD, MECHANISM = "evolution", "Private Evolution of a simulator: noisy votes of patients"
+MECHANISM = "Private Evolution: noisy votes of patients on simulated radiographs"
 SETTINGS = EvolutionSettings()
 
 
@@ -41,8 +34,8 @@ def holds_prior(folder: Path) -> bool:
 
 
 def events(epsilon: float, delta: float, patients: int) -> tuple[Event, ...]:
-    """The rounds of votes: each a sum of which a patient changes an L2 norm of 1."""
-    return (Gaussian(sigma_for(epsilon, delta, steps=SETTINGS.rounds), steps=SETTINGS.rounds),)
+    """What the votes need for (ε, δ), whatever the number of patients."""
+    return vote_events(epsilon, delta, SETTINGS)
 
 
 def fit_prior(
@@ -53,35 +46,16 @@ def fit_prior(
     Args:
         noise: as :func:`events` gives it.
         size: pixels on a side of the images that it will draw.
-        seed: of the simulated candidates, not of the noise, which nobody knows.
+        seed: of the simulated candidates, not of the noise.
     """
     if holds_prior(folder):
         return
-    (event,) = noise
-    if not isinstance(event, Gaussian):
-        raise TypeError("votes need the noise of a Gaussian mechanism")
-    private_folder(folder)
-    bar = progress.task("private evolution", SETTINGS.rounds + SETTINGS.refinements, "round")
     population = cxr_population()
     voters = cxr_voters(train, population.features)
-
-    def ask(number: int, ballot: Ballot) -> Floats:
-        bar.advance()
-        return _votes(folder / f"votes_{number}.json", voters, ballot, event.sigma)
-
-    prior = evolve(population, ask, event.sigma, SETTINGS, seed)
-    bar.advance(SETTINGS.refinements)
+    prior = evolved(population, voters, noise, SETTINGS, folder, seed, progress)
     about = {"modality": MODALITY, "format": FORMAT, "kind": METHOD, "size": size}
     write_atomically(folder / CARD, (json.dumps(about, indent=2) + "\n").encode())
     write_prior(folder / PRIOR, prior)
-
-
-def _votes(path: Path, voters: Voters, ballot: Ballot, sigma: float) -> Floats:
-    """The noisy votes of a round; drawn once, and read back ever after."""
-    if not path.exists():
-        found = noisy_votes(voters, ballot, SETTINGS, sigma, private_rng())
-        write_atomically(path, json.dumps(found.tolist()).encode())
-    return np.array(json.loads(path.read_text("utf-8")), dtype=np.float64)
 
 
 def check_prior(folder: Path) -> None:

@@ -14,7 +14,7 @@ the noise is drawn in double precision (Mironov 2012 on what its last bits can t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -22,12 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from synthgen.dp.noise import normal
+
 Floats = NDArray[np.float64]
 P = TypeVar("P")
 
 _CHUNK: Final = 4096
 _FIRST_RATE: Final = 0.02
-_DRAW, _VARY, _NOISE = 0xD4A3, 0x7A47, 0x9015E
+_DRAW, _VARY = 0xD4A3, 0x7A47
 
 
 class Population(Protocol[P]):
@@ -157,8 +159,19 @@ def noisy_votes(
     """
     if not (math.isfinite(sigma) and sigma >= 0):
         raise ValueError(f"sigma must be finite and >= 0, got {sigma}")
-    votes = patient_votes(voters, ballot, settings).sum(axis=0)
-    return np.asarray(votes + sigma * rng.standard_normal(len(votes)))
+    votes = np.zeros(len(ballot.conditions))
+    for block in _blocks(voters):
+        votes += patient_votes(block, ballot, settings).sum(axis=0)
+    return np.asarray(votes + sigma * normal(rng, votes.shape))
+
+
+def _blocks(voters: Voters) -> Iterator[Voters]:
+    """The same in blocks of so many patients, each with all records, so that a large cohort's votes fit in memory."""
+    names, codes = np.unique(np.array(voters.patients, dtype=np.str_), return_inverse=True)
+    for start in range(0, len(names), _CHUNK):
+        kept = np.flatnonzero((codes >= start) & (codes < start + _CHUNK))
+        patients, conditions = ([them[i] for i in kept] for them in (voters.patients, voters.conditions))
+        yield Voters(voters.features[kept], tuple(patients), tuple(conditions))
 
 
 def expected_votes(candidates: Ballot, ballot: Ballot, settings: EvolutionSettings, start: int | None = None) -> Floats:
@@ -325,11 +338,6 @@ def _checked(votes: Floats, n: int) -> Floats:
     if votes.shape != (n,) or not np.isfinite(votes).all():
         raise ValueError(f"a round's votes must be {n} finite numbers, got {votes.shape}")
     return votes
-
-
-def noise_stream(seed: int, number: int) -> np.random.Generator:
-    """The stream of one round's noise. The seed must be private: who knows it takes the noise off."""
-    return np.random.default_rng([seed, number, _NOISE])
 
 
 def sample(prior: Evolved[P], conditions: Sequence[str], wanted: str, rng: np.random.Generator, n: int) -> list[P]:

@@ -49,7 +49,9 @@ _NOT = (
 
 def what_it_is_not(privacy: PrivacyReport) -> tuple[str, ...]:
     """What a release must not be taken for."""
-    return (_NO_EPSILON if privacy.guarantee is None else _EPSILON_UNSCREENED, *_NOT)
+    if privacy.guarantee is None:
+        return (_NO_EPSILON, *_NOT)
+    return (_EPSILON_UNSCREENED, *_NOT) if privacy.guarantee.screened else _NOT
 
 
 def guaranteed(privacy: PrivacyReport) -> tuple[str, ...]:

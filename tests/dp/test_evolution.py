@@ -20,7 +20,6 @@ from synthgen.dp.evolution import (
     evolve,
     expected_votes,
     matched_weights,
-    noise_stream,
     noisy_votes,
     patient_votes,
     sample,
@@ -115,18 +114,25 @@ def test_a_condition_that_nobody_offers_is_no_vote() -> None:
 def test_the_noise_is_of_the_stated_size_and_of_its_own_stream() -> None:
     offered, voters = ballot(4000), people(20, 1)
     plain = patient_votes(voters, offered, SMALL).sum(axis=0)
-    noise = noisy_votes(voters, offered, SMALL, 2.0, noise_stream(3, 0)) - plain
+    noise = noisy_votes(voters, offered, SMALL, 2.0, np.random.default_rng([3, 0])) - plain
     assert noise.std() == pytest.approx(2.0, rel=0.05) and abs(noise.mean()) < 0.15
-    again = noisy_votes(voters, offered, SMALL, 2.0, noise_stream(3, 0)) - plain
-    other = noisy_votes(voters, offered, SMALL, 2.0, noise_stream(3, 1)) - plain
+    again = noisy_votes(voters, offered, SMALL, 2.0, np.random.default_rng([3, 0])) - plain
+    other = noisy_votes(voters, offered, SMALL, 2.0, np.random.default_rng([3, 1])) - plain
     np.testing.assert_array_equal(noise, again)
     assert abs(np.corrcoef(noise, other)[0, 1]) < 0.1
+
+
+def test_a_cohort_that_is_counted_in_blocks_votes_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    voters, offered = people(50, 3), ballot(40)
+    whole = noisy_votes(voters, offered, SMALL, 0.0, np.random.default_rng([0, 0]))
+    monkeypatch.setattr("synthgen.dp.evolution._CHUNK", 7)
+    np.testing.assert_allclose(noisy_votes(voters, offered, SMALL, 0.0, np.random.default_rng([0, 0])), whole)
 
 
 @pytest.mark.parametrize("sigma", [-1.0, float("nan"), float("inf")])
 def test_a_noise_that_is_none_is_refused(sigma: float) -> None:
     with pytest.raises(ValueError, match="sigma must be finite"):
-        noisy_votes(people(2, 1), ballot(5), SMALL, sigma, noise_stream(0, 0))
+        noisy_votes(people(2, 1), ballot(5), SMALL, sigma, np.random.default_rng([0, 0]))
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0, 20), st.integers(1, 30), st.integers(2, 30))
@@ -155,7 +161,9 @@ def test_nobody_votes_for_himself() -> None:
 
 
 def asking(voters: Voters, sigma: float, noise_seed: int, chosen: EvolutionSettings = SMALL):  # type: ignore[no-untyped-def]
-    return lambda number, offered: noisy_votes(voters, offered, chosen, sigma, noise_stream(noise_seed, number))
+    return lambda number, offered: noisy_votes(
+        voters, offered, chosen, sigma, np.random.default_rng([noise_seed, number])
+    )
 
 
 def test_a_seed_determines_everything() -> None:
@@ -174,7 +182,7 @@ def test_saved_votes_give_the_same_again_without_the_patients() -> None:
 
     def ask(number: int, offered: Ballot) -> Floats:
         ballots[number] = offered
-        saved[number] = noisy_votes(voters, offered, chosen, 0.5, noise_stream(7, number))
+        saved[number] = noisy_votes(voters, offered, chosen, 0.5, np.random.default_rng([7, number]))
         return saved[number]
 
     first = evolve(Points(), ask, 0.5, chosen, seed=3)

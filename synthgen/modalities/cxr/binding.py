@@ -14,6 +14,7 @@ from PIL import Image
 
 from synthgen.config import RunConfig
 from synthgen.dp.accounting import Event
+from synthgen.dp.ballots import METHOD
 from synthgen.errors import UserError
 from synthgen.eval.cxr.evaluate import evaluate, require_neutral
 from synthgen.files import private_folder
@@ -29,7 +30,6 @@ from synthgen.generators.cxr.model_folder import base_of, check_folder, model_di
 from synthgen.generators.cxr.pretraining import pretrain
 from synthgen.generators.cxr.private_model import (
     MECHANISM,
-    METHOD,
     check_prior,
     events,
     fit_prior,

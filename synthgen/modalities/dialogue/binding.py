@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 
 from synthgen.config import RunConfig
+from synthgen.dp.accounting import Event
+from synthgen.dp.ballots import METHOD
 from synthgen.errors import require
 from synthgen.eval.dialogue.evaluate import evaluate, judge_release
 from synthgen.generators.dialogue.candidates import load_candidates
@@ -16,6 +18,7 @@ from synthgen.generators.dialogue.encode import decode, encode
 from synthgen.generators.dialogue.fit.canaries import read_canaries
 from synthgen.generators.dialogue.fit.training import fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, is_bare_grammar, model_digest
+from synthgen.generators.dialogue.private_model import MECHANISM, events, fit_prior, planned
 from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.sampler import open_generator, realiser_of
 from synthgen.generators.dialogue.show import excerpts, transcript
@@ -26,7 +29,7 @@ from synthgen.modalities.dialogue.round_trips import round_trips
 from synthgen.modalities.dialogue.rules import Unfinished
 from synthgen.modalities.dialogue.settings import OFFER, DialogueConfig
 from synthgen.modalities.dialogue.surrogates import Surrogated
-from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, PrivateFit, Releases
 from synthgen.payloads.dialogue import (
     Dialogue,
     DialogueCondition,
@@ -111,11 +114,23 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
     def will_read(self, config: DialogueConfig) -> bool:
         return config.generator.realiser != "template" or bool(config.generator.base)
 
+    def private_fits(self, config: DialogueConfig) -> tuple[PrivateFit[Dialogue, DialogueCondition], ...]:
+        """Of the plans, where a grammar puts them into words; a chat model has none yet."""
+        if self.will_read(config):
+            return ()
+
+        def fit(
+            train: Sequence[DialogueReal], noise: tuple[Event, ...], folder: Path, seed: int, progress: Progress
+        ) -> None:
+            fit_prior(train, noise, config.generator, folder, seed, progress)
+
+        return (PrivateFit(METHOD, MECHANISM, events, fit),)
+
     def open(self, model: Path, config: DialogueConfig, rows: int, scratch: Path) -> DialogueMaker:
-        return open_generator(model, config.generator, rows, scratch)
+        return open_generator(model, planned(config.generator, model), rows, scratch)
 
     def free_conditions(self, model: Path, config: DialogueConfig) -> Conditions[DialogueCondition]:
-        return condition_sampler(config.generator.plan)
+        return condition_sampler(planned(config.generator, model).plan)
 
     def round_trips(
         self, model: Path, config: RunConfig[DialogueConfig], seed: int, scratch: Path
@@ -154,7 +169,12 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
             "vllm": f"{base} in process (vLLM)",
             "openai": f"{base} behind a local OpenAI-compatible server",
         }[realiser_of(card, config.generator)]
-        return f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}"
+        voted = (
+            "; patients voted privately on what is planned"
+            if planned(config.generator, model) != config.generator
+            else ""
+        )
+        return f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}{voted}"
 
 
 def _told_again(config: NearDuplicateConfig) -> Builder:

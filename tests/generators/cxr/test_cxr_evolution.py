@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthgen.dp.evolution import EvolutionSettings, Evolved, evolve, noise_stream, noisy_votes
+from synthgen.dp.evolution import EvolutionSettings, Evolved, evolve, noisy_votes
 from synthgen.errors import UserError
 from synthgen.generators.cxr.evolution import (
     SIDE,
@@ -99,7 +99,11 @@ def test_patients_of_one_exposure_pull_the_population_there(population: CxrPopul
     voters = cxr_voters(records, population.features)
     chosen = EvolutionSettings(candidates=120, children=40, refinements=1, prior=3.0)
     prior = evolve(
-        population, lambda n, ballot: noisy_votes(voters, ballot, chosen, 0.2, noise_stream(1, n)), 0.2, chosen, seed=0
+        population,
+        lambda n, ballot: noisy_votes(voters, ballot, chosen, 0.2, np.random.default_rng([1, n])),
+        0.2,
+        chosen,
+        seed=0,
     )
     gamma = np.array([one.exposure.gamma for one in prior.candidates])
     middle = np.array([one.exposure.middle for one in prior.candidates])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthgen.dp.evolution import EvolutionSettings, Evolved, evolve, noise_stream, noisy_votes
+from synthgen.dp.evolution import EvolutionSettings, Evolved, evolve, noisy_votes
 from synthgen.errors import UserError
 from synthgen.generators.dialogue.evolution import (
     SUBJECTS,
@@ -73,7 +73,7 @@ def test_a_cohort_of_coughs_gives_plans_of_coughs_of_its_length() -> None:
     records = [Real(f"p{i}", f"d{i}", DialogueCondition(), coughing(100)) for i in range(80)]
     voters = dialogue_voters(records)
     prior = evolve(
-        POPULATION, lambda n, b: noisy_votes(voters, b, CHOSEN, 0.5, noise_stream(1, n)), 0.5, CHOSEN, seed=0
+        POPULATION, lambda n, b: noisy_votes(voters, b, CHOSEN, 0.5, np.random.default_rng([1, n])), 0.5, CHOSEN, seed=0
     )
     share = sum(w for one, w in zip(prior.candidates, prior.weights, strict=True) if one.disorder == "cough")
     even = np.mean([one.disorder == "cough" for one in POPULATION.draw(np.random.default_rng(0), 1000)])

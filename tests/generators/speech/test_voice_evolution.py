@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synthgen.dp.evolution import Evolved, Voters, evolve, noise_stream, noisy_votes
+from synthgen.dp.evolution import Evolved, Voters, evolve, noisy_votes
 from synthgen.errors import UserError
 from synthgen.generators.speech.evolution import (
     VOICE_SETTINGS,
@@ -59,7 +59,7 @@ def test_low_voices_give_low_cards() -> None:
     low = [VoiceCandidate("m", float(f0), 2.0) for f0 in rng.normal(85, 3, 100)]
     voters = Voters(POPULATION.embed(low), tuple(f"p{i}" for i in range(100)), ("",) * 100)
     prior = evolve(
-        POPULATION, lambda n, b: noisy_votes(voters, b, CHOSEN, 0.5, noise_stream(1, n)), 0.5, CHOSEN, seed=0
+        POPULATION, lambda n, b: noisy_votes(voters, b, CHOSEN, 0.5, np.random.default_rng([1, n])), 0.5, CHOSEN, seed=0
     )
     cards = [draw_card(prior, seed) for seed in range(60)]
     assert np.median([card.f0_hz for card in cards]) < 105
