@@ -47,6 +47,7 @@ def table(kind: str, path: Path) -> str:
     """Markdown of what a benchmark wrote."""
     made = {"planted": planted, "red_team": red_team, "dialogue_filters": dialogue_filters, "startup": startup}
     made |= {"dp_accounting": dp_accounting, "dp_audit": dp_audit, "dp_step": dp_step}
+    made |= {"private_layers": private_layers, "private_fits": private_fits}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -118,6 +119,47 @@ def dp_step(found: Mapping[str, Any]) -> str:
     ]
     head = "| trained | parameters | patients × records | without | with | ratio (quartiles) |"
     return "\n".join([head, "| --- | ---: | ---: | ---: | ---: | ---: |", *rows])
+
+
+def private_layers(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/private_layers.py`` found: a row for each kind of trained weights."""
+    rows = [
+        f"| {row['trained']} | {row['parameters']:,} | {row['learning_rate']:g} | {row['steps']} × {row['batch']} × "
+        f"{row['draws']} | {row['sigma']:.2f} | {row['loss']:.3f} | {' '.join(f'{q:.3f}' for q in row['quarters'])} | "
+        f"{row['seconds']} s |"
+        for row in found
+    ]
+    head = "| trained | weights | learning rate | steps × patients × draws | σ | loss | in quarters | CPU |"
+    return "\n".join([head, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |", *rows])
+
+
+_OF_A_FIT = {
+    "fit, CPU s": "fit, CPU s",
+    "neutral_fid": "neutral FID",
+    "neutral_kid": "neutral KID",
+    "neutral_coverage": "coverage",
+    "label_auc_macro": "AUC of labels",
+    "tstr_auc_macro": "TSTR",
+}
+
+
+def private_fits(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/private_fits.py`` found: a row for each way, ε and seed."""
+    rows = [
+        f"| {row['way']} | {'none' if row['epsilon'] is None else format(row['epsilon'], 'g')} | {row['seed']} | "
+        + " | ".join(_with_interval(row["figures"].get(metric)) for metric in _OF_A_FIT)
+        + " |"
+        for row in found
+    ]
+    head = f"| way | ε | seed | {' | '.join(_OF_A_FIT.values())} |"
+    return "\n".join([head, "| --- |" + " ---: |" * (2 + len(_OF_A_FIT)), *rows])
+
+
+def _with_interval(figure: Sequence[float] | None) -> str:
+    if figure is None:
+        return ""
+    value, low, high = (f"{x:.0f}" if abs(figure[0]) >= 10 else f"{x:.3f}" for x in figure)
+    return value if low == high else f"{value} [{low}, {high}]"
 
 
 def dialogue_filters(found: Mapping[str, Any]) -> str:

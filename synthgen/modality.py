@@ -111,6 +111,10 @@ class Cohorts(Protocol[T, C, M_contra]):
         ...
 
 
+def _nothing(train: object, noise: object, folder: Path, seed: int) -> None:
+    """A check that refuses nothing."""
+
+
 @dataclass(frozen=True)
 class PrivateFit(Generic[T, C]):
     """A way to fit a generator with differential privacy, the patient being the unit.
@@ -123,6 +127,8 @@ class PrivateFit(Generic[T, C]):
             among ``public`` or ``not_covered``.
         public: what is set by the cohort and declared public.
         not_covered: what of the patients' data is used outside the guarantee.
+        check: takes what ``fit`` takes, and looks at what may be refused before anything is spent; it says nothing of
+            the patients but what is public.
     """
 
     method: str
@@ -131,6 +137,7 @@ class PrivateFit(Generic[T, C]):
     fit: Callable[[Sequence[Real[T, C]], tuple[Event, ...], Path, int, Progress], None]
     public: tuple[str, ...] = ()
     not_covered: tuple[str, ...] = ()
+    check: Callable[[Sequence[Real[T, C]], tuple[Event, ...], Path, int], None] = _nothing
 
 
 class GeneratorKind(Protocol[T, C, M]):

@@ -29,12 +29,14 @@ def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float
     """Fits the generator on ``train`` into ``folder``, and writes what is guaranteed to each patient; resumes.
 
     Raises:
-        UserError: there is no such fit, the budget of these patients is spent, or what they spent cannot be written.
+        UserError: there is no such fit, it cannot be made here, the budget of these patients is spent, or what they
+            spent cannot be written.
     """
     privacy, patients = run.config.privacy, len({record.patient for record in train})
     delta = check_delta(privacy.delta or default_delta(patients), patients)
     way, because = chosen(run.modality.generator.private_fits(run.settings), privacy, patients)
     events = way.events(epsilon, delta, patients)
+    way.check(train, events, folder, run.seed("model"))
     state = ledger_state()
     named = keyed(run.work.key, "private fit", run.config.digest(), str(folder.resolve()))
     total = spend(state, Entry(named, members(train, state.key), events, delta), privacy.budget)

@@ -137,6 +137,25 @@ class GeneratorConfig(Section):
         return self
 
 
+class PrivateSgdConfig(Section):
+    """DP-SGD on few parameters of a base; its noise follows from epsilon (Abadi et al. 2016, the patient as unit)."""
+
+    trained: Literal["scales", "normalisation", "low_rank"] = Field(
+        "scales",
+        description="What of the denoiser is trained: the scales of its normalisations, these and their shifts, or "
+        "low-rank additions to its attention",
+    )
+    rank: int = Field(1, ge=1, le=64, description="Rank of the additions (LoRA, Hu et al. 2022)")
+    batch: int = Field(64, ge=1, description="Patients a step, in the mean; each is drawn by a coin of its own")
+    steps: int = Field(50, ge=1, description="Training steps")
+    records: int = Field(1, ge=1, description="Most images of one patient in a step, drawn at random")
+    draws: int = Field(2, ge=1, description="How often each of them is used in a step, at other timesteps and noise")
+    clip: float = Field(1e-4, gt=0, description="Largest norm of a patient's mean gradient")
+    learning_rate: float = Field(1e-2, gt=0, le=1, description="Learning rate of Adam")
+    ema_decay: float = Field(0.98, ge=0, lt=1, description="Final decay of the moving average of the weights")
+    rows: int = Field(32, ge=1, description="Most rows that are computed together: memory, no part of the guarantee")
+
+
 class PretrainingConfig(Section):
     """What the public base is trained on."""
 

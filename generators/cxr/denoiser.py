@@ -103,7 +103,11 @@ class DenoiserLoss(nn.Module):
         self.register_buffer("alphas_cumprod", alphas_cumprod.clone(), persistent=False)
 
     def forward(self, latents: Tensor, noise: Tensor, timesteps: Tensor, conditions: Tensor, weights: Tensor) -> Tensor:
-        """Scalar loss.
+        """Scalar loss: the mean of :meth:`rows`."""
+        return self.rows(latents, noise, timesteps, conditions, weights).mean()
+
+    def rows(self, latents: Tensor, noise: Tensor, timesteps: Tensor, conditions: Tensor, weights: Tensor) -> Tensor:
+        """Loss of each row, [B].
 
         v = alpha * noise - sigma * latents (Salimans and Ho 2022, appendix D), weighted by
         (min(SNR, gamma) + 1) / (SNR + 1): min-SNR weighting for v (Hang et al. 2023, section 3.4) with SNR + 1 clamped
@@ -122,5 +126,5 @@ class DenoiserLoss(nn.Module):
         error = (weights * (predicted.float() - (alpha * noise - sigma * latents)).square()).mean(dim=(1, 2, 3))
         snr = self.alphas_cumprod[timesteps] / (1 - self.alphas_cumprod[timesteps])
         weight = (snr.clamp(max=self._min_snr) + 1) / (snr + 1)
-        loss: Tensor = (weight * error).mean()
+        loss: Tensor = weight * error
         return loss

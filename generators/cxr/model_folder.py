@@ -21,6 +21,7 @@ import torch
 from diffusers import DPMSolverMultistepScheduler, UNet2DConditionModel
 from diffusers import __version__ as diffusers_version
 
+from synthgen.digests import agrees
 from synthgen.errors import UserError
 from synthgen.files import new_folder, write_atomically
 from synthgen.generators.cxr.autoencoder import Autoencoder, read_autoencoder
@@ -103,6 +104,21 @@ def has_weights(part: Path) -> bool:
 def is_finished(folder: Path) -> bool:
     """True where ``folder`` holds a model that was trained to its end."""
     return (folder / "synthgen.json").is_file()
+
+
+def refuse_another(folder: Path, digest: str) -> Path:
+    """The mark of a training in ``folder``, which is there where the training of this digest was begun.
+
+    Raises:
+        UserError: the folder holds something else.
+    """
+    mark = folder / "checkpoints" / "run.json"
+    if mark.is_file():
+        if not agrees(mark, digest):
+            raise UserError(f"{folder} holds a training with other settings or images: choose another folder")
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is not empty and was not made by this training: choose another folder")
+    return mark
 
 
 def open_generator(folder: Path, sampler: SamplerConfig, rows: int | None) -> CxrGenerator:

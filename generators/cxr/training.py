@@ -18,7 +18,7 @@ from diffusers.training_utils import EMAModel
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthgen.digests import agrees, write_mark
+from synthgen.digests import write_mark
 from synthgen.errors import UserError
 from synthgen.generators.cxr.augmentation import DRAWS, augment
 from synthgen.generators.cxr.autoencoder import (
@@ -42,7 +42,14 @@ from synthgen.generators.cxr.denoiser import (
     with_additions,
     without_additions,
 )
-from synthgen.generators.cxr.model_folder import Card, finish_folder, has_weights, is_finished, save_part
+from synthgen.generators.cxr.model_folder import (
+    Card,
+    finish_folder,
+    has_weights,
+    is_finished,
+    refuse_another,
+    save_part,
+)
 from synthgen.generators.cxr.optimise import Schedule, batch_indices, optimise
 from synthgen.generators.cxr.sample_grid import write_grid
 from synthgen.generators.cxr.sampler import denoise, noise_of, solver_of
@@ -290,10 +297,10 @@ def _schedule(config: GeneratorConfig, steps: int, batch: int, learning_rate: fl
 
 def _card(run: _Run, vae: Autoencoder, encoding: Encoding) -> Card:
     base = (run.base.saw or run.base.digest) if run.base else ""
-    return Card(encoding, run.config.size, _config_digest(run.config), type(vae).__name__, base)
+    return Card(encoding, run.config.size, config_digest(run.config), type(vae).__name__, base)
 
 
-def _config_digest(config: GeneratorConfig) -> str:
+def config_digest(config: GeneratorConfig) -> str:
     """Of the settings that decide the weights; how samples are drawn and how often is free to change between reruns.
 
     Without the seed, because the model folder may be given away, and a seed is guessed from a digest.
@@ -305,7 +312,7 @@ def _config_digest(config: GeneratorConfig) -> str:
 def _run_digest(run: _Run) -> str:
     """Identifies a training: its settings, its seed and its records. Private, because it depends on the images."""
     base = run.base.digest if run.base else ""
-    digest = hashlib.blake2b(f"{_config_digest(run.config)}|{run.seed}|{base}".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{config_digest(run.config)}|{run.seed}|{base}".encode(), digest_size=16)
     for record in run.train:
         digest.update(json.dumps([record.record, record.condition.as_dict()]).encode())
         digest.update(np.ascontiguousarray(record.payload).tobytes())
@@ -314,13 +321,8 @@ def _run_digest(run: _Run) -> str:
 
 def _claim(run: _Run) -> None:
     """Marks the folder as this training's, or refuses one that is another's."""
-    folder, digest = run.folder, _run_digest(run)
-    mark = folder / "checkpoints" / "run.json"
-    if mark.is_file():
-        if not agrees(mark, digest):
-            raise UserError(f"{folder} holds a training with other settings or images: choose another folder")
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is not empty and was not made by this training: choose another folder")
+    digest = _run_digest(run)
+    mark = refuse_another(run.folder, digest)
     run.accelerator.wait_for_everyone()
     if run.accelerator.is_main_process and not mark.is_file():
         write_mark(mark, digest)

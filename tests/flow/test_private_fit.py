@@ -136,3 +136,23 @@ def test_what_cannot_be_had_is_one_line(
         assert "privacy.epsilon" in told.output
     assert spent(tmp_path) == 0
     assert not (tmp_path / "model").exists()
+
+
+def test_what_the_fit_itself_refuses_is_refused_before_anything_is_spent(
+    private: Modality[Any, Any, Any], data: Path, tmp_path: Path
+) -> None:
+    def refuse(train: Sequence[Any], noise: tuple[Event, ...], folder: Path, seed: int) -> None:
+        assert (len(train), len(noise), folder.name) == (200, 1, "model")
+        raise UserError("no such layer")
+
+    (way,) = private.generator.private_fits(None)
+
+    class Checked(type(private.generator)):  # type: ignore[misc]
+        def private_fits(self, config: Any) -> tuple[PrivateFit[Any, Any], ...]:
+            return (replace(way, check=refuse),)
+
+    asked = {"data": data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
+    with pytest.raises(UserError, match="no such layer"):
+        synthgen.fit(replace(private, generator=Checked()), settings=["privacy.epsilon=4"], **asked)
+    assert spent(tmp_path) == 0
+    assert not (tmp_path / "model").exists()

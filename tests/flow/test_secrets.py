@@ -78,12 +78,12 @@ def test_the_seed_cannot_be_guessed_from_what_is_public(finished: Path) -> None:
 
 def test_a_model_folder_gives_no_seed_away(finished: Path) -> None:
     """Every digest in it is salted, or of settings alone."""
-    from synthgen.generators.cxr.training import _config_digest
+    from synthgen.generators.cxr.training import config_digest
     from synthgen.modalities.cxr.binding import CXR
 
     model = finished / "work" / "model"
     config = load_config(CXR.section, "cxr", str(TINY), seed=0)
-    assert json.loads((model / "synthgen.json").read_text())["config_digest"] == _config_digest(
+    assert json.loads((model / "synthgen.json").read_text())["config_digest"] == config_digest(
         config.modality.generator
     )
     assert set(json.loads((model / "checkpoints" / "run.json").read_text())) == {"salt", "digest"}

@@ -38,12 +38,15 @@ from synthgen.generators.cxr.private_model import (
     prior_conditions,
     prior_digest,
 )
+from synthgen.generators.cxr.private_sgd import METHOD as SGD
+from synthgen.generators.cxr.private_sgd import NOT_COVERED, PUBLIC, PrivateSgd
 from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
 from synthgen.modalities.cxr.settings import OFFER, CxrConfig
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, PrivateFit, Releases
+from synthgen.origin import ORIGIN
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrRoundTrip, CxrSynthetic
 from synthgen.pretrained.image import image_encoder
 from synthgen.privacy_filters.cxr.filters import CxrFilters
@@ -186,6 +189,21 @@ class CxrPrior(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
         return f"Simulated radiographs at {open_prior(model).size} px, whose parameters patients voted on privately"
 
 
+def _from_public_base(config: CxrConfig) -> PrivateFit[CxrImage, CxrCondition]:
+    """DP-SGD from a base, which must not itself be a model of a cohort."""
+    sgd, base = PrivateSgd(config.generator, config.private_sgd), config.generator.base
+
+    def check(train: Sequence[CxrReal], noise: tuple[Event, ...], folder: Path, seed: int) -> None:
+        if (Path(base) / ORIGIN).exists():
+            raise UserError(
+                f"the base {base} was fitted on a cohort: a private fit starts from a public one, packaged or as "
+                "synthgen pretrain writes it"
+            )
+        sgd.check(train, noise, folder, seed)
+
+    return PrivateFit(SGD, sgd.mechanism, sgd.events, sgd.fit, PUBLIC, NOT_COVERED, check)
+
+
 class CxrGenerators(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
     """Latent diffusion, or a private prior: what lies in a model's folder says which. Without privacy, diffusion."""
 
@@ -203,7 +221,7 @@ class CxrGenerators(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
         ) -> None:
             fit_prior(train, noise, config.generator.size, folder, seed, progress)
 
-        return (PrivateFit(METHOD, MECHANISM, events, fit),)
+        return (PrivateFit(METHOD, MECHANISM, events, fit), _from_public_base(config))
 
     def check(self, config: CxrConfig) -> None:
         self.diffusion.check(config)

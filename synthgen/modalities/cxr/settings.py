@@ -7,7 +7,13 @@ from pydantic import Field
 from synthgen.config import Section
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.generators.cxr.cohort_config import CohortConfig
-from synthgen.generators.cxr.config import ConditionConfig, DemoCohortConfig, GeneratorConfig, PretrainingConfig
+from synthgen.generators.cxr.config import (
+    ConditionConfig,
+    DemoCohortConfig,
+    GeneratorConfig,
+    PretrainingConfig,
+    PrivateSgdConfig,
+)
 from synthgen.offer import Offer
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 
@@ -19,6 +25,7 @@ class CxrConfig(Section):
     cohort: CohortConfig = CohortConfig()
     conditions: ConditionConfig = ConditionConfig()
     generator: GeneratorConfig = GeneratorConfig()
+    private_sgd: PrivateSgdConfig = PrivateSgdConfig()
     pretraining: PretrainingConfig = PretrainingConfig()
     identity: IdentityConfig = IdentityConfig()
     encoder: str = Field("", description="of images, for one more filter: hub name, folder or packaged; empty: none")
