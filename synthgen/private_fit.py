@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +13,7 @@ from synthgen.dp.accounting import check_delta, default_delta
 from synthgen.dp.guarantee import guarantee
 from synthgen.dp.ledger import Entry, ledger_state, members, spend
 from synthgen.errors import UserError
+from synthgen.files import private_folder, write_atomically
 from synthgen.modality import PrivateFit
 from synthgen.origin import ORIGIN
 from synthgen.records import C, Real
@@ -22,6 +24,7 @@ M = TypeVar("M", bound=Section)
 
 ENOUGH_FOR_SGD = 1000
 """Patients from which noisy gradients are worth more than votes; see docs/differential_privacy.md."""
+BEGUN = ".private_fit"
 NOT_COVERED = (f"{ORIGIN}, a salted digest by which the holder of the cohort knows the model's patients again",)
 
 
@@ -38,16 +41,24 @@ def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float
     events = way.events(epsilon, delta, patients)
     way.check(train, events, folder, run.seed("model"))
     state = ledger_state()
-    named = keyed(run.work.key, "private fit", run.config.digest(), str(folder.resolve()))
+    token = _token(folder)
+    named = keyed(run.work.key, "private fit", run.config.digest(), token)
     total = spend(state, Entry(named, members(train, state.key), events, delta), privacy.budget)
     run.progress.say(
         f"differential privacy by {way.method} ({because}): epsilon {epsilon:g} at delta {delta:.1e} for each of "
         f"{patients:,} patients, {total.epsilon:.2f} of a budget of {privacy.budget:g} with all fits on them"
     )
+    write_atomically(private_folder(folder) / BEGUN, token.encode())
     way.fit(train, events, folder, run.seed("model"), run.progress)
     guarantee(
         events, patients, way.mechanism, delta=delta, public=way.public, not_covered=(*NOT_COVERED, *way.not_covered)
     ).write(folder)
+
+
+def _token(folder: Path) -> str:
+    """What a resumed fit is known by. It goes with the folder: noise that is drawn anew has to be paid for anew."""
+    path = folder / BEGUN
+    return path.read_text("utf-8") if path.exists() else secrets.token_hex(16)
 
 
 def chosen(ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig, patients: int) -> tuple[PrivateFit[T, C], str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +22,7 @@ from PIL import Image
 from scipy import ndimage
 
 from synthgen.dp.evolution import Evolved, Floats, Voters
-from synthgen.errors import UserError
+from synthgen.dp.prior_file import prior_bytes, read_prior_file, write_prior_file
 from synthgen.generators.cxr.config import DemoCohortConfig
 from synthgen.generators.cxr.demo_cohort import draw_findings
 from synthgen.generators.cxr.phantom import FINDINGS, Patient, Visit, sample_patient, sample_visit
@@ -324,7 +324,9 @@ def evolved_pool(
     Raises:
         UserError: see :func:`filled`.
     """
-    about = json.dumps({"count": count, "size": size, "seed": seed, "prior": sha256(_as_json(prior)).hexdigest()})
+    about = json.dumps(
+        {"count": count, "size": size, "seed": seed, "prior": sha256(prior_bytes(prior, _FORMAT)).hexdigest()}
+    )
 
     def one(row: int) -> Drawn:
         rng = np.random.default_rng([seed, row, _IMAGE])
@@ -339,12 +341,7 @@ def evolved_pool(
 
 def write_prior(path: Path, prior: Evolved[CxrCandidate]) -> None:
     """Writes a prior as JSON: the parameters of each candidate and its weight, no record of anybody."""
-    path.write_bytes(_as_json(prior))
-
-
-def _as_json(prior: Evolved[CxrCandidate]) -> bytes:
-    rows = [{**asdict(one), "weight": w} for one, w in zip(prior.candidates, prior.weights.tolist(), strict=True)]
-    return (json.dumps({"format": _FORMAT, "candidates": rows}) + "\n").encode()
+    write_prior_file(path, prior, _FORMAT)
 
 
 def read_prior(path: Path) -> Evolved[CxrCandidate]:
@@ -353,17 +350,7 @@ def read_prior(path: Path) -> Evolved[CxrCandidate]:
     Raises:
         UserError: the file is missing, or no prior of chest X-rays.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values["format"] != _FORMAT or not values["candidates"]:
-            raise ValueError("format")
-        candidates = tuple(_read(row) for row in values["candidates"])
-        weights = np.array([float(row["weight"]) for row in values["candidates"]])
-        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
-            raise ValueError("weights")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no prior of chest X-rays: fit it again with --dp-epsilon") from error
-    return Evolved(candidates, weights / weights.sum())
+    return read_prior_file(path, _FORMAT, "chest X-rays", _read)
 
 
 def _read(row: dict[str, Any]) -> CxrCandidate:

@@ -116,7 +116,7 @@ def refuse_another(folder: Path, digest: str) -> Path:
     if mark.is_file():
         if not agrees(mark, digest):
             raise UserError(f"{folder} holds a training with other settings or images: choose another folder")
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and (not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())):
         raise UserError(f"{folder} is not empty and was not made by this training: choose another folder")
     return mark
 

@@ -7,12 +7,11 @@ alone), how long the session is, and how much the patient says at a time.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any, Final, get_args
 import numpy as np
 
 from synthgen.dp.evolution import EvolutionSettings, Evolved, Floats, Voters, sample
-from synthgen.errors import UserError
+from synthgen.dp.prior_file import read_prior_file, write_prior_file
 from synthgen.generators.dialogue.conditions import case_seed
 from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.compose import CONTENT
@@ -246,8 +245,7 @@ def _plan_of(prior: Evolved[PlanCandidate], case: int) -> PlanCandidate:
 
 def write_prior(path: Path, prior: Evolved[PlanCandidate]) -> None:
     """Writes a prior as JSON: plans and their weights, no word of anybody."""
-    rows = [{**asdict(one), "weight": w} for one, w in zip(prior.candidates, prior.weights.tolist(), strict=True)]
-    path.write_text(json.dumps({"format": _FORMAT, "candidates": rows}) + "\n", encoding="utf-8")
+    write_prior_file(path, prior, _FORMAT)
 
 
 def read_prior(path: Path) -> Evolved[PlanCandidate]:
@@ -256,17 +254,7 @@ def read_prior(path: Path) -> Evolved[PlanCandidate]:
     Raises:
         UserError: the file is missing, or no prior of dialogues.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values["format"] != _FORMAT or not values["candidates"]:
-            raise ValueError("format")
-        candidates = tuple(_read(row) for row in values["candidates"])
-        weights = np.array([float(row["weight"]) for row in values["candidates"]])
-        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
-            raise ValueError("weights")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no prior of dialogues: fit it again with --dp-epsilon") from error
-    return Evolved(candidates, weights / weights.sum())
+    return read_prior_file(path, _FORMAT, "dialogues", _read)
 
 
 def _read(row: dict[str, Any]) -> PlanCandidate:

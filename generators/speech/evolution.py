@@ -7,10 +7,9 @@ not voted on and drawn anew for every voice, so that a prior says which pitches 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.dp.evolution import EvolutionSettings, Evolved, Floats, Voters
-from synthgen.errors import UserError
+from synthgen.dp.prior_file import read_prior_file, write_prior_file
 from synthgen.generators.speech.tracks import excerpt
 from synthgen.generators.speech.voices import Person, Sex, VoiceCard, draw_voice
 from synthgen.generators.speech.world import pitch
@@ -150,8 +149,7 @@ def draw_card(
 
 def write_prior(path: Path, prior: Evolved[VoiceCandidate]) -> None:
     """Writes a prior as JSON: pitches and their weights."""
-    rows = [{**asdict(one), "weight": w} for one, w in zip(prior.candidates, prior.weights.tolist(), strict=True)]
-    path.write_text(json.dumps({"format": _FORMAT, "candidates": rows}) + "\n", encoding="utf-8")
+    write_prior_file(path, prior, _FORMAT)
 
 
 def read_prior(path: Path) -> Evolved[VoiceCandidate]:
@@ -160,17 +158,7 @@ def read_prior(path: Path) -> Evolved[VoiceCandidate]:
     Raises:
         UserError: the file is missing, or no prior of voices.
     """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values["format"] != _FORMAT or not values["candidates"]:
-            raise ValueError("format")
-        candidates = tuple(_read(row) for row in values["candidates"])
-        weights = np.array([float(row["weight"]) for row in values["candidates"]])
-        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
-            raise ValueError("weights")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no prior of voices: fit it again with --dp-epsilon") from error
-    return Evolved(candidates, weights / weights.sum())
+    return read_prior_file(path, _FORMAT, "voices", _read)
 
 
 def _read(row: dict[str, Any]) -> VoiceCandidate:

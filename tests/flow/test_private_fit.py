@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,11 @@ def test_a_private_fit_is_guaranteed_entered_once_and_told(
     assert "the spread of each sign" in promised.public
     synthgen.fit(private, out=tmp_path / "model", work=tmp_path / "fit", **asked)
     assert spent(tmp_path) == 1
+    again = {**asked, "settings": ["privacy.epsilon=4", "privacy.budget=20"]}
+    synthgen.fit(private, out=tmp_path / "second", work=tmp_path / "fit2", **again)
+    shutil.rmtree(tmp_path / "second")  # with it goes the noise: another one is another release
+    synthgen.fit(private, out=tmp_path / "second", work=tmp_path / "fit2", **again)
+    assert spent(tmp_path) == 3
 
     made = synthgen.generate(private, model=model, out=tmp_path / "release", work=tmp_path / "work", **asked)
     assert made.outcome == "PASS"
