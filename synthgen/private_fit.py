@@ -23,7 +23,7 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
 ENOUGH_FOR_SGD = 1000
-"""Patients from which noisy gradients are worth more than votes; see docs/differential_privacy.md."""
+"""Patients from which noisy gradients are the default: by the arithmetic of their noise, not by a comparison."""
 BEGUN = ".private_fit"
 NOT_COVERED = (f"{ORIGIN}, a salted digest by which the holder of the cohort knows the model's patients again",)
 
@@ -75,6 +75,6 @@ def chosen(ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig, patients: i
             raise UserError(f"privacy.method={privacy.method}: this generator has {', '.join(known)}")
         return known[privacy.method], "as asked for"
     if "sgd" in known and patients >= ENOUGH_FOR_SGD:
-        return known["sgd"], f"from {ENOUGH_FOR_SGD:,} patients on noisy gradients are worth more than votes"
-    few = f"fewer than {ENOUGH_FOR_SGD:,} patients say more by votes than by noisy gradients"
+        return known["sgd"], f"the default from {ENOUGH_FOR_SGD:,} patients on"
+    few = f"the default below {ENOUGH_FOR_SGD:,} patients"
     return ways[0], few if patients < ENOUGH_FOR_SGD else "its only private fit"
