@@ -1,9 +1,8 @@
 """Private Evolution on real cohorts: how near what it draws comes to patients who did not vote, by ε.
 
-    python benchmarks/private_evolution.py cxr --data NIH --layout nih --reference NIH64 --neutral --out cxr.json
-    python benchmarks/private_evolution.py dialogue --data osce_interviews.jsonl --out dialogue.json
-    python benchmarks/private_evolution.py speech --data librispeech_single --out speech.json
-    python benchmarks/private_evolution.py table cxr.json
+    python -m benchmarks.private_evolution cxr --data NIH --layout nih --reference NIH64 --neutral --out cxr.json
+    python -m benchmarks.private_evolution dialogue --data osce_interviews.jsonl --out dialogue.json
+    python -m benchmarks.private_evolution speech --data librispeech_single --out speech.json
 
 cxr: the patients are halved by a seed; half A votes with all films (or B, with --vote B), the other half's patients
 judge with one film each. A radiograph is drawn for every judging film, of its view and findings. Fréchet distance is in
@@ -36,12 +35,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from phantom_distance import Axes, halves, phantoms, principal
 from scipy.stats import wasserstein_distance
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.phantom_distance import Axes, halves, phantoms, principal
+from benchmarks.tables import private_evolution
 from synthgen.dp.accounting import default_delta, sigma_for
 from synthgen.dp.evolution import (
     Ask,
@@ -380,32 +380,6 @@ def told(epsilon: float | None) -> float | str | None:
     return "∞" if epsilon is not None and math.isinf(epsilon) else epsilon
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown: a line for each arm and ε, means over seeds with the least and the greatest."""
-    figures = [name for name in FIGURES if any(name in row for row in rows)]
-    arms = list(dict.fromkeys((row["arm"], row.get("epsilon")) for row in rows))
-    arms.sort(key=lambda arm: (ARMS.index(arm[0]), -float(str(arm[1] or 0).replace("∞", "inf"))))
-    lines = ["| arm | ε | seeds | " + " | ".join(figures) + " |", "| --- |" + " ---: |" * (2 + len(figures))]
-    for arm, epsilon in arms:
-        mine = [row for row in rows if (row["arm"], row.get("epsilon")) == (arm, epsilon)]
-        named = "" if epsilon is None else epsilon if isinstance(epsilon, str) else f"{epsilon:g}"
-        cells = [_cell([row[name] for row in mine if name in row]) for name in figures]
-        lines.append(f"| {arm} | {named} | {len(mine)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-FIGURES = ("frechet", "frechet AP", "frechet PA", "neutral fid", "neutral kid", "tstr", "topics", "length")
-FIGURES += ("pitch", "spread", "effective", "seconds")
-ARMS = ("films that voted", "those who voted", "phantom", "voice cards", "no evolution", "one shot", "evolved")
-
-
-def _cell(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    one = f"{np.mean(values):.3g}"
-    return one if len(values) == 1 else f"{one} ({min(values):.3g} to {max(values):.3g})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
@@ -431,15 +405,11 @@ def main() -> None:
         one.add_argument("--seeds", type=int, default=3)
         one.add_argument("--epsilons", type=float, nargs="+", default=EPSILONS)
         one.add_argument("--out", type=Path, required=True)
-    shown = kinds.add_parser("table")
-    shown.add_argument("file", type=Path)
     options = parser.parse_args()
-    if options.kind == "table":
-        print(table(json.loads(options.file.read_text("utf-8"))["rows"]))
-        return
     runs = {"cxr": run_cxr, "dialogue": run_dialogue, "speech": run_speech}
     result = runs[options.kind](options)
     options.out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(private_evolution(result))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from benchmarks.red_team import results
@@ -47,7 +48,7 @@ def table(kind: str, path: Path) -> str:
     """Markdown of what a benchmark wrote."""
     made = {"planted": planted, "red_team": red_team, "dialogue_filters": dialogue_filters, "startup": startup}
     made |= {"dp_accounting": dp_accounting, "dp_audit": dp_audit, "dp_step": dp_step}
-    made |= {"private_layers": private_layers, "private_fits": private_fits}
+    made |= {"private_layers": private_layers, "private_fits": private_fits, "private_evolution": private_evolution}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -160,6 +161,33 @@ def _with_interval(figure: Sequence[float] | None) -> str:
         return ""
     value, low, high = (f"{x:.0f}" if abs(figure[0]) >= 10 else f"{x:.3f}" for x in figure)
     return value if low == high else f"{value} [{low}, {high}]"
+
+
+_FIGURES = ("frechet", "frechet AP", "frechet PA", "neutral fid", "neutral kid", "tstr", "topics", "length")
+_FIGURES += ("pitch", "spread", "effective", "seconds")
+_ARMS = ("films that voted", "those who voted", "phantom", "voice cards", "no evolution", "one shot", "evolved")
+
+
+def private_evolution(found: Mapping[str, Any]) -> str:
+    """What ``benchmarks/private_evolution.py`` found: an arm and ε a row, means over seeds, the least, the greatest."""
+    rows = found["rows"]
+    figures = [name for name in _FIGURES if any(name in row for row in rows)]
+    arms = list(dict.fromkeys((row["arm"], row.get("epsilon")) for row in rows))
+    arms.sort(key=lambda arm: (_ARMS.index(arm[0]), -float(str(arm[1] or 0).replace("∞", "inf"))))
+    lines = ["| arm | ε | seeds | " + " | ".join(figures) + " |", "| --- |" + " ---: |" * (2 + len(figures))]
+    for arm, epsilon in arms:
+        mine = [row for row in rows if (row["arm"], row.get("epsilon")) == (arm, epsilon)]
+        named = "" if epsilon is None else epsilon if isinstance(epsilon, str) else f"{epsilon:g}"
+        cells = [_mean_and_range([row[name] for row in mine if name in row]) for name in figures]
+        lines.append(f"| {arm} | {named} | {len(mine)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _mean_and_range(values: Sequence[float]) -> str:
+    if not values:
+        return ""
+    one = f"{mean(values):.3g}"
+    return one if len(values) == 1 else f"{one} ({min(values):.3g} to {max(values):.3g})"
 
 
 def dialogue_filters(found: Mapping[str, Any]) -> str:
