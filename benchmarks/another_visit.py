@@ -2,10 +2,10 @@
 
     python benchmarks/another_visit.py --data nih14 --layout nih --split 0 --work work/visits --out visits.json
 
-The cohort is split as a run would split it. The networks see T. One record of every patient of C and E is enrolled
-beside T; another of their records (the same, where there is no other) is scored with its own patient left out: a
-stranger. Then those who have two return, with nobody left out. At each level the threshold is the k-th smallest of the
-strangers' scores, k / n at most the level. A killed run continues.
+The cohort is split as a run would split it. The embedding is learnt on T. One record of every patient of C and E is
+enrolled beside T; another of their records (the same, where there is no other) is scored with its own patient left out:
+a stranger. Then those who have two return, with nobody left out. At each level the threshold is the k-th smallest of
+the strangers' scores, k / n at most the level.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
 from synthgen.payloads.cxr import CxrReal
 from synthgen.privacy_filters.cxr.config import IdentityConfig
 from synthgen.privacy_filters.cxr.filters import People
-from synthgen.privacy_filters.cxr.identity import open_identity
-from synthgen.privacy_filters.cxr.identity_training import fit_identity
+from synthgen.privacy_filters.cxr.identity import fit_identity, open_identity
 from synthgen.progress import Progress, bars
 from synthgen.records import Estimate
 

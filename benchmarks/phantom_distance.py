@@ -9,7 +9,7 @@ as consolidation). The films of the other half stand beside as the distance of f
 Sources: radial power is the mean periodogram (Hann window, standardised image) in rings of 0.02 cycles per pixel,
 phantom ÷ film; Fréchet distance and squared MMD as ``synthgen.eval.fidelity`` defines them, in the 32 principal
 components of half A's films at 64 px (grey values 0 to 1), and with --neutral in EfficientNet-Lite0's 1,280 features
-too (extra ``neutral``).
+too.
 """
 
 from __future__ import annotations

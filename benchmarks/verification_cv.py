@@ -1,14 +1,15 @@
-"""Patient-wise cross-validation of the identity networks: verification and retrieval of patients never trained on.
+"""Patient-wise cross-validation of the identity embedding: verification and retrieval of patients never trained on.
 
     python benchmarks/verification_cv.py --data nih14 [--extra more] --layout nih --folds 4 --seed 0 \\
         --work work/verification --out verification.json
 
 Patients of ``--data`` are dealt into folds, those with several images first, so that every fold has as many; a patient
-who is also in ``--extra`` is held out of both. A fold's networks never see its patients. Every patient with two images
-gives one positive pair, over all folds; negatives are pairs of patients of one fold, a random record of each. The
-scores of the folds are pooled as they are. A killed run continues; ``--only I`` fits one fold, for runs side by side.
+who is also in ``--extra`` is held out of both. A fold's embedding never sees its patients. Every patient with two
+images gives one positive pair, over all folds; negatives are pairs of patients of one fold, a random record of each.
+The scores of the folds are pooled as they are. A killed run continues; ``--only I`` fits one fold, for runs side by
+side.
 
-``another_visit_caught`` is what the gate makes of the networks: one record of each of the fold's patients is enrolled
+``another_visit_caught`` is what the gate makes of it: one record of each of the fold's patients is enrolled
 beside ``--data``'s training patients, the threshold is set on another of their records (or the same, who has no other)
 with its own patient left out, at ``--alpha``; then those with two return, none left out.
 """
@@ -36,9 +37,9 @@ from synthgen.generators.cxr.cohort import CohortConfig, load_cohort
 from synthgen.payloads.cxr import CxrCondition, CxrReal
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.cxr.config import IdentityConfig
+from synthgen.privacy_filters.cxr.contrast import local_contrast, resized
 from synthgen.privacy_filters.cxr.filters import People
-from synthgen.privacy_filters.cxr.identity import normalised, open_identity, resized
-from synthgen.privacy_filters.cxr.identity_training import fit_identity
+from synthgen.privacy_filters.cxr.identity import fit_identity, open_identity
 from synthgen.progress import Progress, bars
 from synthgen.records import Estimate
 
@@ -77,17 +78,17 @@ def deal(patients: Sequence[str], folds: int, seed: int) -> dict[str, int]:
 
 
 def judged(held: Sequence[CxrReal], folder: Path, seed: int) -> tuple[Held, Held]:
-    """The fold's patients seen by the networks in ``folder``, and by the correlation of normalised 32 × 32 pixels."""
+    """The fold's patients in the embedding of ``folder``, and by the correlation of normalised 32 × 32 pixels."""
     identity = open_identity(folder)
     images = np.stack([record.payload for record in held])
     owners = tuple(record.patient for record in held)
     pairs = verification_pairs(owners, seed)
-    pixels = normalised(resized(images, 32))[:, 1].flatten(1).numpy()
+    pixels = local_contrast(resized(images, 32), 7).flatten(1).numpy()
     pixels /= np.linalg.norm(pixels, axis=1, keepdims=True)
     vectors = identity.embed(images)
-    same, different = (identity.verify(vectors[p[:, 0]], vectors[p[:, 1]]) for p in (pairs.same, pairs.different))
-    same_pixels, different_pixels = (
-        np.einsum("nd,nd->n", pixels[p[:, 0]], pixels[p[:, 1]]) for p in (pairs.same, pairs.different)
+    (same, different), (same_pixels, different_pixels) = (
+        [np.einsum("nd,nd->n", rows[p[:, 0]], rows[p[:, 1]]) for p in (pairs.same, pairs.different)]
+        for rows in (vectors, pixels)
     )
     matched = np.array([alike(held[i].condition, held[j].condition) for i, j in pairs.different])
     return (

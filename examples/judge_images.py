@@ -17,7 +17,7 @@ SIZE = 32
 SMALL = (
     "threads=1",
     "gate={alpha: 0.05, planted: 1}",
-    f"modality.identity={{size: {SIZE}, width: 8, steps: 12, pairs: 6, singles: 4, views: 1}}",
+    f"modality.identity.size={SIZE}",
 )
 
 

@@ -31,7 +31,7 @@ SMALL = (
     "gate={alpha: 0.05, planted: 3}",
     f"modality.demo={{patients: 60, size: {SIZE}}}",
     f"modality.generator.size={SIZE}",
-    f"modality.identity={{size: {SIZE}, width: 8, steps: 12, pairs: 6, singles: 4, views: 1}}",
+    f"modality.identity.size={SIZE}",
     f"modality.evaluation={{image_size: {SIZE}, pixel_size: 16, classifier_steps: 10, width: 8}}",
 )
 

@@ -10,9 +10,7 @@ from synthgen.config import Section
 class FloorConfig(Section):
     """What a release must reach to be fit for use; below, the verdict is INCONCLUSIVE. 0 asks for nothing."""
 
-    coverage: float = Field(
-        0.0, ge=0, le=1, description="Least neutral coverage, as a share of what real images have; needs extra neutral."
-    )
+    coverage: float = Field(0.0, ge=0, le=1, description="Least neutral coverage, as a share of what real images have.")
     labels: float = Field(
         0.5, ge=0, le=1, description="Least macro AUC of requested labels, as a share of the way from 0.5 to real's."
     )
@@ -43,9 +41,7 @@ class EvaluationConfig(Section):
     encoder: str = Field(
         "", description="An image encoder for one more feature space: hub name, folder or packaged; empty: none."
     )
-    neutral: bool = Field(
-        True, description="Fidelity in EfficientNet-Lite0's features too, where the extra neutral is installed."
-    )
+    neutral: bool = Field(True, description="Fidelity in EfficientNet-Lite0's features too.")
     floor: FloorConfig = FloorConfig()
 
     @model_validator(mode="after")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthgen.errors import MissingExtraError, install_command
 from synthgen.estimates import drawn, measured, one_per_patient
 from synthgen.eval import fidelity
 from synthgen.eval.battery import Sets, enough
@@ -20,7 +19,7 @@ from synthgen.eval.cxr.labels import label_figures
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
 from synthgen.pretrained import PACKAGED
 from synthgen.pretrained.image import encoder_label, image_encoder
-from synthgen.pretrained.neutral import neutral_encoder, neutral_installed
+from synthgen.pretrained.neutral import neutral_encoder
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation
@@ -65,11 +64,7 @@ def evaluate(
 
     Without audit patients there is nobody to attack beside T: no attacks, and quality is measured on the calibration
     patients. With fewer than 8 samples, training patients or patients to measure on, nothing is, and a line says so.
-
-    Raises:
-        MissingExtraError: a floor of coverage is set, and the neutral encoder is not installed.
     """
-    require_neutral(config)
     if not enough(len(samples), cohort, progress):
         return Evaluation((), ())
     side = _side(samples, cohort)
@@ -83,7 +78,7 @@ def evaluate(
     synthetic, train, test, calibration = sets.synthetic, sets.train, sets.audit, sets.reference
     encoder = image_encoder(config.encoder) if config.encoder else None
     trained = tstr(synthetic, train, test, config, seed, progress)
-    spaces = _spaces(trained, encoder, config, side, progress)
+    spaces = _spaces(trained, encoder, config, side)
     held_out = test.and_those_of(calibration) if cohort.audit else test
     quality = (
         *_fidelity(synthetic, test, calibration if cohort.audit else None, spaces, seed, progress),
@@ -100,16 +95,6 @@ def evaluate(
     return Evaluation((*attacks, *copying), quality, asked)
 
 
-def require_neutral(config: EvaluationConfig) -> None:
-    """Says at once that packages are missing without which a floor that is set could not be held against anything.
-
-    Raises:
-        MissingExtraError: naming the extra.
-    """
-    if config.floor.coverage and not neutral_installed():
-        raise MissingExtraError("modality.evaluation.floor.coverage", "neutral")
-
-
 @dataclass(frozen=True)
 class _Space:
     """A feature space in which fidelity is measured, and the prefix of its figures."""
@@ -119,19 +104,15 @@ class _Space:
     note: str
 
 
-def _spaces(
-    trained: Tstr, encoder: Embed | None, config: EvaluationConfig, side: int, progress: Progress
-) -> tuple[_Space, ...]:
-    """That of the network trained on T, the neutral one where it is installed, and that of an encoder that is named."""
+def _spaces(trained: Tstr, encoder: Embed | None, config: EvaluationConfig, side: int) -> tuple[_Space, ...]:
+    """That of the network trained on T, the neutral one, and that of an encoder that is named."""
     size = f"{config.image_size} px, bilinear antialiased resize"
     told = f"penultimate features of the network trained on real images of T, {size}"
     found = [_Space("", lambda x: trained.on_real.features(x.images), told)]
-    if config.neutral and neutral_installed():
+    if config.neutral:
         neutral = encoder if encoder is not None and config.encoder == PACKAGED else neutral_encoder()
         note = f"EfficientNet-Lite0 (ImageNet), 1280 penultimate features, {side} px, bicubic antialiased to 224"
         found.append(_Space("neutral_", lambda x: neutral(x.films), note))
-    elif config.neutral:
-        progress.say(f"fidelity in neutral features is not measured: {install_command('neutral')}")
     if encoder is not None:
         note = f"encoder {encoder_label(config.encoder)}, given {side} px"
         found.append(_Space("encoder_", lambda x: encoder(x.films), note))

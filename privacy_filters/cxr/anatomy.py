@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from synthgen.privacy_filters.cxr.identity import box, resized
+from synthgen.privacy_filters.cxr.contrast import local_contrast, resized
 
 Floats = NDArray[np.float32]
 
@@ -29,10 +29,7 @@ _ROUNDS = 4
 
 def pictures(images: NDArray[np.uint8]) -> Floats:
     """uint8 [N, H, W] to their local contrast, float32 [N, 64, 64]; a flat image is zero."""
-    pixels = resized(images, SIDE)
-    mean = box(pixels, _WINDOW)
-    spread = (box(pixels.square(), _WINDOW) - mean.square()).clamp(min=0).sqrt()
-    result: Floats = ((pixels - mean) / (spread + 0.02))[:, 0].numpy()
+    result: Floats = local_contrast(resized(images, SIDE), _WINDOW)[:, 0].numpy()
     return result
 
 

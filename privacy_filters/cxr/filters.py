@@ -1,7 +1,7 @@
 """The chest X-ray filters: whose anatomy it is, and copies, each a density-normalised distance to a patient of T.
 
 Retrieval and verification follow privacy-enhancing sampling (Packhäuser et al. 2023, Generation of anonymous chest
-radiographs using latent diffusion models), with three differences: the networks never see a patient outside T, a
+radiographs using latent diffusion models), with three differences: nothing is learnt of a patient outside T, a
 candidate is verified against its twenty nearest patients rather than the nearest image, and no threshold is fixed by
 hand.
 """
@@ -33,11 +33,13 @@ from synthgen.privacy_filters.cxr.near_copy import (
 from synthgen.privacy_filters.nearest import LocalScale, PatientIndex, chord
 
 NEIGHBOURS = 20
+_RESEMBLING = 100  # patients among whom a resemblance stands out
+_ANATOMY = 2.0  # what an opinion of the anatomy weighs
 REGISTERED = 8
 _REGISTERED_FOR_SCALE = 4
 _BATCH = 16  # candidates that are registered together: bounds memory
 _ZOOM = 1.08
-_LEAST_SPREAD = 0.05
+_LEAST_SPREAD = 0.05  # of agreements: where all are alike, nothing stands out
 
 Floats = NDArray[np.float32]
 Scores = NDArray[np.float64]
@@ -114,19 +116,17 @@ class People:
     """Training records as people: whom a candidate resembles in the identity embedding, and whose anatomy it shows.
 
     The embedding names the patients who come into question; the anatomy of their nearest records is compared patch by
-    patch. Who is meant stands out from the rest of that list, and strangers who resemble everybody do not: the
-    agreement is counted in standard deviations of the others (test normalisation, Auckenthaler et al. 2000). Both
-    opinions are one score, distance / density * exp(-standing out): two columns of a kind would each pay at the gate.
+    patch. In both, what counts is how far one stands out from all who come into question: a chest that resembles
+    everybody, or two unusual ones, tell nothing. Both opinions are one score, distance * exp(-standing out): two
+    columns of a kind would each pay at the gate.
 
     Attributes:
         pictures: shape [N, 64, 64], in the order of the index.
-        scale: each patient's distance to its nearest other patient in the embedding.
     """
 
     identity: Identity
     index: PatientIndex
     pictures: Floats
-    scale: LocalScale
 
     names = ("person",)
 
@@ -146,18 +146,20 @@ class People:
 
     @classmethod
     def _of(cls, identity: Identity, vectors: Floats, pictures: Floats, patients: Sequence[str]) -> Self:
-        index = PatientIndex.build(vectors, patients)
         ordered = pictures[np.argsort(np.asarray(patients), kind="stable")]
-        return cls(identity, index, ordered, _embedded_scale(index))
+        return cls(identity, PatientIndex.build(vectors, patients), ordered)
 
     def scores(self, payloads: Sequence[CxrImage], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N, 1]; next to 0 for a copy."""
         vectors, images = _embed(self.identity, payloads), anatomy.pictures(np.stack(list(payloads)))
-        numbers, cosines = self.index.nearest(vectors, NEIGHBOURS, exclude)
-        distances = chord(cosines) / self.scale.of(numbers, _column(self.index.numbers(exclude)))
-        agreements = np.stack([self._agreements(*row) for row in zip(vectors, images, numbers, strict=True)])
+        numbers, cosines = self.index.nearest(vectors, _RESEMBLING, exclude)
+        named = slice(0, min(NEIGHBOURS, numbers.shape[1]))
+        agreements = np.stack([self._agreements(*row) for row in zip(vectors, images, numbers[:, named], strict=True)])
         others = np.isfinite(cosines)
-        scores = np.where(others, distances * np.exp(-standing_out(agreements, others)), np.inf)
+        out = standing_out(cosines, others)[:, named] + _ANATOMY * standing_out(
+            agreements, others[:, named], _LEAST_SPREAD
+        )
+        scores = np.where(others[:, named], chord(cosines[:, named]) * np.exp(-out), np.inf)
         return _known(scores.min(axis=1), vectors)[:, None]
 
     def _agreements(self, vector: Floats, image: Floats, numbers: NDArray[np.intp]) -> Floats:
@@ -168,18 +170,18 @@ class People:
         return anatomy.agreement(image, self.pictures[rows])
 
 
-def standing_out(agreements: Floats, others: NDArray[np.bool_]) -> Scores:
-    """By how many standard deviations each agreement exceeds the mean of its row without the best two: [N, k] each.
+def standing_out(values: Floats, others: NDArray[np.bool_], least: float = 1e-3) -> Scores:
+    """By how many standard deviations each value exceeds the mean of its row: [N, k] each; only ``others`` are counted.
 
-    Only ``others`` are counted. The best may be the patient, the second a twin. A row of two has nobody to stand out
-    from, and its agreements count from zero.
+    The greatest is part of both (Grubbs 1950), so that one of k can stand out by sqrt(k - 1) at most: a row of two says
+    nothing, and who resembles two of the others alike stands out less than who resembles one.
+    ``least`` is added to every deviation.
     """
-    rank = np.where(others, -agreements, np.inf).argsort(axis=1).argsort(axis=1)
-    rest = others & (rank >= 2)
-    count = np.maximum(rest.sum(axis=1, keepdims=True), 1)
-    mean = np.where(rest, agreements, 0).sum(axis=1, keepdims=True) / count
-    spread = np.sqrt(np.where(rest, np.square(agreements - mean), 0).sum(axis=1, keepdims=True) / count)
-    return np.asarray((agreements - mean) / (spread + _LEAST_SPREAD), dtype=np.float64)
+    count = np.maximum(others.sum(axis=1, keepdims=True), 1)
+    known = np.where(others, values, 0.0)
+    mean = known.sum(axis=1, keepdims=True) / count
+    spread = np.sqrt(np.where(others, np.square(known - mean), 0.0).sum(axis=1, keepdims=True) / count)
+    return np.asarray(np.where(others, (known - mean) / (spread + least), 0.0), dtype=np.float64)
 
 
 @dataclass(frozen=True)

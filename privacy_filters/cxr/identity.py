@@ -1,15 +1,21 @@
-"""Who is it: a patient-retrieval embedding and a siamese patient-verification head for chest radiographs.
+"""Who is it: an embedding in which radiographs of one patient lie together, and those of others apart.
 
 Packhäuser et al. 2022 ("Deep learning-based patient re-identification is able to exploit the biometric nature of
-medical chest X-ray data") showed that a radiograph identifies its patient; Packhäuser et al. 2023 reject generated
-images with such networks. Here both are one small residual network: its unit vectors serve the nearest-neighbour
-search, and a symmetric head on a pair of vectors says "same patient" or not.
+medical chest X-ray data") showed that a radiograph identifies its patient, with a network trained on a hundred thousand
+of them. A cohort of some hundred patients is too few for that. Here a network that saw photographs alone
+(EfficientNet-Lite0) describes edges and their arrangement, and what of that tells patients apart is learnt in closed
+form: Fisher's linear discriminants (Belhumeur, Hespanha and Kriegman 1997, "Eigenfaces vs. Fisherfaces"), patients
+being the classes, of each of three middle layers. Shifted and zoomed views count as further visits, for most patients
+came once; mirrored patients as further patients. Trained networks did worse (docs/results/cxr.md, section 3).
 """
 
 from __future__ import annotations
 
-import itertools
+import hashlib
 import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,210 +24,120 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from safetensors.torch import load_file, save
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
 
 from synthgen.errors import UserError
+from synthgen.files import write_atomically
+from synthgen.payloads.cxr import CxrImage, CxrReal
+from synthgen.pretrained.neutral import neutral_maps
 from synthgen.privacy_filters.cxr.config import IdentityConfig
+from synthgen.privacy_filters.cxr.contrast import local_contrast, resized
+from synthgen.progress import Progress
 
-FORMAT = "synthgen-cxr-identity-2"
+FORMAT = "synthgen-cxr-identity-3"
 WEIGHTS = "identity.safetensors"
 CARD = "identity.json"
-COHORT = "cohort"  # name of the cohort's vectors among the weights
-_CHUNK = 32  # images per forward pass: bounds memory
-_NEIGHBOURS = 50
+PATIENTS = 1000  # at most, from whom discriminants are learnt: more change little
 
-# (zoom, shift right, shift down) in units of half the image, averaged into one embedding
-_VIEWS = (
-    (1.0, 0.0, 0.0),
-    (0.94, 0.0, 0.0),
-    (1.06, 0.0, 0.0),
-    (1.0, 0.05, 0.0),
-    (1.0, -0.05, 0.0),
-    (1.0, 0.0, 0.05),
-    (1.0, 0.0, -0.05),
-    (0.9, 0.0, 0.0),
-    (1.1, 0.0, 0.0),
-)
+_LAYERS = (4, 7, 10)  # blocks of the network, of 40, 80 and 112 channels
+_GRID = 4  # places a side at which a layer is read
+_WINDOW = 1 / 5  # of the side: slower changes are exposure
+_VIEWS = ((1.0, 0.0, 0.0), (0.94, 0.0, 0.0), (1.06, 0.0, 0.0), (1.0, 0.05, 0.0), (1.0, -0.05, 0.05))
+"""Zoom, shift right, shift down, in units of half the image: what another positioning shows."""
+
+Floats = NDArray[np.float32]
+View = tuple[float, float, float]
 
 
-def resized(images: NDArray[np.uint8], size: int) -> Tensor:
-    """uint8 [N, H, W] of any size to float32 [N, 1, size, size], 0 to 1, by a triangle filter without aliasing."""
-    pixels = torch.from_numpy(np.array(images)).unsqueeze(1).float() / 255
-    if pixels.shape[-2:] == (size, size):
-        return pixels
-    return F.interpolate(pixels, size=(size, size), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
+@dataclass(frozen=True)
+class Discriminant:
+    """Of one layer: rows x [D] become (x − centre) · matrix, of unit norm.
 
-
-def normalised(images: Tensor) -> Tensor:
-    """Exposure removed: float32 [N, 1, S, S], 0 to 1, to [N, 2, S, S].
-
-    The first channel is standardised over the image, the second over a window of a fifth of its side, which shows
-    ribs and clavicles behind dense tissue as brightly as in the lungs.
-    """
-    wide = images - images.mean(dim=(2, 3), keepdim=True)
-    wide = wide / (wide.square().mean(dim=(2, 3), keepdim=True).sqrt() + 0.02)
-    window = images.shape[-1] // 10 * 2 + 1
-    mean = box(images, window)
-    spread = (box(images.square(), window) - mean.square()).clamp(min=0).sqrt()
-    return torch.cat([wide, (images - mean) / (spread + 0.02)], dim=1)
-
-
-def box(images: Tensor, window: int) -> Tensor:
-    """Mean over a window × window square (odd), edges replicated; by running sums, so that its size costs nothing."""
-    half = window // 2
-    sums = F.pad(images, (half + 1, half, half + 1, half), mode="replicate").cumsum(dim=2)
-    rows = (sums[:, :, window:] - sums[:, :, :-window]).cumsum(dim=3)
-    return (rows[..., window:] - rows[..., :-window]) / window**2
-
-
-class Block(nn.Module):
-    """Two 3 × 3 convolutions around a shortcut (He et al. 2016)."""
-
-    def __init__(self, inside: int, outside: int, stride: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(inside, outside, 3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm2d(outside),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(outside, outside, 3, padding=1, bias=False),
-            nn.BatchNorm2d(outside),
-        )
-        self.shortcut: nn.Module = nn.Identity()
-        if stride > 1 or inside != outside:
-            self.shortcut = nn.Sequential(
-                nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity(),
-                nn.Conv2d(inside, outside, 1, bias=False),
-                nn.BatchNorm2d(outside),
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.body(x) + self.shortcut(x))
-
-
-class Encoder(nn.Module):
-    """A small residual network whose last map is read twice: pooled (what), and as a 3 × 3 grid (where).
-
-    Ribs and clavicles are local, so that pooling alone would forget them.
+    Attributes:
+        centre: shape [D].
+        matrix: shape [D, d].
     """
 
-    def __init__(self, config: IdentityConfig) -> None:
-        super().__init__()
-        widths = [config.width * 2**i for i in range(4)]
-        stages: list[nn.Module] = [
-            nn.Conv2d(2, widths[0], 5, stride=2, padding=2, bias=False),
-            nn.BatchNorm2d(widths[0]),
-            nn.ReLU(inplace=True),
-        ]
-        for inside, outside in itertools.pairwise(widths):
-            stages.append(Block(inside, outside, stride=2))
-            stages.extend(Block(outside, outside, stride=1) for _ in range(config.depth - 1))
-        self.stages = nn.Sequential(*stages)
-        self.local = nn.Conv2d(widths[-1], widths[0], 1)
-        self.drop = nn.Dropout(0.0)
-        self.project = nn.Linear(widths[-1] + 9 * widths[0], config.dimensions)
+    centre: Floats
+    matrix: Floats
 
-    def forward(self, images: Tensor) -> Tensor:
-        """float32 [N, 1, S, S], 0 to 1, to unit vectors [N, D]."""
-        maps = self.stages(normalised(images).contiguous(memory_format=torch.channels_last))
-        local = self.local(maps).float()
-        with torch.autocast("cpu", enabled=False):  # bfloat16 is too coarse for cosines
-            what = maps.float().clamp(min=1e-6).pow(3).mean(dim=(2, 3)).pow(1 / 3)  # Radenović et al. 2018
-            where = F.adaptive_avg_pool2d(local, 3).flatten(1)
-            return F.normalize(self.project(self.drop(torch.cat([what, where], dim=1))), dim=1)
+    @classmethod
+    def fit(cls, rows: Floats, classes: Sequence[str], config: IdentityConfig) -> Discriminant:
+        """From rows [n, D] and the patient of each; principal components first, for D exceeds what n can tell."""
+        components = min(config.components, rows.shape[1], len(rows) - 1)
+        dimensions = min(config.dimensions, components, len(set(classes)) - 1)
+        scaler, principal = StandardScaler(), PCA(components, svd_solver="covariance_eigh")
+        analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=config.shrinkage, n_components=dimensions)
+        make_pipeline(scaler, principal, analysis).fit(rows, classes)
+        matrix = (principal.components_.T @ analysis.scalings_[:, :dimensions]) / scaler.scale_[:, None]
+        centre = scaler.mean_ + principal.mean_ * scaler.scale_
+        return cls(centre.astype(np.float32), matrix.astype(np.float32))
+
+    def __call__(self, rows: Floats) -> Floats:
+        """Unit vectors [n, d]; what lies at the centre stays zero."""
+        found = (rows - self.centre) @ self.matrix
+        return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
 
-class Verifier(nn.Module):
-    """Siamese head: (|e1 − e2|, e1 · e2) to a logit, symmetric by construction; starts as a scaled cosine."""
-
-    def __init__(self, dimensions: int, hidden: int = 64) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor(10.0))
-        self.offset = nn.Parameter(torch.tensor(-5.0))
-        self.hidden = nn.Linear(2 * dimensions, hidden)
-        self.out = nn.Linear(hidden, 1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-        self.gain = dimensions**0.5  # components of unit vectors are of the order of 1 / sqrt(D)
-
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """float32 [..., D] twice, to logits [...]; larger means the same patient."""
-        product = first * second
-        pair = torch.cat([(first - second).abs() * self.gain, product * self.gain**2], dim=-1)
-        correction: Tensor = self.out(F.relu(self.hidden(pair))).squeeze(-1)
-        return self.scale * product.sum(dim=-1) + self.offset + correction
-
-
-class Networks(nn.Module):
-    """Encoder and verification head, and the attribute head that only training uses."""
-
-    def __init__(self, config: IdentityConfig) -> None:
-        super().__init__()
-        self.encoder = Encoder(config)
-        self.verifier = Verifier(config.dimensions)
-        self.attributes = nn.Linear(config.dimensions, 2)
-
-
+@dataclass(frozen=True)
 class Identity:
-    """The fitted networks. Immutable; no random state.
+    """The fitted embedding.
 
-    ``cohort`` [M, D] are unit vectors of training patients, one each, M >= 1. By them ``verify`` tells who resembles
-    everybody: cross-domain similarity local scaling (Conneau et al. 2018, section 2.3) of both vectors of a pair.
-
-    Networks that were trained on mirrored patients as further patients know every image twice: as it is and mirrored.
-    Both vectors side by side are the embedding, so that a cosine is the mean of two opinions.
+    Every image is looked at as it is and mirrored: the unit vectors of all layers and both sides stand side by side,
+    so that a cosine is the mean of their opinions.
     """
 
-    def __init__(self, networks: Networks, config: IdentityConfig, cohort: Tensor) -> None:
-        self._networks = networks.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._config = config
-        self._cohort = cohort
+    layers: tuple[Discriminant, ...]
+    size: int
 
     @property
     def dimensions(self) -> int:
-        """D, the length of an embedding: twice that of the networks where they know mirrored patients."""
-        return self._config.dimensions * len(self._sides)
+        """D, the length of an embedding."""
+        return 2 * sum(len(layer.matrix[0]) for layer in self.layers)
 
-    @property
-    def _sides(self) -> tuple[bool, ...]:
-        """Whether each part of an embedding is of the mirrored image."""
-        return (False, True) if self._config.mirror else (False,)
-
-    def embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, images: NDArray[np.uint8]) -> Floats:
         """uint8 [N, H, W] of any size to unit vectors, float32 [N, D]; an image's vector depends on it alone."""
         if images.ndim != 3 or images.dtype != np.uint8:
             raise ValueError(f"images must be uint8 [N, H, W], got {images.dtype} {list(images.shape)}")
-        rows = [np.zeros((0, self.dimensions), np.float32)]
-        with torch.inference_mode():
-            for start in range(0, len(images), _CHUNK):
-                pixels = resized(images[start : start + _CHUNK], self._config.size)
-                parts = [self._encoded(pixels.flip(-1) if mirrored else pixels) for mirrored in self._sides]
-                rows.append((torch.cat(parts, dim=1) / len(parts) ** 0.5).numpy())
-        return np.concatenate(rows)
+        if not len(images):
+            return np.zeros((0, self.dimensions), np.float32)
+        described = described_layers(list(images), self.size, _VIEWS[:1])
+        parts = [layer(rows[:, 0, side]) for layer, rows in zip(self.layers, described, strict=True) for side in (0, 1)]
+        return np.asarray(np.concatenate(parts, axis=1) / len(parts) ** 0.5, dtype=np.float32)
 
-    def _encoded(self, pixels: Tensor) -> Tensor:
-        """Unit vectors of float32 [N, 1, S, S], averaged over views."""
-        views = [self._networks.encoder(_seen(pixels, *view)) for view in _VIEWS[: self._config.views]]
-        return F.normalize(torch.stack(views).sum(dim=0), dim=1)
 
-    def verify(self, first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embeddings float32 [N, D] twice, to logits float32 [N]: larger means the same patient. Symmetric."""
-        if first.shape != second.shape or first.ndim != 2 or first.shape[1] != self.dimensions:
-            raise ValueError(f"embeddings must be [N, {self.dimensions}] twice, got {first.shape} and {second.shape}")
-        a, b = (torch.from_numpy(np.array(e, np.float32)) for e in (first, second))
-        with torch.inference_mode():
-            common = (self._commonness(a) + self._commonness(b)) / 2
-            parts = len(self._sides)
-            sides = zip((a * parts**0.5).chunk(parts, dim=1), (b * parts**0.5).chunk(parts, dim=1), strict=True)
-            logits: Tensor = torch.stack([self._networks.verifier(one, other) for one, other in sides]).mean(dim=0)
-            logits = logits - self._networks.verifier.scale * common
-        result: NDArray[np.float32] = logits.numpy()
-        return result
+def described_layers(
+    images: Sequence[CxrImage], size: int, views: Sequence[View], done: Callable[[], object] = lambda: None
+) -> tuple[Floats, ...]:
+    """What each layer says of every view of every image, as it is and mirrored: [N, views, 2, D] for each layer.
 
-    def _commonness(self, embeddings: Tensor) -> Tensor:
-        """Mean similarity [N] to the nearest of the cohort, less the very nearest, who may be the patient."""
-        near = (embeddings @ self._cohort.T).topk(min(_NEIGHBOURS + 1, len(self._cohort)), dim=1).values
-        return near[:, 1:].mean(dim=1) if near.shape[1] > 1 else near[:, 0]
+    Args:
+        done: called after every image.
+    """
+    maps = neutral_maps(_LAYERS)
+    window = round(size * _WINDOW) // 2 * 2 + 1
+
+    @torch.inference_mode()
+    def of(image: CxrImage) -> list[Tensor]:
+        pixels = resized(image[None], size)
+        seen = torch.cat([_seen(pixels, *view) for view in views])
+        contrast = (local_contrast(seen, window) / 2).clamp(-2, 2)
+        both = torch.stack([contrast, contrast.flip(-1)], dim=1).flatten(0, 1).expand(-1, 3, -1, -1)
+        read = [F.adaptive_avg_pool2d(found, _GRID).flatten(1) for found in maps(both)]
+        return [layer.reshape(len(views), 2, -1) for layer in read]
+
+    # A thread for each image: the network's layers are too small to be shared out.
+    found: list[list[Tensor]] = []
+    with ThreadPoolExecutor(torch.get_num_threads(), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for layers in pool.map(of, images):
+            found.append(layers)
+            done()
+    return tuple(torch.stack(layer).numpy() for layer in zip(*found, strict=True))
 
 
 def _seen(images: Tensor, zoom: float, right: float, down: float) -> Tensor:
@@ -233,25 +149,94 @@ def _seen(images: Tensor, zoom: float, right: float, down: float) -> Tensor:
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
+def fit_identity(
+    train: Sequence[CxrReal], config: IdentityConfig, folder: Path, *, seed: int, progress: Progress
+) -> None:
+    """Fits the embedding and saves it under ``folder`` (safetensors and JSON); a finished folder is left as it is.
+
+    Args:
+        train: records of the training patients; of calibration and audit patients none, ever.
+        seed: which patients are learnt from, where there are more than ``PATIENTS``.
+
+    Raises:
+        UserError: fewer than two patients; or the folder holds a model of other records, configuration or seed.
+    """
+    patients = _patients(train)
+    if len(patients) < 2:
+        raise UserError(f"the identity embedding learns from at least 2 patients, got {len(patients)}: add patients")
+    run = _fingerprint(train, config, seed)
+    if (folder / CARD).exists():
+        _same_run(_card(folder).get("run"), run, folder)
+        return
+    chosen = _chosen(patients, seed)
+    classes = [train[i].patient for i in chosen for _ in _VIEWS for _ in "lr"]
+    mirrored = [f"{name} mirrored" if at % 2 else name for at, name in enumerate(classes)]
+    bar = progress.task("identity embedding", len(chosen), "image")
+    described = described_layers([train[i].payload for i in chosen], config.size, _VIEWS, bar.advance)
+    tensors: dict[str, Tensor] = {}
+    for number, rows in enumerate(described):
+        layer = Discriminant.fit(rows.reshape(len(mirrored), -1), mirrored, config)
+        tensors |= {f"{number}.{name}": torch.from_numpy(part) for name, part in vars(layer).items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / WEIGHTS, save(tensors))
+    card = {"format": FORMAT, "run": run, "config": config.model_dump(mode="json"), "patients": len(patients)}
+    write_atomically(folder / CARD, json.dumps(card, indent=1).encode())
+
+
 def open_identity(folder: Path) -> Identity:
     """Opens what :func:`fit_identity` saved.
 
     Raises:
         UserError: the folder is no finished identity model, or its files are damaged or not safetensors.
     """
-    again = "name a folder that fit_identity has finished, or delete it and fit again"
+    card = _card(folder)
+    try:
+        config = IdentityConfig.model_validate(card.get("config"))
+        tensors = {name: tensor.numpy() for name, tensor in load_file(folder / WEIGHTS).items()}
+        layers = tuple(Discriminant(tensors[f"{i}.centre"], tensors[f"{i}.matrix"]) for i in range(len(_LAYERS)))
+    except (OSError, SafetensorError, KeyError, ValidationError) as error:
+        raise UserError(f"{folder / WEIGHTS} is missing, damaged or not safetensors of this model: {_AGAIN}") from error
+    return Identity(layers, config.size)
+
+
+_AGAIN = "name a folder that fit_identity has finished, or delete it and fit again"
+
+
+def _card(folder: Path) -> dict[str, object]:
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder} holds no identity model ({CARD} is missing or unreadable): {again}") from error
+        raise UserError(f"{folder} holds no identity model ({CARD} is missing or unreadable): {_AGAIN}") from error
     if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise UserError(f"{folder / CARD} is not of the format {FORMAT}: {again}")
-    try:
-        config = IdentityConfig.model_validate(card.get("config"))
-        networks = Networks(config)
-        tensors = load_file(folder / WEIGHTS)
-        cohort = tensors.pop(COHORT)
-        networks.load_state_dict(tensors)
-    except (OSError, SafetensorError, RuntimeError, KeyError, ValidationError) as error:
-        raise UserError(f"{folder / WEIGHTS} is missing, damaged or not safetensors of this model: {again}") from error
-    return Identity(networks, config, cohort)
+        raise UserError(f"{folder / CARD} is not of the format {FORMAT}: {_AGAIN}")
+    return card
+
+
+def _same_run(found: object, run: str, folder: Path) -> None:
+    if found != run:
+        raise UserError(
+            f"{folder} holds an identity model of other records, settings or seed: name another folder, or delete it"
+        )
+
+
+def _patients(train: Sequence[CxrReal]) -> list[list[int]]:
+    """Indices of the records of each patient; order by patient and record, whatever the order of ``train``."""
+    groups: dict[str, list[int]] = {}
+    for index in sorted(range(len(train)), key=lambda i: (train[i].patient, train[i].record)):
+        groups.setdefault(train[index].patient, []).append(index)
+    return list(groups.values())
+
+
+def _chosen(patients: Sequence[list[int]], seed: int) -> list[int]:
+    """Records of ``PATIENTS`` patients at most; those who came several times teach most."""
+    order = np.random.default_rng(seed).permutation(len(patients))
+    first = sorted(order, key=lambda at: len(patients[at]) == 1)[:PATIENTS]
+    return [index for at in sorted(first) for index in patients[at]]
+
+
+def _fingerprint(train: Sequence[CxrReal], config: IdentityConfig, seed: int) -> str:
+    digest = hashlib.blake2b(f"{config.model_dump_json()}|{seed}".encode(), digest_size=16)
+    for record in sorted(train, key=lambda r: (r.patient, r.record)):
+        digest.update(f"|{record.patient}|{record.record}|".encode())
+        digest.update(np.ascontiguousarray(record.payload).tobytes())
+    return digest.hexdigest()

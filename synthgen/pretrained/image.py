@@ -19,7 +19,7 @@ Embed = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 
 
 def image_encoder(name: str) -> Embed:
-    """An image encoder by hub name or folder, or ``"packaged"``: EfficientNet-Lite0, of the extra ``neutral``.
+    """An image encoder by hub name or folder, or ``"packaged"``: EfficientNet-Lite0, of the extra ``cxr``.
 
     Raises:
         MissingExtraError: its packages are not installed.

