@@ -7,7 +7,7 @@ Filters are fitted on T; the gate is calibrated on C at the smallest level that 
 strangers are E. Copies are pasted onto images of E, never of T: a host of T would be caught in its own right. The
 kinds of ``beyond`` stand on no list; of them, squeezing, a lung elsewhere and those from a quarter of the size on
 were never looked at in development. The
-identity networks have their own benchmark and are left out: with them the gate has a further column, which shares its
+identity embedding has their own benchmark and are left out: with them the gate has a further column, which shares its
 level.
 """
 

@@ -25,8 +25,7 @@ from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.privacy_filters.cxr.filters import CxrFilters
-from synthgen.privacy_filters.cxr.identity import open_identity
-from synthgen.privacy_filters.cxr.identity_training import fit_identity
+from synthgen.privacy_filters.cxr.identity import fit_identity, open_identity
 from synthgen.progress import Progress, bars
 from synthgen.records import Request
 
@@ -38,7 +37,6 @@ _ONE_STEP = (
     "modality.generator.denoiser.steps=1",
     "modality.generator.denoiser.batch=2",
     "modality.generator.warmup=0",
-    "modality.identity.steps=1",
 )
 
 

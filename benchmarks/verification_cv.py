@@ -212,7 +212,7 @@ def run(arguments: argparse.Namespace, progress: Progress) -> dict[str, tuple[Es
     if arguments.only is not None:
         return {}
     return {
-        "identity networks": (*estimates(networks, arguments.seed), caught(visits)),
+        "identity embedding": (*estimates(networks, arguments.seed), caught(visits)),
         "pixel correlation": estimates(pixels, arguments.seed),
     }
 
