@@ -6,9 +6,8 @@
 Filters are fitted on T; the gate is calibrated on C at the smallest level that C allows (k = 1) and at --alpha;
 strangers are E. Copies are pasted onto images of E, never of T: a host of T would be caught in its own right. The
 kinds of ``beyond`` stand on no list; of them, squeezing, a lung elsewhere and those from a quarter of the size on
-were never looked at in development. The
-identity embedding has their own benchmark and are left out: with them the gate has a further column, which shares its
-level.
+were never looked at in development. The identity embedding has its own benchmark and is left out: with it the gate has
+a further column, which shares its level.
 """
 
 from __future__ import annotations
