@@ -19,6 +19,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from synthgen.config import RunConfig, Section, load_config
 from synthgen.dp.accounting import Event
 from synthgen.errors import MissingExtraError, UserError
@@ -140,6 +143,22 @@ class PrivateFit(Generic[T, C]):
     check: Callable[[Sequence[Real[T, C]], tuple[Event, ...], Path, int], None] = _nothing
 
 
+@dataclass(frozen=True)
+class PublicSpace(Generic[T, C]):
+    """Where samples and records meet in a distance that no patient had a part in.
+
+    Attributes:
+        features: of payloads, shape [n, d]; a row of nan for what has none. Euclidean distance tells how like one
+            another two are.
+        condition: only of the same condition a record can explain a sample.
+        radius: the distance below which a share, in (0, 1), of pairs of public draws of one condition lie.
+    """
+
+    features: Callable[[Sequence[T]], NDArray[np.float64]]
+    condition: Callable[[C], str]
+    radius: Callable[[float], float]
+
+
 class GeneratorKind(Protocol[T, C, M]):
     """What makes samples: how it is fitted, opened and described, and what only its own model can tell."""
 
@@ -150,6 +169,10 @@ class GeneratorKind(Protocol[T, C, M]):
     def private_fits(self, config: M) -> Sequence[PrivateFit[T, C]]:
         """The ways to fit it with differential privacy, the best for small cohorts first; none unless there are."""
         return ()
+
+    def public_space(self, config: M) -> PublicSpace[T, C] | None:
+        """In which it is counted who could explain a sample; None where there is none. Opening it costs little."""
+        return None
 
     def check(self, config: M) -> None:
         """Looks at what fitting will need beside the cohort, before anything is read or trained.

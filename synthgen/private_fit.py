@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from synthgen.config import PrivacyConfig, Section
 from synthgen.digests import keyed
-from synthgen.dp.accounting import check_delta, default_delta
+from synthgen.dp.accounting import Event, check_delta, default_delta
 from synthgen.dp.guarantee import guarantee
 from synthgen.dp.ledger import Entry, ledger_state, members, spend
 from synthgen.errors import UserError
@@ -28,8 +28,13 @@ BEGUN = ".private_fit"
 NOT_COVERED = (f"{ORIGIN}, a salted digest by which the holder of the cohort knows the model's patients again",)
 
 
-def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float, folder: Path) -> None:
+def fit_privately(
+    run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float, folder: Path, reserved: Sequence[Event] = ()
+) -> None:
     """Fits the generator on ``train`` into ``folder``, and writes what is guaranteed to each patient; resumes.
+
+    Args:
+        reserved: what the run will spend on the same patients after the fit: see :func:`synthgen.dp.ledger.spend`.
 
     Raises:
         UserError: there is no such fit, it cannot be made here, the budget of these patients is spent, or what they
@@ -43,7 +48,7 @@ def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float
     state = ledger_state()
     token = _token(folder)
     named = keyed(run.work.key, "private fit", run.config.digest(), token)
-    total = spend(state, Entry(named, members(train, state.key), events, delta), privacy.budget)
+    total = spend(state, Entry(named, members(train, state.key), events, delta), privacy.budget, reserved)
     run.progress.say(
         f"differential privacy by {way.method} ({because}): epsilon {epsilon:g} at delta {delta:.1e} for each of "
         f"{patients:,} patients, {total.epsilon:.2f} of a budget of {privacy.budget:g} with all fits on them"

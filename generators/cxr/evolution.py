@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -84,6 +84,11 @@ class CxrCandidate:
 def condition_of(view: View, findings: Sequence[str]) -> str:
     """Whose votes a candidate takes part in: the view (PA where it is not known), and whether there is a finding."""
     return f"{view or 'PA'} {'finding' if findings else 'none'}"
+
+
+def kind_of(condition: CxrCondition) -> str:
+    """The same of a film or a sample, by what it is labelled with."""
+    return condition_of(condition.view, condition.findings)
 
 
 @dataclass(frozen=True)
@@ -219,6 +224,7 @@ def pixel_features(phantoms: Images, components: int = 32) -> PixelFeatures:
     return PixelFeatures(mean, axes[:components] / np.sqrt(np.maximum(deviation, 1e-9))[:, None])
 
 
+@cache
 def cxr_population(bodies: int = 1000, usual: float = 0.5) -> CxrPopulation:
     """The population with pixel features that are fitted on its own phantoms, the same at every call."""
     unseen = CxrPopulation(_coarse, bodies, usual)
@@ -233,8 +239,13 @@ def cxr_voters(records: Sequence[CxrReal], features: Callable[[Images], Floats])
         features: of the population.
     """
     images = np.stack([_resized(record.payload) for record in records])
-    conditions = tuple(condition_of(r.condition.view, r.condition.findings) for r in records)
+    conditions = tuple(kind_of(record.condition) for record in records)
     return Voters(features(images), tuple(record.patient for record in records), conditions)
+
+
+def image_features(images: Sequence[CxrImage]) -> Floats:
+    """Images of any size in the space of the votes, [n, d], in which samples and films meet."""
+    return cxr_population().features(np.stack([_resized(image) for image in images]))
 
 
 def _resized(image: CxrImage) -> CxrImage:

@@ -178,9 +178,14 @@ def dialogue_features(dialogue: Dialogue) -> Floats:
     return _features(subjects().likeness(_counted(said[:_OPENING])), len(dialogue.turns), words)
 
 
+def session_features(dialogues: Sequence[Dialogue]) -> Floats:
+    """Sessions, real or not, in the space of the plans, [n, d]."""
+    return np.stack([dialogue_features(dialogue) for dialogue in dialogues])
+
+
 def dialogue_voters(records: Sequence[DialogueReal]) -> Voters:
     """The patients of a cohort as voters. Private."""
-    features = np.stack([dialogue_features(record.payload) for record in records])
+    features = session_features([record.payload for record in records])
     return Voters(features, tuple(record.patient for record in records), ("",) * len(records))
 
 
