@@ -125,11 +125,12 @@ class DeniableConfig(Section):
         16, ge=1, le=1000, description="samples for which one patient counts at most, the nearest to the records"
     )
     noise: float = Field(4.0, gt=0, description="standard deviation of the noise in each count, in patients")
-    radius: float = Field(
-        0.1,
+    radius: float | None = Field(
+        None,
         gt=0,
         lt=1,
-        description="a record explains a sample that lies nearer than this share of pairs of public draws",
+        description="a record explains a sample that lies nearer than this share of the pairs of public draws; the "
+        "kind of data has a share of its own unless given",
     )
 
 

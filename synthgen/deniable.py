@@ -71,7 +71,8 @@ def open_judge(run: Run[T, C, M]) -> Judge[T, C]:
             "choose dp or dp+screen"
         )
     asked = run.config.privacy.deniable
-    return Judge(Deniability(asked.k, asked.nearest, asked.noise), space, asked.radius)
+    share = space.share if asked.radius is None else asked.radius
+    return Judge(Deniability(asked.k, asked.nearest, asked.noise), space, share)
 
 
 def check_size(rule: Deniability, patients: int, samples: int) -> None:
@@ -140,6 +141,12 @@ def judged(
         slots = [slot for (slot, _), passes in zip(samples, passed, strict=True) if passes]
         write_atomically(path, json.dumps(slots).encode())
     kept = _read(path)
+    if samples and not kept:
+        raise UserError(
+            f"privacy.release=dp+deniable: none of {len(samples):,} samples could be explained by enough patients. It "
+            "is paid for. With another --work: --dp-release dp at no cost, or at the same cost again a larger "
+            "privacy.deniable.radius, a smaller privacy.deniable.k or fewer samples"
+        )
     withheld = frozenset(slot for slot, _ in samples) - kept
     run.progress.say(f"plausible deniability: {len(samples) - len(withheld)} of {len(samples)} samples passed")
     whole = promised.with_further([rule.event], COVERED)

@@ -126,12 +126,16 @@ class PrivateFit(Generic[T, C]):
         method: as ``privacy.method`` names it.
         mechanism: in words, for the guarantee.
         events: from ε, δ and the number of training patients to the noise of every use of them.
-        fit: fits into a folder, with exactly these events; resumes. What it reads of the patients beside them must be
-            among ``public`` or ``not_covered``.
+        fit: fits into a folder, with exactly these events; resumes, and returns at once when it is finished. What it
+            reads of the patients beside them must be among ``public`` or ``not_covered``.
         public: what is set by the cohort and declared public.
         not_covered: what of the patients' data is used outside the guarantee.
         check: takes what ``fit`` takes, and looks at what may be refused before anything is spent; it says nothing of
             the patients but what is public.
+        drawn: how many draws of noise (rounds of votes, steps) a folder holds that the fit goes on from; where that is
+            fewer than were noted (:func:`synthgen.dp.begun.note_drawn`), it is paid for anew. None: it goes on from
+            nothing, so that all that is unfinished is.
+        lacks: what is missing here, in a word or two, without which it is not chosen by itself.
     """
 
     method: str
@@ -141,6 +145,8 @@ class PrivateFit(Generic[T, C]):
     public: tuple[str, ...] = ()
     not_covered: tuple[str, ...] = ()
     check: Callable[[Sequence[Real[T, C]], tuple[Event, ...], Path, int], None] = _nothing
+    drawn: Callable[[Path], int] | None = None
+    lacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,11 +158,13 @@ class PublicSpace(Generic[T, C]):
             another two are.
         condition: only of the same condition a record can explain a sample.
         radius: the distance below which a share, in (0, 1), of pairs of public draws of one condition lie.
+        share: within which a record explains a sample unless another is asked for.
     """
 
     features: Callable[[Sequence[T]], NDArray[np.float64]]
     condition: Callable[[C], str]
     radius: Callable[[float], float]
+    share: float
 
 
 class GeneratorKind(Protocol[T, C, M]):

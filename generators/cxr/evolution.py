@@ -57,6 +57,9 @@ class Framing:
     turn: float
 
 
+NEAR: Final = 0.1
+"""Share of pairs of phantoms of one kind that lie nearer than a film may lie to an image that it explains; chosen on
+half the patients of ChestX-ray14 (docs/differential_privacy.md)."""
 _LOOSE = Framing(0.06, 0.06, 0.04, 0.04, 2.0)
 """Standard deviations."""
 

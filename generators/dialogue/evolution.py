@@ -36,6 +36,9 @@ SHORTEST, LONGEST = 12, 199
 """Utterances of a session that can be planned."""
 _FORMAT: Final = "synthgen-dialogue-prior-1"
 _PLAN: Final = 0x9A5E
+NEAR: Final = 0.01
+"""Share of pairs of plans that lie nearer than a session may lie to one that it explains: of another subject, or of a
+length that differs by a third, none does; chosen on half of osce_interviews (docs/differential_privacy.md)."""
 # These four were chosen on patients of osce_interviews who do not judge (docs/results/private_evolution.md).
 PLAN_SETTINGS: Final = EvolutionSettings(spread=0.03)
 _SHARPNESS: Final = 4

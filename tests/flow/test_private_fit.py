@@ -12,11 +12,15 @@ import pytest
 from vitals_command import Vitals
 
 import synthgen
+from synthgen.config import PrivacyConfig
 from synthgen.dp.accounting import Event
+from synthgen.dp.ballots import VOTES
+from synthgen.dp.begun import BEGUN
 from synthgen.dp.guarantee import FILE, read_guarantee
 from synthgen.dp.ledger import FILE as LEDGER
 from synthgen.errors import UserError
 from synthgen.modality import Modality, PrivateFit
+from synthgen.private_fit import chosen
 
 
 def spent(tmp_path: Path) -> int:
@@ -106,3 +110,79 @@ def test_what_the_fit_itself_refuses_is_refused_before_anything_is_spent(
         synthgen.fit(replace(private, generator=Checked()), settings=["privacy.epsilon=4"], **asked)
     assert spent(tmp_path) == 0
     assert not (tmp_path / "model").exists()
+
+
+def test_noise_that_is_drawn_anew_is_paid_for_anew(
+    private: Modality[Any, Any, Any], vitals_data: Path, tmp_path: Path
+) -> None:
+    asked = {"data": vitals_data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
+    settings = ["privacy.epsilon=2", "privacy.budget=20"]
+
+    def fitted() -> bytes:
+        return (synthgen.fit(private, settings=settings, **asked) / "model.json").read_bytes()
+
+    first = fitted()
+    (tmp_path / "model" / "model.json").unlink()  # made of the votes, at no cost
+    assert (fitted(), spent(tmp_path)) == (first, 1)
+    (tmp_path / "model" / VOTES.format(0)).unlink()  # the votes alone
+    second = fitted()
+    assert second != first and spent(tmp_path) == 2
+    (tmp_path / "model" / BEGUN).unlink()  # nothing tells what was drawn
+    assert (fitted(), spent(tmp_path)) == (second, 3)
+
+
+def test_a_way_that_cannot_tell_what_was_drawn_pays_anew_unless_it_is_finished(
+    private: Modality[Any, Any, Any], vitals_data: Path, tmp_path: Path
+) -> None:
+    (way,) = private.generator.private_fits(None)
+    cut_short = [True]
+
+    def fit(*given: Any) -> None:
+        if cut_short:
+            cut_short.pop()
+            raise KeyboardInterrupt
+        way.fit(*given)
+
+    class Untold(type(private.generator)):  # type: ignore[misc]
+        def private_fits(self, config: Any) -> tuple[PrivateFit[Any, Any], ...]:
+            return (replace(way, fit=fit, drawn=None),)
+
+    kind = replace(private, generator=Untold())
+    asked = {"data": vitals_data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
+    settings = ["privacy.epsilon=2", "privacy.budget=20"]
+    with pytest.raises(KeyboardInterrupt):
+        synthgen.fit(kind, settings=settings, **asked)
+    for _ in range(2):
+        synthgen.fit(kind, settings=settings, **asked)
+        assert spent(tmp_path) == 2
+
+
+def ways(private: Modality[Any, Any, Any], lacks: str) -> list[PrivateFit[Any, Any]]:
+    (way,) = private.generator.private_fits(None)
+    return [way, replace(way, method="sgd", lacks=lacks)]
+
+
+@pytest.mark.parametrize(
+    ("patients", "lacks", "method", "because"),
+    [
+        (999, "", "evolution", "the default below 1,000 patients"),
+        (1000, "", "sgd", "the default from 1,000 patients on"),
+        (
+            1000,
+            "a public base",
+            "evolution",
+            "sgd, the default from 1,000 patients on, needs a public base, and there is none",
+        ),
+    ],
+)
+def test_the_way_by_the_size_of_the_cohort(
+    private: Modality[Any, Any, Any], patients: int, lacks: str, method: str, because: str
+) -> None:
+    way, why = chosen(ways(private, lacks), PrivacyConfig(), patients)
+    assert (way.method, why) == (method, because)
+
+
+def test_what_is_asked_for_is_not_replaced(private: Modality[Any, Any, Any]) -> None:
+    way, why = chosen(ways(private, "a public base"), PrivacyConfig(method="sgd"), 5000)
+    assert (way.method, why) == ("sgd", "as asked for")  # and refused by its own check
+    assert chosen(ways(private, "")[:1], PrivacyConfig(), 5000)[1] == "its only private fit"

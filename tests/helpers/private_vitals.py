@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.dp.accounting import Event, Gaussian, sigma_for
+from synthgen.dp.ballots import VOTES, votes_drawn
+from synthgen.dp.begun import note_drawn
 from synthgen.dp.noise import normal, private_rng
 from synthgen.estimates import one_record_each
 from synthgen.files import private_folder, write_atomically
@@ -25,15 +27,19 @@ def fit(train: Sequence[Any], noise: tuple[Event, ...], folder: Path, seed: int,
     """The mean of all patients, each a step of at most 1 from what everybody knows; the spread is everybody's."""
     (event,) = noise
     assert isinstance(event, Gaussian)
-    rows = np.array([record.payload for record in one_record_each(train, seed)])
-    away = (rows - CENTRE) / SPREAD
-    away /= np.maximum(1.0, np.linalg.norm(away, axis=1, keepdims=True))
-    mean = CENTRE + SPREAD * (away.sum(axis=0) + event.sigma * normal(private_rng(), (6,))) / len(rows)
+    votes = private_folder(folder) / VOTES.format(0)
+    if not votes.exists():
+        rows = np.array([record.payload for record in one_record_each(train, seed)])
+        away = (rows - CENTRE) / SPREAD
+        away /= np.maximum(1.0, np.linalg.norm(away, axis=1, keepdims=True))
+        note_drawn(folder, 1)
+        drawn = (away.sum(axis=0) + event.sigma * normal(private_rng(), (6,))) / len(rows)
+        write_atomically(votes, json.dumps(drawn.tolist()).encode())
     values = {
-        "mean": mean.tolist(),
+        "mean": (CENTRE + SPREAD * np.array(json.loads(votes.read_text()))).tolist(),
         "covariance": (np.diag(SPREAD) @ (0.6 * np.eye(6) + 0.4) @ np.diag(SPREAD)).tolist(),
     }
-    write_atomically(private_folder(folder) / "model.json", json.dumps(values).encode())
+    write_atomically(folder / "model.json", json.dumps(values).encode())
 
 
 def events(epsilon: float, delta: float, patients: int) -> tuple[Event, ...]:
@@ -54,12 +60,13 @@ def privately(vitals: ModuleType) -> Modality[Any, Any, Any]:
 
     class NoisyMean(vitals.Gaussian):  # type: ignore[misc,name-defined]
         def private_fits(self, config: Any) -> tuple[PrivateFit[Any, Any], ...]:
-            return (PrivateFit("evolution", "a noisy mean", events, fit, public=("the spread of each sign",)),)
+            public = ("the spread of each sign",)
+            return (PrivateFit("evolution", "a noisy mean", events, fit, public, drawn=votes_drawn),)
 
         def free_conditions(self, model: Path, config: Any) -> BySeed[Any]:
             return BySeed(lambda seed: vitals.Admission())
 
         def public_space(self, config: Any) -> PublicSpace[Any, Any]:
-            return PublicSpace(features, lambda condition: "", radius)
+            return PublicSpace(features, lambda condition: "", radius, 0.1)
 
     return replace(vitals.VITALS, generator=NoisyMean())

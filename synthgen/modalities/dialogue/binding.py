@@ -7,7 +7,7 @@ from pathlib import Path
 
 from synthgen.config import RunConfig
 from synthgen.dp.accounting import Event
-from synthgen.dp.ballots import METHOD
+from synthgen.dp.ballots import METHOD, votes_drawn
 from synthgen.dp.screening import public_radius
 from synthgen.errors import require
 from synthgen.eval.dialogue.evaluate import evaluate, judge_release
@@ -16,7 +16,7 @@ from synthgen.generators.dialogue.cohort import load_cohort
 from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.demo_cohort import write_demo_cohort
 from synthgen.generators.dialogue.encode import decode, encode
-from synthgen.generators.dialogue.evolution import PlanPopulation, session_features
+from synthgen.generators.dialogue.evolution import NEAR, PlanPopulation, session_features
 from synthgen.generators.dialogue.fit.canaries import read_canaries
 from synthgen.generators.dialogue.fit.training import fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, is_bare_grammar, model_digest
@@ -126,12 +126,12 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
         ) -> None:
             fit_prior(train, noise, config.generator, folder, seed, progress)
 
-        return (PrivateFit(METHOD, MECHANISM, events, fit),)
+        return (PrivateFit(METHOD, MECHANISM, events, fit, drawn=votes_drawn),)
 
     def public_space(self, config: DialogueConfig) -> PublicSpace[Dialogue, DialogueCondition]:
         """That of the votes on plans: what a session is about, its length, how much the patient says at a time."""
         population = PlanPopulation(config.generator.plan)
-        return PublicSpace(session_features, lambda condition: "", lambda share: public_radius(population, share))
+        return PublicSpace(session_features, lambda condition: "", lambda share: public_radius(population, share), NEAR)
 
     def open(self, model: Path, config: DialogueConfig, rows: int, scratch: Path) -> DialogueMaker:
         return open_generator(model, planned(config.generator, model), rows, scratch)
