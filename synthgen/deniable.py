@@ -150,7 +150,7 @@ def judged(
     withheld = frozenset(slot for slot, _ in samples) - kept
     run.progress.say(f"plausible deniability: {len(samples) - len(withheld)} of {len(samples)} samples passed")
     whole = promised.with_further([rule.event], COVERED)
-    facts = DeniableFacts(rule.k, rule.nearest, rule.noise, rule.lone, len(samples), promised.epsilon)
+    facts = DeniableFacts(rule.k, rule.nearest, rule.noise, rule.lone, len(samples), promised.epsilon, judge.space.by)
     told = replace(generated.facts, withheld_undeniable=len(withheld))
     return replace(generated, facts=told, withheld=withheld), whole, facts
 

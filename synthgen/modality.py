@@ -159,12 +159,14 @@ class PublicSpace(Generic[T, C]):
         condition: only of the same condition a record can explain a sample.
         radius: the distance below which a share, in (0, 1), of pairs of public draws of one condition lie.
         share: within which a record explains a sample unless another is asked for.
+        by: what of a record it looks at, in words, for the report.
     """
 
     features: Callable[[Sequence[T]], NDArray[np.float64]]
     condition: Callable[[C], str]
     radius: Callable[[float], float]
     share: float
+    by: str
 
 
 class GeneratorKind(Protocol[T, C, M]):

@@ -36,6 +36,8 @@ SHORTEST, LONGEST = 12, 199
 """Utterances of a session that can be planned."""
 _FORMAT: Final = "synthgen-dialogue-prior-1"
 _PLAN: Final = 0x9A5E
+BY: Final = "what it is about, its length, and how much the patient says at a time"
+"""What the votes look at, in words."""
 NEAR: Final = 0.01
 """Share of pairs of plans that lie nearer than a session may lie to one that it explains: of another subject, or of a
 length that differs by a third, none does; chosen on half of osce_interviews (docs/differential_privacy.md)."""
@@ -190,28 +192,6 @@ def dialogue_voters(records: Sequence[DialogueReal]) -> Voters:
     """The patients of a cohort as voters. Private."""
     features = session_features([record.payload for record in records])
     return Voters(features, tuple(record.patient for record in records), ("",) * len(records))
-
-
-def plan_config_of(prior: Evolved[PlanCandidate], config: PlanConfig) -> PlanConfig:
-    """A configuration whose weights are the prior's marginals, with lengths between its 5% and 95% quantiles."""
-    rows = list(zip(prior.candidates, prior.weights.tolist(), strict=True))
-
-    def shares(field: str, setting: str = "") -> dict[str, float]:
-        total: Counter[str] = Counter()
-        for one, weight in rows:
-            if setting in ("", one.setting):
-                total[str(getattr(one, field))] += weight
-        return dict(sorted(total.items()))
-
-    order = sorted(rows, key=lambda row: row[0].utterances)
-    reached = np.cumsum([weight for _, weight in order])
-    low, high = (order[min(int(np.searchsorted(reached, q)), len(order) - 1)][0].utterances for q in (0.05, 0.95))
-    chosen = {
-        "settings": shares("setting"), "therapy": shares("disorder", "therapy"), "visit": shares("disorder", "visit"),
-        "severity": shares("severity"), "styles": shares("style"), "attitudes": shares("attitude"),
-    }  # fmt: skip
-    kept = {name: weights for name, weights in chosen.items() if weights}
-    return PlanConfig(**{**config.model_dump(), **kept, "utterances": (low, max(high, low + 2))})
 
 
 def evolved_conditions(prior: Evolved[PlanCandidate], config: PlanConfig) -> Callable[[int, int], DialogueCondition]:

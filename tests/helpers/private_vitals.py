@@ -67,6 +67,6 @@ def privately(vitals: ModuleType) -> Modality[Any, Any, Any]:
             return BySeed(lambda seed: vitals.Admission())
 
         def public_space(self, config: Any) -> PublicSpace[Any, Any]:
-            return PublicSpace(features, lambda condition: "", radius, 0.1)
+            return PublicSpace(features, lambda condition: "", radius, 0.1, "six signs")
 
     return replace(vitals.VITALS, generator=NoisyMean())

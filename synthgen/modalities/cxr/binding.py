@@ -26,7 +26,7 @@ from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import write_demo_cohort
-from synthgen.generators.cxr.evolution import NEAR, EvolvedGenerator, cxr_population, image_features, kind_of
+from synthgen.generators.cxr.evolution import BY, NEAR, EvolvedGenerator, cxr_population, image_features, kind_of
 from synthgen.generators.cxr.model_folder import base_of, check_folder, model_digest, open_generator, size_of
 from synthgen.generators.cxr.pretraining import pretrain
 from synthgen.generators.cxr.private_model import (
@@ -228,7 +228,7 @@ class CxrGenerators(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
 
     def public_space(self, config: CxrConfig) -> PublicSpace[CxrImage, CxrCondition]:
         """That of the votes on simulated radiographs, whatever drew the samples."""
-        return PublicSpace(image_features, kind_of, lambda share: public_radius(cxr_population(), share), NEAR)
+        return PublicSpace(image_features, kind_of, lambda share: public_radius(cxr_population(), share), NEAR, BY)
 
     def check(self, config: CxrConfig) -> None:
         self.diffusion.check(config)
