@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from synthgen.config import Section
 from synthgen.digests import keyed
@@ -34,6 +35,8 @@ M = TypeVar("M", bound=Section)
 
 DECIDED = "deniable.json"
 """Which slots passed, in the work folder. It is as public as the release; drawing it anew would be another release."""
+MOST_LONE = 0.05
+"""The largest chance by which a sample may pass that one patient alone could explain."""
 COVERED = ("the model", "this release, with the choice of its samples", "whatever is made from both")
 
 
@@ -62,7 +65,7 @@ def open_judge(run: Run[T, C, M]) -> Judge[T, C]:
     """The rule as it was asked for.
 
     Raises:
-        UserError: this kind of data has no public space.
+        UserError: this kind of data has no public space, or the rule denies nothing.
     """
     space = run.modality.generator.public_space(run.settings)
     if space is None:
@@ -72,7 +75,14 @@ def open_judge(run: Run[T, C, M]) -> Judge[T, C]:
         )
     asked = run.config.privacy.deniable
     share = space.share if asked.radius is None else asked.radius
-    return Judge(Deniability(asked.k, asked.nearest, asked.noise), space, share)
+    rule = Deniability(asked.k, asked.nearest, asked.noise)
+    if rule.lone > MOST_LONE:
+        raise UserError(
+            f"privacy.deniable.k={rule.k} with a noise of {rule.noise:g} patients lets a sample that one patient alone "
+            f"could explain pass with a chance of {rule.lone:.0%}, which denies nothing: set k to at least "
+            f"{math.ceil(1 + special.ndtri(1 - MOST_LONE) * rule.noise)}, or less noise, which costs more"
+        )
+    return Judge(rule, space, share)
 
 
 def check_size(rule: Deniability, patients: int, samples: int) -> None:

@@ -159,7 +159,7 @@ class PublicSpace(Generic[T, C]):
         condition: only of the same condition a record can explain a sample.
         radius: the distance below which a share, in (0, 1), of pairs of public draws of one condition lie.
         share: within which a record explains a sample unless another is asked for.
-        by: what of a record it looks at, in words, for the report.
+        by: what is compared, in words, for the report.
     """
 
     features: Callable[[Sequence[T]], NDArray[np.float64]]

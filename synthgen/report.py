@@ -216,7 +216,7 @@ class DeniableFacts:
         lone: the chance by which a sample passes that one patient alone could explain.
         judged: samples that were judged, all of which are paid for.
         model_epsilon: of the model alone, before anything was counted.
-        by: what of a record was looked at.
+        by: what was compared.
     """
 
     k: int

@@ -122,7 +122,7 @@ def _counted(deniable: DeniableFacts) -> str:
     """What plausible deniability says of a sample, and what not."""
     return (
         f"A sample is here when, by a noisy count, at least {deniable.k} patients could explain it (standard deviation "
-        f"{deniable.noise:g} patients; looked at was {deniable.by}); one that a single patient could explain passes "
+        f"{deniable.noise:g} patients; compared was {deniable.by}); one that a single patient could explain passes "
         f"with a chance of {deniable.lone:.1%}. No sample was screened for copies, and no attack stands behind this."
     )
 

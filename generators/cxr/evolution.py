@@ -53,7 +53,7 @@ class Framing:
     turn: float
 
 
-BY: Final = "its picture at 32 pixels a side, its view, and whether it has a finding"
+BY: Final = "the picture at 32 pixels a side, the view, and whether there is a finding"
 """What the votes look at, in words."""
 NEAR: Final = 0.1
 """Share of pairs of phantoms of one kind that lie nearer than a film may lie to an image that it explains; chosen on

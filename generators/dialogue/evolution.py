@@ -36,7 +36,7 @@ SHORTEST, LONGEST = 12, 199
 """Utterances of a session that can be planned."""
 _FORMAT: Final = "synthgen-dialogue-prior-1"
 _PLAN: Final = 0x9A5E
-BY: Final = "what it is about, its length, and how much the patient says at a time"
+BY: Final = "what a session is about, its length, and how much the patient says at a time"
 """What the votes look at, in words."""
 NEAR: Final = 0.01
 """Share of pairs of plans that lie nearer than a session may lie to one that it explains: of another subject, or of a

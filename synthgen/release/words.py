@@ -96,7 +96,7 @@ def _deniable(facts: DeniableFacts) -> tuple[str, ...]:
     return (
         f"Which samples are here was decided by a noisy count of the patients who could explain each: at least "
         f"{facts.k}, with noise of {facts.noise:g} patients, where a patient counts for {facts.nearest} samples at "
-        f"most. Looked at was {facts.by}, and nothing else. A sample that one patient alone could explain passes with "
+        f"most. Compared was {facts.by}, and nothing else. A sample that one patient alone could explain passes with "
         f"a chance of {percent(facts.lone)}.",
         f"All {facts.judged:,} samples that were judged are paid for, whether they passed or not: the model alone has "
         f"ε = {rounded_up(facts.model_epsilon)}, with the choice of samples it is what is stated above.",

@@ -152,6 +152,18 @@ def test_more_samples_than_patients_can_explain_are_refused_with_what_goes_on(
     assert "200 patients" in str(refused.value) and not (tmp_path / "w").exists()
 
 
+def test_a_rule_that_denies_nothing_is_refused_with_one_that_does(
+    private: Private, model: Path, vitals_data: Path, tmp_path: Path
+) -> None:
+    asked = {"data": vitals_data, "model": model, "config": "demo", "seed": 1, "samples": 64}
+    settings = ["privacy.release=dp+deniable", "privacy.deniable.noise=8"]
+    with pytest.raises(UserError, match=r"with a chance of 13%.*set k to at least 15"):
+        synthgen.generate(private, out=tmp_path / "r", work=tmp_path / "w", settings=settings, **asked)
+    settings.append("privacy.deniable.k=15")
+    made = synthgen.generate(private, out=tmp_path / "r", work=tmp_path / "w", settings=settings, **asked)
+    assert told(made.folder)["privacy"]["guarantee"]["deniable"]["lone"] <= 0.05
+
+
 def choices(data: Path, model: Path, plain: Path) -> Sequence[tuple[str, tuple[str | Path, ...]]]:
     return (
         ("needs a private model: give --dp-epsilon", ("--data", data, "--dp-release", "dp")),
