@@ -94,7 +94,7 @@ def seal(
     if Outcome.REFUSE in accept:
         raise UserError("REFUSE cannot be accepted: the samples of a refused run are not released")
     outcome = report.privacy.outcome
-    quarantined = outcome not in SEALS and outcome not in accept
+    quarantined = not _seals(report) and outcome not in accept
     folder = staging.folder
     picture = preview.picture if preview else None
     if picture is not None:
@@ -121,6 +121,14 @@ def seal(
     if not already:
         _release(folder, staging.out)
     return Sealed(staging.out, outcome, False, digest, already, *told)
+
+
+def _seals(report: ReleaseReport) -> bool:
+    """True where the verdict seals by itself. That of a guarantee needs one."""
+    privacy = report.privacy
+    if privacy.outcome is Outcome.DIFFERENTIALLY_PRIVATE:
+        return privacy.guarantee is not None and not privacy.guarantee.screened
+    return privacy.outcome in SEALS
 
 
 def _same_release(out: Path, sums: str) -> bool:

@@ -222,7 +222,7 @@ def heading(report: ReleaseReport, *, quarantined: bool) -> str:
         return "Privacy: PASS"
     if outcome is Outcome.REFUSE:
         return "Privacy: REFUSED – do not share"
-    if outcome is Outcome.DIFFERENTIALLY_PRIVATE:
+    if outcome is Outcome.DIFFERENTIALLY_PRIVATE and not quarantined:
         return verdict(report.privacy)
     words = verdict(report.privacy).replace("_", " ")
     return (
