@@ -46,6 +46,10 @@ def fit_privately(
     way.check(train, events, folder, run.seed("model"))
     state = ledger_state()
     begun = _begun(way, folder)
+    if read_begun(folder) not in (None, begun):
+        run.progress.say(
+            f"{folder} lacks noise that was drawn for it: it is drawn anew, as another fit of these patients"
+        )
     named = keyed(run.work.key, "private fit", run.config.digest(), begun.token)
     total = spend(state, Entry(named, members(train, state.key), events, delta), privacy.budget, reserved)
     run.progress.say(

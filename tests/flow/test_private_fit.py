@@ -21,6 +21,7 @@ from synthgen.dp.ledger import FILE as LEDGER
 from synthgen.errors import UserError
 from synthgen.modality import Modality, PrivateFit
 from synthgen.private_fit import chosen
+from synthgen.progress import Silent
 
 
 def spent(tmp_path: Path) -> int:
@@ -118,8 +119,15 @@ def test_noise_that_is_drawn_anew_is_paid_for_anew(
     asked = {"data": vitals_data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
     settings = ["privacy.epsilon=2", "privacy.budget=20"]
 
+    said: list[str] = []
+
+    class Told(Silent):
+        def say(self, line: str) -> None:
+            said.append(line)
+
     def fitted() -> bytes:
-        return (synthgen.fit(private, settings=settings, **asked) / "model.json").read_bytes()
+        said.clear()
+        return (synthgen.fit(private, settings=settings, progress=Told(), **asked) / "model.json").read_bytes()
 
     first = fitted()
     (tmp_path / "model" / "model.json").unlink()  # made of the votes, at no cost
@@ -127,6 +135,7 @@ def test_noise_that_is_drawn_anew_is_paid_for_anew(
     (tmp_path / "model" / VOTES.format(0)).unlink()  # the votes alone
     second = fitted()
     assert second != first and spent(tmp_path) == 2
+    assert any("lacks noise that was drawn for it" in line for line in said)
     (tmp_path / "model" / BEGUN).unlink()  # nothing tells what was drawn
     assert (fitted(), spent(tmp_path)) == (second, 3)
 
