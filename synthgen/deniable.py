@@ -96,12 +96,9 @@ def check_size(rule: Deniability, patients: int, samples: int) -> None:
         return
     fewer, wider = patients * rule.nearest // rule.k, math.ceil(rule.k * samples / patients)
     ways = [f"-n {fewer}"] if fewer >= 1 else []
-    if wider <= samples:
-        noise = rule.noise * math.sqrt(wider / rule.nearest)
-        ways.append(
-            f"--set privacy.deniable.nearest={wider} (at the same cost with --set privacy.deniable.noise={noise:.2g}, "
-            "by which more passes that few explain)"
-        )
+    noise = math.floor(100 * rule.noise * math.sqrt(wider / rule.nearest)) / 100  # at the same cost
+    if wider <= samples and Deniability(rule.k, wider, noise).lone <= MOST_LONE:
+        ways.append(f"--set privacy.deniable.nearest={wider} --set privacy.deniable.noise={noise:g}")
     raise UserError(
         f"privacy.release=dp+deniable: {patients:,} patients who count for {rule.nearest} samples each explain "
         f"{samples:,} samples {most:.1f} times in the mean at best, and privacy.deniable.k={rule.k}: give "

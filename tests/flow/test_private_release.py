@@ -11,10 +11,11 @@ from vitals_command import Vitals
 
 import synthgen
 from synthgen import Outcome
-from synthgen.deniable import DECIDED
+from synthgen.deniable import DECIDED, check_size
 from synthgen.dp.accounting import epsilon_of
 from synthgen.dp.guarantee import read_guarantee
 from synthgen.dp.ledger import FILE as LEDGER
+from synthgen.dp.screening import Deniability
 from synthgen.errors import UserError
 from synthgen.modality import Modality
 
@@ -147,9 +148,16 @@ def test_more_samples_than_patients_can_explain_are_refused_with_what_goes_on(
 ) -> None:
     asked = {"data": vitals_data, "model": model, "config": "demo", "seed": 1}
     settings = ["privacy.release=dp+deniable"]
-    with pytest.raises(UserError, match=r"-n 320.*nearest=25 .*noise=5") as refused:
+    with pytest.raises(UserError, match=r"nearest=25 --set privacy\.deniable\.noise=5,") as refused:
         synthgen.generate(private, out=tmp_path / "r", work=tmp_path / "w", samples=500, settings=settings, **asked)
     assert "200 patients" in str(refused.value) and not (tmp_path / "w").exists()
+    judge = Deniability(10, 16, 4.0)
+    check_size(judge, 200, 320)  # as the line says, -n 320 goes on, and one more does not
+    check_size(Deniability(10, 25, 5.0), 200, 500)
+    with pytest.raises(UserError, match=r"give -n 320, more patients"):
+        check_size(judge, 200, 2000)  # so much noise would let pass what one patient explains
+    with pytest.raises(UserError, match=r"give -n 320, --set"):
+        check_size(judge, 200, 321)
 
 
 def test_a_rule_that_denies_nothing_is_refused_with_one_that_does(
