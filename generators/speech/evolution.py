@@ -130,7 +130,7 @@ def speech_features(payloads: Sequence[Speech]) -> Floats:
 def voice_voters(records: Sequence[SpeechReal]) -> Voters:
     """The speakers of a cohort as voters; a recording without voice does not vote. Private."""
     features = speech_features([record.payload for record in records])
-    voiced = np.isfinite(features).all(axis=1)
+    voiced = np.isfinite(features[:, 0])
     patients = tuple(record.patient for record, heard in zip(records, voiced, strict=True) if heard)
     return Voters(features[voiced], patients, ("",) * len(patients))
 
