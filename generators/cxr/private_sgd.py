@@ -46,7 +46,7 @@ from synthgen.generators.cxr.model_folder import (
 )
 from synthgen.generators.cxr.training import config_digest
 from synthgen.generators.cxr.training_images import latents_of
-from synthgen.generators.model_folder import restore_optimiser
+from synthgen.generators.model_folder import restore_optimiser, steps_in
 from synthgen.payloads.cxr import NO_FINDING, CxrReal
 from synthgen.progress import Progress
 from synthgen.records import JsonValue
@@ -133,13 +133,7 @@ class PrivateSgd:
 
     def drawn(self, folder: Path) -> int:
         """Steps that lie in a model's folder: all of them where it is finished."""
-        if is_finished(folder):
-            return self.private.steps
-        checkpoint = folder / _CHECKPOINT
-        if not checkpoint.is_file():
-            return 0
-        with safe_open(checkpoint, "pt") as file:
-            return int(json.loads(file.metadata()["state"])["step"])
+        return self.private.steps if is_finished(folder) else steps_in(folder / _CHECKPOINT)
 
     def _base(self) -> Base:
         base = open_base(self.config.base, self.config.size)
