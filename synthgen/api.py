@@ -53,7 +53,8 @@ def generate(
         data: folder of the real cohort; without it, and without ``model``, a simulated one.
         out: release folder; must not exist.
         work: private work folder (mode 0700); the same one resumes.
-        model: fitted model folder; without it one is fitted. Without ``data`` the verdict is NO_COHORT.
+        model: fitted model folder; without it one is fitted. Without ``data`` the verdict is NO_COHORT,
+            or DIFFERENTIALLY_PRIVATE where the model is private.
         samples: samples in the release.
         config: preset by name, or a YAML file.
         settings: ``key=value``, e.g. ``"gate.alpha=0.02"``.

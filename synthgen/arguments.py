@@ -63,9 +63,11 @@ def asked(
     return Asked(offer, name, config if recorded is None else config.model_copy(update={"seed": recorded}))
 
 
-def private(settings: Iterable[str] | None, epsilon: float | None, method: str | None) -> tuple[str, ...]:
+def private(
+    settings: Iterable[str] | None, epsilon: float | None, method: str | None, release: str | None = None
+) -> tuple[str, ...]:
     """The settings, with those that the options on differential privacy stand for."""
-    given = {"privacy.epsilon": epsilon, "privacy.method": method}
+    given = {"privacy.epsilon": epsilon, "privacy.method": method, "privacy.release": release}
     return (*(settings or ()), *(f"{key}={value}" for key, value in given.items() if value is not None))
 
 
@@ -94,9 +96,9 @@ def engine(name: str) -> None:
 
 def accepted(words: Iterable[str] | None) -> tuple[Outcome, ...]:
     """The verdicts that are sealed too."""
-    from synthgen.report import Outcome
+    from synthgen.report import SEALS, Outcome
 
-    choices = [outcome.value for outcome in Outcome if outcome not in {Outcome.PASS, Outcome.REFUSE}]
+    choices = [outcome.value for outcome in Outcome if outcome not in {*SEALS, Outcome.REFUSE}]
     for word in words or ():
         if word.upper() == Outcome.REFUSE:
             raise UserError("--accept REFUSE: a refused generator cannot be released")

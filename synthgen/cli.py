@@ -118,6 +118,15 @@ DpEpsilon = Annotated[
 DpMethod = Annotated[
     str | None, typer.Option("--dp-method", help="evolution or sgd; by the cohort's size if left out (privacy.method).")
 ]
+DpRelease = Annotated[
+    str | None,
+    typer.Option(
+        "--dp-release",
+        help="What of a private model is released: dp, dp+screen or dp+deniable (privacy.release); dp+screen if left "
+        "out, without --data dp.",
+        autocompletion=completion.release_modes,
+    ),
+]
 
 
 @app.command(short_help="Makes a sealed release from a cohort, or from a simulated one.")
@@ -125,7 +134,8 @@ def generate(
     modality_name: ModalityName,
     data: Data = None,
     model: Annotated[
-        Path | None, typer.Option(help="Fitted model folder; without it one is fitted. Without --data: NO_COHORT.")
+        Path | None,
+        typer.Option(help="Fitted model folder; without it one is fitted. Without --data: NO_COHORT; private: dp."),
     ] = None,
     samples: Annotated[int | None, typer.Option("-n", "--samples", help="Samples in the release.")] = None,
     out: Annotated[Path, typer.Option(help="Release folder; must not exist.")] = Path("release"),
@@ -148,6 +158,7 @@ def generate(
     ] = False,
     dp_epsilon: DpEpsilon = None,
     dp_method: DpMethod = None,
+    dp_release: DpRelease = None,
 ) -> None:
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals."""
     from synthgen import api, arguments
@@ -155,7 +166,7 @@ def generate(
     arguments.engine(engine)
     sealed = api.generate(
         modality_name, data=data, out=out, work=work, model=model, samples=samples, config=config,
-        settings=arguments.private(settings, dp_epsilon, dp_method), seed=seed, formats=formats or (),
+        settings=arguments.private(settings, dp_epsilon, dp_method, dp_release), seed=seed, formats=formats or (),
         accept=accept or (), vouch_for_model=vouch_for_model, progress=None,
     )  # fmt: skip
     _what_next(sealed.reasons, sealed.remedies, sealed.next_run)

@@ -48,7 +48,16 @@ def formats(context: typer.Context, incomplete: str) -> list[str]:
 
 def verdicts(incomplete: str) -> list[str]:
     """The verdicts that ``--accept`` takes."""
-    from synthgen.report import Outcome
+    from synthgen.report import SEALS, Outcome
 
-    known = [outcome.value for outcome in Outcome if outcome not in {Outcome.PASS, Outcome.REFUSE}]
+    known = [outcome.value for outcome in Outcome if outcome not in {*SEALS, Outcome.REFUSE}]
     return [name for name in known if name.startswith(incomplete.upper())]
+
+
+def release_modes(incomplete: str) -> list[str]:
+    """What may be released of a private model."""
+    from typing import get_args
+
+    from synthgen.config import ReleaseMode
+
+    return [mode for mode in get_args(ReleaseMode) if mode.startswith(incomplete.casefold())]

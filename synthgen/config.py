@@ -33,6 +33,9 @@ M = TypeVar("M", bound=Section)
 
 LARGEST_ALPHA = 0.05
 
+ReleaseMode = Literal["dp", "dp+screen", "dp+deniable"]
+"""What is released of a private model."""
+
 
 class SplitConfig(Section):
     """Shares of the patients, and the seed of their assignment; or a file that assigns them."""
@@ -114,6 +117,23 @@ class SlotConfig(Section):
     )
 
 
+class DeniableConfig(Section):
+    """Plausible deniability of what a private model drew: who could explain a sample is counted with noise."""
+
+    k: int = Field(10, ge=2, description="patients, but for noise, who must be able to explain a sample")
+    nearest: int = Field(
+        16, ge=1, le=1000, description="samples for which one patient counts at most, the nearest to the records"
+    )
+    noise: float = Field(4.0, gt=0, description="standard deviation of the noise in each count, in patients")
+    radius: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="a record explains a sample that lies nearer than this share of the pairs of public draws; the "
+        "kind of data has a share of its own unless given",
+    )
+
+
 class PrivacyConfig(Section):
     """Differential privacy of the fit, with the patient as the unit; see docs/differential_privacy.md."""
 
@@ -131,6 +151,13 @@ class PrivacyConfig(Section):
     budget: float = Field(
         10.0, gt=0, le=100, description="largest epsilon that all private fits on one cohort may come to together"
     )
+    release: ReleaseMode | None = Field(
+        None,
+        description="what is released of a private model. dp: all that it draws, no patient decides; dp+screen: what "
+        "the gate keeps, epsilon being the model's alone; dp+deniable: what enough patients could explain, counted "
+        "privately. Unless given dp+screen where there is a cohort, dp where there is none",
+    )
+    deniable: DeniableConfig = DeniableConfig()
 
 
 class RunConfig(Section, Generic[M]):

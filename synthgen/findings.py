@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from scipy.stats import norm
 
+from synthgen.config import ReleaseMode
 from synthgen.dp.guarantee import Guarantee
 from synthgen.privacy_filters.calibration import Calibration
 from synthgen.records import Estimate
-from synthgen.report import CalibrationFacts, Floor, GeneratorTest, Limits, PlantedResult, ScreeningFacts
+from synthgen.report import CalibrationFacts, DeniableFacts, Floor, GeneratorTest, Limits, PlantedResult, ScreeningFacts
 from synthgen.sizes import RISK
 
 STANDARD_95 = 1.959964
@@ -60,7 +61,9 @@ class Findings:
         risk: probability of passing what is just as bad as the limits allow: of a bound, an upper end or a power. Tries
             on one cohort share it.
         floors: what the samples must reach to be fit for use, beside the gate.
-        guarantee: of the model, where it was fitted with differential privacy.
+        guarantee: of the model, where it was fitted with differential privacy; of the release, where that is too.
+        release: what of the private model was to be released, by its name; None where the model is not private.
+        deniable: how the samples of a private model were chosen, where a noisy count chose them.
     """
 
     calibration: Calibration | None
@@ -77,6 +80,8 @@ class Findings:
     risk: float = RISK
     floors: tuple[Floor, ...] = ()
     guarantee: Guarantee | None = None
+    release: ReleaseMode | None = None
+    deniable: DeniableFacts | None = None
 
 
 def upper_end(attack: Estimate, risk: float = RISK) -> float:

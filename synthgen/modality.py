@@ -19,6 +19,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from synthgen.config import RunConfig, Section, load_config
 from synthgen.dp.accounting import Event
 from synthgen.errors import MissingExtraError, UserError
@@ -123,12 +126,16 @@ class PrivateFit(Generic[T, C]):
         method: as ``privacy.method`` names it.
         mechanism: in words, for the guarantee.
         events: from ε, δ and the number of training patients to the noise of every use of them.
-        fit: fits into a folder, with exactly these events; resumes. What it reads of the patients beside them must be
-            among ``public`` or ``not_covered``.
+        fit: fits into a folder, with exactly these events; resumes, and returns at once when it is finished. What it
+            reads of the patients beside them must be among ``public`` or ``not_covered``.
         public: what is set by the cohort and declared public.
         not_covered: what of the patients' data is used outside the guarantee.
         check: takes what ``fit`` takes, and looks at what may be refused before anything is spent; it says nothing of
             the patients but what is public.
+        drawn: how many draws of noise (rounds of votes, steps) a folder holds that the fit goes on from; where that is
+            fewer than were noted (:func:`synthgen.dp.begun.note_drawn`), it is paid for anew. None: it goes on from
+            nothing, so that all that is unfinished is.
+        lacks: what is missing here, in a word or two, without which it is not chosen by itself.
     """
 
     method: str
@@ -138,6 +145,28 @@ class PrivateFit(Generic[T, C]):
     public: tuple[str, ...] = ()
     not_covered: tuple[str, ...] = ()
     check: Callable[[Sequence[Real[T, C]], tuple[Event, ...], Path, int], None] = _nothing
+    drawn: Callable[[Path], int] | None = None
+    lacks: str = ""
+
+
+@dataclass(frozen=True)
+class PublicSpace(Generic[T, C]):
+    """Where samples and records meet in a distance that no patient had a part in.
+
+    Attributes:
+        features: of payloads, shape [n, d]; a row of nan for what has none. Euclidean distance tells how like one
+            another two are.
+        condition: only of the same condition a record can explain a sample.
+        radius: the distance below which a share, in (0, 1), of pairs of public draws of one condition lie.
+        share: within which a record explains a sample unless another is asked for.
+        by: what is compared, in words, for the report.
+    """
+
+    features: Callable[[Sequence[T]], NDArray[np.float64]]
+    condition: Callable[[C], str]
+    radius: Callable[[float], float]
+    share: float
+    by: str
 
 
 class GeneratorKind(Protocol[T, C, M]):
@@ -150,6 +179,10 @@ class GeneratorKind(Protocol[T, C, M]):
     def private_fits(self, config: M) -> Sequence[PrivateFit[T, C]]:
         """The ways to fit it with differential privacy, the best for small cohorts first; none unless there are."""
         return ()
+
+    def public_space(self, config: M) -> PublicSpace[T, C] | None:
+        """In which it is counted who could explain a sample; None where there is none. Opening it costs little."""
+        return None
 
     def check(self, config: M) -> None:
         """Looks at what fitting will need beside the cohort, before anything is read or trained.

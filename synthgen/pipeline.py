@@ -13,7 +13,8 @@ from synthgen import __version__
 from synthgen.advice import remedy
 from synthgen.audit import write_audit
 from synthgen.cohort import split_by_patient
-from synthgen.config import Section
+from synthgen.config import ReleaseMode, Section
+from synthgen.deniable import check_budget, check_size, judged, open_judge
 from synthgen.digests import keyed, keyed_seed
 from synthgen.dp.guarantee import read_guarantee
 from synthgen.engines import Engine
@@ -25,7 +26,8 @@ from synthgen.modality import GeneratorKind
 from synthgen.origin import Origin, check_origin
 from synthgen.people import find_people
 from synthgen.privacy_filters.gate import PLANNED_CATCH, Facet, attempts_needed, first_limit
-from synthgen.records import C, Cohort, Estimate, Loaded, Skipped
+from synthgen.private_release import guarantee_of, release_mode
+from synthgen.records import C, Cohort, Estimate, Loaded, Real, Skipped
 from synthgen.release import Sealed, seal, staged
 from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, ReleaseReport
 from synthgen.run import Run
@@ -97,6 +99,9 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     Raises:
         UserError: for whatever the user must put right; nothing half-written is left outside the work folder.
     """
+    mode = release_mode(run.config.privacy, plan.model, cohort=plan.data is not None)
+    if mode == "dp" or mode == "dp+deniable":
+        return release_by_guarantee(run, plan, engine, mode)
     if plan.data is None:
         return release_without_cohort(run, plan, engine)
     kind, config, work = run.modality, run.config, run.work
@@ -191,6 +196,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         risk=risk,
         floors=evaluation.floors,
         guarantee=promised,
+        release=mode,
     )
     privacy = privacy_report(findings, rules=screen.judge.rule_names, linked=linked, tries=tries)
     sealed = release(
@@ -218,6 +224,63 @@ def origin_of(generator: GeneratorKind[T, C, M], model: Path, cohort: Cohort[T, 
     """
     generator.digest(model)
     return check_origin(model, cohort.train, reads_cohort=generator.reads_cohort(model), vouched=vouched)
+
+
+def release_by_guarantee(run: Run[T, C, M], plan: Plan, engine: Engine, mode: ReleaseMode) -> Sealed:
+    """From a private model to a release that rests on its guarantee: no filter and no attack decides anything.
+
+    Of the cohort, where there is one, nothing goes into the release but what the private fit made of it.
+    """
+    generator, work = run.modality.generator, run.work
+
+    # 1. The cohort, and the model on its training patients; or the model alone.
+    run.progress.stage(1, 3, "private model")
+    judge = open_judge(run) if mode == "dp+deniable" else None
+    train: tuple[Real[T, C], ...] = ()
+    source, origin = Source("unknown", "as stated by the data holder", ()), Origin.SAME
+    if plan.data is not None:
+        if plan.model is None:
+            generator.check(run.settings)
+        loaded, cohort, _ = split_cohort(run, plan.data)
+        train, source = cohort.train, Source(DEMO if plan.demo else loaded.layout, loaded.licence, ())
+        if judge is not None:
+            check_size(judge.rule, len({record.patient for record in train}), run.config.samples)
+        if plan.model is not None:
+            origin = origin_of(generator, plan.model, cohort, vouched=plan.vouched)
+    work.begin()
+    reserved = () if judge is None else (judge.rule.event,)
+    model = plan.model or fit_model(run, cohort, work.model, reserved)
+    model_digest = generator.digest(model)
+    work.claim_model(model_digest)
+    promised, deniable = guarantee_of(model), None
+    if judge is not None:
+        check_budget(run, judge, train, promised)
+
+    # 2. Samples, which nothing turns down but rules that read no patient, and a noisy count that is paid for.
+    run.progress.stage(2, 3, "generate")
+    rules, condition = Judgement(None, rules_of(run, model)), generator.free_conditions(model, run.settings)
+    generated = generate(run, model=model, judge=rules, limit=None, probes=0, condition=condition, engine=engine)
+    if judge is not None:
+        generated, promised, deniable = judged(run, judge, train, generated, promised)
+
+    # 3. The release.
+    run.progress.stage(3, 3, "release")
+    found = Findings(
+        None, False, None, None, False, (), generated.facts, (), run.config.gate.limits, False,
+        guarantee=promised, release=mode, deniable=deniable,
+    )  # fmt: skip
+    return release(
+        run,
+        plan,
+        generated,
+        source=source,
+        model_digest=model_digest,
+        privacy=privacy_report(found, rules=rules.rule_names),
+        quality=(),
+        private=set(),
+        generator=generator.describe(model, run.settings),
+        model_note=str(origin) if origin is Origin.VOUCHED else "",
+    )
 
 
 def release_without_cohort(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:

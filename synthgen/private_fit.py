@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from synthgen.config import PrivacyConfig, Section
 from synthgen.digests import keyed
-from synthgen.dp.accounting import check_delta, default_delta
-from synthgen.dp.guarantee import guarantee
+from synthgen.dp.accounting import Event, check_delta, default_delta
+from synthgen.dp.begun import Begun, read_begun, write_begun
+from synthgen.dp.guarantee import FILE, guarantee
 from synthgen.dp.ledger import Entry, ledger_state, members, spend
 from synthgen.errors import UserError
-from synthgen.files import private_folder, write_atomically
 from synthgen.modality import PrivateFit
 from synthgen.origin import ORIGIN
 from synthgen.records import C, Real
@@ -24,12 +24,16 @@ M = TypeVar("M", bound=Section)
 
 ENOUGH_FOR_SGD = 1000
 """Patients from which noisy gradients are the default: by the arithmetic of their noise, not by a comparison."""
-BEGUN = ".private_fit"
 NOT_COVERED = (f"{ORIGIN}, a salted digest by which the holder of the cohort knows the model's patients again",)
 
 
-def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float, folder: Path) -> None:
+def fit_privately(
+    run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float, folder: Path, reserved: Sequence[Event] = ()
+) -> None:
     """Fits the generator on ``train`` into ``folder``, and writes what is guaranteed to each patient; resumes.
+
+    Args:
+        reserved: what the run will spend on the same patients after the fit: see :func:`synthgen.dp.ledger.spend`.
 
     Raises:
         UserError: there is no such fit, it cannot be made here, the budget of these patients is spent, or what they
@@ -41,24 +45,36 @@ def fit_privately(run: Run[T, C, M], train: Sequence[Real[T, C]], epsilon: float
     events = way.events(epsilon, delta, patients)
     way.check(train, events, folder, run.seed("model"))
     state = ledger_state()
-    token = _token(folder)
-    named = keyed(run.work.key, "private fit", run.config.digest(), token)
-    total = spend(state, Entry(named, members(train, state.key), events, delta), privacy.budget)
+    begun = _begun(way, folder)
+    if read_begun(folder) not in (None, begun):
+        run.progress.say(
+            f"{folder} lacks noise that was drawn for it: it is drawn anew, as another fit of these patients"
+        )
+    named = keyed(run.work.key, "private fit", run.config.digest(), begun.token)
+    total = spend(state, Entry(named, members(train, state.key), events, delta), privacy.budget, reserved)
     run.progress.say(
         f"differential privacy by {way.method} ({because}): epsilon {epsilon:g} at delta {delta:.1e} for each of "
         f"{patients:,} patients, {total.epsilon:.2f} of a budget of {privacy.budget:g} with all fits on them"
     )
-    write_atomically(private_folder(folder) / BEGUN, token.encode())
+    write_begun(folder, begun)
     way.fit(train, events, folder, run.seed("model"), run.progress)
     guarantee(
         events, patients, way.mechanism, delta=delta, public=way.public, not_covered=(*NOT_COVERED, *way.not_covered)
     ).write(folder)
 
 
-def _token(folder: Path) -> str:
-    """What a resumed fit is known by. It goes with the folder: noise that is drawn anew has to be paid for anew."""
-    path = folder / BEGUN
-    return path.read_text("utf-8") if path.exists() else secrets.token_hex(16)
+def _begun(way: PrivateFit[T, C], folder: Path) -> Begun:
+    """The fit that goes on in ``folder``; another one where noise would be drawn anew, which has to be paid for anew.
+
+    So it is where the folder is gone, where less lies in it than was drawn, and where a way cannot tell how much that
+    is and did not come to its end.
+    """
+    begun = read_begun(folder)
+    if begun is not None:
+        whole = (folder / FILE).exists() if way.drawn is None else way.drawn(folder) >= begun.drawn
+        if whole:
+            return begun
+    return Begun(secrets.token_hex(16))
 
 
 def chosen(ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig, patients: int) -> tuple[PrivateFit[T, C], str]:
@@ -74,7 +90,10 @@ def chosen(ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig, patients: i
         if privacy.method not in known:
             raise UserError(f"privacy.method={privacy.method}: this generator has {', '.join(known)}")
         return known[privacy.method], "as asked for"
-    if "sgd" in known and patients >= ENOUGH_FOR_SGD:
-        return known["sgd"], f"the default from {ENOUGH_FOR_SGD:,} patients on"
-    few = f"the default below {ENOUGH_FOR_SGD:,} patients"
-    return ways[0], few if patients < ENOUGH_FOR_SGD else "its only private fit"
+    if patients < ENOUGH_FOR_SGD:
+        return ways[0], f"the default below {ENOUGH_FOR_SGD:,} patients"
+    many = f"the default from {ENOUGH_FOR_SGD:,} patients on"
+    if "sgd" not in known:
+        return ways[0], "its only private fit"
+    sgd = known["sgd"]
+    return (sgd, many) if not sgd.lacks else (ways[0], f"sgd, {many}, needs {sgd.lacks}, and there is none")

@@ -16,7 +16,7 @@ from synthgen.records import Estimate, JsonValue, Skipped
 
 
 class Outcome(StrEnum):
-    """The verdict on a release as a whole. Only PASS seals by itself; REFUSE never does."""
+    """The verdict on a release as a whole. ``SEALS`` seal by themselves; REFUSE never does."""
 
     PASS = "PASS"  # noqa: S105 - a verdict, no password
     REFUSE = "REFUSE"
@@ -24,6 +24,10 @@ class Outcome(StrEnum):
     CALIBRATED_NOT_AUDITED = "CALIBRATED_NOT_AUDITED"
     UNCALIBRATED = "UNCALIBRATED"
     NO_COHORT = "NO_COHORT"
+    DIFFERENTIALLY_PRIVATE = "DIFFERENTIALLY_PRIVATE"
+
+
+SEALS = frozenset({Outcome.PASS, Outcome.DIFFERENTIALLY_PRIVATE})
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ class ScreeningFacts:
         withheld_persons: synthetic persons whose samples, taken together, lie too close to a patient.
         withheld_in_persons: samples that were withheld with them.
         persons: synthetic persons with several samples.
+        withheld_undeniable: kept samples that too few patients could explain, by a noisy count.
         outsider_limit: more samples withheld for audit patients than this, and the generator knows them.
         person_limit: more persons withheld than this, and the generator deals patients out over sessions.
     """
@@ -142,11 +147,13 @@ class ScreeningFacts:
     persons: int = 0
     outsider_limit: int = 0
     person_limit: int = 0
+    withheld_undeniable: int = 0
 
     @property
     def released(self) -> int:
         """Slots that are left to release."""
-        return self.slots - self.exhausted - self.withheld_for_audit - self.withheld_in_persons
+        withheld = self.withheld_for_audit + self.withheld_in_persons + self.withheld_undeniable
+        return self.slots - self.exhausted - withheld
 
 
 @dataclass(frozen=True)
@@ -199,12 +206,38 @@ class Remedy:
 
 
 @dataclass(frozen=True)
+class DeniableFacts:
+    """Plausible deniability: a noisy count of the patients who could explain a sample decided whether it is here.
+
+    Attributes:
+        k: patients, but for noise, who must be able to explain a sample.
+        nearest: samples for which one patient counts at most.
+        noise: standard deviation of the noise in each count, in patients.
+        lone: the chance by which a sample passes that one patient alone could explain.
+        judged: samples that were judged, all of which are paid for.
+        model_epsilon: of the model alone, before anything was counted.
+        by: what was compared.
+    """
+
+    k: int
+    nearest: int
+    noise: float
+    lone: float
+    judged: int
+    model_epsilon: float
+    by: str
+
+
+@dataclass(frozen=True)
 class GuaranteeFacts:
-    """Differential privacy of the model that made the samples, the patient being the unit.
+    """Differential privacy of what made the samples, the patient being the unit.
 
     Attributes:
         sentence: the whole guarantee in words, with what it covers and what not.
-        screened: True where patients' records decided which samples were kept: no ε covers that.
+        screened: True where patients' records decided, without noise, which samples were kept: no ε covers that.
+        release: what was released of the private model, by its name: ``dp``, ``dp+screen`` or ``dp+deniable``.
+        most_caught: the largest share of copies that any screen within (ε, δ) catches at 1% of strangers blocked.
+        deniable: where the choice of samples is private too.
     """
 
     epsilon: float
@@ -213,6 +246,9 @@ class GuaranteeFacts:
     mechanism: str
     sentence: str
     screened: bool
+    release: str = "dp+screen"
+    most_caught: float = 1.0
+    deniable: DeniableFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from synthgen.files import disk_errors
 from synthgen.forecast import costs, forecast, people_of
 from synthgen.modality import Modality
 from synthgen.pipeline import CONFIG, Plan, release_from
+from synthgen.private_release import release_mode
 from synthgen.progress import Progress, bars
 from synthgen.release import Sealed, check_output
 from synthgen.run import Run
@@ -74,6 +75,7 @@ def generate(
     people = people_of(asked.config) if plan.demo else 0
     if people and (parts := parts_of_cohort(map(str, range(people)), asked.config.split)):
         SizeCheck(asked.config.gate, asked.config.split, plan.accept)(parts)  # before a cohort is simulated
+    release_mode(asked.config.privacy, plan.model, cohort=plan.demo or plan.data is not None)  # likewise
     key = key_of(work, modality=asked.offer.name, config_digest=asked.config.digest())
     check_output(plan.out, config_digest=keyed(key or b"", CONFIG, asked.config.digest()))
     with session(asked, work, progress, kind) as at:

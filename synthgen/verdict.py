@@ -12,12 +12,15 @@ from dataclasses import replace
 from scipy.stats import norm
 
 from synthgen.advice import next_run, remedy
+from synthgen.dp.guarantee import FALSE_ALARMS, rounded_up
+from synthgen.dp.screening import most_caught
 from synthgen.findings import STANDARD_95, Findings, Reason, Why, upper_end
 from synthgen.privacy_filters.calibration import attainable_alpha
 from synthgen.privacy_filters.power import miss_upper, released_share
 from synthgen.records import Estimate
 from synthgen.report import (
     CalibrationFacts,
+    DeniableFacts,
     GuaranteeFacts,
     Limits,
     LinkedFacts,
@@ -31,6 +34,10 @@ from synthgen.sizes import LEAST_AUDITED
 ATTACK_LEVEL = 0.01  # probability at which any attack on an honest release may succeed; the attacks share it
 _EMPTY_SHARE = 0.01
 _NO_CLAIM = "Nothing is claimed: no real cohort was given, so no sample was compared with a patient."
+_UNSCREENED = (
+    "No sample was compared with a patient, and no filter and no attack stands behind this: of copies nothing is known "
+    "but what ε bounds."
+)
 
 
 def privacy_report(
@@ -40,14 +47,13 @@ def privacy_report(
     outcome, reasons = decide(found)
     private, _ = decide(replace(found, floors=()))
     names = found.calibration.names if found.calibration else ()
-    told = claim(names, found.facts, found.planted, found.screening) if found.facts else _NO_CLAIM
     promised = guarantee_facts(found)
     return PrivacyReport(
         outcome=outcome,
         reasons=tuple(reason.text for reason in reasons),
         remedies=tuple(remedy(reason.why, found) for reason in reasons),
         next_run=next_run(reasons, found),
-        claim=f"{told} {guarantee_in_claim(promised)}".strip(),
+        claim=" ".join(_claimed(found, names, guarantee_in_claim(promised))).strip(),
         filters=names,
         calibration=found.facts,
         generator_test=found.generator_test,
@@ -64,20 +70,46 @@ def privacy_report(
     )
 
 
+def by_guarantee(found: Findings) -> bool:
+    """True where differential privacy is what a release rests on, and no filter and no attack decides anything."""
+    return found.guarantee is not None and found.release in ("dp", "dp+deniable")
+
+
+def _claimed(found: Findings, names: Sequence[str], promised: str) -> tuple[str, str]:
+    """The claim in two parts: what a release rests on stands first."""
+    if by_guarantee(found):
+        return promised, _UNSCREENED if found.deniable is None else _counted(found.deniable)
+    told = claim(names, found.facts, found.planted, found.screening) if found.facts else _NO_CLAIM
+    return told, promised
+
+
 def guarantee_facts(found: Findings) -> GuaranteeFacts | None:
-    """What is published of the model's guarantee."""
+    """What is published of the guarantee."""
     one = found.guarantee
     if one is None:
         return None
-    screened = found.calibration is not None
-    return GuaranteeFacts(one.epsilon, one.delta, one.patients, one.mechanism, one.sentence(), screened)
+    return GuaranteeFacts(
+        one.epsilon,
+        one.delta,
+        one.patients,
+        one.mechanism,
+        one.sentence(),
+        screened=found.calibration is not None,
+        release=found.release or ("dp" if found.calibration is None else "dp+screen"),
+        most_caught=most_caught(one.epsilon, one.delta, FALSE_ALARMS),
+        deniable=found.deniable,
+    )
 
 
 def guarantee_in_claim(promised: GuaranteeFacts | None) -> str:
     """What of a release is differentially private, in a sentence; empty where the model is not."""
     if promised is None:
         return ""
-    what = f"differentially private, epsilon {promised.epsilon:.3g} at delta {promised.delta:.1e} for each patient"
+    epsilon = rounded_up(promised.epsilon)
+    what = f"differentially private, epsilon {epsilon} at delta {promised.delta:.1e} for each patient"
+    if promised.deniable is not None:
+        alone = rounded_up(promised.deniable.model_epsilon)
+        return f"This release is {what}: its model (epsilon {alone}), and which of its samples are here."
     if not promised.screened:
         return f"The model is {what}, and no patient decided which of its samples are here: that holds for all of them."
     return (
@@ -86,8 +118,19 @@ def guarantee_in_claim(promised: GuaranteeFacts | None) -> str:
     )
 
 
+def _counted(deniable: DeniableFacts) -> str:
+    """What plausible deniability says of a sample, and what not."""
+    return (
+        f"A sample is here when, by a noisy count, at least {deniable.k} patients could explain it (standard deviation "
+        f"{deniable.noise:g} patients; compared was {deniable.by}); one that a single patient could explain passes "
+        f"with a chance of {deniable.lone:.1%}. No sample was screened for copies, and no attack stands behind this."
+    )
+
+
 def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
     """The verdict on a release and its reasons, the gravest first. Only an empty list of reasons is a PASS."""
+    if by_guarantee(found):
+        return Outcome.DIFFERENTIALLY_PRIVATE, ()
     if found.calibration is None:
         told = "no real cohort was given: only duplicate checks ran, nothing is known of copies"
         return Outcome.NO_COHORT, (Reason(Why.NO_COHORT, told),)

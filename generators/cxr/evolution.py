@@ -7,12 +7,10 @@ shrink their variance. What comes out is a weighted set of parameters from which
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from functools import lru_cache
-from hashlib import sha256
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final, cast, get_args
 
@@ -22,15 +20,13 @@ from PIL import Image
 from scipy import ndimage
 
 from synthgen.dp.evolution import Evolved, Floats, Voters
-from synthgen.dp.prior_file import prior_bytes, read_prior_file, write_prior_file
+from synthgen.dp.prior_file import read_prior_file, write_prior_file
 from synthgen.generators.cxr.config import DemoCohortConfig
 from synthgen.generators.cxr.demo_cohort import draw_findings
 from synthgen.generators.cxr.phantom import FINDINGS, Patient, Visit, sample_patient, sample_visit
 from synthgen.generators.cxr.phantom.film import Exposure, develop, sample_exposure
 from synthgen.generators.cxr.phantom.render import trace
-from synthgen.generators.cxr.phantom_pool import Drawn, PhantomPool, filled, in_cells
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic, View
-from synthgen.progress import Progress
 from synthgen.records import Request, Synthetic
 
 Images = NDArray[np.uint8]
@@ -57,6 +53,11 @@ class Framing:
     turn: float
 
 
+BY: Final = "the picture at 32 pixels a side, the view, and whether there is a finding"
+"""What the votes look at, in words."""
+NEAR: Final = 0.1
+"""Share of pairs of phantoms of one kind that lie nearer than a film may lie to an image that it explains; chosen on
+half the patients of ChestX-ray14 (docs/differential_privacy.md)."""
 _LOOSE = Framing(0.06, 0.06, 0.04, 0.04, 2.0)
 """Standard deviations."""
 
@@ -84,6 +85,11 @@ class CxrCandidate:
 def condition_of(view: View, findings: Sequence[str]) -> str:
     """Whose votes a candidate takes part in: the view (PA where it is not known), and whether there is a finding."""
     return f"{view or 'PA'} {'finding' if findings else 'none'}"
+
+
+def kind_of(condition: CxrCondition) -> str:
+    """The same of a film or a sample, by what it is labelled with."""
+    return condition_of(condition.view, condition.findings)
 
 
 @dataclass(frozen=True)
@@ -219,6 +225,7 @@ def pixel_features(phantoms: Images, components: int = 32) -> PixelFeatures:
     return PixelFeatures(mean, axes[:components] / np.sqrt(np.maximum(deviation, 1e-9))[:, None])
 
 
+@cache
 def cxr_population(bodies: int = 1000, usual: float = 0.5) -> CxrPopulation:
     """The population with pixel features that are fitted on its own phantoms, the same at every call."""
     unseen = CxrPopulation(_coarse, bodies, usual)
@@ -233,8 +240,13 @@ def cxr_voters(records: Sequence[CxrReal], features: Callable[[Images], Floats])
         features: of the population.
     """
     images = np.stack([_resized(record.payload) for record in records])
-    conditions = tuple(condition_of(r.condition.view, r.condition.findings) for r in records)
+    conditions = tuple(kind_of(record.condition) for record in records)
     return Voters(features(images), tuple(record.patient for record in records), conditions)
+
+
+def image_features(images: Sequence[CxrImage]) -> Floats:
+    """Images of any size in the space of the votes, [n, d], in which samples and films meet."""
+    return cxr_population().features(np.stack([_resized(image) for image in images]))
 
 
 def _resized(image: CxrImage) -> CxrImage:
@@ -261,7 +273,7 @@ class EvolvedGenerator:
         rng = np.random.default_rng([request.seed, _IMAGE])
         weights = _fitting(self.prior, people, request.condition)
         chosen = self.prior.candidates[int(rng.choice(len(weights), p=weights))]
-        return Synthetic(request.seed, request.condition, another_film(chosen, request.condition, rng, self.size)[0])
+        return Synthetic(request.seed, request.condition, another_film(chosen, request.condition, rng, self.size))
 
 
 def _fitting(prior: Evolved[CxrCandidate], people: Sequence[Patient], condition: CxrCondition) -> Floats:
@@ -277,15 +289,10 @@ def _fitting(prior: Evolved[CxrCandidate], people: Sequence[Patient], condition:
     return prior.weights
 
 
-def another_film(
-    candidate: CxrCandidate, condition: CxrCondition, rng: np.random.Generator, size: int
-) -> tuple[CxrImage, NDArray[np.bool_]]:
+def another_film(candidate: CxrCandidate, condition: CxrCondition, rng: np.random.Generator, size: int) -> CxrImage:
     """A radiograph like the candidate's, of somebody else: its own vessels, ribs, noise, devices, a nudged exposure.
 
     Findings are the condition's where the phantom knows them, otherwise the candidate's.
-
-    Returns:
-        The image, and where findings have changed it, both [size, size].
     """
     patient, visit = _body_of(candidate)
     other = sample_patient(int(rng.integers(2**62)))
@@ -295,10 +302,9 @@ def another_film(
     findings = (known or candidate.findings) if condition.findings else ()
     nudged = replace(candidate, exposure=_nudged(rng, candidate.exposure))
     step = 2 if size <= 96 else 1
-    depth, where = trace(patient, visit, findings, candidate.view, step * size)
+    depth = trace(patient, visit, findings, candidate.view, step * size)[0]
     image = _seen((patient, visit), nudged, depth.astype(np.float16))
-    lesions = _reframed(where.lesions.astype(np.float32), candidate.framing)
-    return np.asarray(np.round(_binned(image, step)), dtype=np.uint8), _binned(lesions, step) > 0.5
+    return np.asarray(np.round(_binned(image, step)), dtype=np.uint8)
 
 
 def _binned(image: NDArray[np.generic], step: int) -> Floats:
@@ -312,31 +318,6 @@ def _nudged(rng: np.random.Generator, exposure: Exposure) -> Exposure:
     old = np.array(astuple(exposure))
     moved = old + 0.03 * (most - least) * rng.standard_normal(len(old))
     return Exposure(*moved.clip(np.minimum(old, least), np.maximum(old, most)).tolist())
-
-
-def evolved_pool(
-    folder: Path, prior: Evolved[CxrCandidate], count: int, size: int, seed: int, progress: Progress
-) -> PhantomPool:
-    """Radiographs drawn from a private prior, kept on disk, to train a base on; nobody is among them.
-
-    Conditions follow the prior's weights. Goes on where an earlier call with the same arguments was cut short.
-
-    Raises:
-        UserError: see :func:`filled`.
-    """
-    about = json.dumps(
-        {"count": count, "size": size, "seed": seed, "prior": sha256(prior_bytes(prior, _FORMAT)).hexdigest()}
-    )
-
-    def one(row: int) -> Drawn:
-        rng = np.random.default_rng([seed, row, _IMAGE])
-        chosen = prior.candidates[int(rng.choice(len(prior.weights), p=prior.weights))]
-        person = sample_patient(chosen.body)
-        condition = CxrCondition(chosen.findings, chosen.view, person.sex, person.age)
-        image, lesions = another_film(chosen, condition, rng, size)
-        return image, in_cells(lesions), condition
-
-    return filled(folder, count, size, about, one, progress)
 
 
 def write_prior(path: Path, prior: Evolved[CxrCandidate]) -> None:

@@ -58,8 +58,12 @@ def save_part(part: Autoencoder | UNet2DConditionModel | DPMSolverMultistepSched
         part.save_pretrained(temporary)
 
 
-def finish_folder(folder: Path, card: Card, sampler: SamplerConfig) -> None:
-    """Writes what stands beside the parts; ``synthgen.json`` last, which makes the folder a model."""
+def finish_folder(folder: Path, card: Card, sampler: SamplerConfig, *, private: bool = False) -> None:
+    """Writes what stands beside the parts; ``synthgen.json`` last, which makes the folder a model.
+
+    Args:
+        private: the weights were fitted with differential privacy.
+    """
     condition: dict[str, JsonValue] = {
         "size": card.size,
         "fields": list(card.encoding.fields),
@@ -70,7 +74,7 @@ def finish_folder(folder: Path, card: Card, sampler: SamplerConfig) -> None:
     _write_json(folder / "condition.json", condition)
     _write_json(folder / "model_index.json", _index(card, sampler))
     write_atomically(folder / PIPELINE, resources.files(__package__).joinpath(PIPELINE).read_bytes())
-    write_atomically(folder / "README.md", _readme(card).encode())
+    write_atomically(folder / "README.md", _readme(card, _PRIVATE if private else _MEMORISED).encode())
     about: dict[str, JsonValue] = {"modality": MODALITY, "format": FORMAT, "config_digest": card.config_digest}
     if card.base:
         about["base"] = card.base
@@ -243,7 +247,19 @@ with torch.inference_mode():
 Image.fromarray(((pixels[0] + 1) * 127.5).round().clamp(0, 255).byte().numpy()).save("radiograph.png")"""
 
 
-def _readme(card: Card) -> str:
+_MEMORISED = """\
+What these lines draw is **unscreened**. The model was trained on radiographs of patients and may have memorised some:
+only `synthgen generate` holds each image against them before release. `checkpoints/` and `samples/`, where they are
+present, are private; leave them out when you share the model. Not for diagnosis."""
+_PRIVATE = """\
+The weights were fitted with **differential privacy**, the patient being the unit: `privacy.json` says with which
+epsilon and delta, what that covers and what not. It bounds what the weights, and all that is drawn from them, can tell
+of any one patient. Nothing was held against patients beside it: what these lines draw is **unscreened**. Whatever else
+is released of the same patients adds to it. `checkpoints/` and the hidden files, where they are present, are private;
+leave them out when you share the model. Not for diagnosis."""
+
+
+def _readme(card: Card, told: str) -> str:
     finding = (card.encoding.findings or ("No Finding",))[0]
     wanted = f'"finding:{finding}", "view:PA"'
     return f"""# A generator of synthetic chest radiographs, {card.size} x {card.size}
@@ -266,7 +282,5 @@ custom_pipeline="model/pipeline.py", trust_remote_code=True)` opens the same.) O
 an age needs `age:known` = 1 and `age:scaled` = (years - {AGE_CENTRE:.0f}) / {AGE_SCALE:.0f}; the unconditional vector
 has only `unconditional` = 1.
 
-What these lines draw is **unscreened**. The model was trained on radiographs of patients and may have memorised some:
-only `synthgen generate` holds each image against them before release. `checkpoints/` and `samples/`, where they are
-present, are private; leave them out when you share the model. Not for diagnosis.
+{told}
 """

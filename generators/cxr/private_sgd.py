@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from synthgen.digests import content_digest, write_mark
 from synthgen.dp.accounting import Event, Gaussian, rate_of, sigma_for
+from synthgen.dp.begun import note_drawn
 from synthgen.dp.noise import private_rng
 from synthgen.dp.sgd import PatientSGD, Plan
 from synthgen.errors import MissingExtraError, UserError
@@ -45,7 +46,7 @@ from synthgen.generators.cxr.model_folder import (
 )
 from synthgen.generators.cxr.training import config_digest
 from synthgen.generators.cxr.training_images import latents_of
-from synthgen.generators.model_folder import restore_optimiser
+from synthgen.generators.model_folder import restore_optimiser, steps_in
 from synthgen.payloads.cxr import NO_FINDING, CxrReal
 from synthgen.progress import Progress
 from synthgen.records import JsonValue
@@ -125,6 +126,15 @@ class PrivateSgd:
             self._finish(base, unet, folder)
         (folder / _CHECKPOINT).unlink(missing_ok=True)
 
+    @property
+    def lacks(self) -> str:
+        """What is missing here; empty where a fit can begin."""
+        return "a public base" if self.config.base == NONE else ""
+
+    def drawn(self, folder: Path) -> int:
+        """Steps that lie in a model's folder: all of them where it is finished."""
+        return self.private.steps if is_finished(folder) else steps_in(folder / _CHECKPOINT)
+
     def _base(self) -> Base:
         base = open_base(self.config.base, self.config.size)
         if base is None:
@@ -185,6 +195,7 @@ class PrivateSgd:
             sgd.step()
             fit.ema.step(fit.parameters.values())
             fit.save(checkpoint)
+            note_drawn(folder, sgd.done)
             task.advance()
         fit.ema.copy_to(fit.parameters.values())
         return without_additions(fit.unet).cpu().requires_grad_(False).eval()
@@ -198,7 +209,7 @@ class PrivateSgd:
         save_part(build_scheduler(self.config.denoiser), folder / "scheduler")
         digest, kind = config_digest(self.config), type(base.vae).__name__
         card = Card(base.encoding, self.config.size, digest, kind, base.saw or base.digest)
-        finish_folder(folder, card, self.config.sampler)
+        finish_folder(folder, card, self.config.sampler, private=True)
 
 
 @dataclass(frozen=True)

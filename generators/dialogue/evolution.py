@@ -36,6 +36,11 @@ SHORTEST, LONGEST = 12, 199
 """Utterances of a session that can be planned."""
 _FORMAT: Final = "synthgen-dialogue-prior-1"
 _PLAN: Final = 0x9A5E
+BY: Final = "what a session is about, its length, and how much the patient says at a time"
+"""What the votes look at, in words."""
+NEAR: Final = 0.01
+"""Share of pairs of plans that lie nearer than a session may lie to one that it explains: of another subject, or of a
+length that differs by a third, none does; chosen on half of osce_interviews (docs/differential_privacy.md)."""
 # These four were chosen on patients of osce_interviews who do not judge (docs/results/private_evolution.md).
 PLAN_SETTINGS: Final = EvolutionSettings(spread=0.03)
 _SHARPNESS: Final = 4
@@ -178,32 +183,15 @@ def dialogue_features(dialogue: Dialogue) -> Floats:
     return _features(subjects().likeness(_counted(said[:_OPENING])), len(dialogue.turns), words)
 
 
+def session_features(dialogues: Sequence[Dialogue]) -> Floats:
+    """Sessions, real or not, in the space of the plans, [n, d]."""
+    return np.stack([dialogue_features(dialogue) for dialogue in dialogues])
+
+
 def dialogue_voters(records: Sequence[DialogueReal]) -> Voters:
     """The patients of a cohort as voters. Private."""
-    features = np.stack([dialogue_features(record.payload) for record in records])
+    features = session_features([record.payload for record in records])
     return Voters(features, tuple(record.patient for record in records), ("",) * len(records))
-
-
-def plan_config_of(prior: Evolved[PlanCandidate], config: PlanConfig) -> PlanConfig:
-    """A configuration whose weights are the prior's marginals, with lengths between its 5% and 95% quantiles."""
-    rows = list(zip(prior.candidates, prior.weights.tolist(), strict=True))
-
-    def shares(field: str, setting: str = "") -> dict[str, float]:
-        total: Counter[str] = Counter()
-        for one, weight in rows:
-            if setting in ("", one.setting):
-                total[str(getattr(one, field))] += weight
-        return dict(sorted(total.items()))
-
-    order = sorted(rows, key=lambda row: row[0].utterances)
-    reached = np.cumsum([weight for _, weight in order])
-    low, high = (order[min(int(np.searchsorted(reached, q)), len(order) - 1)][0].utterances for q in (0.05, 0.95))
-    chosen = {
-        "settings": shares("setting"), "therapy": shares("disorder", "therapy"), "visit": shares("disorder", "visit"),
-        "severity": shares("severity"), "styles": shares("style"), "attitudes": shares("attitude"),
-    }  # fmt: skip
-    kept = {name: weights for name, weights in chosen.items() if weights}
-    return PlanConfig(**{**config.model_dump(), **kept, "utterances": (low, max(high, low + 2))})
 
 
 def evolved_conditions(prior: Evolved[PlanCandidate], config: PlanConfig) -> Callable[[int, int], DialogueCondition]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from synthgen.dp.accounting import Event
 from synthgen.dp.ballots import evolved, vote_events
+from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.evolution import (
     PLAN_SETTINGS,
     PlanPopulation,
     dialogue_voters,
-    plan_config_of,
+    evolved_conditions,
+    evolved_planner,
     read_prior,
     write_prior,
 )
 from synthgen.generators.dialogue.model_folder import write_model_folder
-from synthgen.payloads.dialogue import DialogueReal
+from synthgen.generators.dialogue.plan.config import PlanConfig
+from synthgen.generators.dialogue.sampler import Planner, planner
+from synthgen.payloads.dialogue import DialogueCondition, DialogueReal
 from synthgen.progress import Progress
 
 PRIOR = "prior.json"
@@ -57,8 +61,13 @@ def fit_prior(
         write_prior(folder / PRIOR, prior)
 
 
-def planned(config: GeneratorConfig, model: Path) -> GeneratorConfig:
-    """The configuration whose plans follow the prior of a model; as it is where the model has none."""
+def conditions_of(model: Path, config: PlanConfig) -> Callable[[int, int], DialogueCondition]:
+    """The condition of a slot: of plans drawn from a model's prior; as configured where the model has none."""
     if not holds_prior(model):
-        return config
-    return config.model_copy(update={"plan": plan_config_of(read_prior(model / PRIOR), config.plan)})
+        return condition_sampler(config)
+    return evolved_conditions(read_prior(model / PRIOR), config)
+
+
+def planner_of(model: Path, config: PlanConfig) -> Planner:
+    """How a model plans the case of a condition: likewise."""
+    return evolved_planner(read_prior(model / PRIOR), config) if holds_prior(model) else planner(config)

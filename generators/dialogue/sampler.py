@@ -138,13 +138,16 @@ def _stand_in() -> Dialogue:
     return Dialogue((Turn("clinician", "No session."),), (FAILED,))
 
 
-def open_generator(model: Path, config: GeneratorConfig, rows: int, scratch: Path | None = None) -> DialogueGenerator:
+def open_generator(
+    model: Path, config: GeneratorConfig, rows: int, scratch: Path | None = None, plan: Planner | None = None
+) -> DialogueGenerator:
     """Opens a model folder (see model_folder).
 
     Args:
         config: its realiser may be another than the folder's as long as both run the folder's base model.
         rows: sessions that are asked for at once.
         scratch: see :class:`DialogueGenerator`.
+        plan: of the cases; as ``config.plan`` has it unless given.
 
     Raises:
         UserError: the folder is no dialogue model, or its chat model cannot be opened.
@@ -157,7 +160,7 @@ def open_generator(model: Path, config: GeneratorConfig, rows: int, scratch: Pat
     settings = config.model_dump_json(exclude={"server", "conduct", "few_shot"})
     return DialogueGenerator(
         realiser=open_realiser(name, model, card, config, rows),
-        plan=planner(config.plan),
+        plan=plan or planner(config.plan),
         config=config,
         identity=f"{model_digest(model)} {settings}",
         excerpts=read_excerpts(model) if config.few_shot else (),

@@ -30,6 +30,10 @@ _RANGE: Final = 1.0
 """Semitones of the median, and of the spread, that count as one step of distance."""
 _LOWEST, _HIGHEST, _NARROWEST, _WIDEST = 70.0, 340.0, 1.0, 5.0
 """Of people's voices: Hz, and semitones."""
+BY: Final = "the pitch of the voice, and how much it moves"
+"""What the votes look at, in words."""
+NEAR: Final = 0.05
+"""Share of pairs of voices that lie nearer than a recording may lie to one that it explains."""
 _SECONDS: Final = 20.0
 _VOICE: Final = 0x01CE
 
@@ -117,12 +121,18 @@ def _heard(speech: Speech) -> tuple[float, float]:
     return pitch_of(samples, track.audio.rate)
 
 
+def speech_features(payloads: Sequence[Speech]) -> Floats:
+    """Recordings, real or not, in the space of the votes, [n, 2]; nan where there is no voice."""
+    heard = [_heard(payload) for payload in payloads]
+    return np.array([_features(f0, spread) for f0, spread in heard]).reshape(len(heard), 2)
+
+
 def voice_voters(records: Sequence[SpeechReal]) -> Voters:
     """The speakers of a cohort as voters; a recording without voice does not vote. Private."""
-    heard = [(record.patient, *_heard(record.payload)) for record in records]
-    kept = [one for one in heard if math.isfinite(one[1])]
-    features = np.array([_features(f0, spread) for _, f0, spread in kept]).reshape(len(kept), 2)
-    return Voters(features, tuple(patient for patient, _, _ in kept), ("",) * len(kept))
+    features = speech_features([record.payload for record in records])
+    voiced = np.isfinite(features[:, 0])
+    patients = tuple(record.patient for record, heard in zip(records, voiced, strict=True) if heard)
+    return Voters(features[voiced], patients, ("",) * len(patients))
 
 
 def draw_card(

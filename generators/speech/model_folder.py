@@ -2,6 +2,7 @@
 
 synthgen_speech.json   modality, format, back-end, its model and digest, language; written last
 dialogues.jsonl        the dialogues to be spoken, where they were given; absent: they are planned
+prior.json             which pitches patients speak at, by their own noisy votes; absent: as the voice cards have it
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from synthgen.generators.speech.voices import draw_voice
 from synthgen.generators.speech.words import Told, told_bytes, told_from, told_in
 from synthgen.progress import Progress, Silent
 
-CARD, DIALOGUES = "synthgen_speech.json", "dialogues.jsonl"
+CARD, DIALOGUES, PRIOR = "synthgen_speech.json", "dialogues.jsonl", "prior.json"
 MODALITY, FORMAT = "speech", 1
 
 
@@ -132,13 +133,25 @@ def read_dialogues(folder: Path) -> tuple[Told, ...]:
 def reads_cohort(folder: Path) -> bool:
     """False for planned words in a formant synthesiser's voices, which no recording and no transcript can have entered.
 
-    Dialogues that were given may be the cohort's own, and a neural model's weights may have been trained on it.
+    Dialogues that were given may be the cohort's own, a neural model's weights may have been trained on it, and a
+    private prior is what its speakers voted for.
 
     Raises:
         UserError: see :func:`read_card`.
     """
     card = read_card(folder)
-    return card.backend != "espeak" or bool(card.model) or card.dialogues or (folder / DIALOGUES).exists()
+    return (
+        card.backend != "espeak"
+        or bool(card.model)
+        or card.dialogues
+        or (folder / DIALOGUES).exists()
+        or holds_prior(folder)
+    )
+
+
+def holds_prior(folder: Path) -> bool:
+    """True where the model in ``folder`` has a private prior."""
+    return (folder / PRIOR).is_file()
 
 
 def open_fitted_backend(folder: Path, config: SpeakingConfig) -> Backend:
@@ -163,13 +176,13 @@ def open_fitted_backend(folder: Path, config: SpeakingConfig) -> Backend:
 
 
 def model_digest(folder: Path) -> str:
-    """SHA-256 over the card and the dialogues.
+    """SHA-256 over the card, the dialogues and the prior.
 
     Raises:
         UserError: see :func:`read_card`.
     """
     card = read_card(folder)
     digest = hashlib.sha256()
-    for name in (CARD, *([DIALOGUES] if card.dialogues else [])):
+    for name in (CARD, *([DIALOGUES] if card.dialogues else []), *([PRIOR] if holds_prior(folder) else [])):
         digest.update(name.encode() + b"\0" + (folder / name).read_bytes())
     return digest.hexdigest()

@@ -21,7 +21,15 @@ from synthgen.records import Request, Synthetic
 Dialogues = Callable[[SpeechCondition], Sequence[Dialogue]]
 """The sessions of a patient, in order: what is said does not depend on the voice."""
 
+Voice = Callable[[int, str, Person], VoiceCard]
+"""A patient's voice, from a seed, a language and what is known of the patient."""
+
 _ROLES: tuple[Role, ...] = ("clinician", "patient", "companion")
+
+
+def card_of(seed: int, language: str, person: Person) -> VoiceCard:
+    """A patient's voice of the card prior, which nobody had a part in."""
+    return draw_voice(seed, "patient", language, person)
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ class SpeechGenerator:
     Attributes:
         scratch: a private folder for the sound, where finished sessions are found again.
         recogniser: hears every phrase where ``config.guard.word_errors`` is set; slower than the speech itself.
+        voice: of the patients.
     """
 
     dialogues: Dialogues
@@ -41,6 +50,7 @@ class SpeechGenerator:
     config: GeneratorConfig
     scratch: Path
     recogniser: Recogniser | None = None
+    voice: Voice = card_of
     _speaker: Speaker = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -60,7 +70,7 @@ class SpeechGenerator:
         sessions = self.dialogues(condition)
         if not sessions:
             raise UserError("there is no dialogue for a patient: give at least one session")
-        voices = cards(seed, self.config.language, person_of(dict(sessions[0].labels)))
+        voices = cards(seed, self.config.language, person_of(dict(sessions[0].labels)), self.voice)
         return Speech(
             tuple(
                 render_session(
@@ -76,6 +86,14 @@ class SpeechGenerator:
         )
 
 
-def cards(seed: int, language: str, patient: Person = Person()) -> dict[Role, VoiceCard]:  # noqa: B008
+def cards(
+    seed: int,
+    language: str,
+    patient: Person = Person(),  # noqa: B008
+    voice: Voice = card_of,
+) -> dict[Role, VoiceCard]:
     """The voices of one request; that of the patient is of the sex and age that his labels say."""
-    return {role: draw_voice(seed, role, language, patient if role == "patient" else Person()) for role in _ROLES}
+    return {
+        role: voice(seed, language, patient) if role == "patient" else draw_voice(seed, role, language)
+        for role in _ROLES
+    }

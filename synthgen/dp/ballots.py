@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from synthgen.dp.accounting import Event, Gaussian, sigma_for
+from synthgen.dp.begun import note_drawn
 from synthgen.dp.evolution import (
     Ballot,
     EvolutionSettings,
@@ -66,6 +68,9 @@ def evolved(
     def ask(number: int, ballot: Ballot) -> Floats:
         path = folder / VOTES.format(number)
         if not path.exists():
+            for stale in range(number + 1, settings.rounds):  # on candidates that came of other votes
+                (folder / VOTES.format(stale)).unlink(missing_ok=True)
+            note_drawn(folder, number + 1)
             found = noisy_votes(voters, ballot, settings, event.sigma, private_rng())
             write_atomically(path, json.dumps(found.tolist()).encode())
         bar.advance()
@@ -74,6 +79,11 @@ def evolved(
     made = evolve(population, ask, event.sigma, settings, seed)
     bar.advance(settings.refinements)
     return made
+
+
+def votes_drawn(folder: Path) -> int:
+    """How many rounds of votes lie in a model's folder, without a gap."""
+    return next(number for number in count() if not (folder / VOTES.format(number)).is_file())
 
 
 def _read(path: Path) -> Floats:

@@ -160,12 +160,12 @@ def noisy_votes(
     if not (math.isfinite(sigma) and sigma >= 0):
         raise ValueError(f"sigma must be finite and >= 0, got {sigma}")
     votes = np.zeros(len(ballot.conditions))
-    for block in _blocks(voters):
+    for block in patient_blocks(voters):
         votes += patient_votes(block, ballot, settings).sum(axis=0)
     return np.asarray(votes + sigma * normal(rng, votes.shape))
 
 
-def _blocks(voters: Voters) -> Iterator[Voters]:
+def patient_blocks(voters: Voters) -> Iterator[Voters]:
     """The same in blocks of so many patients, each with all records, so that a large cohort's votes fit in memory."""
     names, codes = np.unique(np.array(voters.patients, dtype=np.str_), return_inverse=True)
     for start in range(0, len(names), _CHUNK):

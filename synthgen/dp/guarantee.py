@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from synthgen.dp.accounting import (
@@ -64,6 +64,14 @@ class Guarantee:
         check_epsilon(self.epsilon)
         check_delta(self.delta, self.patients)
 
+    def with_further(self, events: Sequence[Event], covered: Sequence[str]) -> Guarantee:
+        """The guarantee of this and of further events, which were chosen when this was there to be seen."""
+        whole = (*self.events, *events)
+        spent = epsilon_of(whole, self.delta, adaptive=True)
+        return replace(
+            self, epsilon=spent.epsilon, events=whole, bound=spent.bound, rdp=spent.rdp, covered=tuple(covered)
+        )
+
     def as_dict(self) -> dict[str, JsonValue]:
         """JSON form, which :func:`guarantee_from` reads."""
         return {
@@ -100,9 +108,10 @@ class Guarantee:
         )
         lists = f"Covered: {_listed(self.covered)}. Declared public: {_listed(self.public)}. "
         return (
-            f"Differentially private with the patient as the unit, ε = {_up(self.epsilon)} at δ = {self.delta:.1e} "
-            f"({self.patients:,} patients): with or without all records of any one patient, every outcome would have "
-            f"been as likely within a factor of {_up(math.exp(self.epsilon))}, but for a chance of δ; {bounded}. "
+            f"Differentially private with the patient as the unit, ε = {rounded_up(self.epsilon)} at "
+            f"δ = {self.delta:.1e} ({self.patients:,} patients): with or without all records of any one patient, every "
+            f"outcome would have been as likely within a factor of {rounded_up(math.exp(self.epsilon))}, but for a "
+            f"chance of δ; {bounded}. "
             f"{lists}Not covered: {_listed(self.not_covered)}."
         )
 
@@ -177,10 +186,10 @@ def guarantee_from(value: dict[str, JsonValue]) -> Guarantee:
     )
 
 
-def _up(bound: float) -> str:
-    """Three digits, rounded up: a bound that is rounded down is none.
+def rounded_up(bound: float) -> str:
+    """A bound in three digits, rounded up: a bound that is rounded down is none.
 
-    >>> _up(7.9812), _up(2922.4)
+    >>> rounded_up(7.9812), rounded_up(2922.4)
     ('7.99', '2,930')
     """
     unit = 10.0 ** (math.floor(math.log10(bound)) - 2)

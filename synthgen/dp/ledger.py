@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from synthgen.digests import content_digest, keyed
@@ -73,13 +73,14 @@ def members(records: Sequence[Real[T, C]], key: bytes) -> Members:
     return Members(_digests(names, key), _digests(contents, key), len({r.patient for r in records}))
 
 
-def spend(state: State, entry: Entry, budget: float) -> Spent:
+def spend(state: State, entry: Entry, budget: float, reserved: Sequence[Event] = ()) -> Spent:
     """Enters a fit before it trains, and says what its patients will have spent with it.
 
     Call it last of all checks: what is refused later has been spent. A fit that is resumed is the entry that it was.
 
     Args:
         budget: the largest ε that fits on one cohort may come to together.
+        reserved: what will be spent after it by the same run, and must not be refused then; it is not entered.
 
     Returns:
         ε of this fit and of all others that share a patient with it, at the smallest δ of them all.
@@ -95,11 +96,24 @@ def spend(state: State, entry: Entry, budget: float) -> Spent:
         begun = next((one for one in entries if one.run == entry.run), None)
         if begun is not None:
             return _resumed(entries, begun, entry)
-        total = spent([*entries, entry], entry.members)
-        if total.epsilon > budget:
-            raise UserError(_over(spent(entries, entry.members), total, budget))
+        _refuse_beyond(entries, replace(entry, events=(*entry.events, *reserved)), budget)
         _write(state, [*entries, entry])
-        return total
+        return spent([*entries, entry], entry.members)
+
+
+def refuse_beyond(state: State, entry: Entry, budget: float) -> None:
+    """Refuses what :func:`spend` would refuse for want of budget, and enters nothing.
+
+    Raises:
+        UserError: the budget would be exceeded.
+    """
+    _refuse_beyond(read_ledger(state), entry, budget)
+
+
+def _refuse_beyond(entries: Sequence[Entry], entry: Entry, budget: float) -> None:
+    total = spent([*entries, entry], entry.members)
+    if total.epsilon > budget:
+        raise UserError(_over(spent(entries, entry.members), total, budget))
 
 
 def spent(entries: Sequence[Entry], cohort: Members) -> Spent:
@@ -139,7 +153,7 @@ def _resumed(entries: Sequence[Entry], begun: Entry, entry: Entry) -> Spent:
 def _over(before: Spent, total: Spent, budget: float) -> str:
     smaller = "ask for a smaller epsilon, or " if before.epsilon < budget else ""
     return (
-        f"the patients of this cohort have spent epsilon {before.epsilon:.2f} of a budget of {budget:g}, and this fit "
+        f"the patients of this cohort have spent epsilon {before.epsilon:.2f} of a budget of {budget:g}, and this run "
         f"would bring it to {total.epsilon:.2f} (delta {total.delta:.1e}): {smaller}raise privacy.budget"
     )
 

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
+from scipy.spatial.distance import cdist, pdist
 
-from synthgen.dp.accounting import Stated, check_epsilon
+from synthgen.dp.accounting import Gaussian
+from synthgen.dp.evolution import Ballot, Floats, Population, Voters, patient_blocks
+from synthgen.dp.noise import normal
 from synthgen.errors import UserError
+
+P = TypeVar("P")
+
+_PAIRS = 0x9A12
 
 
 def most_caught(epsilon: float, delta: float, blocked: float) -> float:
@@ -41,73 +50,94 @@ def epsilon_to_catch(share: float, blocked: float, delta: float = 0.0) -> float:
 
 @dataclass(frozen=True)
 class Deniability:
-    """A candidate passes when at least about ``k`` patients could explain it (Bindschaedler, Shokri and Gunter 2017).
+    """A candidate passes when about ``k`` patients or more could explain it (Bindschaedler, Shokri and Gunter 2017).
+
+    All candidates are judged at once, by noisy counts. Of one patient at most ``nearest`` of them change, each by 1: a
+    Gaussian mechanism of L2 sensitivity √nearest, whatever the number of candidates, of which each would cost by itself
+    where a patient may count for all of them (their test: a threshold with noise of its own for every candidate).
+
+    Candidates are those of a model that is private: none came of a patient's record, and both that one passed and that
+    one was refused is covered.
 
     Attributes:
-        k: patients who must be able to explain a candidate; >= 1.
-        epsilon0: of the threshold's Laplace noise, whose scale is 1/ε₀; > 0.
-        gamma: patients explain a candidate when its likelihood given them lies in the same of the bins of ratio γ as
-            its likelihood given the patient it came from; > 1.
+        k: patients who must be able to explain a candidate, but for the noise; >= 2.
+        nearest: candidates for which a patient counts at most; >= 1.
+        noise: standard deviation of the noise in each count, in patients; > 0.
     """
 
     k: int
-    epsilon0: float
-    gamma: float = 2.0
+    nearest: int
+    noise: float
 
     def __post_init__(self) -> None:
-        check_epsilon(self.epsilon0)
-        if self.k < 1 or not self.gamma > 1:
-            raise UserError(f"deniability needs k of at least 1 and gamma above 1, got {self.k} and {self.gamma:g}")
+        if self.k < 2 or self.nearest < 1 or not (math.isfinite(self.noise) and self.noise > 0):
+            raise UserError(
+                f"deniability needs k of at least 2, nearest of at least 1 and noise above 0, got {self.k}, "
+                f"{self.nearest} and {self.noise:g}"
+            )
+
+    @property
+    def event(self) -> Gaussian:
+        """What judging costs."""
+        return Gaussian(self.noise / math.sqrt(self.nearest))
+
+    @property
+    def lone(self) -> float:
+        """The chance by which a candidate passes that one patient alone could explain."""
+        return float(special.ndtr((1 - self.k) / self.noise))
+
+    def most_explained(self, patients: int, candidates: int) -> float:
+        """By how many patients a candidate can be explained in the mean at most; below ``k`` few can pass."""
+        return patients * min(self.nearest, candidates) / candidates
+
+
+def explained(voters: Voters, ballot: Ballot, radius: float, nearest: int) -> NDArray[np.int64]:
+    """How many patients could explain each candidate, [m]: a record of the candidate's condition lies within reach.
+
+    A patient counts for the ``nearest`` candidates that lie nearest to any of the records, and once for each. What has
+    no features (nan) explains nothing.
+
+    Args:
+        radius: public; a record reaches candidates at this distance or nearer.
+    """
+    counts = np.zeros(len(ballot.conditions), np.int64)
+    for block in patient_blocks(voters):
+        distance = _reach(block, ballot)
+        near = np.argsort(distance, axis=1, kind="stable")[:, :nearest]
+        within = np.take_along_axis(distance, near, axis=1) <= radius
+        counts += np.bincount(near[within], minlength=len(counts))
+    return counts
+
+
+def _reach(voters: Voters, ballot: Ballot) -> Floats:
+    """The distance of every patient to every candidate, [patients, m]; infinite where no record is of its condition."""
+    _, rows = np.unique(np.array(voters.patients, dtype=np.str_), return_inverse=True)
+    found = np.full((int(rows.max(initial=-1)) + 1, len(ballot.conditions)), np.inf)
+    asked, offered = np.array(voters.conditions), np.array(ballot.conditions)
+    for condition in sorted(set(ballot.conditions)):
+        records, candidates = np.flatnonzero(asked == condition), np.flatnonzero(offered == condition)
+        distance = cdist(voters.features[records], ballot.features[candidates])
+        distance[np.isnan(distance)] = np.inf
+        np.minimum.at(found, (rows[records][:, None], candidates[None, :]), distance)
+    return found
+
+
+def public_radius(population: Population[P], share: float, draws: int = 1000) -> float:
+    """The distance below which ``share`` of the pairs of public candidates of one condition lie: no patient sets it."""
+    drawn = population.draw(np.random.default_rng(_PAIRS), draws)
+    features, conditions = population.embed(drawn), np.array(population.conditions(drawn))
+    pairs = [pdist(features[conditions == condition]) for condition in sorted(set(conditions))]
+    return float(np.quantile(np.concatenate(pairs), share))
 
 
 def plausible(counts: NDArray[np.integer], rule: Deniability, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Which candidates pass: count >= k + Laplace(1/ε₀), a draw each.
+    """Which candidates pass: count + noise >= k, a draw each.
 
     Args:
-        counts: how many patients could explain each candidate, shape [candidates]; each patient counts once at most.
+        counts: as :func:`explained` gives them for ``rule.nearest``, shape [candidates].
         rng: private; a draw that can be repeated protects nobody.
     """
-    noise = rng.laplace(0.0, 1 / rule.epsilon0, len(counts))
-    return np.asarray(counts >= rule.k + noise, dtype=np.bool_)
-
-
-def cost_of_seeded(rule: Deniability, delta: float) -> Stated:
-    """(ε, δ) of one candidate that was made from one patient's record and passed (their theorem 1).
-
-    ε = ε₀ + ln(1 + γ/t) at δ = exp(−ε₀(k − t)) for every whole t with 1 <= t < k; the largest t whose δ is allowed.
-    Outcomes are released candidates. That one was refused is not covered: one patient in N whom nobody else explains
-    makes it more likely by 1/N. So nobody may learn how many were refused.
-
-    Raises:
-        UserError: no t reaches ``delta``.
-    """
-    t = math.floor(rule.k + math.log(delta) / rule.epsilon0) if 0 < delta < 1 else 0
-    t = min(t, rule.k - 1)
-    if t < 1:
-        least = math.ceil(1 - math.log(delta) / rule.epsilon0) if 0 < delta < 1 else rule.k
-        raise UserError(f"a delta of {delta:g} cannot be reached with k = {rule.k}: set k to at least {max(2, least)}")
-    return Stated(rule.epsilon0 + math.log1p(rule.gamma / t), math.exp(-rule.epsilon0 * (rule.k - t)))
-
-
-def cost_of_unseeded(rule: Deniability) -> Stated:
-    """(ε₀, 0) of one candidate that was made without a record, by a private or a public model; passed or refused.
-
-    A count that one patient changes by 1, with noise, against a threshold: every candidate that is judged costs it.
-    """
-    return Stated(rule.epsilon0)
-
-
-def composed(cost: Stated, candidates: int, delta: float) -> Stated:
-    """(ε, δ) of ``candidates`` such decisions: the smaller of basic and advanced composition.
-
-    Advanced: Kairouz, Oh and Viswanath 2015, theorem 3.4, with ``delta`` for its slack.
-    """
-    n, e = candidates, cost.epsilon
-    basic = Stated(n * e, min(1 - 1e-12, n * cost.delta))
-    slack = n * e * math.tanh(e / 2) + e * math.sqrt(2 * n * math.log(1 / delta))
-    if slack >= basic.epsilon:
-        return basic
-    return Stated(slack, min(1 - 1e-12, 1 - (1 - cost.delta) ** n * (1 - delta)))
+    return np.asarray(counts + rule.noise * normal(rng, counts.shape) >= rule.k, dtype=np.bool_)
 
 
 def _share(value: float) -> float:

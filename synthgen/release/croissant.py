@@ -35,7 +35,7 @@ def croissant(folder: Path, report: ReleaseReport) -> dict[str, JsonValue]:
     import mlcroissant as mlc
 
     dataset, privacy, provenance = report.dataset, report.privacy, report.provenance
-    limitations = words.limitations(provenance)
+    limitations = words.limitations(provenance, privacy)
     if dataset.tables:
         distribution, fields = _tables(mlc, dataset)
     else:
@@ -59,7 +59,7 @@ def croissant(folder: Path, report: ReleaseReport) -> dict[str, JsonValue]:
         data_use_cases=list(words.USES),
         personal_sensitive_information=[
             words.whose_records(provenance),
-            f"Verdict of the release gate, on privacy alone: {privacy.outcome.value}. {words.MEANING[privacy.outcome]}",
+            f"Verdict, on privacy alone: {privacy.outcome.value}. {words.MEANING[privacy.outcome]}",
             privacy.claim,
         ],
     )

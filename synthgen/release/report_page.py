@@ -13,6 +13,7 @@ from synthgen.report import Outcome, Preview, ReleaseReport
 from synthgen.verdict import successes
 
 _LOWEST, _HIGHEST = 0.4, 1.0
+_TONES = {Outcome.PASS: "good", Outcome.REFUSE: "bad", Outcome.DIFFERENTIALLY_PRIVATE: "plain"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
         heading=words.heading(report, quarantined=quarantined),
         fitness=_headed(words.fitness(report.evaluation)),
         meaning=words.MEANING[privacy.outcome],
-        tone={Outcome.PASS: "good", Outcome.REFUSE: "bad"}.get(privacy.outcome, "unsure"),
+        tone=_TONES.get(privacy.outcome, "unsure"),
         auc_attacks=[_whisker(attack, attack in succeed) for attack in privacy.attacks if words.is_auc(attack)],
         other_attacks=[attack for attack in privacy.attacks if not words.is_auc(attack)],
         limit_at=_position(privacy.limits.attack_auc),

@@ -32,7 +32,7 @@ from synthgen.release.staging import (
     sums_of,
     sums_text,
 )
-from synthgen.report import Outcome, Preview, ReleaseReport, Remedy, to_json
+from synthgen.report import SEALS, Outcome, Preview, ReleaseReport, Remedy, to_json
 
 CARD = "README.md"
 CONTACT_SHEET = "contact_sheet.png"
@@ -77,8 +77,9 @@ def seal(
 ) -> Sealed:
     """Completes what the writers put into ``staging.folder`` and moves it to where the verdict says.
 
-    The same samples and report give the same bytes. PASS, or a verdict in ``accept``, goes to ``staging.out``; the rest
-    goes to ``<work>/quarantine`` (mode 0700), in place of an earlier one, and ``staging.out`` is left alone.
+    The same samples and report give the same bytes. What seals by itself, or a verdict in ``accept``, goes to
+    ``staging.out``; the rest goes to ``<work>/quarantine`` (mode 0700), in place of an earlier one, and ``staging.out``
+    is left alone.
 
     Args:
         work: the private work folder.
@@ -93,7 +94,7 @@ def seal(
     if Outcome.REFUSE in accept:
         raise UserError("REFUSE cannot be accepted: the samples of a refused run are not released")
     outcome = report.privacy.outcome
-    quarantined = outcome is not Outcome.PASS and outcome not in accept
+    quarantined = not _seals(report) and outcome not in accept
     folder = staging.folder
     picture = preview.picture if preview else None
     if picture is not None:
@@ -120,6 +121,14 @@ def seal(
     if not already:
         _release(folder, staging.out)
     return Sealed(staging.out, outcome, False, digest, already, *told)
+
+
+def _seals(report: ReleaseReport) -> bool:
+    """True where the verdict seals by itself. That of a guarantee needs one."""
+    privacy = report.privacy
+    if privacy.outcome is Outcome.DIFFERENTIALLY_PRIVATE:
+        return privacy.guarantee is not None and not privacy.guarantee.screened
+    return privacy.outcome in SEALS
 
 
 def _same_release(out: Path, sums: str) -> bool:

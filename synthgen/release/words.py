@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from synthgen.dp.guarantee import FALSE_ALARMS, rounded_up
 from synthgen.records import Estimate
 from synthgen.report import (
     CalibrationFacts,
+    DeniableFacts,
     GeneratorTest,
+    GuaranteeFacts,
     LinkedFacts,
     Outcome,
     PlantedResult,
@@ -28,6 +31,10 @@ MEANING = {
     Outcome.CALIBRATED_NOT_AUDITED: "The thresholds are calibrated, but no held-out patients were left to attack with.",
     Outcome.UNCALIBRATED: "There were too few patients to calibrate the thresholds: the error rates are unknown.",
     Outcome.NO_COHORT: "No real data was given: only the checks for identifiers and duplicates ran.",
+    Outcome.DIFFERENTIALLY_PRIVATE: (
+        "ε holds for everything that is released here: a differentially private model made the samples, and which of "
+        "them are here is within the same ε. They were not screened for copies, and no attack was run."
+    ),
 }
 
 _NO_EPSILON = (
@@ -39,19 +46,35 @@ _EPSILON_UNSCREENED = (
     "was decided by patients' records, and no ε covers it."
 )
 
-_NOT = (
+_NOT_ANONYMOUS = (
     "It is not anonymisation in the sense of the law. The measures here inform such an assessment; they do not "
-    "replace it.",
+    "replace it."
+)
+_NOT = (
+    _NOT_ANONYMOUS,
     "The attacks that were run bound those attacks, not every attack. A stronger one may be found.",
     "The rates hold for patients who resemble the held-out ones. They are expectations, with the intervals stated.",
+)
+_NOT_SCREENED = (
+    "It is not screening. A sample may resemble a patient, by chance or within what ε allows; how often was not "
+    "measured.",
+    _NOT_ANONYMOUS,
+    "ε bounds what is released here. Whatever else is released of the same patients adds to it.",
 )
 
 
 def what_it_is_not(privacy: PrivacyReport) -> tuple[str, ...]:
     """What a release must not be taken for."""
+    if privacy.outcome is Outcome.DIFFERENTIALLY_PRIVATE:
+        return _NOT_SCREENED
     if privacy.guarantee is None:
         return (_NO_EPSILON, *_NOT)
     return (_EPSILON_UNSCREENED, *_NOT) if privacy.guarantee.screened else _NOT
+
+
+def held_against_patients(privacy: PrivacyReport) -> bool:
+    """False for a release that rests on its guarantee: no filter read a patient, and none was meant to."""
+    return privacy.outcome is not Outcome.DIFFERENTIALLY_PRIVATE
 
 
 def guaranteed(privacy: PrivacyReport) -> tuple[str, ...]:
@@ -59,12 +82,39 @@ def guaranteed(privacy: PrivacyReport) -> tuple[str, ...]:
     promised = privacy.guarantee
     if promised is None:
         return ()
-    held = (
-        "These samples were screened by patients' records, so that the guarantee is the model's and not this choice's."
-        if promised.screened
-        else "No patient's record decided which samples are here: the guarantee holds for all of them."
+    if promised.screened:
+        held = "These samples were screened by patients' records: the guarantee is the model's and not this choice's."
+        return (promised.sentence, held)
+    if promised.deniable is not None:
+        return (promised.sentence, *_deniable(promised.deniable), _most_caught(promised))
+    held = "No patient's record decided which samples are here: the guarantee holds for all of them."
+    return (promised.sentence, held, _most_caught(promised))
+
+
+def _deniable(facts: DeniableFacts) -> tuple[str, ...]:
+    """Plausible deniability, and what it cost."""
+    return (
+        f"Which samples are here was decided by a noisy count of the patients who could explain each: at least "
+        f"{facts.k}, with noise of {facts.noise:g} patients, where a patient counts for {facts.nearest} samples at "
+        f"most. Compared was {facts.by}, and nothing else. A sample that one patient alone could explain passes with "
+        f"a chance of {percent(facts.lone)}.",
+        f"All {facts.judged:,} samples that were judged are paid for, whether they passed or not: the model alone has "
+        f"ε = {rounded_up(facts.model_epsilon)}, with the choice of samples it is what is stated above.",
     )
-    return (promised.sentence, held)
+
+
+def _most_caught(promised: GuaranteeFacts) -> str:
+    """What any screen within this guarantee could do: whether a sample passes is an output too."""
+    at = f"that blocks {FALSE_ALARMS:.0%} of strangers"
+    if promised.most_caught >= 1:
+        return (
+            f"This ε sets no limit to how many copies of a patient's records a screen within it could catch {at} "
+            "(e^ε · FPR + δ is 100% or more): it is too weak to say so."
+        )
+    return (
+        f"No screen within this ε and δ {at} could catch more than {percent(promised.most_caught)} of the copies of a "
+        "patient's records (e^ε · FPR + δ): one that catches more, as a gate does, would be outside the guarantee."
+    )
 
 
 LIMITATIONS = (
@@ -74,6 +124,11 @@ LIMITATIONS = (
     "Screening removes the samples that lie nearest to real patients, so the least typical patients are represented "
     "less than in the source.",
     "Not for diagnosis, and not evidence about any person. Validate on real data whatever is trained on these samples.",
+)
+
+_NOISE = (
+    "The noise that protects patients hides what few of them have: rare findings and untypical patients are "
+    "represented less than in the source, and how often anything occurs is only roughly the source's."
 )
 
 _OWN_RULES = (
@@ -167,6 +222,8 @@ def heading(report: ReleaseReport, *, quarantined: bool) -> str:
         return "Privacy: PASS"
     if outcome is Outcome.REFUSE:
         return "Privacy: REFUSED – do not share"
+    if outcome is Outcome.DIFFERENTIALLY_PRIVATE and not quarantined:
+        return verdict(report.privacy)
     words = verdict(report.privacy).replace("_", " ")
     return (
         f"{words} – in quarantine, do not share" if quarantined else f"{words} – released by the publisher's decision"
@@ -175,6 +232,10 @@ def heading(report: ReleaseReport, *, quarantined: bool) -> str:
 
 def verdict(report: PrivacyReport) -> str:
     """The outcome in a few words, and on what it is where privacy is not the fault."""
+    promised = report.guarantee
+    if report.outcome is Outcome.DIFFERENTIALLY_PRIVATE and promised is not None:
+        chosen = "not screened" if promised.deniable is None else "plausibly deniable"
+        return f"Privacy: DIFFERENTIALLY PRIVATE, epsilon {rounded_up(promised.epsilon)}, {chosen}"
     unfit_alone = report.private is Outcome.PASS and report.outcome is not Outcome.PASS
     return f"{'Privacy: PASS. Not fit for use' if unfit_alone else 'Privacy'}: {report.outcome.value}"
 
@@ -267,8 +328,10 @@ def whose_records(provenance: Provenance) -> str:
     return "No sample is a record of a person, and no record of a patient entered the generator."
 
 
-def limitations(provenance: Provenance) -> tuple[str, ...]:
+def limitations(provenance: Provenance, privacy: PrivacyReport) -> tuple[str, ...]:
     """``LIMITATIONS``, where the samples inherit the source, or what holds of a generator that read none of it."""
+    if privacy.outcome is Outcome.DIFFERENTIALLY_PRIVATE:
+        return (*LIMITATIONS[:2], _NOISE, *LIMITATIONS[3:])
     if provenance.reads_cohort:
         return LIMITATIONS
     return (LIMITATIONS[0], _OWN_RULES, *LIMITATIONS[2:])
@@ -345,10 +408,14 @@ def screening(report: PrivacyReport) -> str:
     line = f"{facts.attempts:,} attempts for {facts.slots:,} samples; {facts.rejected:,} were rejected"
     if facts.rejected_by_rules:
         line += f" ({facts.rejected_by_rules:,} of them by a rule alone: {', '.join(report.rules)})"
-    again = f", and drawn again with the same condition, after {_times(facts.close_rejections)} no more"
+    again = ", and drawn again with the same condition"
+    if report.calibration is not None:
+        again += f", after {_times(facts.close_rejections)} no more"
     lines = [f"{line}{again if facts.rejected else ''}."]
     if facts.exhausted:
         lines.append(f"{facts.exhausted:,} found no acceptable sample and are missing.")
+    if facts.withheld_undeniable:
+        lines.append(f"Withheld, since too few patients could explain them: {facts.withheld_undeniable:,}.")
     if facts.withheld_for_audit:
         lines.append(f"Withheld, since they lay too close to an audit patient: {facts.withheld_for_audit:,}.")
     if facts.persons:

@@ -1,4 +1,4 @@
-"""The floor of a private screen, and plausible deniability held against its theorem by exact calculation."""
+"""The floor of a private screen, and plausible deniability: what one patient changes, what it costs, what passes."""
 
 import math
 
@@ -7,16 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import special
 
-from synthgen.dp.accounting import Stated
+from synthgen.dp.accounting import Gaussian, epsilon_of
+from synthgen.dp.evolution import Ballot, Voters
 from synthgen.dp.screening import (
     Deniability,
-    composed,
-    cost_of_seeded,
-    cost_of_unseeded,
     epsilon_to_catch,
+    explained,
     most_caught,
     plausible,
+    public_radius,
 )
 from synthgen.errors import UserError
 
@@ -40,80 +41,105 @@ def test_a_share_is_a_share(share: float) -> None:
         epsilon_to_catch(share, 0.01)
 
 
-def passes(count: NDArray[np.int_], rule: Deniability) -> NDArray[np.float64]:
-    """The chance that count >= k + Laplace(1/ε₀)."""
-    x = (count - rule.k) * rule.epsilon0
-    return np.where(x < 0, 0.5 * np.exp(np.minimum(x, 0)), 1 - 0.5 * np.exp(-np.maximum(x, 0)))
-
-
-def released(likelihood: NDArray[np.float64], rule: Deniability) -> NDArray[np.float64]:
-    """The chance of each outcome, exactly: shape [candidates + 1], the last is that it is refused.
-
-    ``likelihood``, shape [records, candidates]: a record is drawn, then a candidate of it, then the test is made.
-    """
-    bins = np.floor(-np.log(likelihood) / math.log(rule.gamma))
-    counts = (bins[:, None, :] == bins[None, :, :]).sum(axis=1)
-    out = (likelihood * passes(counts, rule)).mean(axis=0)
-    return np.append(out, 1 - out.sum())
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.integers(0, 10**6), st.integers(3, 12), st.integers(2, 5), st.floats(0.2, 3), st.floats(1.1, 8))
-def test_its_cost_covers_what_one_record_changes(seed: int, n: int, k: int, epsilon0: float, gamma: float) -> None:
+def people(seed: int, patients: int, records: int) -> Voters:
     rng = np.random.default_rng(seed)
-    likelihood = rng.dirichlet(np.full(4, rng.choice([0.3, 1.0, 10.0])), n) + 1e-12
-    likelihood[1 : 1 + n // 2] = likelihood[0]  # records that explain one another
-    rule = Deniability(k, epsilon0, gamma)
-    less, more = released(likelihood[:-1], rule), released(likelihood, rule)
-    for t in range(1, k):
-        cost = cost_of_seeded(rule, math.exp(-epsilon0 * (k - t)) * (1 + 1e-9))
-        assert cost.epsilon == pytest.approx(epsilon0 + math.log(1 + gamma / t))
-        for one, other in ((less, more), (more, less)):
-            beyond = np.maximum(one - math.exp(cost.epsilon) * other, 0)[:-1].sum()
-            assert beyond <= cost.delta + 1e-9
+    owners = [f"p{i:02}" for i in rng.integers(patients, size=records)]
+    return Voters(rng.normal(size=(records, 3)), tuple(owners), tuple(rng.choice(["PA", "AP"], records).tolist()))
 
 
-def test_that_a_seeded_candidate_was_refused_is_not_covered() -> None:
-    likelihood = np.full((40, 2), [1.0, 1e-9])
-    likelihood[-1] = [1e-9, 1.0]  # one record that nobody else explains
-    rule = Deniability(5, 1.0)
-    cost = cost_of_seeded(rule, 0.02)
-    less, more = released(likelihood[:-1], rule), released(likelihood, rule)
-    assert (np.maximum(more - math.exp(cost.epsilon) * less, 0)[:-1]).sum() <= cost.delta
-    assert more[-1] - math.exp(cost.epsilon) * less[-1] > 0.02
+def without(voters: Voters, patient: str) -> Voters:
+    kept = [i for i, owner in enumerate(voters.patients) if owner != patient]
+    owners, conditions = ([them[i] for i in kept] for them in (voters.patients, voters.conditions))
+    return Voters(voters.features[kept], tuple(owners), tuple(conditions))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 60), st.integers(1, 9), st.floats(0.1, 5))
+def test_one_patient_changes_few_counts_and_each_by_one(
+    seed: int, patients: int, records: int, nearest: int, radius: float
+) -> None:
+    voters = people(seed, patients, records)
+    rng = np.random.default_rng(seed + 1)
+    ballot = Ballot(rng.normal(size=(20, 3)), tuple(rng.choice(["PA", "AP"], 20).tolist()))
+    whole = explained(voters, ballot, radius, nearest)
+    for patient in sorted(set(voters.patients))[:3]:
+        change = whole - explained(without(voters, patient), ballot, radius, nearest)
+        assert set(change.tolist()) <= {0, 1}
+        assert np.linalg.norm(change) <= math.sqrt(nearest) + 1e-12
+
+
+def test_a_patient_explains_what_lies_near_a_record_of_that_condition() -> None:
+    voters = Voters(
+        np.array([[0.0], [0.1], [9.0], [0.0], [np.nan]]), ("a", "a", "b", "c", "d"), ("PA", "PA", "PA", "AP", "PA")
+    )
+    ballot = Ballot(np.array([[0.0], [0.2], [8.8], [np.nan], [5.0]]), ("PA",) * 5)
+    assert explained(voters, ballot, 0.25, 5).tolist() == [1, 1, 1, 0, 0]
+    assert explained(voters, ballot, 0.25, 1).tolist() == [1, 0, 1, 0, 0]
+    assert explained(voters, ballot, 4.0, 5).tolist() == [1, 1, 1, 0, 1]
+
+
+def test_a_record_of_another_condition_explains_nothing() -> None:
+    voters = Voters(np.zeros((1, 1)), ("a",), ("AP",))
+    assert explained(voters, Ballot(np.zeros((2, 1)), ("PA", "PA")), 1.0, 2).tolist() == [0, 0]
+
+
+class Line:
+    """Numbers between 0 and 1, of which every other is far away."""
+
+    def draw(self, rng: np.random.Generator, n: int) -> list[float]:
+        return rng.random(n).tolist()
+
+    def vary(self, rng: np.random.Generator, parents: object, strength: float) -> list[float]:
+        raise AssertionError
+
+    def embed(self, candidates: object) -> NDArray[np.float64]:
+        return np.array(candidates)[:, None] + 100.0 * (np.arange(len(list(candidates))) % 2)[:, None]  # type: ignore[call-overload]
+
+    def conditions(self, candidates: object) -> list[str]:
+        return ["near", "far"] * (len(list(candidates)) // 2)  # type: ignore[call-overload]
+
+
+def test_the_radius_is_a_quantile_of_public_pairs_of_one_condition() -> None:
+    for share in (0.05, 0.5):  # the distance of two uniform numbers: P(d <= r) = 2r - r²
+        assert public_radius(Line(), share) == pytest.approx(1 - math.sqrt(1 - share), abs=0.02)
+    assert public_radius(Line(), 0.5) == public_radius(Line(), 0.5)
 
 
 def test_the_threshold_is_noisy_and_fair() -> None:
-    rule = Deniability(10, 1.0)
-    rng = np.random.default_rng(0)
-    for count in (0, 8, 10, 13):
+    rule, rng = Deniability(10, 16, 4.0), np.random.default_rng(0)
+    for count in (0, 1, 8, 10, 16):
         share = plausible(np.full(20_000, count), rule, rng).mean()
-        assert share == pytest.approx(float(passes(np.array([count]), rule)[0]), abs=0.015)
+        assert share == pytest.approx(special.ndtr((count - 10) / 4), abs=0.015)
+        assert count != 1 or share == pytest.approx(rule.lone, abs=0.005)
 
 
-def test_a_delta_out_of_reach_says_which_k_reaches_it() -> None:
-    with pytest.raises(UserError, match="set k to at least 15"):
-        cost_of_seeded(Deniability(10, 1.0), 1e-6)
-    assert cost_of_seeded(Deniability(15, 1.0), 1e-6).delta <= 1e-6
+def test_its_cost_does_not_grow_with_the_number_of_candidates() -> None:
+    assert Deniability(10, 16, 4.0).event == Gaussian(1.0)
+    assert Deniability(10, 1, 4.0).event == Gaussian(4.0)
 
 
-def test_a_candidate_without_a_seed_costs_the_noise_of_its_count() -> None:
-    assert cost_of_unseeded(Deniability(10, 0.5)) == Stated(0.5)
+def test_its_cost_is_what_the_likelihoods_of_what_passed_allow() -> None:
+    """Exactly, in the worst case: the patient counts for every candidate that may count, and nobody else does."""
+    rule = Deniability(3, 4, 2.0)
+    less, more = (special.ndtr((count - rule.k) / rule.noise) for count in (0, 1))
+    delta = 1e-3
+    epsilon = epsilon_of([rule.event], delta).epsilon
+    beyond = 0.0
+    for passed in range(rule.nearest + 1):
+        ways = math.comb(rule.nearest, passed)
+        chances = [ways * p**passed * (1 - p) ** (rule.nearest - passed) for p in (more, less)]
+        beyond += max(0.0, chances[0] - math.exp(epsilon) * chances[1])
+    assert beyond <= delta
 
 
-@given(st.floats(0.001, 1), st.integers(1, 2000))
-def test_many_decisions_cost_no_more_than_their_sum(epsilon: float, candidates: int) -> None:
-    total = composed(Stated(epsilon, 1e-9), candidates, 1e-5)
-    assert total.epsilon <= candidates * epsilon * (1 + 1e-9)
-    assert total.delta <= candidates * 1e-9 + 1e-5
-    assert total.epsilon >= epsilon
+def test_how_many_can_pass_is_known_beforehand() -> None:
+    rule = Deniability(10, 16, 4.0)
+    assert rule.most_explained(245, 64) == pytest.approx(61.25)
+    assert rule.most_explained(245, 1000) < rule.k
+    assert rule.most_explained(245, 8) == 245
 
 
-def test_advanced_composition_helps_where_there_are_many() -> None:
-    assert composed(Stated(0.01), 1000, 1e-5).epsilon < 2.0
-
-
-@pytest.mark.parametrize(("k", "epsilon0", "gamma"), [(0, 1.0, 2.0), (5, 0.0, 2.0), (5, 1.0, 1.0), (5, math.nan, 2.0)])
-def test_a_rule_that_means_nothing_is_refused(k: int, epsilon0: float, gamma: float) -> None:
+@pytest.mark.parametrize(("k", "nearest", "noise"), [(1, 4, 1.0), (5, 0, 1.0), (5, 4, 0.0), (5, 4, math.nan)])
+def test_a_rule_that_means_nothing_is_refused(k: int, nearest: int, noise: float) -> None:
     with pytest.raises(UserError):
-        Deniability(k, epsilon0, gamma)
+        Deniability(k, nearest, noise)

@@ -1,16 +1,21 @@
 """One finished run of each modality for all whole-flow tests."""
 
+import importlib
 import os
 import subprocess
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from click.testing import Result
 from flow_command import CXR, DIALOGUE, EXAMPLES, SPEECH, Flow, Run, command, environment
+from private_vitals import privately
 from typer.testing import CliRunner
 from vitals_command import Vitals
 
 from synthgen.cli import app
+from synthgen.modality import Modality
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +78,25 @@ def vitals(vitals_site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         return CliRunner().invoke(app, [verb, *map(str, arguments), "--modality", "vitals", "--seed", "1"])
 
     return run
+
+
+@pytest.fixture
+def vitals_module(vitals: Vitals) -> ModuleType:
+    return importlib.import_module("synthgen_vitals")
+
+
+@pytest.fixture
+def private(vitals_module: ModuleType) -> Modality[Any, Any, Any]:
+    """Vital signs of which a private model is fitted."""
+    return privately(vitals_module)
+
+
+@pytest.fixture
+def vitals_data(vitals: Vitals, tmp_path: Path) -> Path:
+    """A cohort of vital signs."""
+    folder = tmp_path / "data"
+    assert vitals("demo-cohort", "--out", folder).exit_code == 0
+    return folder
 
 
 def _finished(synthgen: Run, factory: pytest.TempPathFactory, flow: Flow) -> Path:

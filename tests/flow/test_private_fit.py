@@ -1,6 +1,5 @@
 """A fit with differential privacy: entered before it trains, guaranteed in the model's folder, told in the release."""
 
-import importlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -9,65 +8,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 from vitals_command import Vitals
 
 import synthgen
-from synthgen.dp.accounting import Event, Gaussian, sigma_for
+from synthgen.config import PrivacyConfig
+from synthgen.dp.accounting import Event
+from synthgen.dp.ballots import VOTES
+from synthgen.dp.begun import BEGUN
 from synthgen.dp.guarantee import FILE, read_guarantee
 from synthgen.dp.ledger import FILE as LEDGER
-from synthgen.dp.noise import normal, private_rng
 from synthgen.errors import UserError
-from synthgen.estimates import one_record_each
-from synthgen.files import private_folder, write_atomically
 from synthgen.modality import Modality, PrivateFit
-from synthgen.progress import Progress
-from synthgen.slots import BySeed
-
-CENTRE, SPREAD = np.array((80, 125, 78, 16, 36.8, 96.5)), np.array((12, 15, 10, 3, 0.5, 1.5))
-
-
-def fit(train: Sequence[Any], noise: tuple[Event, ...], folder: Path, seed: int, progress: Progress) -> None:
-    """The mean of all patients, each a step of at most 1 from what everybody knows; the spread is everybody's."""
-    (event,) = noise
-    assert isinstance(event, Gaussian)
-    rows = np.array([record.payload for record in one_record_each(train, seed)])
-    away = (rows - CENTRE) / SPREAD
-    away /= np.maximum(1.0, np.linalg.norm(away, axis=1, keepdims=True))
-    mean = CENTRE + SPREAD * (away.sum(axis=0) + event.sigma * normal(private_rng(), (6,))) / len(rows)
-    values = {
-        "mean": mean.tolist(),
-        "covariance": (np.diag(SPREAD) @ (0.6 * np.eye(6) + 0.4) @ np.diag(SPREAD)).tolist(),
-    }
-    write_atomically(private_folder(folder) / "model.json", json.dumps(values).encode())
-
-
-@pytest.fixture
-def vitals_module(vitals: Vitals) -> ModuleType:
-    return importlib.import_module("synthgen_vitals")
-
-
-@pytest.fixture
-def private(vitals_module: ModuleType) -> Modality[Any, Any, Any]:
-    def events(epsilon: float, delta: float, patients: int) -> tuple[Event, ...]:
-        return (Gaussian(sigma_for(epsilon, delta)),)
-
-    class NoisyMean(vitals_module.Gaussian):  # type: ignore[misc,name-defined]
-        def private_fits(self, config: Any) -> tuple[PrivateFit[Any, Any], ...]:
-            return (PrivateFit("evolution", "a noisy mean", events, fit, public=("the spread of each sign",)),)
-
-        def free_conditions(self, model: Path, config: Any) -> BySeed[Any]:
-            return BySeed(lambda seed: vitals_module.Admission())
-
-    return replace(vitals_module.VITALS, generator=NoisyMean())
-
-
-@pytest.fixture
-def data(vitals: Vitals, tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    assert vitals("demo-cohort", "--out", folder).exit_code == 0
-    return folder
+from synthgen.private_fit import chosen
+from synthgen.progress import Silent
 
 
 def spent(tmp_path: Path) -> int:
@@ -76,9 +30,9 @@ def spent(tmp_path: Path) -> int:
 
 
 def test_a_private_fit_is_guaranteed_entered_once_and_told(
-    private: Modality[Any, Any, Any], data: Path, tmp_path: Path
+    private: Modality[Any, Any, Any], vitals_data: Path, tmp_path: Path
 ) -> None:
-    asked = {"data": data, "config": "demo", "settings": ["privacy.epsilon=4"], "seed": 1}
+    asked = {"data": vitals_data, "config": "demo", "settings": ["privacy.epsilon=4"], "seed": 1}
     model = synthgen.fit(private, out=tmp_path / "model", work=tmp_path / "fit", **asked)
     promised = read_guarantee(model)
     assert promised is not None
@@ -104,18 +58,13 @@ def test_a_private_fit_is_guaranteed_entered_once_and_told(
     assert "No ε bounds what one patient's data can change" not in card
     assert "Differential privacy</h2>" in (made.folder / "report.html").read_text()
 
-    bare = synthgen.generate(
-        private, model=model, out=tmp_path / "bare", work=tmp_path / "w2", config="demo", accept=["NO_COHORT"], seed=1
-    )
-    told = json.loads((bare.folder / "privacy_report.json").read_text())["privacy"]
-    assert told["guarantee"]["screened"] is False
-    assert "that holds for all of them" in told["claim"]
+    assert told["guarantee"]["release"] == "dp+screen"
 
 
 def test_a_budget_that_is_spent_refuses_before_anything_is_fitted(
-    private: Modality[Any, Any, Any], data: Path, tmp_path: Path
+    private: Modality[Any, Any, Any], vitals_data: Path, tmp_path: Path
 ) -> None:
-    asked = {"data": data, "config": "demo", "seed": 1}
+    asked = {"data": vitals_data, "config": "demo", "seed": 1}
     synthgen.fit(private, out=tmp_path / "one", work=tmp_path / "w1", settings=["privacy.epsilon=8"], **asked)
     with pytest.raises(UserError, match=r"have spent epsilon 8\.00 of a budget of 10.*raise privacy\.budget"):
         synthgen.fit(private, out=tmp_path / "two", work=tmp_path / "w2", settings=["privacy.epsilon=8"], **asked)
@@ -127,9 +76,9 @@ def test_a_budget_that_is_spent_refuses_before_anything_is_fitted(
 
 
 def test_what_cannot_be_had_is_one_line(
-    private: Modality[Any, Any, Any], vitals: Vitals, vitals_module: ModuleType, data: Path, tmp_path: Path
+    private: Modality[Any, Any, Any], vitals: Vitals, vitals_module: ModuleType, vitals_data: Path, tmp_path: Path
 ) -> None:
-    asked = {"data": data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
+    asked = {"data": vitals_data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
     with pytest.raises(UserError, match=r"^privacy\.epsilon: this generator has no fit with differential privacy"):
         synthgen.fit(vitals_module.VITALS, settings=["privacy.epsilon=8"], **asked)
     with pytest.raises(UserError, match=r"^privacy\.method=sgd: this generator has evolution$"):
@@ -137,7 +86,7 @@ def test_what_cannot_be_had_is_one_line(
     with pytest.raises(UserError, match="delta must be"):
         synthgen.fit(private, settings=["privacy.epsilon=8", "privacy.delta=0.01"], **{**asked, "work": tmp_path / "u"})
     for epsilon in ("0", "-1"):
-        told = vitals("fit", "--data", data, "--out", tmp_path / "model", "--dp-epsilon", epsilon)
+        told = vitals("fit", "--data", vitals_data, "--out", tmp_path / "model", "--dp-epsilon", epsilon)
         assert told.exit_code == 2
         assert "privacy.epsilon" in told.output
     assert spent(tmp_path) == 0
@@ -145,7 +94,7 @@ def test_what_cannot_be_had_is_one_line(
 
 
 def test_what_the_fit_itself_refuses_is_refused_before_anything_is_spent(
-    private: Modality[Any, Any, Any], data: Path, tmp_path: Path
+    private: Modality[Any, Any, Any], vitals_data: Path, tmp_path: Path
 ) -> None:
     def refuse(train: Sequence[Any], noise: tuple[Event, ...], folder: Path, seed: int) -> None:
         assert (len(train), len(noise), folder.name) == (200, 1, "model")
@@ -157,8 +106,92 @@ def test_what_the_fit_itself_refuses_is_refused_before_anything_is_spent(
         def private_fits(self, config: Any) -> tuple[PrivateFit[Any, Any], ...]:
             return (replace(way, check=refuse),)
 
-    asked = {"data": data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
+    asked = {"data": vitals_data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
     with pytest.raises(UserError, match="no such layer"):
         synthgen.fit(replace(private, generator=Checked()), settings=["privacy.epsilon=4"], **asked)
     assert spent(tmp_path) == 0
     assert not (tmp_path / "model").exists()
+
+
+def test_noise_that_is_drawn_anew_is_paid_for_anew(
+    private: Modality[Any, Any, Any], vitals_data: Path, tmp_path: Path
+) -> None:
+    asked = {"data": vitals_data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
+    settings = ["privacy.epsilon=2", "privacy.budget=20"]
+
+    said: list[str] = []
+
+    class Told(Silent):
+        def say(self, line: str) -> None:
+            said.append(line)
+
+    def fitted() -> bytes:
+        said.clear()
+        return (synthgen.fit(private, settings=settings, progress=Told(), **asked) / "model.json").read_bytes()
+
+    first = fitted()
+    (tmp_path / "model" / "model.json").unlink()  # made of the votes, at no cost
+    assert (fitted(), spent(tmp_path)) == (first, 1)
+    (tmp_path / "model" / VOTES.format(0)).unlink()  # the votes alone
+    second = fitted()
+    assert second != first and spent(tmp_path) == 2
+    assert any("lacks noise that was drawn for it" in line for line in said)
+    (tmp_path / "model" / BEGUN).unlink()  # nothing tells what was drawn
+    assert (fitted(), spent(tmp_path)) == (second, 3)
+
+
+def test_a_way_that_cannot_tell_what_was_drawn_pays_anew_unless_it_is_finished(
+    private: Modality[Any, Any, Any], vitals_data: Path, tmp_path: Path
+) -> None:
+    (way,) = private.generator.private_fits(None)
+    cut_short = [True]
+
+    def fit(*given: Any) -> None:
+        if cut_short:
+            cut_short.pop()
+            raise KeyboardInterrupt
+        way.fit(*given)
+
+    class Untold(type(private.generator)):  # type: ignore[misc]
+        def private_fits(self, config: Any) -> tuple[PrivateFit[Any, Any], ...]:
+            return (replace(way, fit=fit, drawn=None),)
+
+    kind = replace(private, generator=Untold())
+    asked = {"data": vitals_data, "out": tmp_path / "model", "work": tmp_path / "w", "config": "demo", "seed": 1}
+    settings = ["privacy.epsilon=2", "privacy.budget=20"]
+    with pytest.raises(KeyboardInterrupt):
+        synthgen.fit(kind, settings=settings, **asked)
+    for _ in range(2):
+        synthgen.fit(kind, settings=settings, **asked)
+        assert spent(tmp_path) == 2
+
+
+def ways(private: Modality[Any, Any, Any], lacks: str) -> list[PrivateFit[Any, Any]]:
+    (way,) = private.generator.private_fits(None)
+    return [way, replace(way, method="sgd", lacks=lacks)]
+
+
+@pytest.mark.parametrize(
+    ("patients", "lacks", "method", "because"),
+    [
+        (999, "", "evolution", "the default below 1,000 patients"),
+        (1000, "", "sgd", "the default from 1,000 patients on"),
+        (
+            1000,
+            "a public base",
+            "evolution",
+            "sgd, the default from 1,000 patients on, needs a public base, and there is none",
+        ),
+    ],
+)
+def test_the_way_by_the_size_of_the_cohort(
+    private: Modality[Any, Any, Any], patients: int, lacks: str, method: str, because: str
+) -> None:
+    way, why = chosen(ways(private, lacks), PrivacyConfig(), patients)
+    assert (way.method, why) == (method, because)
+
+
+def test_what_is_asked_for_is_not_replaced(private: Modality[Any, Any, Any]) -> None:
+    way, why = chosen(ways(private, "a public base"), PrivacyConfig(method="sgd"), 5000)
+    assert (way.method, why) == ("sgd", "as asked for")  # and refused by its own check
+    assert chosen(ways(private, "")[:1], PrivacyConfig(), 5000)[1] == "its only private fit"

@@ -23,7 +23,7 @@ from synthgen.records import Estimate
 from synthgen.release import seal, staged, words
 from synthgen.release.card import hub_licence, size_category
 from synthgen.release.words import metric_name, percent
-from synthgen.report import DatasetFacts, Floor, Outcome, Preview, ReleaseReport
+from synthgen.report import DatasetFacts, DeniableFacts, Floor, GuaranteeFacts, Outcome, Preview, ReleaseReport
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -258,3 +258,50 @@ def test_the_page_renders(tmp_path: Path, release: Path) -> None:
     colours = {colour for _, colour in Image.open(picture).convert("RGB").getcolors(1 << 24) or []}
     assert (0xEA, 0xF6, 0xEF) in colours, "the verdict's banner"
     assert (0x2B, 0x6C, 0xB0) in colours, "the bars"
+
+
+GUARANTEE = GuaranteeFacts(3.0, 1e-3, 409, "votes", "Differentially private, in words.", screened=False, release="dp")
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "heading", "says"),
+    [
+        (replace(GUARANTEE, most_caught=0.2019), "epsilon 3, not screened", "could catch more than 20.2%"),
+        (replace(GUARANTEE, most_caught=1.0), "epsilon 3, not screened", "sets no limit to how many copies"),
+        (
+            replace(GUARANTEE, deniable=DeniableFacts(10, 16, 4.0, 0.0122, 64, 2.4, "pitch"), release="dp+deniable"),
+            "epsilon 3, plausibly deniable",
+            "All 64 samples that were judged are paid for, whether they passed or not: the model alone has ε = 2.4",
+        ),
+    ],
+)
+def test_a_release_by_its_guarantee_says_what_it_rests_on_and_what_it_is_not(
+    tmp_path: Path,
+    write_data: Callable[[Path], DatasetFacts],
+    make_report: Callable[..., ReleaseReport],
+    guarantee: GuaranteeFacts,
+    heading: str,
+    says: str,
+) -> None:
+    with staged(tmp_path / "release") as staging:
+        report = make_report(write_data(staging.folder), Outcome.DIFFERENTIALLY_PRIVATE)
+        unseen = replace(
+            report.privacy,
+            guarantee=guarantee,
+            filters=(),
+            calibration=None,
+            generator_test=None,
+            planted=(),
+            attacks=(),
+        )
+        sealed = seal(staging, replace(report, privacy=unseen, evaluation=()), work=tmp_path / "work")
+    assert not sealed.quarantined and sealed.verdict == f"Privacy: DIFFERENTIALLY PRIVATE, {heading}"
+    card, page = ((sealed.folder / name).read_text() for name in ("README.md", "report.html"))
+    for text in (card, page):
+        assert f"Privacy: DIFFERENTIALLY PRIVATE, {heading}" in text
+        assert "Differentially private, in words." in text and says in text
+        assert "No filter compared a sample with a patient" in text and "It is not screening." in text
+        for of_the_gate in ("Filters:", "calibrated", "Screening removes", "What screening is not", "memoris"):
+            assert of_the_gate not in text
+    assert not re.search(r"\n\n\n|{{|{%|None|nan\b", card.replace("None was run.", "Nothing."))
+    assert '<section class="verdict plain">' in page

@@ -122,7 +122,7 @@ def test_check_output(tmp_path: Path, run: Run) -> None:
         check_output(tmp_path / "empty", config_digest="00")
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.PASS])
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.PASS])
 def test_any_other_verdict_goes_to_quarantine(tmp_path: Path, run: Run, outcome: Outcome) -> None:
     out = tmp_path / "release"
     sealed = run(out, outcome, reasons=("the generator memorises",))

@@ -1,15 +1,19 @@
 """What the verdict makes of findings: a PASS needs evidence."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from synthgen.dp.accounting import Gaussian
+from synthgen.dp.guarantee import guarantee
 from synthgen.findings import Findings, upper_end
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.records import Estimate
 from synthgen.report import (
     CalibrationFacts,
+    DeniableFacts,
     Floor,
     GeneratorTest,
     Limits,
@@ -187,3 +191,44 @@ def test_the_claim_says_what_is_caught_and_what_is_not() -> None:
     assert "not DP and not anonymity" in text
     unmeasured = claim(("distance",), FACTS, [EXACT], ScreeningFacts(100, 103, 3, 0))
     assert "another visit of a protected patient (not measured)" in unmeasured
+
+
+PRIVATE = guarantee((Gaussian(1.5),), 409, "votes", delta=1e-3)
+DENIABLE = DeniableFacts(10, 16, 4.0, 0.0122, 100, 2.0, "pitch")
+
+
+def by_guarantee(**changes: object) -> Findings:
+    unseen = {
+        "calibration": None,
+        "facts": None,
+        "generator_test": None,
+        "planted": (),
+        "attacks": (),
+        "audited": False,
+    }
+    return findings(**{**unseen, "guarantee": PRIVATE, "release": "dp", **changes})
+
+
+def test_a_release_by_its_guarantee_has_a_verdict_of_its_own() -> None:
+    report = privacy_report(by_guarantee())
+    assert (report.outcome, report.reasons, report.next_run) == (Outcome.DIFFERENTIALLY_PRIVATE, (), "")
+    facts = report.guarantee
+    assert facts is not None and facts.release == "dp" and not facts.screened
+    assert facts.most_caught == pytest.approx(math.exp(facts.epsilon) * 0.01 + 1e-3)
+    assert report.claim.startswith("The model is differentially private, epsilon")
+    assert "nothing is known but what ε bounds" in report.claim
+
+
+def test_a_choice_that_was_counted_is_told_with_its_cost() -> None:
+    report = privacy_report(by_guarantee(release="dp+deniable", deniable=DENIABLE))
+    assert report.outcome is Outcome.DIFFERENTIALLY_PRIVATE
+    assert "its model (epsilon 2), and which of its samples are here" in report.claim
+    assert "at least 10 patients could explain it" in report.claim and "compared was pitch" in report.claim
+
+
+def test_without_a_guarantee_or_where_the_gate_decided_the_verdict_is_the_gates() -> None:
+    assert decide(by_guarantee(guarantee=None))[0] is Outcome.NO_COHORT
+    screened = privacy_report(findings(guarantee=PRIVATE, release="dp+screen"))
+    assert screened.outcome is Outcome.PASS
+    assert screened.guarantee is not None and screened.guarantee.screened
+    assert "That screening kept these samples is not covered" in screened.claim

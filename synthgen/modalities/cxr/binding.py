@@ -14,7 +14,8 @@ from PIL import Image
 
 from synthgen.config import RunConfig
 from synthgen.dp.accounting import Event
-from synthgen.dp.ballots import METHOD
+from synthgen.dp.ballots import METHOD, votes_drawn
+from synthgen.dp.screening import public_radius
 from synthgen.errors import UserError
 from synthgen.eval.cxr.evaluate import evaluate
 from synthgen.files import private_folder
@@ -25,7 +26,7 @@ from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import write_demo_cohort
-from synthgen.generators.cxr.evolution import EvolvedGenerator
+from synthgen.generators.cxr.evolution import BY, NEAR, EvolvedGenerator, cxr_population, image_features, kind_of
 from synthgen.generators.cxr.model_folder import base_of, check_folder, model_digest, open_generator, size_of
 from synthgen.generators.cxr.pretraining import pretrain
 from synthgen.generators.cxr.private_model import (
@@ -45,7 +46,7 @@ from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
 from synthgen.modalities.cxr.settings import OFFER, CxrConfig
-from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, PrivateFit, Releases
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, PrivateFit, PublicSpace, Releases
 from synthgen.origin import ORIGIN
 from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrRoundTrip, CxrSynthetic
 from synthgen.pretrained.image import image_encoder
@@ -200,7 +201,9 @@ def _from_public_base(config: CxrConfig) -> PrivateFit[CxrImage, CxrCondition]:
             )
         sgd.check(train, noise, folder, seed)
 
-    return PrivateFit(SGD, sgd.mechanism, sgd.events, sgd.fit, PUBLIC, NOT_COVERED, check)
+    return PrivateFit(
+        SGD, sgd.mechanism, sgd.events, sgd.fit, PUBLIC, NOT_COVERED, check, drawn=sgd.drawn, lacks=sgd.lacks
+    )
 
 
 class CxrGenerators(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
@@ -220,7 +223,11 @@ class CxrGenerators(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):
         ) -> None:
             fit_prior(train, noise, config.generator.size, folder, seed, progress)
 
-        return (PrivateFit(METHOD, MECHANISM, events, fit), _from_public_base(config))
+        return (PrivateFit(METHOD, MECHANISM, events, fit, drawn=votes_drawn), _from_public_base(config))
+
+    def public_space(self, config: CxrConfig) -> PublicSpace[CxrImage, CxrCondition]:
+        """That of the votes on simulated radiographs, whatever drew the samples."""
+        return PublicSpace(image_features, kind_of, lambda share: public_radius(cxr_population(), share), NEAR, BY)
 
     def check(self, config: CxrConfig) -> None:
         self.diffusion.check(config)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from synthgen.config import RunConfig
 from synthgen.dp.accounting import Event
-from synthgen.dp.ballots import METHOD
+from synthgen.dp.ballots import METHOD, votes_drawn
+from synthgen.dp.screening import public_radius
 from synthgen.errors import require
 from synthgen.eval.dialogue.evaluate import evaluate, judge_release
 from synthgen.generators.dialogue.candidates import load_candidates
@@ -15,10 +16,18 @@ from synthgen.generators.dialogue.cohort import load_cohort
 from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.demo_cohort import write_demo_cohort
 from synthgen.generators.dialogue.encode import decode, encode
+from synthgen.generators.dialogue.evolution import BY, NEAR, PlanPopulation, session_features
 from synthgen.generators.dialogue.fit.canaries import read_canaries
 from synthgen.generators.dialogue.fit.training import fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, is_bare_grammar, model_digest
-from synthgen.generators.dialogue.private_model import MECHANISM, events, fit_prior, planned
+from synthgen.generators.dialogue.private_model import (
+    MECHANISM,
+    conditions_of,
+    events,
+    fit_prior,
+    holds_prior,
+    planner_of,
+)
 from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.sampler import open_generator, realiser_of
 from synthgen.generators.dialogue.show import excerpts, transcript
@@ -29,7 +38,7 @@ from synthgen.modalities.dialogue.round_trips import round_trips
 from synthgen.modalities.dialogue.rules import Unfinished
 from synthgen.modalities.dialogue.settings import OFFER, DialogueConfig
 from synthgen.modalities.dialogue.surrogates import Surrogated
-from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, PrivateFit, Releases
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, PrivateFit, PublicSpace, Releases
 from synthgen.payloads.dialogue import (
     Dialogue,
     DialogueCondition,
@@ -124,13 +133,21 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
         ) -> None:
             fit_prior(train, noise, config.generator, folder, seed, progress)
 
-        return (PrivateFit(METHOD, MECHANISM, events, fit),)
+        return (PrivateFit(METHOD, MECHANISM, events, fit, drawn=votes_drawn),)
+
+    def public_space(self, config: DialogueConfig) -> PublicSpace[Dialogue, DialogueCondition]:
+        """That of the votes on plans: what a session is about, its length, how much the patient says at a time."""
+        population = PlanPopulation(config.generator.plan)
+        return PublicSpace(
+            session_features, lambda condition: "", lambda share: public_radius(population, share), NEAR, BY
+        )
 
     def open(self, model: Path, config: DialogueConfig, rows: int, scratch: Path) -> DialogueMaker:
-        return open_generator(model, planned(config.generator, model), rows, scratch)
+        plan = planner_of(model, config.generator.plan)
+        return open_generator(model, config.generator, rows, scratch, plan)
 
     def free_conditions(self, model: Path, config: DialogueConfig) -> Conditions[DialogueCondition]:
-        return condition_sampler(planned(config.generator, model).plan)
+        return conditions_of(model, config.generator.plan)
 
     def round_trips(
         self, model: Path, config: RunConfig[DialogueConfig], seed: int, scratch: Path
@@ -169,11 +186,7 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
             "vllm": f"{base} in process (vLLM)",
             "openai": f"{base} behind a local OpenAI-compatible server",
         }[realiser_of(card, config.generator)]
-        voted = (
-            "; patients voted privately on what is planned"
-            if planned(config.generator, model) != config.generator
-            else ""
-        )
+        voted = "; patients voted privately on what is planned" if holds_prior(model) else ""
         return f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}{voted}"
 
 

@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.config import RunConfig
+from synthgen.dp.accounting import Event
+from synthgen.dp.ballots import METHOD, votes_drawn
+from synthgen.dp.screening import public_radius
 from synthgen.errors import require
 from synthgen.eval.speech.diariser import WindowClustering
 from synthgen.eval.speech.evaluate import evaluate
@@ -20,9 +23,11 @@ from synthgen.generators.speech.cohort import load_cohort
 from synthgen.generators.speech.cohort.recognise import recognise
 from synthgen.generators.speech.demo_cohort import write_demo_cohort
 from synthgen.generators.speech.encode import decode, encode
+from synthgen.generators.speech.evolution import BY, NEAR, VoicePopulation, speech_features
 from synthgen.generators.speech.model_folder import (
     check,
     fit,
+    holds_prior,
     model_digest,
     open_fitted_backend,
     read_card,
@@ -30,6 +35,7 @@ from synthgen.generators.speech.model_folder import (
     reads_cohort,
 )
 from synthgen.generators.speech.preview import preview_html, show
+from synthgen.generators.speech.private_model import MECHANISM, events, fit_prior, voice_of
 from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
 from synthgen.generators.speech.words import (
@@ -45,7 +51,7 @@ from synthgen.modalities.speech.round_trips import inside_sessions, through_the_
 from synthgen.modalities.speech.rules import OnTranscript
 from synthgen.modalities.speech.same_voice import recurring_voices
 from synthgen.modalities.speech.settings import OFFER, SpeechConfig
-from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
+from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, PrivateFit, PublicSpace, Releases
 from synthgen.payloads.speech import Speech, SpeechCondition, SpeechReal, SpeechRoundTrip, SpeechSynthetic, Track
 from synthgen.pretrained.recogniser import installed_recogniser
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierRule
@@ -144,11 +150,34 @@ class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
         speaking = config.generator
         return speaking.backend != "espeak" or bool(speaking.model or speaking.dialogues)
 
+    def private_fits(self, config: SpeechConfig) -> tuple[PrivateFit[Speech, SpeechCondition], ...]:
+        """Of the pitch of voices, where planned words are spoken by rule; of a neural back-end there is none yet."""
+        if self.will_read(config):
+            return ()
+
+        def ready(train: Sequence[SpeechReal], noise: tuple[Event, ...], folder: Path, seed: int) -> None:
+            check(config.generator)
+
+        def fit(
+            train: Sequence[SpeechReal], noise: tuple[Event, ...], folder: Path, seed: int, progress: Progress
+        ) -> None:
+            fit_prior(train, noise, config.generator, folder, seed, progress)
+
+        return (PrivateFit(METHOD, MECHANISM, events, fit, check=ready, drawn=votes_drawn),)
+
+    def public_space(self, config: SpeechConfig) -> PublicSpace[Speech, SpeechCondition]:
+        """That of the votes on voices."""
+        population = VoicePopulation()
+        return PublicSpace(
+            speech_features, lambda condition: "", lambda share: public_radius(population, share), NEAR, BY
+        )
+
     def open(self, model: Path, config: SpeechConfig, rows: int, scratch: Path) -> SpeechGenerator:
         patients, speaking = read_dialogues(model), config.generator
         words = Given(patients) if patients else Planned.by_grammar(speaking.plan)
         hearing = installed_recogniser(speaking.language) if speaking.guard.word_errors else None
-        return SpeechGenerator(words, open_fitted_backend(model, speaking), speaking, scratch, recogniser=hearing)
+        backend = open_fitted_backend(model, speaking)
+        return SpeechGenerator(words, backend, speaking, scratch, recogniser=hearing, voice=voice_of(model))
 
     def free_conditions(self, model: Path, config: SpeechConfig) -> Conditions[SpeechCondition]:
         patients = read_dialogues(model)
@@ -165,7 +194,8 @@ class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
         spoken = "espeak-ng" if card.backend == "espeak" else f"{Path(card.model).name} ({card.backend})"
         if card.backend != "espeak" and not config.generator.protect_presets:
             spoken += ", whose own speakers are not protected,"
-        return f"{words}, spoken by {spoken} in voices drawn from a prior, emotion shaped by WORLD"
+        voices = "voices whose pitch patients voted on privately" if holds_prior(model) else "voices drawn from a prior"
+        return f"{words}, spoken by {spoken} in {voices}, emotion shaped by WORLD"
 
 
 class SpeechFilterKind(FilterKind[Speech, SpeechCondition, SpeechConfig]):

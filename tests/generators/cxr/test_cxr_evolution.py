@@ -19,7 +19,6 @@ from synthgen.generators.cxr.evolution import (
     condition_of,
     cxr_population,
     cxr_voters,
-    evolved_pool,
     films,
     read_prior,
     write_prior,
@@ -27,7 +26,6 @@ from synthgen.generators.cxr.evolution import (
 from synthgen.generators.cxr.phantom import render, sample_patient, sample_visit
 from synthgen.generators.cxr.phantom.film import sample_exposure
 from synthgen.payloads.cxr import CxrCondition
-from synthgen.progress import Silent
 from synthgen.records import Real, Request
 
 
@@ -84,7 +82,7 @@ def test_the_figures_of_an_exposure_show(drawn: list[CxrCandidate]) -> None:
 
 
 def test_features_are_the_same_in_every_process(population: CxrPopulation, drawn: list[CxrCandidate]) -> None:
-    again = cxr_population(bodies=40)
+    again = cxr_population.__wrapped__(bodies=40)  # not the one that is remembered
     np.testing.assert_allclose(again.embed(drawn[:5]), population.embed(drawn[:5]), atol=1e-9)
 
 
@@ -132,21 +130,6 @@ def test_a_prior_is_read_as_it_was_written(tmp_path: Path, drawn: list[CxrCandid
     read = read_prior(tmp_path / "prior.json")
     assert read.candidates == tuple(drawn)
     np.testing.assert_allclose(read.weights, weights)
-
-
-def test_a_pool_to_train_on_follows_the_weights_and_goes_on_where_it_was_cut_short(
-    tmp_path: Path, drawn: list[CxrCandidate]
-) -> None:
-    ill = np.array([bool(one.findings) and one.view == "AP" for one in drawn])
-    prior = Evolved(tuple(drawn), ill / ill.sum())
-    pool = evolved_pool(tmp_path / "pool", prior, 6, 64, 1, Silent())
-    assert {(bool(c.findings), c.view) for c in pool.conditions} == {(True, "AP")}
-    assert pool.images.shape == (6, 64, 64) and pool.lesions.any()
-    (tmp_path / "pool" / "conditions.jsonl").write_text("")
-    again = evolved_pool(tmp_path / "pool", prior, 6, 64, 1, Silent())
-    np.testing.assert_array_equal(again.images, pool.images)
-    with pytest.raises(UserError, match="other settings"):
-        evolved_pool(tmp_path / "pool", Evolved(tuple(drawn), np.full(40, 1 / 40)), 6, 64, 1, Silent())
 
 
 @pytest.mark.parametrize("fault", ["format", "weight", "view", "findings", "exposure", "empty"])

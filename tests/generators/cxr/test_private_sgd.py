@@ -16,6 +16,7 @@ from tiny_model import SIZE, TINY, cohort
 pytest.importorskip("opacus")
 
 from synthgen.dp.accounting import Gaussian, default_delta, epsilon_of
+from synthgen.dp.begun import Begun, read_begun, write_begun
 from synthgen.dp.sgd import PatientSGD
 from synthgen.errors import UserError
 from synthgen.generators.cxr import private_sgd
@@ -114,9 +115,11 @@ def test_a_fit_that_was_killed_does_the_steps_that_are_missing(
         steps.append(sgd.done)
 
     monkeypatch.setattr(private_sgd.PatientSGD, "step", step)
+    write_begun(tmp_path / "m", Begun("entered"))
     with pytest.raises(KilledError):
         way(base).fit(patients(), NOISE, tmp_path / "m", 1, Silent())
     assert (tmp_path / "m" / STATE).exists()
+    assert way(base).drawn(tmp_path / "m") == 2 and read_begun(tmp_path / "m") == Begun("entered", 2)
     kept = load_file(tmp_path / "m" / STATE)
     assert not (tmp_path / "m" / "synthgen.json").exists()
     with pytest.raises(UserError, match="holds a training with other settings"):
@@ -138,6 +141,21 @@ def test_a_fit_that_was_killed_does_the_steps_that_are_missing(
     assert steps == [1, 2, 3]
     assert model_digest(tmp_path / "m") == digest
     assert not (tmp_path / "m" / STATE).exists()
+    assert way(base).drawn(tmp_path / "m") == 3 and read_begun(tmp_path / "m") == Begun("entered", 3)
+    (tmp_path / "m" / "synthgen.json").unlink()  # what is there is no model, and no state to go on from
+    assert way(base).drawn(tmp_path / "m") == 0
+
+
+def test_the_model_says_of_itself_what_is_true_of_a_private_one(base: Path, tmp_path: Path) -> None:
+    way(base).fit(patients(), NOISE, tmp_path / "m", 1, Silent())
+    told = (tmp_path / "m" / "README.md").read_text()
+    assert "fitted with **differential privacy**" in told and "`privacy.json`" in told
+    assert "memorised" not in told
+    assert "memorised" in (base.parent / "model" / "README.md").read_text()
+
+
+def test_what_a_fit_lacks_is_told() -> None:
+    assert way("none").lacks == "a public base" and not way("packaged").lacks
 
 
 def test_nothing_of_a_step_is_told(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,6 @@ from synthgen.generators.dialogue.evolution import (
     dialogue_voters,
     evolved_conditions,
     evolved_planner,
-    plan_config_of,
     read_prior,
     write_prior,
 )
@@ -78,9 +77,6 @@ def test_a_cohort_of_coughs_gives_plans_of_coughs_of_its_length() -> None:
     share = sum(w for one, w in zip(prior.candidates, prior.weights, strict=True) if one.disorder == "cough")
     even = np.mean([one.disorder == "cough" for one in POPULATION.draw(np.random.default_rng(0), 1000)])
     assert share > 0.4 > 5 * even
-    config = plan_config_of(prior, PlanConfig(sessions=1))
-    assert config.sessions == 1 and max(config.visit, key=lambda name: config.visit[name]) == "cough"
-    assert config.utterances[0] > 20
     mean = sum(w * one.utterances for one, w in zip(prior.candidates, prior.weights, strict=True))
     assert 70 < mean < 130
 
