@@ -78,10 +78,11 @@ class PrivateSgdConfig(Section):
     The longest sequence is that of the other training, ``fit.max_tokens``.
     """
 
-    rank: int = Field(4, ge=1, le=64, description="Rank of the additions, of which one of two matrices is trained")
-    layers: int = Field(4, ge=1, le=1024, description="Additions are made to so many of the last layers")
+    rank: int = Field(16, ge=1, le=64, description="Rank of the additions, of which one of two matrices is trained")
+    layers: int = Field(1, ge=1, le=1024, description="Additions are made to so many of the last layers")
     targets: tuple[str, ...] = Field(
-        (), description="Ends of the names of layers to add to, e.g. [q_proj, v_proj]; empty takes peft's for the base"
+        ("down_proj",),
+        description="Ends of the names of linear layers to add to; empty takes those that peft takes for the base",
     )
     batch: int = Field(32, ge=1, description="Patients a step, in the mean; each is drawn by a coin of its own")
     steps: int = Field(40, ge=1, description="Training steps")

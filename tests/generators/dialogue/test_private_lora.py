@@ -32,7 +32,7 @@ from synthgen.progress import Silent
 
 NOISE: tuple[Event, ...] = (Gaussian(1.0, 0.5, 3),)
 FIT = FitConfig(max_tokens=400)
-FEW = PrivateSgdConfig(rank=2, layers=1, batch=4, steps=3, rows=3)
+FEW = PrivateSgdConfig(rank=2, layers=1, targets=(), batch=4, steps=3, rows=3)
 ADAPTER, STATE = Path("adapter", "adapter_model.safetensors"), Path("checkpoints", "private_lora.safetensors")
 
 
@@ -87,9 +87,9 @@ def test_exactly_the_second_halves_of_the_last_layers_additions_move(base: str, 
 
 
 def test_the_few_weights_are_counted(base: str) -> None:
-    private = PrivateSgdConfig(rank=3, layers=2)
+    private = PrivateSgdConfig(rank=3, layers=2)  # of down_proj, 16 wide
     fit = trained(base, private, cohort(4))
-    assert sum(fit.sgd.parameters.values()) == 2 * 3 * (16 + 16)
+    assert sum(fit.sgd.parameters.values()) == 2 * 3 * 16
     assert sum(trained(base, FEW, cohort(4)).sgd.parameters.values()) == 2 * (16 + 16)
 
 

@@ -61,7 +61,7 @@ def test_a_fit_of_a_chat_model_is_guaranteed_and_its_plans_are_the_settings_own(
     assert promised.mechanism == "DP-SGD on low-rank additions to a public chat model"
     assert any("planned" in phrase for phrase in promised.public)
     assert any("checkpoints/" in phrase for phrase in promised.not_covered)
-    assert json.loads((model / "synthgen_dialogue.json").read_text())["about"]["private_weights"] == 64
+    assert json.loads((model / "synthgen_dialogue.json").read_text())["about"]["private_weights"] == 16
     plans, public = (DIALOGUE.generator.free_conditions(at, config) for at in (model, Path("nowhere")))
     assert [plans(slot, 3) for slot in range(20)] == [public(slot, 3) for slot in range(20)]
 
