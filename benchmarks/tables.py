@@ -48,6 +48,7 @@ def table(kind: str, path: Path) -> str:
     made = {"planted": planted, "red_team": red_team, "dialogue_filters": dialogue_filters, "startup": startup}
     made |= {"dp_accounting": dp_accounting, "dp_audit": dp_audit, "dp_step": dp_step}
     made |= {"private_layers": private_layers, "private_fits": private_fits, "private_lora": private_lora}
+    made |= {"private_lora_places": private_lora_places}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -153,6 +154,17 @@ def private_fits(found: Sequence[Mapping[str, Any]]) -> str:
     ]
     head = f"| way | ε | seed | {' | '.join(_OF_A_FIT.values())} |"
     return "\n".join([head, "| --- |" + " ---: |" * (2 + len(_OF_A_FIT)), *rows])
+
+
+def private_lora_places(found: Mapping[str, Any]) -> str:
+    """What ``benchmarks/private_lora_places.py`` found: a row for each place, number of layers and rank."""
+    rows = [
+        f"| {row['place']} | {row['layers']} | {row['rank']} | {row['weights']:,} | {row['shared']:.2f} | "
+        f"{row['noise']:.2f} | {row['gain']:.4f} | {row['gain_without_noise']:.4f} |"
+        for row in found["rows"]
+    ]
+    head = "| place | last layers | rank | weights | shared | noise | gain | without noise |"
+    return "\n".join([head, "| --- |" + " ---: |" * 7, *rows])
 
 
 _LORA = {"untuned": "as it is", "private": "DP-SGD", "plain": "the same steps without", "longer": "more steps without"}
