@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -33,6 +34,7 @@ from synthgen.dp.accounting import Event, Gaussian, default_delta, epsilon_of
 from synthgen.estimates import Floats, mean
 from synthgen.eval.dialogue.exposure import chance_exposure, exposures
 from synthgen.eval.dialogue.membership import model_membership
+from synthgen.files import private_folder
 from synthgen.generators.dialogue.cohort import load_cohort
 from synthgen.generators.dialogue.cohort_config import CohortConfig
 from synthgen.generators.dialogue.config import GeneratorConfig
@@ -52,19 +54,20 @@ EPSILON, TOKENS, ROOM, LEAST_TURNS = 8.0, 512, 64, 4
 REPETITIONS, EACH, REFERENCES = (0, 1, 3), 12, 255
 WAYS = ("untuned", "private", "plain", "longer")
 LONGER = 3
+STORE = "remembered.safetensors"
 
 
 class Remembering(nn.Module):
     """Layers that do not change, in the place of the first: what they made of a window is kept."""
 
-    def __init__(self, layers: Sequence[nn.Module], store: dict[bytes, Tensor]) -> None:
+    def __init__(self, layers: Sequence[nn.Module], store: dict[str, Tensor]) -> None:
         super().__init__()
         self.__dict__["layers"], self._store = tuple(layers), store  # no submodules: nothing of them is trained
 
     def forward(self, hidden: Tensor, **given: Any) -> Tensor:
         if len(hidden) != 1:
             raise ValueError("one window at a time: padding would be remembered too")
-        key = hashlib.blake2b(hidden.contiguous().view(torch.int16).numpy().tobytes(), digest_size=16).digest()
+        key = hashlib.blake2b(hidden.contiguous().view(torch.int16).numpy().tobytes(), digest_size=16).hexdigest()
         if key not in self._store:
             with torch.no_grad():
                 made = hidden
@@ -85,7 +88,7 @@ class Passed(nn.Module):
 class Remembered(PrivateLora):
     """The product's fit over a base whose lower layers remember."""
 
-    store: dict[bytes, Tensor] = field(default_factory=dict)
+    store: dict[str, Tensor] = field(default_factory=dict)
 
     def _base(self) -> Base:
         base = super()._base()
@@ -121,7 +124,7 @@ def main() -> None:
     private = settings_of(given.settings)
     base = chat_model(given.gguf, given.work / "base")
     sessions = openings(given.data, ChatLayout(open_base(str(base)).tokenizer))
-    store: dict[bytes, Tensor] = {}
+    store = remembered(given.work)
     rows: list[dict[str, object]] = json.loads(given.out.read_text()) if given.out.exists() else []
     for seed in given.seeds:
         patients, known = drawn(sessions, seed), Known()
@@ -130,6 +133,13 @@ def main() -> None:
             rows.append(fit.row())
             print(json.dumps(rows[-1]), flush=True)
             given.out.write_text(json.dumps(rows, indent=1) + "\n")
+            save_file(store, given.work / STORE)
+
+
+def remembered(work: Path) -> dict[str, Tensor]:
+    """What an earlier run computed of the layers that do not change; as private as the transcripts."""
+    private_folder(work)
+    return load_file(work / STORE) if (work / STORE).exists() else {}
 
 
 def settings_of(changed: Sequence[str]) -> PrivateSgdConfig:
@@ -211,7 +221,7 @@ class Fit:
     base: Path
     private: PrivateSgdConfig
     folder: Path
-    store: dict[bytes, Tensor]
+    store: dict[str, Tensor]
     known: Known
 
     def row(self) -> dict[str, object]:

@@ -41,7 +41,7 @@ PLACES: Mapping[str, Sequence[str]] = {
     "down": ("down_proj",),
     "all linear layers": (*ATTENTION, *FORWARD),
 }
-SHAPES = ((1, 4), (1, 16), (4, 4), (4, 16), (10, 1), (10, 16))  # last layers, rank
+SHAPES = ((1, 4), (1, 16), (4, 16), (10, 16))  # last layers, rank
 
 
 def main() -> None:

@@ -85,11 +85,11 @@ class PrivateSgdConfig(Section):
         description="Ends of the names of linear layers to add to; empty takes those that peft takes for the base",
     )
     batch: int = Field(32, ge=1, description="Patients a step, in the mean; each is drawn by a coin of its own")
-    steps: int = Field(40, ge=1, description="Training steps")
+    steps: int = Field(30, ge=1, description="Training steps")
     records: int = Field(1, ge=1, description="Most sessions of one patient in a step, drawn at random")
     draws: int = Field(2, ge=1, description="Windows of each of them in a step, from as many parts of it")
     clip: float = Field(1e-3, gt=0, description="Largest norm of a patient's mean gradient")
-    learning_rate: float = Field(1e-2, gt=0, le=1, description="Learning rate of Adam")
+    learning_rate: float = Field(3e-2, gt=0, le=1, description="Learning rate of Adam")
     ema_decay: float = Field(0.9, ge=0, lt=1, description="Final decay of the moving average of the weights")
     half: bool = Field(False, description="The base's weights in bfloat16, with less memory; additions stay in float32")
     rows: int = Field(8, ge=1, description="Most windows that are computed together: memory, no part of the guarantee")
