@@ -107,12 +107,18 @@ class PrivateLora:
         if not self.config.adapt:
             raise UserError("modality.fit.adapt is off: there is nothing to fit privately; leave out --dp-epsilon")
         if Path(self.generator.base, "adapter_config.json").is_file():
-            raise UserError(
-                f"the base {self.generator.base} is itself fine-tuned: a private fit starts from a public chat model"
-            )
+            raise self._tuned()
+
+    def _tuned(self) -> UserError:
+        return UserError(
+            f"the base {self.generator.base} is itself fine-tuned: a private fit starts from a public chat model"
+        )
 
     def _base(self) -> Base:
-        return open_base(self.generator.base, half=self.private.half)
+        base = open_base(self.generator.base, half=self.private.half)
+        if getattr(base.model, "_hf_peft_config_loaded", False):  # a hub name may be that of adapters
+            raise self._tuned()
+        return base
 
     def _layout(self, base: Base) -> ChatLayout:
         """The base's chat template, which must hold a dialogue in the window; no transcript decides on it."""
