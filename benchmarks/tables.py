@@ -49,6 +49,7 @@ def table(kind: str, path: Path) -> str:
     made = {"planted": planted, "red_team": red_team, "dialogue_filters": dialogue_filters, "startup": startup}
     made |= {"dp_accounting": dp_accounting, "dp_audit": dp_audit, "dp_step": dp_step}
     made |= {"private_layers": private_layers, "private_fits": private_fits, "private_evolution": private_evolution}
+    made |= {"private_lora": private_lora, "private_lora_places": private_lora_places}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -154,6 +155,48 @@ def private_fits(found: Sequence[Mapping[str, Any]]) -> str:
     ]
     head = f"| way | ε | seed | {' | '.join(_OF_A_FIT.values())} |"
     return "\n".join([head, "| --- |" + " ---: |" * (2 + len(_OF_A_FIT)), *rows])
+
+
+def private_lora_places(found: Mapping[str, Any]) -> str:
+    """What ``benchmarks/private_lora_places.py`` found: a row for each place, number of layers and rank."""
+    rows = [
+        f"| {row['place']} | {row['layers']} | {row['rank']} | {row['weights']:,} | {row['shared']:.2f} | "
+        f"{row['noise']:.2f} | {row['gain']:.4f} | {row['gain_without_noise']:.4f} |"
+        for row in found["rows"]
+    ]
+    head = "| place | last layers | rank | weights | shared | noise | gain | without noise |"
+    return "\n".join([head, "| --- |" + " ---: |" * 7, *rows])
+
+
+_LORA = {"untuned": "as it is", "private": "DP-SGD", "plain": "the same steps without", "longer": "more steps without"}
+
+
+def private_lora(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/private_lora.py`` found: a row for each way and seed, exposures by how often one was said."""
+    often = [*found[0]["exposure"]]
+    rows = []
+    for row in found:
+        attacks = [row[f"model_membership_{score}_auc"] for score in ("loss", "reference")]
+        said = [row["exposure"][times] for times in often]
+        cells = [
+            _LORA[row["way"]],
+            format(row["epsilon"], ".2f") if "epsilon" in row else "none",
+            str(row["seed"]),
+            str(row.get("steps", "")),
+            *(_between(figure, digits) for figure, digits in ((row["perplexity"], 2), *((a, 3) for a in attacks))),
+            *(_between(figure, 2) for figure in said),
+            str(row.get("seconds", "")),
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    columns = ["way", "ε", "seed", "steps", "perplexity", "AUC by loss", "AUC against the base"]
+    columns += [f"exposure, said {times} times" for times in often]
+    head = f"| {' | '.join([*columns, 'fit, CPU s'])} |"
+    return "\n".join([head, "| --- |" + " ---: |" * len(columns), *rows])
+
+
+def _between(figure: Sequence[float], digits: int) -> str:
+    value, low, high = (format(x, f".{digits}f") for x in figure)
+    return f"{value} [{low}, {high}]"
 
 
 def _with_interval(figure: Sequence[float] | None) -> str:

