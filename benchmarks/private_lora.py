@@ -30,7 +30,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from synthgen.dp.accounting import Event, Gaussian, default_delta, epsilon_of
+from synthgen.dp.accounting import Gaussian, default_delta, epsilon_of
 from synthgen.estimates import Floats, mean
 from synthgen.eval.dialogue.exposure import chance_exposure, exposures
 from synthgen.eval.dialogue.membership import model_membership
@@ -226,27 +226,26 @@ class Fit:
 
     def row(self) -> dict[str, object]:
         """Everything that is told of it."""
-        noise, fitting = self._noise(), self._fitting()
+        event, fitting = self._noise(), self._fitting()
         found: dict[str, object] = {"way": self.way, "seed": self.seed, "train": len(self.patients.train)}
         if self.way != "untuned":
             begun = time.process_time()
-            fitting.fit(self.patients.train, noise, self.folder, self.seed, Silent())
-            (event,) = noise
+            fitting.fit(self.patients.train, (event,), self.folder, self.seed, Silent())
             found |= {"steps": event.steps, "seconds": round(time.process_time() - begun)}
         if self.way == "private":
             n = len(self.patients.train)
-            spent = epsilon_of(noise, default_delta(n))
+            spent = epsilon_of((event,), default_delta(n))
             found |= {"epsilon": spent.epsilon, "delta": spent.delta, "sigma": event.sigma, "rate": event.rate}
         return found | {"settings": fitting.private.model_dump(), **self._figures(fitting)}
 
-    def _noise(self) -> tuple[Event, ...]:
+    def _noise(self) -> Gaussian:
         """As the product asks for it, or next to none."""
         n = len(self.patients.train)
-        found = events(self.private, EPSILON, default_delta(n), n)
-        if self.way == "private":
-            return found
-        (event,) = found
-        return (Gaussian(1e-9, event.rate, event.steps * (LONGER if self.way == "longer" else 1)),)
+        (event,) = events(self.private, EPSILON, default_delta(n), n)
+        if not isinstance(event, Gaussian):
+            raise TypeError("DP-SGD needs the noise of a Gaussian mechanism")
+        steps = event.steps * (LONGER if self.way == "longer" else 1)
+        return event if self.way == "private" else Gaussian(1e-9, event.rate, steps)
 
     def _fitting(self) -> Remembered:
         generator = GeneratorConfig(realiser="transformers", base=str(self.base))
@@ -274,7 +273,8 @@ class Fit:
     def _opened(self, base: Base) -> nn.Module:
         if self.way == "untuned":
             return base.model.eval()
-        return PeftModel.from_pretrained(base.model, str(self.folder / ADAPTER)).eval()
+        found: nn.Module = PeftModel.from_pretrained(base.model, str(self.folder / ADAPTER)).eval()
+        return found
 
     def _nll(self, fitting: Remembered, records: Sequence[DialogueReal]) -> tuple[ChatLayout, Mapping[str, Floats]]:
         """−ln p of the tokens of both sides of each record."""
