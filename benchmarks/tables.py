@@ -50,6 +50,7 @@ def table(kind: str, path: Path) -> str:
     made |= {"dp_accounting": dp_accounting, "dp_audit": dp_audit, "dp_step": dp_step}
     made |= {"private_layers": private_layers, "private_fits": private_fits, "private_evolution": private_evolution}
     made |= {"private_lora": private_lora, "private_lora_places": private_lora_places}
+    made |= {"base_tuning": base_tuning}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -143,6 +144,35 @@ _OF_A_FIT = {
     "label_auc_macro": "AUC of labels",
     "tstr_auc_macro": "TSTR",
 }
+
+
+_TUNING = {
+    "fit, CPU s": "fit, CPU s",
+    "PSNR, E": "PSNR, dB",
+    "neutral_fid": "neutral FID",
+    "neutral_coverage": "coverage",
+    "radial_power_mean": "power, mean",
+    "radial_power_worst": "worst ring",
+    "label_auc_macro": "label AUC",
+    "tstr_auc_macro": "TSTR AUC",
+    "tstr_gap": "TSTR gap",
+    "pretraining_gain": "pre-training gain",
+    "membership_nn_features_auc": "membership AUC",
+}
+
+
+def base_tuning(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/base_tuning.py`` found: a row for each way and seed."""
+    lines = ["| way | seed | " + " | ".join(_TUNING.values()) + " |", "| --- |" + " ---: |" * (1 + len(_TUNING))]
+    for row in found:
+        cells = [_tuned(name, *row["figures"][name]) for name in _TUNING]
+        lines.append(f"| {row['way']} | {row['seed']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _tuned(name: str, value: float, low: float, high: float) -> str:
+    digits = 0 if name in {"fit, CPU s", "neutral_fid"} else 1 if name == "PSNR, E" else 3
+    return f"{value:.{digits}f}" if low == high else f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def private_fits(found: Sequence[Mapping[str, Any]]) -> str:
