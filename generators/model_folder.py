@@ -59,13 +59,3 @@ def restore_optimiser(optimiser: Any, tensors: Mapping[str, Any]) -> None:
             _, number, field = key.split(".")
             state.setdefault(int(number), {})[field] = tensor
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def steps_in(checkpoint: Path) -> int:
-    """How many private steps a checkpoint holds, whose ``state`` is that of the steps; 0 where there is none."""
-    from safetensors import safe_open  # a model folder without weights does not wait for it
-
-    if not checkpoint.is_file():
-        return 0
-    with safe_open(checkpoint, "pt") as file:
-        return int(json.loads(file.metadata()["state"])["step"])

@@ -11,7 +11,6 @@ The folder that is made is that of any other fit: see model_folder. What an unfi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +20,6 @@ import torch
 from diffusers import UNet2DConditionModel
 from diffusers.training_utils import EMAModel
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from synthgen.digests import content_digest, write_mark
@@ -31,7 +28,7 @@ from synthgen.dp.begun import note_drawn
 from synthgen.dp.noise import private_rng
 from synthgen.dp.sgd import PatientSGD, Plan
 from synthgen.errors import MissingExtraError, UserError
-from synthgen.files import private_folder, write_atomically
+from synthgen.files import private_folder
 from synthgen.generators.cxr.base import NONE, Base, open_base
 from synthgen.generators.cxr.conditioning import Encoding
 from synthgen.generators.cxr.config import GeneratorConfig, PrivateSgdConfig
@@ -46,10 +43,9 @@ from synthgen.generators.cxr.model_folder import (
 )
 from synthgen.generators.cxr.training import config_digest
 from synthgen.generators.cxr.training_images import latents_of
-from synthgen.generators.model_folder import restore_optimiser, steps_in
+from synthgen.generators.private_steps import restore_steps, save_steps, steps_in
 from synthgen.payloads.cxr import NO_FINDING, CxrReal
 from synthgen.progress import Progress
-from synthgen.records import JsonValue
 
 METHOD = "sgd"
 PUBLIC = (
@@ -165,7 +161,9 @@ class PrivateSgd:
         parameters = {name: p for name, p in unet.named_parameters() if p.requires_grad}
         optimiser = torch.optim.Adam([*parameters.values()], lr=p.learning_rate, betas=_BETAS)
         ema = EMAModel([*parameters.values()], decay=p.ema_decay, use_ema_warmup=True, power=0.75)
-        state = _restore(checkpoint, parameters, optimiser, ema) if checkpoint and checkpoint.exists() else None
+        state = None
+        if checkpoint and checkpoint.exists():
+            state, ema.optimization_step = restore_steps(checkpoint, parameters, optimiser, ema.shadow_params)
         rows = _Rows(loss, base.encoding, self.config, p.draws)
         owners = [record.patient for record in train]
         sgd = PatientSGD(loss, optimiser, owners, rows, plan, resumed=state)
@@ -225,30 +223,14 @@ class _Fit:
 
     def save(self, path: Path) -> None:
         """Everything that a resumed fit needs; no randomness is in it, and no patient."""
-        tensors = {f"weight.{name}": p for name, p in self.parameters.items()}
-        tensors |= {f"ema.{i}": shadow for i, shadow in enumerate(self.ema.shadow_params)}
-        for i, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{i}.{key}": value for key, value in state.items()}
-        content = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        about = {"state": json.dumps(self.sgd.state), "ema_step": str(self.ema.optimization_step)}
-        write_atomically(path, save(content, about))
-
-
-def _restore(
-    path: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Adam, ema: EMAModel
-) -> dict[str, JsonValue]:
-    """Loads what :meth:`_Fit.save` wrote, and returns the state of its steps."""
-    with safe_open(path, "pt") as file:
-        about, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(tensors[f"weight.{name}"])
-    for i, shadow in enumerate(ema.shadow_params):
-        shadow.copy_(tensors[f"ema.{i}"])
-    ema.optimization_step = int(about["ema_step"])
-    restore_optimiser(optimiser, tensors)
-    state: dict[str, JsonValue] = json.loads(about["state"])
-    return state
+        save_steps(
+            path,
+            self.sgd.state,
+            self.parameters,
+            self.optimiser,
+            self.ema.shadow_params,
+            self.ema.optimization_step,
+        )
 
 
 def few(unet: UNet2DConditionModel, private: PrivateSgdConfig, seed: int) -> UNet2DConditionModel:

@@ -13,15 +13,12 @@ lies in ``checkpoints/`` and is deleted at its end.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from synthgen.digests import agrees, content_digest, write_mark
@@ -30,7 +27,7 @@ from synthgen.dp.begun import note_drawn
 from synthgen.dp.noise import private_rng
 from synthgen.dp.sgd import PatientSGD, Plan
 from synthgen.errors import UserError
-from synthgen.files import private_folder, write_atomically
+from synthgen.files import private_folder
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.fit.config import FitConfig, PrivateSgdConfig
 from synthgen.generators.dialogue.fit.examples import (
@@ -45,7 +42,7 @@ from synthgen.generators.dialogue.fit.examples import (
 from synthgen.generators.dialogue.fit.lora import Base, folder_digest, open_base, padded, save_adapter
 from synthgen.generators.dialogue.model_folder import ADAPTER, CHECKPOINTS, is_finished, write_model_folder
 from synthgen.generators.dialogue.realisers.protocol import Message
-from synthgen.generators.model_folder import restore_optimiser, steps_in
+from synthgen.generators.private_steps import restore_steps, save_steps, steps_in
 from synthgen.payloads.dialogue import DialogueCondition, DialogueReal
 from synthgen.progress import Progress
 from synthgen.records import JsonValue
@@ -170,7 +167,9 @@ class PrivateLora:
         rows = _Rows(p.draws, int(base.tokenizer.pad_token_id or 0))
         plan = Plan(p.clip, event.sigma, event.rate, event.steps, p.rows, p.records, p.draws)
         owners = [record.patient for record in train]
-        state = _restore(checkpoint, parameters, optimiser, average) if checkpoint and checkpoint.exists() else None
+        state = None
+        if checkpoint and checkpoint.exists():
+            state, average.steps = restore_steps(checkpoint, parameters, optimiser, average.values)
         sgd = PatientSGD(model, optimiser, owners, rows, plan, resumed=state)
         return _Fit(sgd, rows, model, parameters, optimiser, average)
 
@@ -320,30 +319,7 @@ class _Fit:
 
     def save(self, path: Path) -> None:
         """Everything that a resumed fit needs; no randomness is in it, and no patient."""
-        tensors: dict[str, Tensor] = {f"weight.{name}": p for name, p in self.parameters.items()}
-        tensors |= {f"average.{i}": value for i, value in enumerate(self.average.values)}
-        for i, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{i}.{key}": value for key, value in state.items()}
-        content = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-        about = {"state": json.dumps(self.sgd.state), "average_steps": str(self.average.steps)}
-        write_atomically(path, save(content, about))
-
-
-def _restore(
-    path: Path, parameters: dict[str, nn.Parameter], optimiser: torch.optim.Adam, average: _Average
-) -> dict[str, JsonValue]:
-    """Loads what :meth:`_Fit.save` wrote, and returns the state of its steps."""
-    with safe_open(path, "pt") as file:
-        about, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            parameter.copy_(tensors[f"weight.{name}"])
-    for i, value in enumerate(average.values):
-        value.copy_(tensors[f"average.{i}"])
-    average.steps = int(about["average_steps"])
-    restore_optimiser(optimiser, tensors)
-    state: dict[str, JsonValue] = json.loads(about["state"])
-    return state
+        save_steps(path, self.sgd.state, self.parameters, self.optimiser, self.average.values, self.average.steps)
 
 
 def _refuse_another(folder: Path, digest: str) -> None:
