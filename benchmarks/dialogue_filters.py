@@ -10,8 +10,9 @@ without a patient is a patient; records that share half of their words in runs o
 
 Each source is a cohort of its own, split by patient and stratified by topic (the spine's split: 40% train, 50%
 calibration, 10% audit), once per seed. The gate is calibrated at 1% of the calibration patients, who share their
-topics with the training patients; its block rate is measured on the audit patients. Copies of all training records
-are planted.
+topics with the training patients; its block rate is measured on the audit patients. It is opened as a run opens it
+(``calibrate_gate``): calibration patients are protected too, and copies of a few training patients, who are not
+counted, choose among the filters. Copies of all other training records are planted.
 
 Halves: mts_dialog is dealt into a development and a test half by a hash of the dialogue's name, paraphrases with their
 originals. Sizes of n-grams, the form of the scores and the length of passages were chosen on the development half.
@@ -46,19 +47,21 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 from synthgen.cohort import split_by_patient
 from synthgen.config import SplitConfig
 from synthgen.errors import SynthgenError, UserError
-from synthgen.estimates import auc, mean, one_record_each
+from synthgen.estimates import auc, mean, one_record_each, some_records
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Speaker, Turn
 from synthgen.pretrained.sentence import Encode, sentence_encoder
 from synthgen.privacy_filters.calibration import calibrate
 from synthgen.privacy_filters.dialogue.config import NearDuplicateConfig
 from synthgen.privacy_filters.dialogue.events import ToldEvents
-from synthgen.privacy_filters.dialogue.filters import DialogueFilters
+from synthgen.privacy_filters.dialogue.filters import Builder, DialogueFilters
 from synthgen.privacy_filters.dialogue.near_duplicate import Floats, Neighbours, passages
 from synthgen.privacy_filters.dialogue.planted import planted_copies
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.privacy_filters.dialogue.same_case import same_case
 from synthgen.privacy_filters.dialogue.words import dialogue_words, grams
-from synthgen.records import Estimate, Loaded, Real
+from synthgen.privacy_filters.gate import calibrate_gate
+from synthgen.records import Cohort, Estimate, Loaded, Planted, Real
+from synthgen.sizes import TRIAL
 
 SOURCES = ("aci_bench", "osce_interviews", "mts_dialog")
 PARAPHRASED = "mts_dialog_backtranslated"
@@ -137,9 +140,12 @@ Table = defaultdict[str, defaultdict[str, Seen]]
 class Split:
     """One split of a cohort: who calibrates, who judges, and the copies of those who are protected."""
 
+    cohort: Cohort[Dialogue, DialogueCondition]
     strangers: list[DialogueReal]
     witnesses: list[DialogueReal]
+    trial: list[Planted[Dialogue]]
     copies: dict[str, tuple[list[str], list[Dialogue]]]
+    seed: int
 
     @property
     def others(self) -> list[DialogueReal]:
@@ -163,6 +169,21 @@ class Split:
             if dialogues and (not only or kind in (*only, ELSE)):
                 scores = scored(dialogues)
                 table[name][kind].add(calibration.common(scores), calibration.rejects(scores), patients)
+
+    def gate(self, table: Table, name: str, further: Sequence[Builder], only: Sequence[str] = ()) -> None:
+        """Opens the gate as a run does, with these columns beside its own, and notes what it makes of the others."""
+        train, calibration = self.cohort.train, self.cohort.calibration
+        filters = DialogueFilters.over([r.payload for r in train], [r.patient for r in train], further=further)
+        gate = calibrate_gate(filters, train, calibration, ALPHA, self.seed, self.trial)
+        everybody = {"strangers": self.witnesses, ELSE: self.others}
+        for kind, records in everybody.items():
+            patients, dialogues = [r.patient for r in records], [r.payload for r in records]
+            scores = gate.scores(dialogues, patients)
+            table[name][kind].add(gate.calibration.common(scores), gate.calibration.rejects(scores), patients)
+        for kind, (patients, dialogues) in self.copies.items():
+            if dialogues and (not only or kind in only):
+                scores = gate.scores(dialogues)
+                table[name][kind].add(gate.calibration.common(scores), gate.calibration.rejects(scores), patients)
 
     def rule(self, table: Table, name: str, scorer: Scorer, threshold: float) -> None:
         """Notes what a rule with a fixed threshold rejects; its strangers are all that were not trained on."""
@@ -226,18 +247,28 @@ def jaccard_distance(train: Sequence[Dialogue]) -> Scorer:
 
 @dataclass(frozen=True)
 class Meanings:
-    """Whole dialogues by a sentence encoder, the mean over their passages."""
+    """Whole dialogues by a sentence encoder, the mean over their passages; a column of the gate."""
 
     encode: Encode
     neighbours: Neighbours
     least: int
 
+    name = "meaning"
+
     @classmethod
-    def over(
-        cls, dialogues: Sequence[Dialogue], patients: Sequence[str], encode: Encode, config: NearDuplicateConfig
-    ) -> Self:
-        vectors = _pooled(encode, dialogues, config.passage_words)
-        return cls(encode, Neighbours.over(vectors, patients), config.passage_words)
+    def builder(cls, encode: Encode, least: int) -> Builder:
+        """What makes the column."""
+
+        def over(dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Meanings:
+            return cls(encode, Neighbours.over(_pooled(encode, dialogues, least), patients), least)
+
+        return over
+
+    def enrolled(self, dialogues: Sequence[Dialogue], patients: Sequence[str]) -> Self:
+        """Protects these dialogues too."""
+        index = self.neighbours.index
+        vectors = np.concatenate([index.vectors, _pooled(self.encode, dialogues, self.least)])
+        return replace(self, neighbours=Neighbours.over(vectors, [*index.owners, *patients]))
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N]."""
@@ -282,10 +313,12 @@ def judged(
     cohort = split_by_patient(
         Loaded(tuple(records), "", ""), SplitConfig(train=0.4, calibration=0.5, audit=0.1, seed=seed)
     )
-    train = one_record_each(cohort.train, seed)
-    dialogues, patients = [r.payload for r in train], [r.patient for r in train]
+    everybody = some_records(cohort.train, len(cohort.train), seed)
+    tried, train = everybody[:TRIAL], everybody[TRIAL:]
+    protected = one_record_each(cohort.train, seed)
+    dialogues, patients = [r.payload for r in protected], [r.patient for r in protected]
     copies = {
-        planted.perturbation: (patients, list(planted.payloads))
+        planted.perturbation: ([r.patient for r in train], list(planted.payloads))
         for planted in planted_copies(train, (), seed)
         if len(planted.payloads) == len(train)  # an event is told again where there is one: dialogue_events.py
     }
@@ -294,13 +327,14 @@ def judged(
     if found:
         copies["back_translated"] = ([patient for patient, _ in found], [dialogue for _, dialogue in found])
     strangers, witnesses = one_record_each(cohort.calibration, seed), one_record_each(cohort.audit, seed)
-    split = Split(strangers, witnesses, copies)
+    trial = [planted for planted in planted_copies(tried, (), seed + 1) if planted.domain != "beyond"]
+    split = Split(cohort, strangers, witnesses, trial, copies, seed)
     further = (RareFacts.over, ToldEvents.over)
+    split.gate(table, "gate", further)
+    split.gate(table, "gate without facts and events", ())
     filters = DialogueFilters.over(dialogues, patients, further=further)
     scores = remembered(filters)
     columns: list[Scorer] = [lambda d, i=i: scores(d)[:, i] for i in range(len(filters.names))]  # type: ignore[misc]
-    split.judge(table, "gate", columns)
-    split.judge(table, "gate without facts and events", columns[: -len(further)])
     for name, column in zip(filters.names, columns, strict=True):
         split.judge(table, f"{name} alone", [column])
     split.rule(table, "rule: 13-gram", columns[0], 1.0 / SHARED_RUN)
@@ -310,10 +344,10 @@ def judged(
     split.judge(table, "TF-IDF of 1 and 2 words, calibrated", [farthest_from(dialogues, word_counts)])
     split.judge(table, "TF-IDF of 3 to 5 letters, calibrated", [farthest_from(dialogues, letter_counts)])
     if encode is not None and found:
-        meaning = Meanings.over(dialogues, patients, encode, NearDuplicateConfig())
+        meaning = Meanings.builder(encode, NearDuplicateConfig().passage_words)
         kinds = ("strangers", "exact", "back_translated")
-        split.judge(table, "encoder alone", [meaning.scores], kinds)
-        split.judge(table, "gate with encoder", [*columns, meaning.scores], kinds)
+        split.judge(table, "encoder alone", [meaning(dialogues, patients).scores], kinds)
+        split.gate(table, "gate with encoder", (*further, meaning), kinds)
     return len(set(patients)), len(strangers)
 
 

@@ -69,16 +69,22 @@ class Alignment:
         rows = np.flatnonzero(self.patients != own) if own is not None else np.arange(len(self.texts))
         if not len(rows):
             return float("inf")
-        records = [self.texts[row] for row in rows]
-        common = process.cdist([text], records, scorer=LCSseq.similarity, dtype=np.int32)[0]
-        lengths = np.array([max(1, len(record)) for record in records], dtype=np.float64)
-        return float(np.exp(-_standing_out(common / len(text), np.log(lengths)).max()))
+        return float(np.exp(-standing_out(text, [self.texts[row] for row in rows]).max()))
 
 
-def _standing_out(shares: Scores, lengths: Scores) -> Scores:
-    """Of each record, in standard deviations from the line over the others; with few records, from no share at all."""
-    if len(shares) < _OTHERS + _APART:
-        return shares / _LEAST_SPREAD
+def standing_out(text: str, records: Sequence[str]) -> Scores:
+    """By how many standard deviations each record's share of the words of ``text`` lies above the others', shape [R].
+
+    With fewer than 13 records: above no share at all.
+
+    Args:
+        text, records: as from :func:`one_character_a_word`; ``text`` is not empty.
+    """
+    common = process.cdist([text], records, scorer=LCSseq.similarity, dtype=np.int32)[0]
+    shares = common / len(text)
+    if len(records) < _OTHERS + _APART:
+        return np.asarray(shares / _LEAST_SPREAD)
+    lengths = np.log([max(1, len(record)) for record in records])
     design = np.stack([np.ones_like(lengths), lengths], axis=1)
     beyond = shares - design @ np.linalg.lstsq(design, shares, rcond=None)[0]
     usual = np.argsort(beyond)[:-_APART]
@@ -86,6 +92,10 @@ def _standing_out(shares: Scores, lengths: Scores) -> Scores:
     return np.asarray(beyond / (beyond[usual].std() + _LEAST_SPREAD))
 
 
+def one_character_a_word(words: Sequence[str]) -> str:
+    """As a string, which a kept library aligns; two words share a character once in a million."""
+    return "".join(chr(_FIRST + zlib.crc32(word.encode()) % _PLACES) for word in words)
+
+
 def _text(dialogue: Dialogue) -> str:
-    """A character for every word; two words share one once in a million."""
-    return "".join(chr(_FIRST + zlib.crc32(word.encode()) % _PLACES) for word in dialogue_words(dialogue))
+    return one_character_a_word(dialogue_words(dialogue))

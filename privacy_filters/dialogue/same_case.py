@@ -2,16 +2,19 @@
 
 Corpora hold a script that was acted twice, a visit that was exported under two numbers, a transcript that somebody
 typed again. If one such record is trained on and the other calibrates, the gate is told that copies are what strangers
-look like, and its thresholds let copies through. Three rules link two records, each being what the gate claims to
+look like, and its thresholds let copies through. Four rules link two records, each being what the gate claims to
 catch:
 
 - the same words in the same order;
 - half of the words of one stand in runs of eight or more that the other has too;
-- the TF-IDF vectors of runs of three and four words have a cosine of 0.5 or more: misspelt, reworded here and there.
+- the TF-IDF vectors of runs of three and four words have a cosine of 0.5 or more: misspelt, reworded here and there;
+- the words of each stand in the other in the same order, twelve standard deviations more of them than in others'
+  records: one visit told turn by turn in other words. Copies of which words were dropped or replaced stand out by ten
+  to forty; of two visits to one clinic for one complaint the closest stood out by ten (three corpora, 2,100 visits).
 
 Text that many patients share (an intake form that is read out, a script of questions) counts on neither side of the
-second rule, and for little in the third: a template links nobody. Of records of a few words, which small talk makes
-alike, the third asks more.
+second rule, and for little in the third; whoever stands out for more patients than a template has is passed over in
+the fourth: a template links nobody. Of records of a few words, which small talk makes alike, the third asks more.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from synthgen.payloads.dialogue import Dialogue
+from synthgen.privacy_filters.dialogue.alignment import one_character_a_word, standing_out
 from synthgen.privacy_filters.dialogue.near_duplicate import Lexicon
 from synthgen.privacy_filters.dialogue.words import dialogue_words
 from synthgen.records import Link
@@ -35,6 +39,9 @@ _SHORT, _LEAST, _COSINE_OF_SHORT = 20, 10, 0.8  # words
 _LEAST_OWN = 40  # words beside a template: half of fewer are shared in a sentence that anybody says
 _TEMPLATE = 0.02  # a run of eight words that a larger share of the patients,
 _TEMPLATE_LEAST = 5  # and more patients than these, have too is a template's
+_STANDS_OUT = 12.0  # standard deviations
+_COSINE_TO_ALIGN = 0.1  # two records that tell one visit share some runs of words
+_USUAL, _LEAST_USUAL = 100, 30  # others' records, which tell how many words any two have in one order
 _ROWS = 512  # records compared with all others at a time: bounds memory
 
 Words = tuple[str, ...]
@@ -81,18 +88,46 @@ def _alike(texts: Sequence[Words], patients: Sequence[str]) -> Iterator[tuple[in
     """Pairs by shared runs and by vectors, of texts that are all different."""
     if not texts:
         return
-    yield from ((a, b, "near copy") for a, b in _near(texts))
+    vectors = _of_several(Lexicon.of(texts).vectors(texts))
+    yield from ((a, b, "the same course of words") for a, b in _aligned(texts, patients, vectors))
+    yield from ((a, b, "near copy") for a, b in _near(texts, vectors))
     yield from ((a, b, "half of the words in shared runs") for a, b in _overlapping(texts, patients))
 
 
-def _near(texts: Sequence[Words]) -> Iterator[tuple[int, int]]:
+def _near(texts: Sequence[Words], vectors: Any) -> Iterator[tuple[int, int]]:
     lengths = np.array([len(text) for text in texts])
-    vectors = Lexicon.of(texts).vectors(texts)
-    for first, second, cosines in _products(_of_several(vectors), COSINE):
+    for first, second, cosines in _products(vectors, COSINE):
         shorter = np.minimum(lengths[first], lengths[second])
         needed = np.where(shorter >= _SHORT, COSINE, np.where(shorter >= _LEAST, _COSINE_OF_SHORT, np.inf))
         close = cosines >= needed
         yield from zip(first[close].tolist(), second[close].tolist(), strict=True)
+
+
+def _aligned(texts: Sequence[Words], patients: Sequence[str], vectors: Any) -> Iterator[tuple[int, int]]:
+    """Pairs that stand out for each other; asked of those alone whose runs of words make them likely."""
+    as_text = [one_character_a_word(text) for text in texts]
+    every = max(1, len(texts) // _USUAL)
+    stands_out: dict[int, set[int]] = {}
+    for record, likely in _likeliest(patients, vectors).items():
+        owners = {patients[record], *(patients[other] for other in likely)}
+        usual = [as_text[i] for i in range(record % every, len(texts), every) if patients[i] not in owners]
+        if len(usual) >= _LEAST_USUAL:
+            found = standing_out(as_text[record], [*(as_text[other] for other in likely), *usual])[: len(likely)]
+            stands_out[record] = {other for other, z in zip(likely, found, strict=True) if z >= _STANDS_OUT}
+    for record, others in stands_out.items():
+        if len({patients[other] for other in others}) <= _TEMPLATE_LEAST:
+            yield from ((record, other) for other in others if record < other and record in stands_out.get(other, ()))
+
+
+def _likeliest(patients: Sequence[str], vectors: Any) -> dict[int, list[int]]:
+    """For each record those of other patients that it shares most with, one more than make a template."""
+    cosines: dict[int, list[tuple[float, int]]] = {}
+    for first, second, found in _products(vectors, _COSINE_TO_ALIGN):
+        for a, b, cosine in zip(first.tolist(), second.tolist(), found.tolist(), strict=True):
+            if patients[a] != patients[b]:
+                cosines.setdefault(a, []).append((-cosine, b))
+                cosines.setdefault(b, []).append((-cosine, a))
+    return {record: [other for _, other in sorted(near)[: _TEMPLATE_LEAST + 1]] for record, near in cosines.items()}
 
 
 def _overlapping(texts: Sequence[Words], patients: Sequence[str]) -> Iterator[tuple[int, int]]:

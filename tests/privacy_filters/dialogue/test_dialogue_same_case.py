@@ -36,6 +36,42 @@ def test_a_changed_record_under_a_second_number_is_linked_to_its_first(kind: str
     assert pairs == {(i, i) for i in range(len(PEOPLE))}
 
 
+def with_words_left_out(dialogue: Dialogue, share: float, seed: int) -> Dialogue:
+    rng = np.random.default_rng(seed)
+    return said(*(" ".join(w for w in turn.text.split() if rng.random() >= share) or "." for turn in dialogue.turns))
+
+
+VOCABULARY = [f"{first}{second}" for first in "bdfgklmnprst" for second in ("a", "e", "i", "o", "u", "an", "en")]
+
+
+def talk(seed: int, words: int) -> Dialogue:
+    """Words of a small vocabulary, so that strangers have many in one order, in turns of ten."""
+    rng = np.random.default_rng(seed)
+    spoken = [VOCABULARY[i] for i in rng.integers(len(VOCABULARY), size=words)]
+    return said(*(" ".join(spoken[i : i + 10]) for i in range(0, words, 10)))
+
+
+LONG = [talk(i, 300 + 5 * i) for i in range(60)]
+THEIRS = [f"p{i:02d}" for i in range(60)]
+
+
+def test_a_visit_told_turn_by_turn_in_other_words_is_linked_to_its_first() -> None:
+    again = [with_words_left_out(dialogue, 0.3, i) for i, dialogue in enumerate(LONG[20:30])]
+    assert same_cases(LONG, THEIRS) == []
+    found = same_cases([*LONG, *again], [*THEIRS, *(f"x{i}" for i in range(10))])
+    assert found == [Link(20 + i, 60 + i, "the same course of words") for i in range(10)]
+
+
+def test_a_reworded_template_links_nobody() -> None:
+    form = talk(1000, 400)
+    filled = [
+        Dialogue((*with_words_left_out(form, 0.3, i).turns, *talk(2000 + i, 60 + 10 * i).turns)) for i in range(8)
+    ]
+    assert same_cases([*LONG, *filled], [*THEIRS, *(f"t{i}" for i in range(8))]) == []
+    two = same_cases([*LONG, *filled[:2]], [*THEIRS, "t0", "t1"])
+    assert two == [Link(60, 61, "the same course of words")]
+
+
 def test_links_name_their_kind_and_skip_ones_own_records() -> None:
     again = said(*(turn.text.upper() for turn in DIALOGUES[3].turns))
     assert same_cases([*DIALOGUES, again], [*NAMES, "z"]) == [Link(3, 40, "same transcript")]
