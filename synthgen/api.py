@@ -83,6 +83,43 @@ def generate(
     return session.generate(asked, plan, Path(work), progress, kind)
 
 
+def anonymize(
+    modality: str | Modality[Any, Any, Any],
+    *,
+    data: str | Path,
+    out: str | Path = "release",
+    work: str | Path = "work",
+    config: str | None = None,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    accept: Sequence[str] = (),
+    progress: Progress | None = _SILENT,
+) -> Sealed:
+    """Changes every record of a cohort, lets trained attackers try to find its patients again, and seals the release.
+
+    Args:
+        data: folder of the real cohort.
+        settings: ``key=value``; ``anonymise.operator``, ``anonymise.strength``, ``anonymise.hold`` and
+            ``anonymise.eer`` say what is changed and which attacks must fail.
+        accept: seal these verdicts too; never REFUSE.
+
+    Returns:
+        Where the result stands. ``quarantined`` is True where the verdict seals no release.
+
+    Raises:
+        UserError: for whatever the user must put right.
+    """
+    offer, kind = _offered(modality)
+    asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed)
+    verdicts = arguments.accepted(accept)
+    arguments.present(Path(data), "--data")
+    from synthgen import session
+    from synthgen.anonymising import ChangePlan
+
+    plan = ChangePlan(Path(data), Path(out), Path(asked.preset).stem, verdicts)
+    return session.anonymise(asked, plan, Path(work), progress, kind)
+
+
 def fit(
     modality: str | Modality[Any, Any, Any],
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -67,8 +67,16 @@ def private(
     settings: Iterable[str] | None, epsilon: float | None, method: str | None, release: str | None = None
 ) -> tuple[str, ...]:
     """The settings, with those that the options on differential privacy stand for."""
-    given = {"privacy.epsilon": epsilon, "privacy.method": method, "privacy.release": release}
-    return (*(settings or ()), *(f"{key}={value}" for key, value in given.items() if value is not None))
+    return _with(settings, {"privacy.epsilon": epsilon, "privacy.method": method, "privacy.release": release})
+
+
+def changes(settings: Iterable[str] | None, operator: str | None, strength: float | None) -> tuple[str, ...]:
+    """The settings, with those that the options on anonymisation stand for."""
+    return _with(settings, {"anonymise.operator": operator, "anonymise.strength": strength})
+
+
+def _with(settings: Iterable[str] | None, options: Mapping[str, object]) -> tuple[str, ...]:
+    return (*(settings or ()), *(f"{key}={value}" for key, value in options.items() if value is not None))
 
 
 def base_of(modality: str | Offer) -> str:

@@ -15,12 +15,13 @@ from synthgen import __version__, completion
 from synthgen.errors import ReleaseRefusedError, SynthgenError
 
 if TYPE_CHECKING:
+    from synthgen.release import Sealed
     from synthgen.report import Remedy
 
 INTERRUPTED: Final = 130
 """Exit status of a command that was stopped by Ctrl-C: 128 and the signal's number."""
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer carries a click of its own, and exports no more of it
-_RESUMES: Final = {"generate", "fit", "pretrain", "screen", "evaluate"}
+_RESUMES: Final = {"generate", "anonymize", "fit", "pretrain", "screen", "evaluate"}
 
 
 class _Commands(TyperGroup):
@@ -169,13 +170,50 @@ def generate(
         settings=arguments.private(settings, dp_epsilon, dp_method, dp_release), seed=seed, formats=formats or (),
         accept=accept or (), vouch_for_model=vouch_for_model, progress=None,
     )  # fmt: skip
+    _end(sealed)
+    print(f"{sealed.fitness}.")  # noqa: T201
+
+
+def _end(sealed: Sealed) -> None:
+    """Says where the result stands, and what was missed."""
     _what_next(sealed.reasons, sealed.remedies, sealed.next_run)
     if sealed.quarantined:
         raise ReleaseRefusedError(
             f"{sealed.verdict}: nothing was released; the reasons are in {sealed.folder}/README.md"
         )
     print(f"{sealed.verdict}: sealed {sealed.folder} (sha256 {sealed.digest[:16]}…)")  # noqa: T201
-    print(f"{sealed.fitness}.")  # noqa: T201
+
+
+@app.command(short_help="Changes real records until trained attackers lose them.")
+def anonymize(
+    modality_name: ModalityName,
+    data: RealData,
+    out: Annotated[Path, typer.Option(help="Release folder; must not exist.")] = Path("release"),
+    work: Work = Path("work"),
+    operator: Annotated[
+        str | None, typer.Option(help="What changes the records; the kind of data has a default (anonymise.operator).")
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="How much is changed: 0 nothing, 1 the default (anonymise.strength).")
+    ] = None,
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="Seal this verdict too (never REFUSE); repeatable.", autocompletion=completion.verdicts),
+    ] = None,
+) -> None:
+    """Changes every record of a cohort, attacks the changed ones, and seals what the attackers lose."""
+    from synthgen import api, arguments
+
+    changes = arguments.changes(settings, operator, strength)
+    _end(
+        api.anonymize(
+            modality_name, data=data, out=out, work=work, config=config, settings=changes, seed=seed,
+            accept=accept or (), progress=None,
+        )
+    )  # fmt: skip
 
 
 @app.command(short_help="Fits a generator on the training part of a cohort.")

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -103,6 +103,25 @@ class GateConfig(Section):
         return Limits(self.miss, self.detectable, self.attack_auc, self.attack_upper, self.attack_tpr)
 
 
+AttackName = Literal["same_record", "other_record", "within_release", "oracle"]
+"""How records may be linked; see docs/anonymisation.md."""
+
+
+class AnonymiseConfig(Section):
+    """How real records are changed, and what an attacker may still make of them."""
+
+    operator: str = Field("", description="what changes the records; the kind of data has a default of its own")
+    strength: float = Field(
+        1.0, ge=0, description="how much is changed: 0 nothing, 1 the operator's default, more as it says"
+    )
+    hold: tuple[AttackName, ...] = Field(
+        get_args(AttackName),
+        min_length=1,
+        description="attacks that must fail for a PASS; the others are run and told",
+    )
+    eer: float = Field(0.4, ge=0.3, lt=0.5, description="the least equal error rate that an attacker is left with")
+
+
 class SlotConfig(Section):
     """How slots are batched. Part of what makes a run reproducible to the byte."""
 
@@ -176,6 +195,7 @@ class RunConfig(Section, Generic[M]):
     gate: GateConfig = GateConfig()
     slots: SlotConfig = SlotConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    anonymise: AnonymiseConfig = AnonymiseConfig()
     modality: M
 
     def digest(self) -> str:

@@ -42,6 +42,10 @@ class Why(StrEnum):
     NO_COHORT = "no_cohort"
     DOUBLES = "doubles"
     NOT_FIT = "not_fit"
+    LINKED = "linked"
+    LINK_OPEN = "link_open"
+    LINK_POWERLESS = "link_powerless"
+    LINK_MISSING = "link_missing"
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,8 @@ class Findings:
 def upper_end(attack: Estimate, risk: float = RISK) -> float:
     """One-sided upper end. A PASS needs every attack's below the limit, so attacks share nothing (Berger 1982)."""
     return attack.value + float(norm.isf(risk)) / STANDARD_95 * (attack.ci95[1] - attack.value)
+
+
+def lower_end(figure: Estimate, risk: float = RISK) -> float:
+    """Likewise the lower end."""
+    return figure.value - float(norm.isf(risk)) / STANDARD_95 * (figure.value - figure.ci95[0])

@@ -1,7 +1,8 @@
 """What differs between kinds of data, in four parts, and the one door through which the spine reaches it.
 
 A modality is a bundle of four parts, each a small Protocol: where real records come from (:class:`Cohorts`), what makes
-samples (:class:`GeneratorKind`), what screens them (:class:`FilterKind`), and what becomes of them (:class:`Releases`).
+samples (:class:`GeneratorKind`), what screens them (:class:`FilterKind`), and what becomes of them (:class:`Releases`);
+and of a fifth where real records may be released changed (:class:`AnonymiserKind`).
 Members with a body are what most need; who names the Protocol as a base inherits them.
 To put a generator of your own into the whole, replace one part and keep the rest:
 
@@ -29,6 +30,8 @@ from synthgen.files import private_folder, write_atomically
 from synthgen.offer import MODALITIES, names
 from synthgen.progress import Progress
 from synthgen.records import (
+    Anonymised,
+    Attacker,
     C,
     Cohort,
     Estimate,
@@ -37,6 +40,7 @@ from synthgen.records import (
     JsonValue,
     Link,
     Loaded,
+    Operator,
     Planted,
     Planting,
     Real,
@@ -328,6 +332,53 @@ class Releases(Protocol[T, C, M_contra]):
         ...
 
 
+class AnonymiserKind(Protocol[T, C, M_contra]):
+    """What changes real records until they are lost, who tries to find them, and what becomes of them."""
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The operators' names, the default first."""
+        ...
+
+    def open(
+        self, operator: str, strength: float, train: Sequence[Real[T, C]], config: M_contra, secret: bytes
+    ) -> Operator[T, C]:
+        """An operator of that name.
+
+        Args:
+            strength: 0 changes nothing; what more means is the operator's.
+            train: T, for what is fitted, and for what may be kept since many have it.
+            secret: without it nobody does the same again.
+
+        Raises:
+            UserError: the strength is not one that the operator knows.
+        """
+        ...
+
+    def describe(self, operator: str, strength: float, config: M_contra) -> str:
+        """One public line on what the operator does."""
+        ...
+
+    def attackers(self, config: M_contra) -> tuple[Attacker[T], ...]:
+        """Who tries to link the changed records, the strongest first."""
+        ...
+
+    def write(self, folder: Path, records: Callable[[], Iterable[tuple[int, Anonymised[T, C]]]]) -> DatasetFacts:
+        """Writes the release's data files; ``records`` gives (place, record) afresh each time."""
+        ...
+
+    def evaluate(
+        self,
+        pairs: Sequence[tuple[Real[T, C], Anonymised[T, C]]],
+        cohort: Cohort[T, C],
+        config: M_contra,
+        seed: int,
+        progress: Progress,
+    ) -> tuple[Estimate, ...]:
+        """What the changed records of E are still good for."""
+        ...
+
+
 @dataclass(frozen=True)
 class Modality(Generic[T, C, M]):
     """A kind of data.
@@ -337,6 +388,7 @@ class Modality(Generic[T, C, M]):
         section: the pydantic model of the configuration's ``modality`` section.
         presets: the preset for the demo cohort, and the one for real data.
         configs: the package whose folder ``name`` holds the presets as YAML files.
+        anonymiser: what changes real records; None where nothing does.
     """
 
     name: str
@@ -347,6 +399,7 @@ class Modality(Generic[T, C, M]):
     filters: FilterKind[T, C, M]
     releases: Releases[T, C, M]
     configs: str = "synthgen.configs"
+    anonymiser: AnonymiserKind[T, C, M] | None = None
 
     def config(self, name_or_file: str, settings: Sequence[str] = (), **overrides: int | None) -> RunConfig[M]:
         """A preset or a YAML file with settings: see :func:`synthgen.config.load_config`."""

@@ -63,6 +63,19 @@ class Synthetic(Generic[T, C]):
 
 
 @dataclass(frozen=True, slots=True)
+class Anonymised(Generic[T, C]):
+    """One real record, changed. Whose it was stays in the work folder.
+
+    Attributes:
+        operator: what changed it, in a word: ``"surrogates"``.
+    """
+
+    operator: str
+    condition: C
+    payload: T
+
+
+@dataclass(frozen=True, slots=True)
 class Request(Generic[C]):
     """What a generator is asked for: the noise (by its seed) and the condition."""
 
@@ -123,6 +136,37 @@ class Cohort(Generic[T, C]):
     audit: tuple[Real[T, C], ...]
     licence: str
     digest: str
+
+
+class Operator(Protocol[T, C]):
+    """Changes real records under a secret: the same records and secret give the same ones, another secret others."""
+
+    def __call__(self, person: int, records: Sequence[Real[T, C]]) -> list[Anonymised[T, C]]:
+        """All records of one patient, in their order.
+
+        Args:
+            person: the number by which the patient is known in the release, for what conditions say of it.
+        """
+        ...
+
+
+class Matcher(Protocol[T_contra]):
+    """A trained attacker: how alike the people behind two records are."""
+
+    def __call__(self, probes: Sequence[T_contra], gallery: Sequence[T_contra]) -> NDArray[np.float64]:
+        """Similarities, shape [P, G], finite, larger is more alike."""
+        ...
+
+
+class Attacker(Protocol[T_contra]):
+    """A way to tell whether two records are of one person; what it learns, it learns from pairs of others."""
+
+    @property
+    def name(self) -> str: ...
+
+    def trained(self, probes: Sequence[T_contra], gallery: Sequence[T_contra], seed: int) -> Matcher[T_contra]:
+        """Learns from N people: ``probes[i]`` and ``gallery[i]`` are of one, all other pairs of two."""
+        ...
 
 
 class Generator(Protocol[T, C]):

@@ -285,6 +285,63 @@ class PrivacyReport:
 
 
 @dataclass(frozen=True)
+class LinkFacts:
+    """What one attacker made of changed records in one way.
+
+    Attributes:
+        attack: ``same_record``, ``other_record``, ``within_release`` or ``oracle``.
+        level: ``ignorant`` (learnt from untouched records), ``lazy-informed`` (that, against a gallery changed by the
+            same operator) or ``semi-informed`` (learnt from changed records).
+        auc, eer, tpr, rank1, d_sys: see :mod:`synthgen.linkage`.
+        gallery: records among which a probe's person is looked for.
+        untouched: the AUC of the same attacker where nothing is changed: its power.
+    """
+
+    attack: str
+    level: str
+    attacker: str
+    auc: Estimate
+    eer: Estimate
+    tpr: Estimate
+    rank1: Estimate
+    d_sys: Estimate
+    gallery: int
+    untouched: Estimate
+
+
+@dataclass(frozen=True)
+class LinkageReport:
+    """Everything that ``privacy_report.json`` states of a release of changed records.
+
+    Attributes:
+        operator, strength: what changed them, and how much.
+        asked: the attacks that must fail for a PASS.
+        held, broken, open: attacks that failed, that succeeded, and of which neither is shown.
+        missing: attacks that could not be run, each with the reason.
+        eer: the least equal error rate that was asked for.
+        people: patients in the release, those who trained the attackers, and those who judged.
+        tries: which try on this cohort the run is, from 1; None where that is not known.
+    """
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    remedies: tuple[Remedy, ...]
+    claim: str
+    operator: str
+    strength: float
+    asked: tuple[str, ...]
+    held: tuple[str, ...]
+    broken: tuple[str, ...]
+    open: tuple[str, ...]
+    missing: tuple[tuple[str, str], ...]
+    attacks: tuple[LinkFacts, ...]
+    eer: float
+    people: tuple[int, int, int]
+    linked: LinkedFacts | None = None
+    tries: int | None = None
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of the released table: its Croissant data type is ``sc:Text``, ``sc:Integer``, ``sc:Boolean`` …
 
@@ -391,6 +448,16 @@ class ReleaseReport:
     provenance: Provenance
     dataset: DatasetFacts
     privacy: PrivacyReport
+    evaluation: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True)
+class AnonymisationReport:
+    """The whole public account of a release of changed records."""
+
+    provenance: Provenance
+    dataset: DatasetFacts
+    privacy: LinkageReport
     evaluation: tuple[Estimate, ...]
 
 

@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 
 from synthgen import modality
+from synthgen.anonymising import ChangePlan
+from synthgen.anonymising import anonymise as change_and_release
 from synthgen.arguments import Asked
 from synthgen.digests import keyed
 from synthgen.engines.local import LocalEngine
@@ -83,6 +85,19 @@ def generate(
         if plan.demo:
             plan = replace(plan, data=_demo(at))
         return release_from(at, plan, LocalEngine())
+
+
+def anonymise(
+    asked: Asked,
+    plan: ChangePlan,
+    work: Path,
+    progress: Progress | None = None,
+    kind: Modality[Any, Any, Any] | None = None,
+) -> Sealed:
+    """From a cohort to a sealed release of its records, changed, or to quarantine."""
+    check_output(plan.out)
+    with session(asked, work, progress, kind) as run:
+        return change_and_release(run, plan)
 
 
 def write_demo_cohort(asked: Asked, out: Path, progress: Progress | None = None) -> None:

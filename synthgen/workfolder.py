@@ -24,7 +24,7 @@ _RUN = "run.json"
 _LOCK = ".lock"
 _KEY = "key"
 _BEFORE = ".cohort-before"
-_MADE: Final = ("model", "screen", "shards", "scratch", "audit", "quarantine")
+_MADE: Final = ("model", "screen", "shards", "scratch", "audit", "quarantine", "changed")
 """Parts of a work folder that hold work; a cohort's cache is none."""
 
 
@@ -53,6 +53,10 @@ class Workfolder:
     @property
     def audit(self) -> Path:
         return self.folder / "audit"
+
+    @property
+    def changed(self) -> Path:
+        return self.folder / "changed"
 
     @property
     def key(self) -> bytes:
@@ -100,6 +104,14 @@ class Workfolder:
     def claim_model(self, digest: str) -> None:
         """Likewise for the model that fills the shards."""
         self._claim("model", digest, "another model")
+
+    def claim_key(self) -> None:
+        """Likewise for the key, where work that lies here was done under it.
+
+        Raises:
+            UserError: the key is not the one that the work was begun with: it was lost, and another was drawn.
+        """
+        self._claim("keyed", keyed(self.key, "claim"), "another key, which is lost")
 
     def claim_settings(self, digest: str, config: RunConfig[Any] | None) -> None:
         """Likewise for the settings, which are kept in readable form too, but for the seed.

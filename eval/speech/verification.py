@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from synthgen.estimates import (
     Floats,
@@ -21,40 +20,10 @@ from synthgen.estimates import (
     ratio,
 )
 from synthgen.eval.speech.pairs import LEAST, Prints, Scores
+from synthgen.linkage import d_sys, equal_error
 from synthgen.records import Estimate
 
 _RESAMPLES = 400
-_GRID = 512
-
-
-def equal_error(mated: Floats, non_mated: Floats, wm: Floats, wn: Floats) -> tuple[Floats, Floats]:
-    """Equal error rate and its threshold, per resample: weights [R, P] and [R, Q]; NaN where a kind is not drawn.
-
-    At a threshold t, FRR is the share of mated scores below t and FAR that of non-mated ones at or above it; where the
-    two curves cross between two scores, both are interpolated.
-    """
-    scores = np.concatenate([mated, non_mated])
-    order = np.argsort(scores, kind="stable")
-    levels, first = np.unique(scores[order], return_index=True)
-    total_m, total_n = wm.sum(axis=1), wn.sum(axis=1)
-    both_m = np.concatenate([wm, np.zeros_like(wn)], axis=1)[:, order]
-    both_n = np.concatenate([np.zeros_like(wm), wn], axis=1)[:, order]
-    zero = np.zeros((len(wm), 1))
-    below_m = np.concatenate([zero, np.cumsum(both_m, axis=1)], axis=1)[:, np.append(first, len(scores))]
-    below_n = np.concatenate([zero, np.cumsum(both_n, axis=1)], axis=1)[:, np.append(first, len(scores))]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        frr, far = below_m / total_m[:, None], 1 - below_n / total_n[:, None]
-    after = np.argmax(frr >= far, axis=1)  # at the last level FRR is 1 and FAR 0
-    before = np.maximum(after - 1, 0)
-    rows = np.arange(len(wm))
-    gap_before, gap_after = (far - frr)[rows, before], (frr - far)[rows, after]
-    width = gap_before + gap_after
-    share = np.divide(gap_before, width, out=np.zeros_like(width), where=width > 0)
-    rate = (1 - share) * frr[rows, before] + share * frr[rows, after]
-    ends = np.append(levels, levels[-1] + 1e-9)
-    threshold = (1 - share) * ends[before] + share * ends[after]
-    missing = (total_m == 0) | (total_n == 0)
-    return np.where(missing, np.nan, rate), np.where(missing, np.nan, threshold)
 
 
 def equal_error_rate(name: str, scores: Scores, *, seed: int, better: str = "lower", note: str = "") -> Estimate:
@@ -160,39 +129,6 @@ def _first_of_each(found: Prints) -> Prints:
     for row, voice in enumerate(found.voices):
         first.setdefault(voice, row)
     return found.take(sorted(first.values()))
-
-
-def d_sys(mated: Floats, non_mated: Floats, wm: Floats, wn: Floats, *, prior_ratio: float = 1.0) -> Floats:
-    """Global linkability (Gomez-Barrero et al. 2017, General framework to evaluate unlinkability, eqs. 8 to 11).
-
-    D(s) = 0 where ω LR(s) ≤ 1, else 2 ω LR / (1 + ω LR) − 1, LR = p(s|mated) / p(s|non-mated); D_sys is its mean over
-    p(s|mated), in [0, 1]. Densities are Gaussian kernels on a grid, of one bandwidth for both (Silverman's, by the
-    smaller class): a histogram would find gaps to be differences.
-
-    Args:
-        wm, wn: weights per resample, [R, P] and [R, Q].
-        prior_ratio: ω = p(mated) / p(non-mated).
-    """
-    low, high = min(mated.min(), non_mated.min()), max(mated.max(), non_mated.max())
-    if high <= low:
-        return np.zeros(len(wm))
-    spread = np.sqrt((mated.var() + non_mated.var()) / 2)
-    width = 1.06 * max(float(spread), 1e-3 * (high - low)) * min(len(mated), len(non_mated)) ** -0.2
-    low, high = low - 4 * width, high + 4 * width
-    step = (high - low) / (_GRID - 1)
-
-    def density(scores: Floats, weights: Floats) -> Floats:
-        place = np.clip(np.round((scores - low) / step).astype(int), 0, _GRID - 1)
-        mass = np.zeros((len(weights), _GRID))
-        np.add.at(mass.T, place, weights.T)
-        with np.errstate(invalid="ignore"):
-            share = mass / weights.sum(axis=1, keepdims=True)
-        return np.asarray(gaussian_filter1d(share, width / step, axis=1, mode="constant"), dtype=np.float64)
-
-    pm, pn = density(mated, wm), density(non_mated, wn)
-    lr = prior_ratio * pm / np.maximum(pn, 1e-300)
-    local = np.where(lr <= 1, 0.0, 2 * (lr / (1 + lr)) - 1)
-    return np.asarray(np.clip((pm * local).sum(axis=1), 0.0, 1.0), dtype=np.float64)
 
 
 def permutation_null(mated: Floats, non_mated: Floats, permutations: int, seed: int) -> Floats:

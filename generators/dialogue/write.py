@@ -16,15 +16,45 @@ from typing import Any, Final
 import pyarrow as pa
 from pyarrow import parquet as pq
 
-from synthgen.payloads.dialogue import Dialogue, DialogueSynthetic, Label, Turn
+from synthgen.payloads.dialogue import Dialogue, DialogueAnonymised, DialogueSynthetic, Label, Turn
 from synthgen.report import Column, DatasetFacts
 
-Samples = Callable[[], Iterable[tuple[int, DialogueSynthetic]]]
+Made = DialogueSynthetic | DialogueAnonymised
+Samples = Callable[[], Iterable[tuple[int, Made]]]
 
 DATA: Final = "data"
 SPLITS: Final = ("train", "test")
 OPENING: Final = "(The session begins.)"
 """The user's message before a clinician who speaks first: chat templates ask that a user begin."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a release names its records and speaks of them.
+
+    Attributes:
+        kind: ``"synthetic"``: beginning of every name in capitals, and in sentences as it is.
+        title: of the dataset.
+        asked: what condition a record has, behind "each with the setting, disorder, severity and session".
+        stated: where disorder, severity and labels come from, behind "The disorder or topic".
+    """
+
+    kind: str
+    title: str
+    asked: str
+    stated: str
+
+    def patient(self, case: int) -> str:
+        """``"SYNTHETIC-P00012"``."""
+        return f"{self.kind.upper()}-P{case:05d}"
+
+    def record(self, index: int) -> str:
+        """``"SYNTHETIC-000123"``."""
+        return f"{self.kind.upper()}-{index:06d}"
+
+
+SYNTHETIC: Final = Wording("synthetic", "Synthetic clinical dialogues", " that it was generated for", "asked for")
+ANONYMISED: Final = Wording("anonymised", "Anonymised clinical dialogues", ", where they are known", "stated")
 
 _ROW_GROUP: Final = 128
 _ROWS_PER_FILE: Final = 4096
@@ -32,16 +62,6 @@ _TEST_SHARE: Final = 0.1
 
 _TURN: Final = pa.struct([(name, pa.string()) for name in ("speaker", "text", "emotion", "stage")])
 _MESSAGE: Final = pa.struct([("role", pa.string()), ("content", pa.string())])
-
-
-def patient_id(case: int) -> str:
-    """The public name of a synthetic patient: ``"SYNTHETIC-P00012"``."""
-    return f"SYNTHETIC-P{case:05d}"
-
-
-def dialogue_id(index: int) -> str:
-    """The public name of sample ``index``: ``"SYNTHETIC-000123"``."""
-    return f"SYNTHETIC-{index:06d}"
 
 
 def messages(turns: Sequence[Turn]) -> list[dict[str, str]]:
@@ -90,7 +110,7 @@ class _Survey:
     turns: int
 
 
-def write_release(folder: Path, samples: Samples) -> DatasetFacts:
+def write_release(folder: Path, samples: Samples, wording: Wording = SYNTHETIC) -> DatasetFacts:
     """Writes ``data/train-00000-of-0000N.parquet`` … and, where there are two patients, ``data/test-…``.
 
     Args:
@@ -108,21 +128,23 @@ def write_release(folder: Path, samples: Samples) -> DatasetFacts:
     writers = {split: _Writer(folder, split, survey) for split in SPLITS if split == "train" or survey.rows[split]}
     try:
         for index, sample in samples():
-            writers["test" if sample.condition.case in survey.test else "train"].add(_row(index, sample, survey))
+            writers["test" if sample.condition.case in survey.test else "train"].add(
+                _row(index, sample, survey, wording)
+            )
     finally:
         for writer in writers.values():
             writer.close()
     total, patients = sum(survey.rows.values()), len(survey.test)
     return DatasetFacts(
         modality="dialogue",
-        title="Synthetic clinical dialogues",
+        title=wording.title,
         description=(
-            f"{total:,} synthetic dialogues of clinicians and patients ({survey.turns:,} turns, {survey.words:,} "
-            "words), each with the setting, disorder, severity and session that it was generated for."
-            + (f" Split by synthetic patient: the test split holds {patients:,} of them." if patients else "")
+            f"{total:,} {wording.kind} dialogues of clinicians and patients ({survey.turns:,} turns, {survey.words:,} "
+            f"words), each with the setting, disorder, severity and session{wording.asked}."
+            + (f" Split by {wording.kind} patient: the test split holds {patients:,} of them." if patients else "")
         ),
         samples=total,
-        columns=_columns(survey),
+        columns=_columns(survey, wording),
         metadata_file="",
         media_glob="",
         media_type="",
@@ -227,11 +249,11 @@ def _label(value: Label, kind: pa.DataType) -> Label:
     return str(value)
 
 
-def _row(index: int, sample: DialogueSynthetic, survey: _Survey) -> dict[str, Any]:
+def _row(index: int, sample: Made, survey: _Survey, wording: Wording) -> dict[str, Any]:
     condition, dialogue = sample.condition, sample.payload
     row: dict[str, Any] = {
-        "dialogue_id": dialogue_id(index),
-        "patient_id": patient_id(condition.case),
+        "dialogue_id": wording.record(index),
+        "patient_id": wording.patient(condition.case),
         "session": condition.session,
         "sessions": condition.sessions,
         "setting": condition.setting or None,
@@ -253,20 +275,22 @@ def _labels(dialogue: Dialogue, survey: _Survey) -> dict[str, Label]:
     return {name: _label(own.get(name), kind) for name, kind in survey.label_types}
 
 
-def _columns(survey: _Survey) -> tuple[Column, ...]:
+def _columns(survey: _Survey, wording: Wording) -> tuple[Column, ...]:
     croissant = {pa.bool_(): "sc:Boolean", pa.int64(): "sc:Integer", pa.float64(): "sc:Float"}
     columns = (
         Column("dialogue_id", "sc:Text", "The sample's name."),
-        Column("patient_id", "sc:Text", "The synthetic patient's name; the sessions of one share it, and its split."),
+        Column(
+            "patient_id", "sc:Text", f"The {wording.kind} patient's name; the sessions of one share it, and its split."
+        ),
         Column("session", "sc:Integer", "The number of the session in the patient's course, from 1."),
-        Column("sessions", "sc:Integer", "How many sessions the course was planned with."),
+        Column("sessions", "sc:Integer", "How many sessions the course has."),
         Column("setting", "sc:Text", "therapy or visit; null when none was stated."),
-        Column("disorder", "sc:Text", "The disorder or topic asked for; null when none was stated."),
+        Column("disorder", "sc:Text", f"The disorder or topic {wording.stated}; null when none was stated."),
         Column(
             "severity",
             "sc:Text",
-            "The severity asked for: in therapy a band of the PHQ-9 or GAD-7, in a visit one of a rating out of ten; "
-            "null when none was stated.",
+            f"The severity {wording.stated}: in therapy a band of the PHQ-9 or GAD-7, in a visit one of a rating out "
+            "of ten; null when none was stated.",
         ),
         Column(
             "turns",
@@ -297,7 +321,7 @@ def _columns(survey: _Survey) -> tuple[Column, ...]:
     if not survey.label_types:
         return columns
     labels = tuple(
-        Column(name, croissant.get(kind, "sc:Text"), "As planned for the session; null where it has none.")
+        Column(name, croissant.get(kind, "sc:Text"), f"As {wording.stated} for the session; null where it has none.")
         for name, kind in survey.label_types
     )
-    return (*columns, Column("labels", "", "What else the session was planned with.", fields=labels))
+    return (*columns, Column("labels", "", f"What else is {wording.stated} of the session.", fields=labels))

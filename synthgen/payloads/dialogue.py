@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
-from synthgen.records import JsonValue, Real, RoundTrip, Synthetic
+from synthgen.records import Anonymised, JsonValue, Real, RoundTrip, Synthetic
 
 Speaker = Literal["clinician", "patient", "companion"]
 """Who speaks: the doctor, nurse or therapist; the patient or client; whoever came along."""
@@ -120,4 +120,5 @@ _NUMBERS = (("session", 1), ("sessions", 1), ("case", 0), ("case_seed", 0))
 
 DialogueReal = Real[Dialogue, DialogueCondition]
 DialogueSynthetic = Synthetic[Dialogue, DialogueCondition]
+DialogueAnonymised = Anonymised[Dialogue, DialogueCondition]
 DialogueRoundTrip = RoundTrip[Dialogue, DialogueCondition]

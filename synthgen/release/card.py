@@ -6,11 +6,11 @@ import posixpath
 import re
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from synthgen.records import Estimate
 from synthgen.release import words
-from synthgen.report import ReleaseReport
+from synthgen.report import AnonymisationReport, ReleaseReport
 
 _HUB_LICENCES = {
     "apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0",
@@ -27,18 +27,8 @@ def dataset_card(report: ReleaseReport, quarantined: bool, contact_sheet: str | 
         digest: of the data files. ``datasets`` keeps a local folder in its cache under the folder's name and this
             card's header, so without it a second release called ``release`` would read as the first.
     """
-    environment = Environment(
-        loader=PackageLoader("synthgen.release", "templates"),
-        autoescape=False,  # noqa: S701 - Markdown, and every free text passes `cell` or `line`
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(cell=_cell, line=_line, percent=words.percent)
-    page = environment.get_template("README.md.j2")
-    return page.render(
-        header=_header(report, digest),
+    return _template("README.md.j2").render(
+        header=_header(report, digest, "synthetic"),
         folder=posixpath.dirname(report.dataset.metadata_file),
         report=report,
         heading=words.heading(report, quarantined=quarantined),
@@ -48,6 +38,32 @@ def dataset_card(report: ReleaseReport, quarantined: bool, contact_sheet: str | 
         words=words,
         row=_row,
     )
+
+
+def card_of_changed(report: AnonymisationReport, quarantined: bool, digest: str = "") -> str:
+    """The same for real records that were changed."""
+    return _template("changed.md.j2").render(
+        header=_header(report, digest, "anonymised"),
+        folder=posixpath.dirname(report.dataset.metadata_file),
+        report=report,
+        heading=words.changed_heading(report.privacy, quarantined=quarantined),
+        meaning=words.MEANING_OF_CHANGED[report.privacy.outcome],
+        words=words,
+        row=_row,
+    )
+
+
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=PackageLoader("synthgen.release", "templates"),
+        autoescape=False,  # noqa: S701 - Markdown, and every free text passes `cell` or `line`
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(cell=_cell, line=_line, percent=words.percent)
+    return environment.get_template(name)
 
 
 def hub_licence(licence: str) -> str:
@@ -61,7 +77,7 @@ def size_category(samples: int) -> str:
     return next((name for limit, name in _SIZES if samples < limit), "1M<n<10M")
 
 
-def _header(report: ReleaseReport, digest: str) -> str:
+def _header(report: ReleaseReport | AnonymisationReport, digest: str, kind: str) -> str:
     dataset, source = report.dataset, report.provenance.source_licence
     licence = hub_licence(source)
     header: dict[str, object] = {"pretty_name": dataset.title, "license": licence}
@@ -69,9 +85,9 @@ def _header(report: ReleaseReport, digest: str) -> str:
         header["license_name"] = re.sub(r"[^a-z0-9]+", "-", source.lower()).strip("-")[:60] or "unstated"
     header |= {
         "task_categories": list(dataset.task_categories),
-        "tags": ["synthetic", "medical", *dataset.modality_tags],
+        "tags": [kind, "medical", *dataset.modality_tags],
         "size_categories": [size_category(dataset.samples)],
-        "annotations_creators": ["machine-generated"],
+        "annotations_creators": ["machine-generated" if kind == "synthetic" else "found"],
         "configs": [{"config_name": "default", "data_files": _data_files(report), **_told_apart(digest)}],
     }
     return yaml.safe_dump(header, sort_keys=False, allow_unicode=True, width=1000)
@@ -81,7 +97,7 @@ def _told_apart(digest: str) -> dict[str, str]:
     return {"description": f"the release whose data files have the digest {digest}"} if digest else {}
 
 
-def _data_files(report: ReleaseReport) -> list[dict[str, object]]:
+def _data_files(report: ReleaseReport | AnonymisationReport) -> list[dict[str, object]]:
     """Which files ``datasets`` reads. Of sound the table alone: a folder of sound it opens with torchcodec or not at
     all, even to hand a path through, and torchcodec needs FFmpeg's libraries on the machine."""
     dataset = report.dataset

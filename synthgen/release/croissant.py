@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from synthgen.records import JsonValue
 from synthgen.release import words
-from synthgen.report import Column, DatasetFacts, ReleaseReport
+from synthgen.report import AnonymisationReport, Column, DatasetFacts, Provenance, ReleaseReport
 
 _RECORDS = "samples"
 _CITATION = "@misc{synthgen, title={synthgen: synthetic medical data, screened and sealed}, note={version %s}}"
@@ -23,6 +24,25 @@ _LICENCE_PAGES = {
 }
 
 
+@dataclass(frozen=True)
+class Said:
+    """What the responsible-AI fields say.
+
+    Attributes:
+        kind: ``"Synthetic"``, or how else records came to be.
+        limitations: the first is of the labels, the next two of whom the records stand for.
+    """
+
+    kind: str
+    records: str
+    collection: str
+    manipulation: str
+    limitations: tuple[str, ...]
+    is_not: tuple[str, ...]
+    uses: tuple[str, ...]
+    personal: tuple[str, ...]
+
+
 def croissant(folder: Path, report: ReleaseReport) -> dict[str, JsonValue]:
     """The description as JSON-LD. No date stands in it, so that the same samples give the same bytes.
 
@@ -32,10 +52,47 @@ def croissant(folder: Path, report: ReleaseReport) -> dict[str, JsonValue]:
     Raises:
         mlcroissant.ValidationError: the facts do not make a valid description (a writer's mistake).
     """
+    privacy, provenance = report.privacy, report.provenance
+    said = Said(
+        kind="Synthetic",
+        records="The synthetic samples.",
+        collection=words.collection(provenance),
+        manipulation=words.screening(privacy),
+        limitations=words.limitations(provenance, privacy),
+        is_not=words.what_it_is_not(privacy),
+        uses=words.USES,
+        personal=(
+            words.whose_records(provenance),
+            f"Verdict, on privacy alone: {privacy.outcome.value}. {words.MEANING[privacy.outcome]}",
+            privacy.claim,
+        ),
+    )
+    return _described(folder, report.dataset, provenance, said)
+
+
+def croissant_of_changed(folder: Path, report: AnonymisationReport) -> dict[str, JsonValue]:
+    """The same for real records that were changed."""
+    privacy, provenance = report.privacy, report.provenance
+    said = Said(
+        kind="Anonymised",
+        records="The changed records.",
+        collection=f"Records of patients ({provenance.source}), each changed: {provenance.generator}.",
+        manipulation=f"Operator {privacy.operator} at strength {privacy.strength:g}, record for record.",
+        limitations=words.LIMITATIONS_OF_CHANGED,
+        is_not=words.CHANGED_IS_NOT,
+        uses=words.USES,
+        personal=(
+            "Every record is one of a person, changed.",
+            f"Verdict, on privacy alone: {privacy.outcome.value}. {words.MEANING_OF_CHANGED[privacy.outcome]}",
+            privacy.claim,
+        ),
+    )
+    return _described(folder, report.dataset, provenance, said)
+
+
+def _described(folder: Path, dataset: DatasetFacts, provenance: Provenance, said: Said) -> dict[str, JsonValue]:
     import mlcroissant as mlc
 
-    dataset, privacy, provenance = report.dataset, report.privacy, report.provenance
-    limitations = words.limitations(provenance, privacy)
     if dataset.tables:
         distribution, fields = _tables(mlc, dataset)
     else:
@@ -47,21 +104,17 @@ def croissant(folder: Path, report: ReleaseReport) -> dict[str, JsonValue]:
         version="1.0.0",
         license=[_LICENCE_PAGES.get(provenance.source_licence.lower().replace(" ", "-"), provenance.source_licence)],
         cite_as=_CITATION % provenance.synthgen_version,
-        keywords=["synthetic", "medical", *dataset.modality_tags],
+        keywords=[said.kind.lower(), "medical", *dataset.modality_tags],
         distribution=distribution,
-        record_sets=[mlc.RecordSet(id=_RECORDS, name=_RECORDS, description="The synthetic samples.", fields=fields)],
-        data_collection=words.collection(provenance),
-        data_collection_type=["Synthetic"],
-        data_manipulation_protocol=words.screening(privacy),
-        data_annotation_protocol=[limitations[0]],
-        data_biases=[limitations[1], limitations[2]],
-        data_limitations=[*limitations, *words.what_it_is_not(privacy)],
-        data_use_cases=list(words.USES),
-        personal_sensitive_information=[
-            words.whose_records(provenance),
-            f"Verdict, on privacy alone: {privacy.outcome.value}. {words.MEANING[privacy.outcome]}",
-            privacy.claim,
-        ],
+        record_sets=[mlc.RecordSet(id=_RECORDS, name=_RECORDS, description=said.records, fields=fields)],
+        data_collection=said.collection,
+        data_collection_type=[said.kind],
+        data_manipulation_protocol=said.manipulation,
+        data_annotation_protocol=[said.limitations[0]],
+        data_biases=[said.limitations[1], said.limitations[2]],
+        data_limitations=[*said.limitations, *said.is_not],
+        data_use_cases=list(said.uses),
+        personal_sensitive_information=list(said.personal),
     )
     return cast("dict[str, JsonValue]", metadata.to_json())
 

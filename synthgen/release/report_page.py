@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from synthgen.records import Estimate
 from synthgen.release import words
-from synthgen.report import Outcome, Preview, ReleaseReport
+from synthgen.report import AnonymisationReport, LinkFacts, Outcome, Preview, ReleaseReport
 from synthgen.verdict import successes
 
 _LOWEST, _HIGHEST = 0.4, 1.0
+_HIGHEST_RATE = 0.6
 _TONES = {Outcome.PASS: "good", Outcome.REFUSE: "bad", Outcome.DIFFERENTIALLY_PRIVATE: "plain"}
 
 
@@ -33,18 +34,9 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
     Args:
         preview: synthetic samples, embedded.
     """
-    environment = Environment(
-        loader=PackageLoader("synthgen.release", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     privacy = report.privacy
     succeed = successes(privacy.attacks, privacy.limits)
-    page = environment.get_template("report.html.j2")
-    return page.render(
+    return _template("report.html.j2").render(
         report=report,
         words=words,
         heading=words.heading(report, quarantined=quarantined),
@@ -60,6 +52,45 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
         contact_sheet=base64.b64encode(preview.picture).decode() if preview and preview.picture else None,
         excerpt=preview.html if preview else "",
     )
+
+
+def page_of_changed(report: AnonymisationReport, quarantined: bool) -> str:
+    """The same for real records that were changed."""
+    privacy = report.privacy
+    return _template("changed.html.j2").render(
+        report=report,
+        words=words,
+        heading=words.changed_heading(privacy, quarantined=quarantined),
+        meaning=words.MEANING_OF_CHANGED[privacy.outcome],
+        tone=_TONES.get(privacy.outcome, "unsure"),
+        rates=[(fact, _rate(fact, privacy.eer)) for fact in privacy.attacks],
+        limit_at=_share(privacy.eer),
+        chance_at=_share(0.5),
+        ticks=[(f"{tick / 10:.1f}", _share(tick / 10)) for tick in range(7)],
+        largest=max((count for _, count in report.dataset.counts), default=1),
+    )
+
+
+def _rate(fact: LinkFacts, least: float) -> Whisker:
+    """An equal error rate on an axis from 0 to 0.6."""
+    left, right = (_share(end) for end in fact.eer.ci95)
+    return Whisker(fact.eer, left, round(right - left, 2), _share(fact.eer.value), fact.eer.ci95[0] < least)
+
+
+def _share(value: float) -> float:
+    return round(100 * min(1.0, max(0.0, value / _HIGHEST_RATE)), 2)
+
+
+def _template(name: str) -> Template:
+    environment = Environment(
+        loader=PackageLoader("synthgen.release", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(name)
 
 
 def _headed(line: str) -> tuple[str, str]:

@@ -11,16 +11,17 @@ import errno
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen.errors import UserError
+from synthgen.records import JsonValue
 from synthgen.release import words
-from synthgen.release.card import dataset_card
+from synthgen.release.card import card_of_changed, dataset_card
 from synthgen.release.checks import assert_public
-from synthgen.release.croissant import croissant
-from synthgen.release.report_page import report_page
+from synthgen.release.croissant import croissant, croissant_of_changed
+from synthgen.release.report_page import page_of_changed, report_page
 from synthgen.release.staging import (
     REPORT,
     SUMS,
@@ -32,7 +33,7 @@ from synthgen.release.staging import (
     sums_of,
     sums_text,
 )
-from synthgen.report import SEALS, Outcome, Preview, ReleaseReport, Remedy, to_json
+from synthgen.report import SEALS, AnonymisationReport, Outcome, Preview, ReleaseReport, Remedy, to_json
 
 CARD = "README.md"
 CONTACT_SHEET = "contact_sheet.png"
@@ -91,36 +92,103 @@ def seal(
         UserError: REFUSE in ``accept``; ``staging.out`` holds something else; it cannot be written.
         ReleaseRefusedError: something private would have been released.
     """
+    privacy = report.privacy
+    account = Account(
+        outcome=privacy.outcome,
+        seals=_seals(report),
+        json=to_json(report),
+        croissant=lambda folder: croissant(folder, report),
+        card=lambda quarantined, sheet, key: dataset_card(report, quarantined, sheet, key),
+        page=lambda quarantined: report_page(report, quarantined, preview),
+        verdict=words.verdict(privacy),
+        fitness=words.fitness(report.evaluation),
+        reasons=privacy.reasons,
+        remedies=privacy.remedies,
+        next_run=privacy.next_run,
+    )
+    return _sealed(staging, account, work, accept, forbidden, preview.picture if preview else None)
+
+
+def seal_changed(
+    staging: Staging,
+    report: AnonymisationReport,
+    *,
+    work: Path,
+    accept: tuple[Outcome, ...] = (),
+    forbidden: Iterable[str] = (),
+) -> Sealed:
+    """The same for real records that were changed."""
+    privacy = report.privacy
+    account = Account(
+        outcome=privacy.outcome,
+        seals=privacy.outcome is Outcome.PASS,
+        json=to_json(report),
+        croissant=lambda folder: croissant_of_changed(folder, report),
+        card=lambda quarantined, sheet, key: card_of_changed(report, quarantined, key),
+        page=lambda quarantined: page_of_changed(report, quarantined),
+        verdict=words.changed_verdict(privacy),
+        reasons=privacy.reasons,
+        remedies=privacy.remedies,
+    )
+    return _sealed(staging, account, work, accept, forbidden, None)
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is written of a release, whatever kind of release it is.
+
+    Attributes:
+        seals: whether the verdict seals by itself.
+        card: the dataset card, from whether it lies in quarantine, the picture's name, and the data's digest.
+        page: the report page, from whether it lies in quarantine.
+    """
+
+    outcome: Outcome
+    seals: bool
+    json: JsonValue
+    croissant: Callable[[Path], JsonValue]
+    card: Callable[[bool, str | None, str], str]
+    page: Callable[[bool], str]
+    verdict: str
+    fitness: str = ""
+    reasons: tuple[str, ...] = ()
+    remedies: tuple[Remedy, ...] = ()
+    next_run: str = ""
+
+
+def _sealed(
+    staging: Staging,
+    account: Account,
+    work: Path,
+    accept: tuple[Outcome, ...],
+    forbidden: Iterable[str],
+    picture: bytes | None,
+) -> Sealed:
     if Outcome.REFUSE in accept:
         raise UserError("REFUSE cannot be accepted: the samples of a refused run are not released")
-    outcome = report.privacy.outcome
-    quarantined = not _seals(report) and outcome not in accept
+    quarantined = not account.seals and account.outcome not in accept
     folder = staging.folder
-    picture = preview.picture if preview else None
     if picture is not None:
         (folder / CONTACT_SHEET).write_bytes(picture)
     # Croissant first: it names the data files, and the writers have just finished them.
-    _write_text(folder / "croissant.json", _json(croissant(folder, report)))
-    _write_text(folder / REPORT, _json(to_json(report)))
+    _write_text(folder / "croissant.json", _json(account.croissant(folder)))
+    _write_text(folder / REPORT, _json(account.json))
     before = digests_of(folder)
     key = hashlib.sha256(sums_text(before).encode()).hexdigest()
-    _write_text(folder / CARD, dataset_card(report, quarantined, CONTACT_SHEET if picture else None, key))
-    _write_text(folder / "report.html", report_page(report, quarantined, preview))
+    _write_text(folder / CARD, account.card(quarantined, CONTACT_SHEET if picture else None, key))
+    _write_text(folder / "report.html", account.page(quarantined))
     if not quarantined:
         assert_public(folder, forbidden)
     sums = sums_text(digests_of(folder, known=before))
     _write_text(folder / SUMS, sums)
     digest = hashlib.sha256(sums.encode()).hexdigest()
-    privacy = report.privacy
-    told = (
-        words.fitness(report.evaluation), privacy.reasons, privacy.remedies, privacy.next_run, words.verdict(privacy)
-    )  # fmt: skip
+    told = (account.fitness, account.reasons, account.remedies, account.next_run, account.verdict)
     if quarantined:
-        return Sealed(_quarantine(folder, work / "quarantine"), outcome, True, digest, False, *told)
+        return Sealed(_quarantine(folder, work / "quarantine"), account.outcome, True, digest, False, *told)
     already = _same_release(staging.out, sums)
     if not already:
         _release(folder, staging.out)
-    return Sealed(staging.out, outcome, False, digest, already, *told)
+    return Sealed(staging.out, account.outcome, False, digest, already, *told)
 
 
 def _seals(report: ReleaseReport) -> bool:

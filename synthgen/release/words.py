@@ -12,6 +12,7 @@ from synthgen.report import (
     DeniableFacts,
     GeneratorTest,
     GuaranteeFacts,
+    LinkageReport,
     LinkedFacts,
     Outcome,
     PlantedResult,
@@ -139,6 +140,24 @@ _OWN_RULES = (
 USES = (
     "Training and augmenting models for research; testing software and data pipelines; teaching.",
     "Not for clinical decisions, nor for estimating how often a finding occurs in a population.",
+)
+
+MEANING_OF_CHANGED = {
+    Outcome.PASS: "Every attack that was asked to fail failed.",
+    Outcome.REFUSE: "An attack that was asked to fail links changed records to their patients.",
+    Outcome.INCONCLUSIVE: "No attack that was asked to fail is known to succeed, but not all are shown to fail.",
+}
+LIMITATIONS_OF_CHANGED = (
+    "Labels are the source's, but for those that too few patients have.",
+    "The records are the source's in population, devices, labelling errors and biases.",
+    "What was changed is lost to research: names, places, dates, or what else the operator takes.",
+    "Not for diagnosis, and not evidence about any person.",
+)
+CHANGED_IS_NOT = (
+    "It is not synthesis: every record is one of a person, and what was not changed is as it was.",
+    _NOT_ANONYMOUS,
+    "The attacks that were made bound those attacks, not every attack: one who knows more, or a stronger one, may link "
+    "records.",
 )
 
 
@@ -293,6 +312,33 @@ def fitness_details(estimates: Sequence[Estimate]) -> list[str]:
     return lines
 
 
+def changed_verdict(report: LinkageReport) -> str:
+    """The outcome in a few words."""
+    return f"Privacy: {report.outcome.value}"
+
+
+def changed_heading(report: LinkageReport, *, quarantined: bool) -> str:
+    """The verdict in one line."""
+    if report.outcome is Outcome.PASS:
+        return "Privacy: PASS"
+    if report.outcome is Outcome.REFUSE:
+        return "Privacy: REFUSED – do not share"
+    end = "in quarantine, do not share" if quarantined else "released by the publisher's decision"
+    return f"{changed_verdict(report)} – {end}"
+
+
+def attacks_held(report: LinkageReport) -> list[str]:
+    """What became of the attacks, each group as a sentence."""
+    groups = (
+        ("Failed", report.held),
+        ("Succeeded", report.broken),
+        ("Not shown to fail", report.open),
+        ("Not made", tuple(f"{attack} ({why})" for attack, why in report.missing)),
+        ("Not asked to fail", tuple(a for a in (*report.held, *report.broken, *report.open) if a not in report.asked)),
+    )
+    return [f"{head}: {', '.join(name.replace('_', ' ') for name in names)}." for head, names in groups if names]
+
+
 def harms(estimates: Sequence[Estimate]) -> bool:
     """True when adding the samples to real data makes a classifier worse, by the interval of the difference."""
     gain = _named(estimates, "augmentation_gain")
@@ -301,11 +347,14 @@ def harms(estimates: Sequence[Estimate]) -> bool:
 
 def tries(report: PrivacyReport) -> list[str]:
     """Which try on the cohort the release is: a sentence, or none where there was no cohort."""
-    if report.calibration is None:
-        return []
-    if report.tries is None:
+    return [] if report.calibration is None else told_tries(report.tries)
+
+
+def told_tries(tries: int | None) -> list[str]:
+    """The same, of a number."""
+    if tries is None:
         return ["How many runs were tried on this cohort before this one is not known."]
-    return [f"This is try {report.tries:,} on this cohort; runs with other seeds, settings and splits are counted."]
+    return [f"This is try {tries:,} on this cohort; runs with other seeds, settings and splits are counted."]
 
 
 def source_label(provenance: Provenance) -> str:

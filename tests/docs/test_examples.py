@@ -77,7 +77,9 @@ def test_every_reason_that_the_verdict_gives_is_one_that_has_advice() -> None:
     given = [node.value for node in ast.walk(tree) if isinstance(node, ast.Yield) and node.value is not None]
     assert len(given) >= 14
     assert all(isinstance(reason, ast.Call) and ast.unparse(reason.func) == "Reason" for reason in given)
-    sources = [(ROOT / "synthgen" / name).read_text("utf-8") for name in ("verdict.py", "pipeline.py")]
+    sources = [
+        (ROOT / "synthgen" / name).read_text("utf-8") for name in ("verdict.py", "pipeline.py", "linkage_verdict.py")
+    ]
     for why in Why:
         assert any(f"Why.{why.name}" in source for source in sources), why
 

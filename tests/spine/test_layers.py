@@ -10,7 +10,10 @@ SIDES = ("generators", "privacy_filters", "eval")
 GATE = tuple(f"synthgen.privacy_filters.{name}" for name in ("calibration", "gate", "nearest", "power"))
 GROUND = (
     *(f"synthgen.{name}" for name in ("choices", "config", "digests", "dp", "english", "errors", "estimates", "files")),
-    *(f"synthgen.{name}" for name in ("patient_ids", "payloads", "pretrained", "progress", "records", "report")),
+    *(
+        f"synthgen.{name}"
+        for name in ("linkage", "patient_ids", "payloads", "pretrained", "progress", "records", "report")
+    ),
     *(f"synthgen.{name}" for name in ("seeds", "settings", "state", "wordlists")),
 )
 LAYERS: tuple[tuple[str, ...], ...] = (

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from synthgen.english import MONTHS
 from synthgen.privacy_filters.dialogue.identifiers.types import Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
     Lexicon,
@@ -73,6 +74,9 @@ def _person_before() -> re.Pattern[str]:
     return re.compile(rf"\b(?:{alternatives(cues().before_person)})\s+$", re.IGNORECASE)
 
 
+_DATE = rf"\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?(?:{'|'.join(MONTHS)})\s+\d{{4}}"
+
+
 @cache
 def _person_after() -> re.Pattern[str]:
     return re.compile(
@@ -80,6 +84,11 @@ def _person_after() -> re.Pattern[str]:
         rf"\s+(?:{alternatives(cues().doing_unknown)})\b|\s*:\s*[\"“])",
         re.IGNORECASE,
     )
+
+
+@cache
+def _details_after() -> re.Pattern[str]:
+    return re.compile(rf"\s*,\s*(?:and\s+)?(?:(?:{alternatives(cues().details)})\b|{_DATE})", re.IGNORECASE)
 
 
 @cache
@@ -343,6 +352,8 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
     if listed and given and length > 1:
         return 0.9, length
     if full:
+        return 0.8, length
+    if length > 1 and _details_after().match(text, _end(run[-1])):
         return 0.8, length
     cue = reading.greeted(i)
     if listed and given:

@@ -1,8 +1,9 @@
 """Surrogates: identifiers replaced by invented ones, so that a text still reads and no hole shows what stood there.
 
-Within a dialogue the same string always becomes the same surrogate, parts of a name follow the whole ("Maria Lopez …
-Maria"), gender and capitals are kept, digits and letters of numbers keep their places. Dates all move by one number of
-days, so that the order of events stays (Stubbs & Uzuner 2015). Drawn from the seed alone.
+Within the dialogues of one patient the same string always becomes the same surrogate, parts of a name follow the whole
+("Maria Lopez … Maria"), gender and capitals are kept, digits and letters of numbers keep their places. Dates all move
+by one number of days, so that the order of events stays (Stubbs & Uzuner 2015), and ages by as many years for the one
+patient. Drawn from the seed alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from synthgen.english import MONTHS
+from synthgen.english import MONTHS, WEEKDAYS
 from synthgen.errors import MissingExtraError
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
@@ -33,8 +34,21 @@ def surrogate(dialogue: Dialogue, seed: int, config: IdentifierConfig | None = N
     Raises:
         MissingExtraError: Presidio or Faker is not installed.
     """
+    return surrogates([dialogue], seed, config)[0]
+
+
+def surrogates(dialogues: Sequence[Dialogue], seed: int, config: IdentifierConfig | None = None) -> list[Dialogue]:
+    """The same for all dialogues of one patient, in their order: who has one name in them keeps one name.
+
+    Raises:
+        MissingExtraError: Presidio or Faker is not installed.
+    """
     config = config or IdentifierConfig()
     draw = _Draw(seed, config.language)
+    return [_replaced(dialogue, draw, config) for dialogue in dialogues]
+
+
+def _replaced(dialogue: Dialogue, draw: _Draw, config: IdentifierConfig) -> Dialogue:
     text = dialogue.text
     hits = [hit for hit in find_identifiers(text, config) if hit.entity in config.reject]
     turns = []
@@ -57,7 +71,7 @@ def surrogate(dialogue: Dialogue, seed: int, config: IdentifierConfig | None = N
 
 
 class _Draw:
-    """One dialogue's surrogates, remembered by what they stand for."""
+    """One patient's surrogates, remembered by what they stand for."""
 
     def __init__(self, seed: int, language: str) -> None:
         try:
@@ -69,6 +83,7 @@ class _Draw:
         self._faker.seed_instance(self._random.getrandbits(32))
         self._known: dict[tuple[str, str], str] = {}
         self._days = self._random.choice([-1, 1]) * self._random.randint(20, 300)
+        self._years = round(self._days / 150) or (1 if self._days > 0 else -1)
 
     def __call__(self, entity: Entity, original: str) -> str:
         if entity == "PERSON":
@@ -92,6 +107,10 @@ class _Draw:
             "DATE": self._date,
             "MONTH": self._date,
             "AGE_OVER_89": lambda _: "90",
+            "AGE": lambda was: _moved(was, self._years, 1, 89),
+            "YEAR": lambda was: _moved(was, self._years, 1900, 2100),
+            "WEEKDAY": lambda was: _cased(_weekday(was, self._days), was),
+            "COUNTRY": lambda was: _cased(str(fake.country()).split(",")[0].split("(")[0].strip(), was),
         }
         return makers.get(entity, self._digits)
 
@@ -174,6 +193,19 @@ class _Draw:
 
     def _small(self, match: re.Match[str]) -> str:
         return str((int(match[0]) + abs(self._days)) % 28 + 1)
+
+
+def _moved(number: str, by: int, least: int, most: int) -> str:
+    """Every number of a text moved by ``by``, within bounds; words stay."""
+    return re.sub(r"\d+", lambda found: str(min(most, max(least, int(found[0]) + by))), number)
+
+
+def _weekday(name: str, days: int) -> str:
+    """The day so many days later, by its English name; another language's stays."""
+    plain = name.lower().rstrip("s")
+    if plain not in WEEKDAYS:
+        return name
+    return WEEKDAYS[(WEEKDAYS.index(plain) + days) % 7].title() + ("s" if name.lower().endswith("s") else "")
 
 
 def _day(year: int, month: int, day: int) -> dt.date | None:

@@ -73,6 +73,7 @@ class Cues(WordLists):
     professions: Phrases
     doing: Phrases
     doing_unknown: Phrases
+    details: Phrases
     belongings: Phrases
     before_person: Phrases
     before_place: Phrases

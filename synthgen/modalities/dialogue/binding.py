@@ -34,6 +34,7 @@ from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.sampler import open_generator, realiser_of
 from synthgen.generators.dialogue.show import excerpts, transcript
 from synthgen.generators.dialogue.write import write_release
+from synthgen.modalities.dialogue.anonymise import DialogueAnonymiser
 from synthgen.modalities.dialogue.judge import judge_of
 from synthgen.modalities.dialogue.model_attacks import model_attacks
 from synthgen.modalities.dialogue.round_trips import round_trips
@@ -296,4 +297,5 @@ DIALOGUE: Modality[Dialogue, DialogueCondition, DialogueConfig] = Modality(
     generator=DialogueGeneratorKind(),
     filters=DialogueFilterKind(),
     releases=DialogueReleases(),
+    anonymiser=DialogueAnonymiser(),
 )

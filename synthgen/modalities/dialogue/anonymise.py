@@ -1,0 +1,149 @@
+"""Transcripts of real patients with invented identifiers: the operator, who attacks it, and what it leaves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from synthgen.digests import keyed
+from synthgen.errors import UserError
+from synthgen.estimates import mean
+from synthgen.eval.dialogue.linking import Words
+from synthgen.generators.dialogue.write import ANONYMISED, write_release
+from synthgen.modalities.dialogue.settings import DialogueConfig
+from synthgen.modality import AnonymiserKind
+from synthgen.payloads.dialogue import Dialogue, DialogueAnonymised, DialogueCondition, DialogueReal
+from synthgen.privacy_filters.dialogue.identifier_config import SAFE_HARBOR, Entity, IdentifierConfig
+from synthgen.privacy_filters.dialogue.identifiers import find_identifiers, surrogates
+from synthgen.privacy_filters.dialogue.words import dialogue_words
+from synthgen.progress import Progress
+from synthgen.records import Anonymised, Attacker, Cohort, Estimate, Operator
+from synthgen.report import DatasetFacts
+
+SURROGATES = "surrogates"
+QUASI: tuple[Entity, ...] = ("AGE", "YEAR", "WEEKDAY", "COUNTRY")
+"""What narrows a person down beside direct identifiers, replaced at strength 2."""
+LEAST_PATIENTS = 5  # a label or a topic that fewer patients of T have names one of them
+
+
+@dataclass(frozen=True)
+class Surrogates:
+    """Identifiers replaced by invented ones, one set for all sessions of a patient; see :class:`Operator`.
+
+    Attributes:
+        kinds: what is replaced; nothing where it is empty.
+        shared: labels, and ``("disorder", …)``, that enough patients have to be kept.
+    """
+
+    config: IdentifierConfig
+    secret: bytes
+    shared: frozenset[tuple[str, Hashable]]
+
+    def __call__(self, person: int, records: Sequence[DialogueReal]) -> list[DialogueAnonymised]:
+        dialogues = [record.payload for record in records]
+        if self.config.reject and records:
+            seed = int(keyed(self.secret, "surrogates", records[0].patient), 16)
+            dialogues = surrogates(dialogues, seed, self.config)
+        return [
+            self._released(person, number, len(records), record.condition, dialogue)
+            for number, (record, dialogue) in enumerate(zip(records, dialogues, strict=True), start=1)
+        ]
+
+    def _released(
+        self, person: int, number: int, sessions: int, was: DialogueCondition, dialogue: Dialogue
+    ) -> DialogueAnonymised:
+        disorder = was.disorder if ("disorder", was.disorder) in self.shared else ""
+        condition = replace(was, disorder=disorder, session=number, sessions=sessions, case=person, case_seed=0)
+        kept = tuple(label for label in dialogue.labels if label in self.shared)
+        return Anonymised(SURROGATES, condition, replace(dialogue, labels=kept))
+
+
+def _shared(train: Sequence[DialogueReal]) -> frozenset[tuple[str, Hashable]]:
+    """Labels and topics that at least ``LEAST_PATIENTS`` patients have."""
+    owners: defaultdict[tuple[str, Hashable], set[str]] = defaultdict(set)
+    for record in train:
+        for label in (("disorder", record.condition.disorder), *record.payload.labels):
+            owners[label].add(record.patient)
+    return frozenset(label for label, patients in owners.items() if len(patients) >= LEAST_PATIENTS)
+
+
+class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueConfig]):
+    """See :class:`synthgen.modality.AnonymiserKind`."""
+
+    operators = (SURROGATES,)
+
+    def open(
+        self, operator: str, strength: float, train: Sequence[DialogueReal], config: DialogueConfig, secret: bytes
+    ) -> Operator[Dialogue, DialogueCondition]:
+        kinds = _kinds(strength, config.identifiers)
+        return Surrogates(config.identifiers.model_copy(update={"reject": kinds}), secret, _shared(train))
+
+    def describe(self, operator: str, strength: float, config: DialogueConfig) -> str:
+        if not strength:
+            return "Nothing is changed but rare labels, which are left out"
+        kinds = ", ".join(kind.lower().replace("_", " ") for kind in _kinds(strength, config.identifiers))
+        return (
+            "Identifiers found by rules are replaced by invented ones, the same in all sessions of a patient, dates "
+            f"and ages moved by one number: {kinds}; labels that fewer than {LEAST_PATIENTS} patients have are left out"
+        )
+
+    def attackers(self, config: DialogueConfig) -> tuple[Attacker[Dialogue], ...]:
+        return (Words(),)
+
+    def write(self, folder: Path, records: Callable[[], Iterable[tuple[int, DialogueAnonymised]]]) -> DatasetFacts:
+        return write_release(folder, records, ANONYMISED)
+
+    def evaluate(
+        self,
+        pairs: Sequence[tuple[DialogueReal, DialogueAnonymised]],
+        cohort: Cohort[Dialogue, DialogueCondition],
+        config: DialogueConfig,
+        seed: int,
+        progress: Progress,
+    ) -> tuple[Estimate, ...]:
+        """Words that stand where they stood, and identifiers of the original that stand in the changed text."""
+        if not pairs:
+            return ()
+        patients = [real.patient for real, _ in pairs]
+        kept = np.array([_same_words(real.payload, made.payload) for real, made in pairs])
+        left = [_left(real.payload, made.payload, config.identifiers) for real, made in pairs]
+        total = np.array([found for _, found in left], dtype=np.float64)
+        stays = np.array([stays for stays, _ in left], dtype=np.float64)
+        some = total > 0
+        found = [mean("words_kept", kept, patients, seed=seed, note="of all words, in their order", bounded=True)]
+        if some.any():
+            told = "of the identifiers that the rules find in an original, found again in its changed text"
+            owners = [patient for patient, has in zip(patients, some, strict=True) if has]
+            share = stays[some] / total[some]
+            found.append(mean("found_left", share, owners, seed=seed, better="lower", note=told, bounded=True))
+        return tuple(found)
+
+
+def _kinds(strength: float, config: IdentifierConfig) -> tuple[Entity, ...]:
+    if strength not in (0, 1, 2):
+        raise UserError(
+            f"--strength of {SURROGATES} is 0 (nothing), 1 (direct identifiers) or 2 (ages, years, weekdays and "
+            f"countries too), got {strength:g}"
+        )
+    direct = config.reject or SAFE_HARBOR
+    return () if not strength else direct if strength == 1 else tuple(dict.fromkeys((*direct, *QUASI)))
+
+
+def _same_words(real: Dialogue, made: Dialogue) -> float:
+    """The share of a dialogue's words that are left, in their order."""
+    from rapidfuzz.distance import LCSseq
+
+    words = dialogue_words(real)
+    return LCSseq.similarity(words, dialogue_words(made)) / max(1, len(words))
+
+
+def _left(real: Dialogue, made: Dialogue, config: IdentifierConfig) -> tuple[int, int]:
+    """How many different direct identifiers of the original stand in the changed text, and how many it has."""
+    text, changed = real.text, made.text.casefold()
+    direct = config.reject or SAFE_HARBOR
+    said = {text[hit.start : hit.end].casefold() for hit in find_identifiers(text, config) if hit.entity in direct}
+    return sum(one in changed for one in said), len(said)
