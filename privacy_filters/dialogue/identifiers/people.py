@@ -338,6 +338,8 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
     listed = _listed(token, lex) and not (key in lower_too and key not in lex.spoken)
     length = _run(tokens, i, lex, bold=True)
     run = tokens[i : i + length]
+    if length > 1 and _details_after().match(text, _end(run[-1])):
+        return 0.8, length  # whatever the words mean elsewhere: Morton's neuroma, and Mr Morton
     full = length > 1 and any(_listed(t, lex) or (t.initial and length > 2) for t in run[1:])
     if length == 1 and _eponym(tokens, i) and not (given and _after_name().match(text, token.end)):
         return 0.0, 0
@@ -352,8 +354,6 @@ def _capitalised(reading: _Reading, i: int) -> tuple[float, int]:
     if listed and given and length > 1:
         return 0.9, length
     if full:
-        return 0.8, length
-    if length > 1 and _details_after().match(text, _end(run[-1])):
         return 0.8, length
     cue = reading.greeted(i)
     if listed and given:

@@ -318,7 +318,7 @@ def test_a_text_of_many_pages_is_read_to_its_end() -> None:
         "Of course. Noreen Kelwell, date of birth 2 September 1946.",
         "Rufus Marlford, 3 March 1978.",
         "Still Noreen Trenfield, and 10 August 2000.",
-        "Kofi Ashdale, born 23 July 1939.",
+        "Kofi Morton, born 23 July 1939.",
     ],
 )
 def test_a_name_that_no_list_has_is_found_by_the_details_after_it(text: str) -> None:

@@ -1,0 +1,151 @@
+"""What surrogates leave of a patient: identifiers that stay, names that do not hold, facts that change, who is found.
+
+    python benchmarks/anonymised_transcripts.py --work W --out anonymised_transcripts.json [--patients 240]
+        [--sessions 8] [--strengths 0 1 2] [--seeds 0 1 2]
+
+The cohort is the grammar's, so that every patient's name, date of birth, address, number and rare fact are known; each
+of ``--seeds`` is another cohort. Of each patient the first 1, 2, 4 … sessions are looked at: is one of his own
+identifiers in them after the change? Does his name stay one name? Then an attacker links the first sessions to those
+after them, one, two, four … of each joined (:mod:`synthgen.linking`); two patients in five teach it and two judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from synthgen.estimates import proportion
+from synthgen.linking import Person, attack_all
+from synthgen.modalities.dialogue.anonymise import DialogueAnonymiser
+from synthgen.modality import load
+from synthgen.payloads.dialogue import Dialogue, DialogueReal
+from synthgen.progress import bars
+from synthgen.records import Estimate, Operator
+
+ANONYMISER = DialogueAnonymiser()
+IDENTIFIERS = ("name", "born", "address", "phone")
+
+
+def joined(dialogues: Sequence[Dialogue]) -> Dialogue:
+    return Dialogue(tuple(turn for dialogue in dialogues for turn in dialogue.turns))
+
+
+def names_in(originals: Sequence[Dialogue], changed: Sequence[Dialogue], name: str) -> set[str]:
+    """What stands where the patient's full name stood, wherever the words around it are as they were."""
+    found = set()
+    for before, after in zip(originals, changed, strict=True):
+        for one, other in zip(before.turns, after.turns, strict=True):
+            left, said, right = one.text.partition(name)
+            if said and other.text.startswith(left):
+                tail = re.match(r"\W*\w*", right)
+                end = other.text.find(tail[0], len(left)) if tail and tail[0].strip() else -1
+                if end > 0:
+                    found.add(other.text[len(left) : end])
+    return found
+
+
+def people(
+    groups: Sequence[Sequence[DialogueReal]], operators: Sequence[Operator[Any, Any]], many: int
+) -> list[Person[Dialogue]]:
+    """Each patient with two records: his first ``many`` sessions, and the next."""
+    found = []
+    for own in groups:
+        payloads = [[r.payload for r in own], *([r.payload for r in operator(0, own)] for operator in operators)]
+        halves = [tuple(joined(part[i : i + many]) for i in (0, many)) for part in payloads]
+        found.append(Person(own[0].patient, halves[0], halves[1], halves[2]))
+    return found
+
+
+def measured(
+XX
+    """One strength over one cohort: a fifth of the patients stand for T."""
+    config = load("dialogue").config("cpu", []).modality
+    fifth = len(groups) // 5
+    train = [record for own in groups[:fifth] for record in own]
+    operator, attackers_own = (ANONYMISER.open("surrogates", strength, train, config, s) for s in (b"ours", b"theirs"))
+    changed = [[record.payload for record in operator(0, own)] for own in groups]
+    originals = [[record.payload for record in own] for own in groups]
+    figures: list[Estimate] = []
+    sessions = len(groups[0])
+    for many in [2**i for i in range(12) if 2**i <= sessions]:
+        for kind in IDENTIFIERS:
+            left = sum(
+                known[own[0].patient][kind] in "\n".join(d.text for d in said[:many])
+                for own, said in zip(groups, changed, strict=True)
+            )
+            figures.append(proportion(f"{kind}_left_after_{many}", left, len(groups), better="lower"))
+    held = [
+        names_in(before, after, known[own[0].patient]["name"])
+        for own, before, after in zip(groups, originals, changed, strict=True)
+    ]
+    told = [names for names in held if names]
+    figures.append(proportion("one_name_throughout", sum(len(names) == 1 for names in told), len(told)))
+    facts = sum(
+        known[own[0].patient]["rare_fact"].split(",")[0] in "\n".join(d.text for d in said)
+        for own, said in zip(groups, changed, strict=True)
+    )
+    figures.append(proportion("rare_fact_left", facts, len(groups), better="lower"))
+    attacks = {}
+    with bars(Console(stderr=True)) as progress:
+        learnt, judged = groups[fifth : 3 * fifth], groups[3 * fifth :]
+        for many in [2**i for i in range(12) if 2 ** (i + 1) <= sessions]:
+            parts = [people(part, (operator, attackers_own), many) for part in (learnt, judged)]
+            found = attack_all(ANONYMISER.attackers(config), *parts, 0, progress)
+            attacks[str(many)] = [
+                {"attack": f.attack, "level": f.level, "eer": f.eer, "rank1": f.rank1, "gallery": f.gallery,
+                 "untouched": f.untouched}
+                for f in found.facts
+            ]  # fmt: skip
+    return {"strength": strength, "patients": len(groups), "figures": figures, "attacks": attacks}
+
+
+def cohort(work: Path, seed: int, patients: int, sessions: int) -> tuple[list[list[DialogueReal]], dict[str, Any]]:
+    """The grammar's patients, and what is known of each."""
+    kind = load("dialogue")
+    settings = [
+        f"modality.demo.patients={patients}",
+        f"modality.demo.sessions={sessions}",
+        "modality.demo.utterances=[30,40]",
+    ]
+    config = kind.config("demo", settings).modality
+    folder = work / f"cohort-{seed}-{patients}-{sessions}"
+    with bars(Console(stderr=True)) as progress:
+        if not folder.exists():
+            kind.cohorts.write_demo(folder, config, seed, progress)
+        loaded = kind.cohorts.load(folder, config, work, progress)
+    by_patient: dict[str, list[DialogueReal]] = {}
+    for record in sorted(loaded.records, key=lambda r: (r.patient, r.condition.session)):
+        by_patient.setdefault(record.patient, []).append(record)
+    known = {one["patient_id"]: one for one in json.loads((folder / "identifiers.json").read_text())}
+    order = np.random.default_rng(seed).permutation(sorted(by_patient))
+    return [by_patient[str(name)] for name in order], known
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--patients", type=int, default=240)
+    parser.add_argument("--sessions", type=int, default=8)
+    parser.add_argument("--strengths", type=float, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    given = parser.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    results = []
+    for seed in given.seeds:
+        groups, known = cohort(given.work, seed, given.patients, given.sessions)
+        for strength in given.strengths:
+            results.append({"seed": seed, "sessions": given.sessions, **measured(groups, known, strength)})
+            given.out.write_text(json.dumps(results, indent=1, default=Estimate.as_dict) + "\n")
+            print(seed, strength, [(e.metric, round(e.value, 3)) for e in results[-1]["figures"]], flush=True)
+
+
+if __name__ == "__main__":
+    main()
