@@ -64,7 +64,8 @@ def people(
 
 
 def measured(
-XX
+    groups: Sequence[Sequence[DialogueReal]], known: Mapping[str, Mapping[str, str]], strength: float
+) -> dict[str, Any]:
     """One strength over one cohort: a fifth of the patients stand for T."""
     config = load("dialogue").config("cpu", []).modality
     fifth = len(groups) // 5
