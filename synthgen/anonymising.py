@@ -84,8 +84,7 @@ def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
         people_of(part, operator, attackers_own, seed) for part in (cohort.calibration, cohort.audit)
     )
     attacked = attack_all(anonymiser.attackers(run.settings), learnt_from, judged, seed, run.progress)
-    pairs = [pair for _, own in _by_patient(cohort.audit) for pair in zip(own, operator(0, own), strict=True)]
-    evaluation = anonymiser.evaluate(pairs, cohort, run.settings, run.seed("evaluation"), run.progress)
+    evaluation = anonymiser.evaluate(operator, cohort, run.settings, run.seed("evaluation"), run.progress)
 
     # 4. The verdict, and the release that it seals.
     run.progress.stage(4, STAGES, "verdict and release")

@@ -156,7 +156,8 @@ def attack_all(
         if few := _too_few(attack, len(learning.people), len(test.people)):
             missing[attack] = few
             continue
-        task = progress.task(f"attack: {attack.replace('_', ' ')}", 2 * len(powers), "attacker")
+        levels = sum(1 + attacker.learns for attacker, _, _ in powers)
+        task = progress.task(f"attack: {attack.replace('_', ' ')}", levels, "attacker")
         for attacker, ignorant, power in powers:
             for level, matcher in _levels(attack, attacker, ignorant, learning, seed):
                 name = f"{attack}_{level.replace('-', '_')}"
@@ -171,7 +172,8 @@ def _levels(
     attack: str, attacker: Attacker[T], ignorant: Matcher[T], learning: Trial[T], seed: int
 ) -> Iterator[tuple[str, Matcher[T]]]:
     yield ("ignorant" if attack in (SAME, OTHER) else "lazy-informed"), ignorant
-    yield "semi-informed", attacker.trained(*learning.pairs, seed)
+    if attacker.learns:
+        yield "semi-informed", attacker.trained(*learning.pairs, seed)
 
 
 def _measured(name: str, matcher: Matcher[T], test: Trial[T], seed: int, note: str = "") -> Linked:

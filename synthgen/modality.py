@@ -369,13 +369,13 @@ class AnonymiserKind(Protocol[T, C, M_contra]):
 
     def evaluate(
         self,
-        pairs: Sequence[tuple[Real[T, C], Anonymised[T, C]]],
+        operator: Operator[T, C],
         cohort: Cohort[T, C],
         config: M_contra,
         seed: int,
         progress: Progress,
     ) -> tuple[Estimate, ...]:
-        """What the changed records of E are still good for."""
+        """What changed records are still good for."""
         ...
 
 

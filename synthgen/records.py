@@ -159,10 +159,16 @@ class Matcher(Protocol[T_contra]):
 
 
 class Attacker(Protocol[T_contra]):
-    """A way to tell whether two records are of one person; what it learns, it learns from pairs of others."""
+    """A way to tell whether two records are of one person; what it learns, it learns from pairs of others.
+
+    ``learns`` is False for one that compares and learns nothing: it has one level.
+    """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def learns(self) -> bool: ...
 
     def trained(self, probes: Sequence[T_contra], gallery: Sequence[T_contra], seed: int) -> Matcher[T_contra]:
         """Learns from N people: ``probes[i]`` and ``gallery[i]`` are of one, all other pairs of two."""

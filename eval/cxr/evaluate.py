@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Embed, Floats, stack
 from synthgen.eval.cxr.floors import floors
 from synthgen.eval.cxr.labels import label_figures
-from synthgen.payloads.cxr import CxrCondition, CxrImage, CxrReal, CxrSynthetic
+from synthgen.payloads.cxr import CxrAnonymised, CxrCondition, CxrImage, CxrReal, CxrSynthetic
 from synthgen.pretrained import PACKAGED
 from synthgen.pretrained.image import encoder_label, image_encoder
 from synthgen.pretrained.neutral import neutral_encoder
@@ -93,6 +93,32 @@ def evaluate(
     on_release = trained.on_synthetic.features
     attacks, copying = attack_release(sets, on_release, encoder, config, seed, progress)
     return Evaluation((*attacks, *copying), quality, asked)
+
+
+_OF_CHANGED = {
+    "tstr_auc_macro": "trained_on_changed_auc_macro",
+    "trtr_auc_macro": "trained_on_real_auc_macro",
+    "tstr_gap": "auc_lost",
+}
+"""What the figures of :func:`synthgen.eval.utility.utility` are of, where the samples are changed records of T."""
+
+
+def changed_utility(
+    changed: Sequence[CxrAnonymised],
+    cohort: Cohort[CxrImage, CxrCondition],
+    config: EvaluationConfig,
+    seed: int,
+    progress: Progress,
+) -> tuple[Estimate, ...]:
+    """A classifier trained on the changed images of T and one trained on T, on the images of E."""
+    if not cohort.audit or not changed:
+        return ()
+    side = len(cohort.train[0].payload)
+    kept = [changed[i] for i in drawn(len(changed), config.max_samples, seed)]
+    samples = _labelled([s.payload for s in kept], [s.condition for s in kept], [], config, side)
+    train, test = (_real(part, config, side, seed) for part in (cohort.train, cohort.audit))
+    found = tstr(samples, train, test, config, seed, progress).estimates
+    return tuple(replace(e, metric=_OF_CHANGED[e.metric]) for e in found if e.metric in _OF_CHANGED)
 
 
 @dataclass(frozen=True)

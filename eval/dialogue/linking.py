@@ -36,6 +36,7 @@ class Words:
     """See :class:`synthgen.records.Attacker`."""
 
     name: str = "words, letters, rare words and numbers"
+    learns: bool = True
 
     def trained(self, probes: Sequence[Dialogue], gallery: Sequence[Dialogue], seed: int) -> Matcher[Dialogue]:
         from sklearn.linear_model import LogisticRegression

@@ -11,13 +11,14 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image
 
 from synthgen.errors import MissingExtraError
-from synthgen.payloads.cxr import OLDEST, CxrCondition, CxrImage, CxrSynthetic
+from synthgen.payloads.cxr import OLDEST, CxrAnonymised, CxrCondition, CxrImage, CxrSynthetic
 from synthgen.records import JsonValue
 from synthgen.report import Column, DatasetFacts
 
@@ -30,22 +31,45 @@ RELEASED_ID: Final = re.compile(r"SYNTHETIC-\d{6,}")
 _NO_DATE: Final = "19000101"
 _NO_TIME: Final = "000000"
 
-_COLUMNS = (
-    Column("file_name", "sc:Text", "The image file, beside this table."),
-    Column("id", "sc:Text", "The sample's name; the PatientID of its DICOM file, where there is one."),
-    Column("labels", "sc:Text", "The findings that the image was asked to show, or 'No Finding'.", repeated=True),
-    Column("view", "sc:Text", "The projection asked for: PA or AP; null when none was stated."),
-    Column("sex", "sc:Text", "The sex asked for: F or M; null when none was stated."),
-    Column("age", "sc:Integer", "The age asked for, in years, 90 for 90 and above; null when none was stated."),
-)
+
+@dataclass(frozen=True)
+class Wording:
+    """How a release names its images and speaks of them.
+
+    Attributes:
+        kind: ``"synthetic"``: beginning of every name in capitals, and in sentences as it is.
+        asked: what findings, view, sex and age an image has, behind "each with the findings, view, sex and age".
+        stated: where they come from, behind "The projection".
+    """
+
+    kind: str
+    asked: str
+    stated: str
+
+    def name(self, index: int) -> str:
+        """The public name of image ``index``: ``"SYNTHETIC-000123"``."""
+        return f"{self.kind.upper()}-{index:06d}"
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        stated = self.stated
+        return (
+            Column("file_name", "sc:Text", "The image file, beside this table."),
+            Column("id", "sc:Text", "The image's name; the PatientID of its DICOM file, where there is one."),
+            Column("labels", "sc:Text", f"The findings {stated}, or 'No Finding'.", repeated=True),
+            Column("view", "sc:Text", f"The projection {stated}: PA or AP; null when none was stated."),
+            Column("sex", "sc:Text", f"The sex {stated}: F or M; null when none was stated."),
+            Column("age", "sc:Integer", f"The age {stated}, in years, 90 for 90 and above; null when none was stated."),
+        )
 
 
-def sample_id(index: int) -> str:
-    """The public name of sample ``index``: ``"SYNTHETIC-000123"``."""
-    return f"SYNTHETIC-{index:06d}"
+SYNTHETIC: Final = Wording("synthetic", "that it was generated for", "asked for")
+ANONYMISED: Final = Wording("anonymised", "that its source states, as far as many have them", "stated")
 
 
-def write_imagefolder(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]]) -> DatasetFacts:
+def write_imagefolder(
+    folder: Path, samples: Iterable[tuple[int, CxrSynthetic | CxrAnonymised]], wording: Wording = SYNTHETIC
+) -> DatasetFacts:
     """Writes ``data/train/000000.png`` … and ``data/train/metadata.jsonl``, which ``datasets.load_dataset`` reads.
 
     Args:
@@ -64,18 +88,18 @@ def write_imagefolder(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]])
         for index, sample in samples:
             name = f"{index:06d}.png"
             (media / name).write_bytes(_png(sample.payload))
-            table.write(json.dumps(_row(name, index, sample.condition), ensure_ascii=False) + "\n")
+            table.write(json.dumps(_row(name, wording.name(index), sample.condition), ensure_ascii=False) + "\n")
             counts.update(sample.condition.labels)
             total += 1
     return DatasetFacts(
         modality="cxr",
-        title="Synthetic chest X-rays",
+        title=f"{wording.kind.capitalize()} chest X-rays",
         description=(
-            f"{total:,} synthetic frontal chest radiographs (8-bit grayscale PNG), each with the findings, view, sex "
-            "and age that it was generated for."
+            f"{total:,} {wording.kind} frontal chest radiographs (8-bit grayscale PNG), each with the findings, view, "
+            f"sex and age {wording.asked}."
         ),
         samples=total,
-        columns=_COLUMNS,
+        columns=wording.columns,
         metadata_file=METADATA_FILE,
         media_glob="data/train/*.png",
         media_type="image/png",
@@ -130,10 +154,10 @@ def _released(age: int | None) -> int | None:
     return None if age is None else min(age, OLDEST)
 
 
-def _row(name: str, index: int, condition: CxrCondition) -> dict[str, JsonValue]:
+def _row(file: str, name: str, condition: CxrCondition) -> dict[str, JsonValue]:
     return {
-        "file_name": name,
-        "id": sample_id(index),
+        "file_name": file,
+        "id": name,
         "labels": list(condition.labels),
         "view": condition.view or None,
         "sex": condition.sex or None,
@@ -161,7 +185,7 @@ def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
     data.SpecificCharacterSet = "ISO_IR 192"
     data.SOPClassUID, data.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
     data.SyntheticData = "YES"
-    data.PatientName, data.PatientID = f"Synthetic^{index:06d}", sample_id(index)
+    data.PatientName, data.PatientID = f"Synthetic^{index:06d}", SYNTHETIC.name(index)
     data.PatientSex, data.PatientBirthDate = condition.sex, ""
     if (age := _released(condition.age)) is not None:
         data.PatientAge = f"{age:03d}Y"

@@ -9,7 +9,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from synthgen.records import JsonValue, Real, RoundTrip, Synthetic
+from synthgen.records import Anonymised, JsonValue, Real, RoundTrip, Synthetic
 
 CxrImage = NDArray[np.uint8]
 """A square frontal radiograph, shape [size, size], 0 to 255, bone bright (MONOCHROME2)."""
@@ -72,5 +72,6 @@ class CxrCondition:
 
 
 CxrReal = Real[CxrImage, CxrCondition]
+CxrAnonymised = Anonymised[CxrImage, CxrCondition]
 CxrSynthetic = Synthetic[CxrImage, CxrCondition]
 CxrRoundTrip = RoundTrip[CxrImage, CxrCondition]

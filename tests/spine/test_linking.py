@@ -24,6 +24,7 @@ class Distance:
 
     blind: bool = False
     name: str = "distance"
+    learns: bool = True
 
     def trained(self, probes: Sequence[float], gallery: Sequence[float], seed: int) -> Matcher[float]:
         def match(probes: Sequence[float], gallery: Sequence[float]) -> np.ndarray:
@@ -116,6 +117,12 @@ def test_an_attacker_without_power_shows_nothing() -> None:
     told = report(attacked(everything, blind=True))
     assert told.outcome is Outcome.INCONCLUSIVE
     assert "no better than guessing on untouched records" in told.reasons[0]
+
+
+def test_an_attacker_who_learns_nothing_has_one_level() -> None:
+    part = people_of(cohort(30, 2, 1), operator(everything, 1), operator(everything, 2), 0)
+    found = attack_all((Distance(learns=False),), part, part, 0, Silent())
+    assert [fact.level for fact in found.facts] == ["ignorant", "ignorant", "lazy-informed", "lazy-informed"]
 
 
 def test_later_tries_are_judged_more_strictly() -> None:

@@ -45,6 +45,7 @@ from synthgen.generators.cxr.read import read_imagefolder
 from synthgen.generators.cxr.sampler import CxrGenerator
 from synthgen.generators.cxr.training import fit_generator
 from synthgen.generators.cxr.write import write_dicom, write_imagefolder
+from synthgen.modalities.cxr.anonymise import CxrAnonymiser
 from synthgen.modalities.cxr.settings import OFFER, CxrConfig
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, PrivateFit, PublicSpace, Releases
 from synthgen.origin import ORIGIN
@@ -316,4 +317,5 @@ CXR: Modality[CxrImage, CxrCondition, CxrConfig] = Modality(
     generator=CxrGenerators(),
     filters=CxrFilterKind(),
     releases=CxrReleases(),
+    anonymiser=CxrAnonymiser(),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -99,13 +100,20 @@ class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueCon
 
     def evaluate(
         self,
-        pairs: Sequence[tuple[DialogueReal, DialogueAnonymised]],
+        operator: Operator[Dialogue, DialogueCondition],
         cohort: Cohort[Dialogue, DialogueCondition],
         config: DialogueConfig,
         seed: int,
         progress: Progress,
     ) -> tuple[Estimate, ...]:
-        """Words that stand where they stood, and identifiers of the original that stand in the changed text."""
+        """Of E: words that stand where they stood, and identifiers of an original that stand in its changed text."""
+        ordered = sorted(cohort.audit, key=lambda r: (r.patient, r.record))
+        pairs = [
+            pair
+            for _, group in groupby(ordered, key=lambda r: r.patient)
+            for own in (list(group),)
+            for pair in zip(own, operator(0, own), strict=True)
+        ]
         if not pairs:
             return ()
         patients = [real.patient for real, _ in pairs]
