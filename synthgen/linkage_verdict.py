@@ -133,19 +133,17 @@ def _reason(
             told.append(f"{name} ({facts[0].attacker})")
         elif kind is Status.BROKEN:
             one = _worst([fact for fact in facts if succeeds(fact, settings.eer, len(attacked.facts))])
-            told.append(
-                f"{name}, equal error rate {one.eer.value:.1%} (95%: {one.eer.ci95[0]:.1%} to {one.eer.ci95[1]:.1%}), "
-                f"rank-1 {one.rank1.value:.1%} of {one.gallery}, {one.level}"
-            )
+            rates = f"equal error rate {one.eer.value:.1%}, rank-1 {one.rank1.value:.1%} of {one.gallery}"
+            told.append(f"{name} ({rates}, {one.level})")
         else:
             least = min(lower_end(fact.eer, risk) for fact in facts if has_power(fact))
-            told.append(f"{name}, equal error rate perhaps {least:.1%}")
+            told.append(f"{name} (equal error rate perhaps {least:.1%})")
     return Reason(why, _SAID[why].format("; ".join(told), f"{settings.eer:.0%}")) if told else None
 
 
 _SAID = {
-    Why.LINKED: "changed records are linked to their patients: {0}; at least {1} is asked for",
-    Why.LINK_OPEN: "not shown that attacks fail: {0}; at least {1} is asked for",
+    Why.LINKED: "changed records are linked to their patients: {0}; an equal error rate of {1} is asked for",
+    Why.LINK_OPEN: "not shown that attacks fail: {0}; an equal error rate of {1} is asked for",
     Why.LINK_POWERLESS: "an attacker does no better than guessing on untouched records, and shows nothing: {0}",
     Why.LINK_MISSING: "attacks that must fail could not be made: {0}",
 }
