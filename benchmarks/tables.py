@@ -50,7 +50,7 @@ def table(kind: str, path: Path) -> str:
     made |= {"dp_accounting": dp_accounting, "dp_audit": dp_audit, "dp_step": dp_step}
     made |= {"private_layers": private_layers, "private_fits": private_fits, "private_evolution": private_evolution}
     made |= {"private_lora": private_lora, "private_lora_places": private_lora_places}
-    made |= {"base_tuning": base_tuning}
+    made |= {"base_tuning": base_tuning, "anonymised": anonymised, "surrogates": surrogates}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -306,6 +306,74 @@ def _figure(row: Mapping[str, Any] | None, interval: bool) -> str:
         return value
     low, high = (f"{end:.1f}" if share else f"{end:.4f}" for end in (100 * x if share else x for x in row["ci95"]))
     return f"{value} [{low}, {high}]"
+
+
+_ATTACKS = ("same_record", "other_record", "within_release", "oracle")
+
+
+def anonymised(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/anonymised_reports.py`` gathered: a row a setting, of each attack its strongest attacker."""
+    heads = [
+        "operator, strength",
+        *(f"{name.replace('_', ' ')}: EER; rank-1" for name in _ATTACKS),
+        "findings AUC",
+        "lost",
+    ]
+    rows = [heads]
+    for one in found:
+        figures = {row["metric"]: row for row in one["evaluation"]}
+        useful = [_with_ends(figures.get(name)) for name in ("trained_on_changed_auc_macro", "auc_lost")]
+        strongest = [_strongest([f for f in one["attacks"] if f["attack"] == name]) for name in _ATTACKS]
+        rows.append([f"{one['operator']}, {one['strength']:g}", *strongest, *useful])
+    return _markdown(rows)
+
+
+def _strongest(facts: Sequence[Mapping[str, Any]]) -> str:
+    if not facts:
+        return "–"
+    one = min(facts, key=lambda fact: (fact["eer"]["value"], -fact["rank1"]["value"]))
+    return f"{_with_ends(one['eer'])}; {one['rank1']['value']:.1%}"
+
+
+def _with_ends(row: Mapping[str, Any] | None) -> str:
+    return "–" if row is None else f"{row['value']:.3f} [{row['ci95'][0]:.3f}, {row['ci95'][1]:.3f}]"
+
+
+def surrogates(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/anonymised_transcripts.py`` found: what stays, by sessions, then who is found."""
+    parts = []
+    by_strength: dict[float, list[Mapping[str, Any]]] = {}
+    for one in found:
+        by_strength.setdefault(one["strength"], []).append(one)
+    rows = [["strength; cohorts × patients", "sessions", "name left", "born left", "address left", "phone left"]]
+    for strength, runs in by_strength.items():
+        told = [{row["metric"]: row for row in run["figures"]} for run in runs]
+        for many in sorted({int(name.rpartition("_")[2]) for name in told[0] if "_left_after_" in name}):
+            cells = [_of_all(told, f"{kind}_left_after_{many}") for kind in ("name", "born", "address", "phone")]
+            rows.append([f"{strength:g}; {len(runs)} × {runs[0]['patients']}", str(many), *cells])
+    parts.append(_markdown(rows))
+    rows = [["strength", "sessions joined", *(f"{name.replace('_', ' ')}: EER; rank-1" for name in _ATTACKS)]]
+    for strength, runs in by_strength.items():
+        for many in runs[0]["attacks"]:
+            cells = []
+            for name in _ATTACKS:
+                best = [_strongest([f for f in run["attacks"][many] if f["attack"] == name]) for run in runs]
+                eers, ranks = zip(*((part.split(" ")[0], part.rpartition("; ")[2]) for part in best), strict=True)
+                cells.append(f"{', '.join(eers)}; {', '.join(ranks)}")
+            rows.append([f"{strength:g}", many, *cells])
+    parts.append(_markdown(rows))
+    return "\n\n".join(parts)
+
+
+def _of_all(told: Sequence[Mapping[str, Any]], metric: str) -> str:
+    """A count over all cohorts."""
+    rows = [one[metric] for one in told]
+    return f"{sum(round(row['value'] * row['n']) for row in rows)} of {sum(row['n'] for row in rows)}"
+
+
+def _markdown(rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "| " + " | ".join("---" for _ in rows[0]) + " |", *lines[1:]])
 
 
 def startup(found: Mapping[str, Any]) -> str:

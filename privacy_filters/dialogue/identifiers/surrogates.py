@@ -20,10 +20,12 @@ from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
 from synthgen.privacy_filters.dialogue.identifiers.patterns import luhn
-from synthgen.privacy_filters.dialogue.identifiers.types import Entity
+from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import folded, given_names, lexicon, names, place_words
 
 _ATTEMPTS = 20
+_WORDS = re.compile(r"[^\W\d_]{3,}")
+_NEXT = re.compile(r" ([^\W\d_]{3,})")
 
 
 def surrogate(dialogue: Dialogue, seed: int, config: IdentifierConfig | None = None) -> Dialogue:
@@ -45,12 +47,33 @@ def surrogates(dialogues: Sequence[Dialogue], seed: int, config: IdentifierConfi
     """
     config = config or IdentifierConfig()
     draw = _Draw(seed, config.language)
-    return [_replaced(dialogue, draw, config) for dialogue in dialogues]
+    found = [
+        [hit for hit in find_identifiers(dialogue.text, config) if hit.entity in config.reject]
+        for dialogue in dialogues
+    ]
+    known = frozenset(
+        folded(word)
+        for dialogue, hits in zip(dialogues, found, strict=True)
+        for hit in hits
+        if hit.entity == "PERSON"
+        for word in _WORDS.findall(dialogue.text[hit.start : hit.end])
+    )
+    return [
+        _replaced(dialogue, [_with_surname(hit, dialogue.text, hits, known) for hit in hits], draw)
+        for dialogue, hits in zip(dialogues, found, strict=True)
+    ]
 
 
-def _replaced(dialogue: Dialogue, draw: _Draw, config: IdentifierConfig) -> Dialogue:
+def _with_surname(hit: Identifier, text: str, hits: Sequence[Identifier], known: frozenset[str]) -> Identifier:
+    """A name, and the word after it where that is a name elsewhere: "kelly wood" of whom "mrs. wood" is said too."""
+    after = _NEXT.match(text, hit.end) if hit.entity == "PERSON" else None
+    if after is None or folded(after[1]) not in known or any(one.start == after.start(1) for one in hits):
+        return hit
+    return replace(hit, end=after.end())
+
+
+def _replaced(dialogue: Dialogue, hits: Sequence[Identifier], draw: _Draw) -> Dialogue:
     text = dialogue.text
-    hits = [hit for hit in find_identifiers(text, config) if hit.entity in config.reject]
     turns = []
     start = 0
     for turn in dialogue.turns:

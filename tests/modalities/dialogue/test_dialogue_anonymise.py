@@ -1,5 +1,7 @@
 """Transcripts with invented identifiers: held over sessions, under a secret, and no label that names one person."""
 
+from dataclasses import replace
+
 import pytest
 from dialogue_people import people
 
@@ -35,10 +37,6 @@ def operator(strength: float = 1, secret: bytes = b"secret", people: int = 6) ->
     return opened
 
 
-def words(made: list[str]) -> str:
-    return " ".join(made)
-
-
 def test_names_and_dates_are_others_and_hold_over_sessions() -> None:
     first, second = (record.payload.text for record in operator()(7, records()))
     for gone in ("Maria", "Lopez", "12 March 1956", "555-123-4567"):
@@ -48,6 +46,12 @@ def test_names_and_dates_are_others_and_hold_over_sessions() -> None:
     assert "20 mg of citalopram" in second and "61 years" in first
     assert [record.condition.session for record in operator()(7, records())] == [1, 2]
     assert {record.condition.case for record in operator()(7, records())} == {7}
+
+
+def test_a_surname_that_is_a_word_goes_with_its_name() -> None:
+    text = "kelly wood . established patient . hello , mrs. wood ."
+    told = replace(records()[0], payload=Dialogue((Turn("clinician", text),)))
+    assert "wood" not in operator()(1, [told])[0].payload.text
 
 
 def test_the_secret_decides_and_nothing_else() -> None:
