@@ -206,6 +206,7 @@ def evaluate(
 ) -> Evaluation:
     """Attacks and evaluates a release against the cohort behind it."""
     arguments.present(Path(release), "RELEASE")
+    arguments.synthetic(Path(release))
     arguments.present(Path(data), "--data")
     folder = Path(work)
     name = arguments.modality_of(modality, Path(release), folder)

@@ -157,6 +157,23 @@ def settings_of(release: Path | None, work: Path, modality: str, settings: Itera
     return str(release / CONFIG)
 
 
+def synthetic(release: Path) -> None:
+    """Refuses a release of real records that were changed: there is no generator behind it to be attacked.
+
+    Raises:
+        UserError: it is one.
+    """
+    try:
+        changed = "operator" in json.loads((release / _REPORT).read_bytes())["privacy"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if changed:
+        raise UserError(
+            f"{release} holds real records that were changed, not synthetic ones: what attackers made of them stands "
+            f"in its {_REPORT}"
+        )
+
+
 def _told_by(release: Path) -> str:
     """The modality that a release says it is of; empty for any other folder."""
     try:

@@ -114,6 +114,13 @@ def test_mistakes_are_one_line(data: Path, tmp_path: Path, arguments: tuple[str,
     assert not (tmp_path / "release").exists() and not (tmp_path / "work").exists()
 
 
+def test_what_was_changed_is_not_evaluated_as_synthetic(refused: Path, data: Path, tmp_path: Path) -> None:
+    asked = ["evaluate", str(refused / "work/quarantine"), "--data", str(data), "--work", str(tmp_path / "work")]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 2 and "real records that were changed" in result.output
+    assert not (tmp_path / "work").exists()
+
+
 def test_a_modality_without_an_operator_says_so(synthgen: Run, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     result = synthgen(
