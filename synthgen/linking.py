@@ -9,7 +9,7 @@ untouched and lazy-informed where it is changed; and by one who learnt from chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Generic, TypeVar
@@ -22,8 +22,12 @@ from synthgen.records import Attacker, C, Matcher, Operator, Real
 from synthgen.report import LinkFacts
 
 T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
 
 LEAST = 20  # people, of C to learn from and of E to judge
+
+LEAST_PATIENTS = 5
+"""A label that fewer patients of T have names one of them, and is not released with a changed record."""
 
 SAME, OTHER, WITHIN, ORACLE = "same_record", "other_record", "within_release", "oracle"
 ATTACKS = (SAME, OTHER, WITHIN, ORACLE)
@@ -37,6 +41,14 @@ class Person(Generic[T]):
     originals: tuple[T, ...]
     changed: tuple[T, ...]
     by_attacker: tuple[T, ...]
+
+
+def had_by_many(owned: Iterable[tuple[H, str]]) -> frozenset[H]:
+    """Of pairs of a label and a patient who has it: the labels that at least ``LEAST_PATIENTS`` patients have."""
+    owners: dict[H, set[str]] = {}
+    for label, patient in owned:
+        owners.setdefault(label, set()).add(patient)
+    return frozenset(label for label, patients in owners.items() if len(patients) >= LEAST_PATIENTS)
 
 
 def people_of(

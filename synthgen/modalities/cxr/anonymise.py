@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from synthgen.eval.cxr.evaluate import changed_utility
 from synthgen.eval.cxr.linking import Embedding, Registered
 from synthgen.generators.cxr.operators import BOUND, EPSILON, dp_pix, warp
 from synthgen.generators.cxr.write import ANONYMISED, write_imagefolder
+from synthgen.linking import LEAST_PATIENTS, had_by_many
 from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.modality import AnonymiserKind
 from synthgen.payloads.cxr import CxrAnonymised, CxrCondition, CxrImage, CxrReal
@@ -22,7 +22,6 @@ from synthgen.report import DatasetFacts
 
 WARP, DP_PIX = "warp", "dp-pix"
 STRONGEST = 5.0
-LEAST_PATIENTS = 5  # a finding that fewer patients of T have names one of them
 YEARS = 5  # ages are rounded to as many
 
 
@@ -51,14 +50,6 @@ class Changed:
         return replace(was, findings=tuple(name for name in was.findings if name in self.shared), age=age)
 
 
-def _shared(train: Sequence[CxrReal]) -> frozenset[str]:
-    owners: defaultdict[str, set[str]] = defaultdict(set)
-    for record in train:
-        for name in record.condition.findings:
-            owners[name].add(record.patient)
-    return frozenset(name for name, patients in owners.items() if len(patients) >= LEAST_PATIENTS)
-
-
 class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
     """See :class:`synthgen.modality.AnonymiserKind`."""
 
@@ -77,7 +68,8 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
                 return warp(image, seed, strength * BOUND)
             return dp_pix(image, seed, EPSILON / strength)
 
-        return Changed(operator, change, secret, _shared(train))
+        shared = had_by_many((name, record.patient) for record in train for name in record.condition.findings)
+        return Changed(operator, change, secret, shared)
 
     def describe(self, operator: str, strength: float, config: CxrConfig) -> str:
         kept = f"ages rounded to {YEARS} years, findings that fewer than {LEAST_PATIENTS} patients have left out"

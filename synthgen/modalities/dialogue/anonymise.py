@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +14,7 @@ from synthgen.errors import UserError
 from synthgen.estimates import mean
 from synthgen.eval.dialogue.linking import Words
 from synthgen.generators.dialogue.write import ANONYMISED, write_release
+from synthgen.linking import LEAST_PATIENTS, had_by_many
 from synthgen.modalities.dialogue.settings import DialogueConfig
 from synthgen.modality import AnonymiserKind
 from synthgen.payloads.dialogue import Dialogue, DialogueAnonymised, DialogueCondition, DialogueReal
@@ -28,7 +28,6 @@ from synthgen.report import DatasetFacts
 SURROGATES = "surrogates"
 QUASI: tuple[Entity, ...] = ("AGE", "YEAR", "WEEKDAY", "COUNTRY")
 """What narrows a person down beside direct identifiers, replaced at strength 2."""
-LEAST_PATIENTS = 5  # a label or a topic that fewer patients of T have names one of them
 
 
 @dataclass(frozen=True)
@@ -63,13 +62,11 @@ class Surrogates:
         return Anonymised(SURROGATES, condition, replace(dialogue, labels=kept))
 
 
-def _shared(train: Sequence[DialogueReal]) -> frozenset[tuple[str, Hashable]]:
-    """Labels and topics that at least ``LEAST_PATIENTS`` patients have."""
-    owners: defaultdict[tuple[str, Hashable], set[str]] = defaultdict(set)
+def _labels(train: Sequence[DialogueReal]) -> Iterator[tuple[tuple[str, Hashable], str]]:
+    """Labels and topics, and who has them."""
     for record in train:
         for label in (("disorder", record.condition.disorder), *record.payload.labels):
-            owners[label].add(record.patient)
-    return frozenset(label for label, patients in owners.items() if len(patients) >= LEAST_PATIENTS)
+            yield label, record.patient
 
 
 class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueConfig]):
@@ -81,7 +78,7 @@ class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueCon
         self, operator: str, strength: float, train: Sequence[DialogueReal], config: DialogueConfig, secret: bytes
     ) -> Operator[Dialogue, DialogueCondition]:
         kinds = _kinds(strength, config.identifiers)
-        return Surrogates(config.identifiers.model_copy(update={"reject": kinds}), secret, _shared(train))
+        return Surrogates(config.identifiers.model_copy(update={"reject": kinds}), secret, had_by_many(_labels(train)))
 
     def describe(self, operator: str, strength: float, config: DialogueConfig) -> str:
         if not strength:
