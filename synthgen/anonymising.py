@@ -104,7 +104,7 @@ def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
     private = {r.patient for r in loaded.records} | {r.record for r in loaded.records}
     with staged(plan.out) as staging:
         (staging.folder / SETTINGS).write_text(public_yaml(run.config, kind.name, kind.configs), "utf-8")
-        dataset = anonymiser.write(staging.folder, lambda: enumerate(store.records()))
+        dataset = anonymiser.write(staging.folder, lambda: enumerate(store.records(work.key)))
         sealed = seal_changed(
             staging,
             AnonymisationReport(provenance, dataset, report, evaluation),
@@ -160,21 +160,24 @@ class Store(Generic[T, C]):
     def path(self, person: int) -> Path:
         return self.folder / f"{person:06d}.parquet"
 
-    def records(self) -> Iterator[Anonymised[T, C]]:
-        """All records, person by person.
+    def records(self, key: bytes) -> Iterator[Anonymised[T, C]]:
+        """All records in an order that the key alone tells: neighbours would be taken for one person's.
 
         Raises:
             UserError: a file is damaged.
         """
-        for person in range(1, self.people + 1):
-            try:
-                rows = pq.read_table(self.path(person), schema=_SCHEMA).to_pylist()
-            except (pa.ArrowException, OSError):
-                told = f"{self.path(person)} is damaged: delete it and run the same command again"
-                raise UserError(told) from None
-            for row in rows:
-                condition = self.cohorts.condition_from(json.loads(row["condition"]))
-                yield Anonymised(self.operator, condition, self.cohorts.decode(row["payload"], self.folder))
+        places = [(person, row) for person in range(1, self.people + 1) for row in range(len(self._rows(person)))]
+        for person, row in sorted(places, key=lambda place: keyed(key, "record", *map(str, place))):
+            found = self._rows(person)[row]
+            condition = self.cohorts.condition_from(json.loads(found["condition"]))
+            yield Anonymised(self.operator, condition, self.cohorts.decode(found["payload"], self.folder))
+
+    def _rows(self, person: int) -> list[dict[str, Any]]:
+        try:
+            rows: list[dict[str, Any]] = pq.read_table(self.path(person), schema=_SCHEMA).to_pylist()
+        except (pa.ArrowException, OSError):
+            raise UserError(f"{self.path(person)} is damaged: delete it and run the same command again") from None
+        return rows
 
     def write(self, person: int, records: Sequence[Anonymised[T, C]]) -> None:
         columns = {

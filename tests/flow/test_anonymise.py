@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,15 @@ def test_hardly_a_known_identifier_stands_in_what_would_be_released(refused: Pat
         for turn in row["turns"]
     )
     assert sum(one in said for one in texts) <= 2
+
+
+def test_records_of_one_patient_are_no_neighbours_in_the_release(refused: Path) -> None:
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(refused / "work/quarantine/data/train-00000-of-00001.parquet").to_pylist()
+    patients = [row["patient_id"] for row in rows]
+    assert len(set(patients)) * 2 == len(patients) > 200  # two sessions each
+    assert sum(a == b for a, b in pairwise(patients)) < 0.1 * len(set(patients))
 
 
 def test_a_run_that_was_cut_short_ends_with_the_same_bytes(refused: Path, data: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from synthgen.report import DatasetFacts
 
 WARP, DP_PIX = "warp", "dp-pix"
 STRONGEST = 5.0
+OTHER = "Other finding"  # in place of a rare one: without it the film would be said to show nothing
 YEARS = 5  # ages are rounded to as many
 
 
@@ -30,7 +31,7 @@ class Changed:
     """One of the operators, under a secret; see :class:`Operator`.
 
     Attributes:
-        shared: findings that enough patients have to be kept.
+        shared: findings that enough patients have to be named.
     """
 
     name: str
@@ -47,7 +48,8 @@ class Changed:
 
     def _released(self, was: CxrCondition) -> CxrCondition:
         age = None if was.age is None else YEARS * round(was.age / YEARS)
-        return replace(was, findings=tuple(name for name in was.findings if name in self.shared), age=age)
+        findings = {name if name in self.shared else OTHER for name in was.findings}
+        return replace(was, findings=tuple(sorted(findings)), age=age)
 
 
 class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
@@ -72,7 +74,9 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
         return Changed(operator, change, secret, shared)
 
     def describe(self, operator: str, strength: float, config: CxrConfig) -> str:
-        kept = f"ages rounded to {YEARS} years, findings that fewer than {LEAST_PATIENTS} patients have left out"
+        kept = (
+            f"ages rounded to {YEARS} years, findings that fewer than {LEAST_PATIENTS} patients have called '{OTHER}'"
+        )
         if not strength:
             return f"No pixel is changed; {kept}"
         if operator == WARP:

@@ -35,7 +35,7 @@ class Surrogates:
     """Identifiers replaced by invented ones, one set for all sessions of a patient; see :class:`Operator`.
 
     Attributes:
-        kinds: what is replaced; nothing where it is empty.
+        config: ``reject`` says what is replaced; nothing where it is empty.
         shared: labels, and ``("disorder", …)``, that enough patients have to be kept.
     """
 

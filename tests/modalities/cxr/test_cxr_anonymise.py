@@ -35,9 +35,11 @@ def test_every_image_has_a_secret_of_its_own(name: str) -> None:
     assert "%" in ANONYMISER.describe(name, 1, CONFIG) or "ε" in ANONYMISER.describe(name, 1, CONFIG)
 
 
-def test_ages_are_rounded_and_rare_findings_left_out() -> None:
+def test_ages_are_rounded_and_rare_findings_are_not_named() -> None:
     made = opened()(1, [record("p", findings=("Effusion", "Hernia"))])[0].condition
-    assert made.findings == ("Effusion",) and made.age == 65 and made.sex == "F"
+    assert made.findings == ("Effusion", "Other finding") and made.age == 65 and made.sex == "F"
+    alone = opened()(1, [record("p", findings=("Hernia",))])[0].condition
+    assert alone.labels == ("Other finding",)  # and not "No Finding"
 
 
 def test_too_strong_is_one_line() -> None:
