@@ -59,22 +59,27 @@ def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
     kind, work, settings = run.modality, run.work, run.config.anonymise
     anonymiser = anonymiser_of(run)
     name = operator_of(anonymiser, settings.operator)
+    anonymiser.check(name, settings.strength, run.settings)
 
     # 1. The cohort, split by patient: an attacker never learns from those on whom it is judged.
     run.progress.stage(1, STAGES, "cohort")
     loaded, cohort, linked = split_cohort(run, plan.data)
 
-    # 2. Every record, changed.
+    # 2. Every record, changed, by an operator that learnt on T alone.
     run.progress.stage(2, STAGES, "change")
+    work.claim_key()
+    tries = begin_try(loaded.records, (run.config.digest(), cohort.digest, name), work, run.progress)
+    work.begin()
+    learns = run.seed("operator")
+    anonymiser = anonymiser.fitted(
+        name, settings.strength, cohort.train, run.settings, work.operator, learns, run.progress
+    )
 
     def opened(secret: str) -> Operator[T, C]:
         under = keyed(work.key, secret, cohort.digest).encode()
         return anonymiser.open(name, settings.strength, cohort.train, run.settings, under)
 
     operator = opened("anonymise")
-    work.claim_key()
-    tries = begin_try(loaded.records, (run.config.digest(), cohort.digest, name), work, run.progress)
-    work.begin()
     store = changed(run, operator, name, (*cohort.train, *cohort.calibration, *cohort.audit))
 
     # 3. Who finds them again, and what they are still good for.

@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -340,14 +340,35 @@ class AnonymiserKind(Protocol[T, C, M_contra]):
         """The operators' names, the default first."""
         ...
 
+    def check(self, operator: str, strength: float, config: M_contra) -> None:
+        """Looks at what was asked for, before a record is read.
+
+        Raises:
+            UserError: the operator is not made for this strength, or lacks something.
+        """
+        return
+
+    def fitted(
+        self,
+        operator: str,
+        strength: float,
+        train: Sequence[Real[T, C]],
+        config: M_contra,
+        folder: Path,
+        seed: int,
+        progress: Progress,
+    ) -> Self:
+        """The same, with what the operator learns on T lying in ``folder``; resumes, and learns nothing twice."""
+        return self
+
     def open(
         self, operator: str, strength: float, train: Sequence[Real[T, C]], config: M_contra, secret: bytes
     ) -> Operator[T, C]:
-        """An operator of that name.
+        """An operator of that name, where it learns: of what ``fitted`` returned.
 
         Args:
             strength: 0 changes nothing; what more means is the operator's.
-            train: T, for what is fitted, and for what may be kept since many have it.
+            train: T, for what may be kept since many have it.
             secret: without it nobody does the same again.
 
         Raises:

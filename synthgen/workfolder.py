@@ -24,7 +24,7 @@ _RUN = "run.json"
 _LOCK = ".lock"
 _KEY = "key"
 _BEFORE = ".cohort-before"
-_MADE: Final = ("model", "screen", "shards", "scratch", "audit", "quarantine", "changed")
+_MADE: Final = ("model", "screen", "shards", "scratch", "audit", "quarantine", "operator", "changed")
 """Parts of a work folder that hold work; a cohort's cache is none."""
 
 
@@ -53,6 +53,10 @@ class Workfolder:
     @property
     def audit(self) -> Path:
         return self.folder / "audit"
+
+    @property
+    def operator(self) -> Path:
+        return self.folder / "operator"
 
     @property
     def changed(self) -> Path:

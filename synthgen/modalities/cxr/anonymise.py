@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from synthgen.digests import keyed
 from synthgen.errors import UserError
 from synthgen.eval.cxr.evaluate import changed_utility
 from synthgen.eval.cxr.linking import Embedding, Registered
+from synthgen.generators.cxr.deformer import deformed
+from synthgen.generators.cxr.deforming import fit_deformer, open_deformer
 from synthgen.generators.cxr.operators import BOUND, EPSILON, dp_pix, warp
 from synthgen.generators.cxr.write import ANONYMISED, write_imagefolder
 from synthgen.linking import LEAST_PATIENTS, had_by_many
@@ -20,7 +23,7 @@ from synthgen.progress import Progress
 from synthgen.records import Anonymised, Attacker, Cohort, Estimate, Operator
 from synthgen.report import DatasetFacts
 
-WARP, DP_PIX = "warp", "dp-pix"
+LEARNED, WARP, DP_PIX = "learned-warp", "warp", "dp-pix"
 STRONGEST = 5.0
 OTHER = "Other finding"  # in place of a rare one: without it the film would be said to show nothing
 YEARS = 5  # ages are rounded to as many
@@ -52,26 +55,57 @@ class Changed:
         return replace(was, findings=tuple(sorted(findings)), age=age)
 
 
+@dataclass(frozen=True)
 class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
-    """See :class:`synthgen.modality.AnonymiserKind`."""
+    """See :class:`synthgen.modality.AnonymiserKind`.
 
-    operators = (WARP, DP_PIX)
+    Attributes:
+        model: the folder of what the operator learnt; None before, and where it learns nothing.
+    """
+
+    model: Path | None = None
+
+    operators = (WARP, LEARNED, DP_PIX)
+
+    def check(self, operator: str, strength: float, config: CxrConfig) -> None:
+        if strength > STRONGEST:
+            raise UserError(f"--strength of {operator} is at most {STRONGEST:g}, got {strength:g}")
+
+    def fitted(
+        self,
+        operator: str,
+        strength: float,
+        train: Sequence[CxrReal],
+        config: CxrConfig,
+        folder: Path,
+        seed: int,
+        progress: Progress,
+    ) -> Self:
+        if operator != LEARNED or not strength:
+            return self
+        fit_deformer(train, config.deformer, strength * BOUND, folder, seed=seed, progress=progress)
+        return replace(self, model=folder)
 
     def open(
         self, operator: str, strength: float, train: Sequence[CxrReal], config: CxrConfig, secret: bytes
     ) -> Operator[CxrImage, CxrCondition]:
-        if strength > STRONGEST:
-            raise UserError(f"--strength of {operator} is at most {STRONGEST:g}, got {strength:g}")
-
-        def change(image: CxrImage, seed: int) -> CxrImage:
-            if not strength:
-                return image
-            if operator == WARP:
-                return warp(image, seed, strength * BOUND)
-            return dp_pix(image, seed, EPSILON / strength)
-
+        change = self._change(operator, strength, config)
         shared = had_by_many((name, record.patient) for record in train for name in record.condition.findings)
         return Changed(operator, change, secret, shared)
+
+    def _change(self, operator: str, strength: float, config: CxrConfig) -> Callable[[CxrImage, int], CxrImage]:
+        """From an image and a seed to the image changed."""
+        self.check(operator, strength, config)
+        if not strength:
+            return lambda image, seed: image
+        if operator == WARP:
+            return lambda image, seed: warp(image, seed, strength * BOUND)
+        if operator == DP_PIX:
+            return lambda image, seed: dp_pix(image, seed, EPSILON / strength)
+        if self.model is None:
+            raise ValueError(f"{operator} is opened of what fitted returned")
+        deformer = open_deformer(config.deformer, strength * BOUND, self.model)
+        return lambda image, seed: deformed(deformer, image, seed)
 
     def describe(self, operator: str, strength: float, config: CxrConfig) -> str:
         kept = (
@@ -79,9 +113,11 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
         )
         if not strength:
             return f"No pixel is changed; {kept}"
+        most = f"moves no pixel farther than {strength * BOUND:.1%} of a side"
         if operator == WARP:
-            most = f"{strength * BOUND:.1%} of a side"
-            return f"Bent by a smooth random field that moves no pixel farther than {most}; {kept}"
+            return f"Bent by a smooth random field that {most}; {kept}"
+        if operator == LEARNED:
+            return f"Bent by a smooth field that {most}, learnt against networks that recognise patients; {kept}"
         return f"Means of blocks with Laplace noise, ε = {EPSILON / strength:g} for one pixel (DP-Pix); {kept}"
 
     def attackers(self, config: CxrConfig) -> tuple[Attacker[CxrImage], ...]:

@@ -9,6 +9,7 @@ from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.generators.cxr.cohort_config import CohortConfig
 from synthgen.generators.cxr.config import (
     ConditionConfig,
+    DeformerConfig,
     DemoCohortConfig,
     GeneratorConfig,
     PretrainingConfig,
@@ -27,6 +28,7 @@ class CxrConfig(Section):
     generator: GeneratorConfig = GeneratorConfig()
     private_sgd: PrivateSgdConfig = PrivateSgdConfig()
     pretraining: PretrainingConfig = PretrainingConfig()
+    deformer: DeformerConfig = DeformerConfig()
     identity: IdentityConfig = IdentityConfig()
     encoder: str = Field("", description="of images, for one more filter: hub name, folder or packaged; empty: none")
     evaluation: EvaluationConfig = EvaluationConfig()

@@ -74,6 +74,9 @@ class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueCon
 
     operators = (SURROGATES,)
 
+    def check(self, operator: str, strength: float, config: DialogueConfig) -> None:
+        _kinds(strength, config.identifiers)
+
     def open(
         self, operator: str, strength: float, train: Sequence[DialogueReal], config: DialogueConfig, secret: bytes
     ) -> Operator[Dialogue, DialogueCondition]:
