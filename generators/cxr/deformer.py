@@ -62,7 +62,8 @@ def local_contrast(images: Tensor) -> Tensor:
     small = F.interpolate(images, size=SIDE, mode="bilinear", antialias=True, align_corners=False)
 
     def around(x: Tensor) -> Tensor:
-        return F.avg_pool2d(F.pad(x, [_WINDOW // 2] * 4, mode="replicate"), _WINDOW, stride=1)
+        mean: Tensor = F.avg_pool2d(F.pad(x, [_WINDOW // 2] * 4, mode="replicate"), _WINDOW, stride=1)
+        return mean
 
     centred = small - around(small)
     contrast: Tensor = centred / (around(centred.square()) + _FLAT**2).sqrt()
@@ -72,13 +73,16 @@ def local_contrast(images: Tensor) -> Tensor:
 def integrated(velocity: Tensor, size: int) -> Tensor:
     """A velocity on nodes [B, 2, n, n] to the field [B, 2, size, size] of following it for a unit of time.
 
-    Values between nodes are means of them, so that no arrow is longer than the longest of the nodes.
+    Values between nodes are means of them, so that no arrow is longer than the longest of the nodes. The field is
+    smooth: four places between two nodes are enough to integrate on.
     """
-    wide = F.interpolate(velocity, size=size, mode="bilinear", align_corners=False)
-    field = _smooth(wide, size / velocity.shape[-1] / 2) / 2**_SQUARINGS
+    nodes = velocity.shape[-1]
+    wide = F.interpolate(velocity, size=min(size, 4 * nodes), mode="bilinear", align_corners=False)
+    field = _smooth(wide, wide.shape[-1] / nodes / 2) / 2**_SQUARINGS
     for _ in range(_SQUARINGS):
         field = field + bent(field, field)
-    return field
+    found: Tensor = F.interpolate(field, size=size, mode="bilinear", align_corners=False)
+    return found
 
 
 def _smooth(field: Tensor, deviation: float) -> Tensor:

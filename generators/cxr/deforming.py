@@ -46,7 +46,7 @@ _STEP, _WEIGHTS = 1, 2  # streams of random numbers, beside the seed
 class Ensemble(nn.Module):
     """Who would recognise a patient, and who reads findings, on images [B, 1, S, S] in 0 to 1."""
 
-    def __init__(self, findings: int, width: int = 24) -> None:
+    def __init__(self, findings: int, width: int = 16) -> None:
         super().__init__()
         self.recognising, self.reading = _encoder(width), _encoder(width)
         self.placed = nn.Linear(4 * width * 16, _DIMENSIONS)
@@ -211,7 +211,7 @@ def _train(
         if step >= config.warmup:
             lost = deformers_loss(ensemble, batch, batch.changed(deformer), config)
             _update(optimisers["deformer"], lost)
-        task.advance(1, f"attackers' loss {float(told):.2f}, deformer's {float(lost):.2f}")
+        task.advance(1, f"attackers' loss {told.item():.2f}, deformer's {lost.item():.2f}")
         if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
             _save(checkpoint, nets, optimisers, step + 1)
 
