@@ -37,7 +37,7 @@ T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
 STAGES = 4
-_SCHEMA = pa.schema([("condition", pa.string()), ("payload", pa.binary())])
+_SCHEMA = pa.schema([("condition", pa.string()), ("payload", pa.binary()), ("header", pa.binary())])
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,8 @@ class Store(Generic[T, C]):
         for person, row in sorted(places, key=lambda place: keyed(key, "record", *map(str, place))):
             found = self._rows(person)[row]
             condition = self.cohorts.condition_from(json.loads(found["condition"]))
-            yield Anonymised(self.operator, condition, self.cohorts.decode(found["payload"], self.folder))
+            payload = self.cohorts.decode(found["payload"], self.folder)
+            yield Anonymised(self.operator, condition, payload, found["header"])
 
     def _rows(self, person: int) -> list[dict[str, Any]]:
         try:
@@ -188,6 +189,7 @@ class Store(Generic[T, C]):
         columns = {
             "condition": [json.dumps(record.condition.as_dict(), sort_keys=True) for record in records],
             "payload": [self.cohorts.encode(record.payload) for record in records],
+            "header": [record.header for record in records],
         }
         sink = pa.BufferOutputStream()
         pq.write_table(pa.table(columns, schema=_SCHEMA), sink, compression="zstd")

@@ -45,12 +45,14 @@ class Real(Generic[T, C]):
     Attributes:
         patient: the cohort's identifier of the patient; every split is by this.
         record: the record's identifier within the cohort (a file name); orders a patient's visits.
+        source: the file, where it holds more that a changed record may need.
     """
 
     patient: str
     record: str
     condition: C
     payload: T
+    source: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,13 @@ class Anonymised(Generic[T, C]):
 
     Attributes:
         operator: what changed it, in a word: ``"surrogates"``.
+        header: what its own format says beside it, cleaned; empty where there is nothing of the kind.
     """
 
     operator: str
     condition: C
     payload: T
+    header: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class Embedding:
         from sklearn.covariance import LedoitWolf
         from sklearn.decomposition import PCA
 
-        first, second = _layers(probes), _layers(gallery)
+        first, second = public_layers(probes), public_layers(gallery)
         layers = np.concatenate([first, second])
         components = PCA(min(_COMPONENTS, len(layers) // 2), whiten=True, random_state=seed).fit(layers)
         apart = (components.transform(first) - components.transform(second)) / np.sqrt(2.0)
@@ -82,13 +82,13 @@ class Embedding:
         unlike = np.linalg.cholesky(np.linalg.inv(within + _LEAST_WITHIN * np.eye(len(within))))
 
         def places(images: Sequence[CxrImage]) -> Floats:
-            found = components.transform(_layers(images)) @ unlike
+            found = components.transform(public_layers(images)) @ unlike
             return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True).clip(min=1e-9), dtype=np.float64)
 
         return lambda probes, gallery: np.asarray(places(probes) @ places(gallery).T, dtype=np.float64)
 
 
-def _layers(images: Sequence[CxrImage]) -> Floats:
+def public_layers(images: Sequence[CxrImage]) -> Floats:
     """Means over the places of a coarse grid of some of the network's layers, shape [n, D]."""
     rows = [_layers_of(np.ascontiguousarray(image).tobytes(), *image.shape) for image in images]
     return np.stack(rows).astype(np.float64)

@@ -28,6 +28,7 @@ METADATA_FILE = "data/train/metadata.jsonl"
 RELEASED_ID: Final = re.compile(r"SYNTHETIC-\d{6,}")
 """The PatientID of a file that :func:`write_dicom` wrote."""
 # Before there were radiographs of chests, so that nobody takes them for an examination's.
+_NEEDED: Final = ("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "PatientOrientation")
 _NO_DATE: Final = "19000101"
 _NO_TIME: Final = "000000"
 
@@ -137,6 +138,38 @@ def write_dicom(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]], *, re
             dcmwrite(file, _dicom(index, sample, release_seed), enforce_file_format=True)
 
 
+def write_changed_dicom(folder: Path, records: Iterable[tuple[int, CxrAnonymised]]) -> None:
+    """Writes ``dicom/000000.dcm`` … of the records that have a cleaned header: Secondary Capture with its attributes.
+
+    What :func:`synthgen.generators.cxr.headers.cleaned` left stands as it is, and the pixels, findings, sex and age are
+    the changed record's. Images of one patient share a PatientID, of one study its UID: whoever has these files needs
+    no attack to put them together.
+
+    Args:
+        folder, records: as of :func:`write_dicom`.
+
+    Raises:
+        MissingExtraError, ValueError, OSError: as there.
+    """
+    try:
+        from pydicom import Dataset, dcmwrite
+    except ImportError as error:
+        raise MissingExtraError("the DICOM writer", "cxr") from error
+    target = folder / "dicom"
+    target.mkdir()
+    for index, record in records:
+        if record.header:
+            data = _file(str(Dataset.from_json(record.header.decode()).SOPInstanceUID))
+            data.update(Dataset.from_json(record.header.decode()))
+            data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID
+            data.Modality = data.get("Modality") or "DX"
+            data.ConversionType, data.ImageType = "WSD", ["DERIVED", "SECONDARY"]
+            data.DerivationDescription = f"Radiograph of a patient, changed by {record.operator}; not for diagnosis"
+            _shown(data, record.payload, record.condition)
+            with (target / f"{index:06d}.dcm").open("xb") as file:
+                dcmwrite(file, data, enforce_file_format=True)
+
+
 def _png(pixels: CxrImage) -> bytes:
     _check(pixels)
     # By way of memory: Pillow, writing a file itself, hides a full disk behind "encoder error -2".
@@ -165,41 +198,44 @@ def _row(file: str, name: str, condition: CxrCondition) -> dict[str, JsonValue]:
     }
 
 
-def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
+def _file(instance_uid: str) -> Any:
+    """An empty Secondary Capture file."""
     from pydicom.dataset import FileDataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
-    def uid(*role: str) -> Any:
-        return generate_uid(entropy_srcs=["synthgen release", str(release_seed), str(index), *role])
-
-    pixels, condition = sample.payload, sample.condition
-    _check(pixels)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    meta.MediaStorageSOPInstanceUID = uid("instance")
+    meta.MediaStorageSOPInstanceUID = instance_uid
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = generate_uid(entropy_srcs=["synthgen"])
     meta.ImplementationVersionName = "SYNTHGEN"
-
     data = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
     data.SpecificCharacterSet = "ISO_IR 192"
     data.SOPClassUID, data.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
-    data.SyntheticData = "YES"
-    data.PatientName, data.PatientID = f"Synthetic^{index:06d}", SYNTHETIC.name(index)
+    return data
+
+
+def _shown(data: Any, pixels: CxrImage, condition: CxrCondition) -> None:
+    """The pixels, and what is known of them, into a file."""
+    _check(pixels)
     data.PatientSex, data.PatientBirthDate = condition.sex, ""
     if (age := _released(condition.age)) is not None:
         data.PatientAge = f"{age:03d}Y"
-    data.StudyInstanceUID, data.SeriesInstanceUID = uid("study"), uid("series")
-    data.StudyDate, data.StudyTime, data.StudyID = _NO_DATE, _NO_TIME, str(index)
-    data.AccessionNumber = data.ReferringPhysicianName = ""
-    data.SeriesNumber = data.InstanceNumber = 1
-    data.Modality, data.BodyPartExamined, data.ViewPosition = "DX", "CHEST", condition.view
-    data.PatientOrientation = ""
-    data.Manufacturer, data.ManufacturerModelName = "synthgen", "synthgen"
-    data.ConversionType, data.ImageType = "SYN", ["DERIVED", "SECONDARY"]
-    data.DerivationDescription = "Synthetic image made by a generative model; not a record of any person"
-    data.ImageComments = f"SYNTHETIC, not for diagnosis. Generated for: {', '.join(condition.labels)}"
-    data.BurnedInAnnotation, data.LossyImageCompression = "NO", "00"
+    data.BodyPartExamined, data.ViewPosition = "CHEST", condition.view
+    for name in (
+        "StudyDate",
+        "StudyTime",
+        "StudyID",
+        "AccessionNumber",
+        "ReferringPhysicianName",
+        "PatientOrientation",
+    ):
+        if name not in data:
+            setattr(data, name, "")
+    for name in ("SeriesNumber", "InstanceNumber"):
+        if not data.get(name):
+            setattr(data, name, 1)
+    data.LossyImageCompression = "00"
     data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
     data.Rows, data.Columns = pixels.shape
     data.BitsAllocated = data.BitsStored = 8
@@ -207,4 +243,25 @@ def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
     raw = pixels.tobytes()
     data.PixelData = raw + b"\0" * (len(raw) % 2)
     data["PixelData"].VR = "OB"
+
+
+def _dicom(index: int, sample: CxrSynthetic, release_seed: int) -> Any:
+    from pydicom.uid import generate_uid
+
+    def uid(*role: str) -> Any:
+        return generate_uid(entropy_srcs=["synthgen release", str(release_seed), str(index), *role])
+
+    condition = sample.condition
+    data = _file(uid("instance"))
+    data.SyntheticData = "YES"
+    data.PatientName, data.PatientID = f"Synthetic^{index:06d}", SYNTHETIC.name(index)
+    data.StudyInstanceUID, data.SeriesInstanceUID = uid("study"), uid("series")
+    data.StudyDate, data.StudyTime, data.StudyID = _NO_DATE, _NO_TIME, str(index)
+    data.Modality = "DX"
+    data.Manufacturer, data.ManufacturerModelName = "synthgen", "synthgen"
+    data.ConversionType, data.ImageType = "SYN", ["DERIVED", "SECONDARY"]
+    data.DerivationDescription = "Synthetic image made by a generative model; not a record of any person"
+    data.ImageComments = f"SYNTHETIC, not for diagnosis. Generated for: {', '.join(condition.labels)}"
+    data.BurnedInAnnotation = "NO"
+    _shown(data, sample.payload, condition)
     return data

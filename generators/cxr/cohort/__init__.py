@@ -10,6 +10,7 @@ from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.generators.cohort.listing import also_skipped, archives_in, none_absent, walk
+from synthgen.generators.cxr.burned_in import text_in
 from synthgen.generators.cxr.cohort import dicom_header, labels, store
 from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort.recognise import recognise
@@ -68,8 +69,11 @@ def load_cohort(
     for note, count in decoded.notes.items():
         progress.say(f"{count} × {note}")
     _tell_two_in_one(listing, progress)
+    dicom = listing.layout == "dicom"
+    if dicom:
+        _tell_text(images, progress)
     records = (
-        Real(entry.patient, entry.record, entry.condition, image)
+        Real(entry.patient, entry.record, entry.condition, image, entry.file if dicom else None)
         for entry, image in zip(listing.entries, images, strict=True)
     )
     return Loaded(tuple(records), listing.layout, listing.licence, listing.skipped, tuple(_links(listing.entries)))
@@ -83,14 +87,14 @@ def _refuse_empty(listing: Listing, data: Path) -> None:
         raise UserError(f"no image is left of the {listing.layout} cohort in {data}: {reasons}{advice}")
 
 
-def _read(listing: Listing, decoded: store.Decoded) -> tuple[Listing, Iterator[CxrImage]]:
+def _read(listing: Listing, decoded: store.Decoded) -> tuple[Listing, list[CxrImage]]:
     """The entries whose images could be read, and the images; the others are counted by reason."""
     kept = [row for row in range(len(listing.entries)) if row not in decoded.unread]
     skipped = listing.skipped
     for reason, count in Counter(decoded.unread.values()).items():
         skipped = also_skipped(skipped, reason, count)
     entries = tuple(listing.entries[row] for row in kept)
-    return replace(listing, entries=entries, skipped=skipped), (decoded.images[row] for row in kept)
+    return replace(listing, entries=entries, skipped=skipped), [decoded.images[row] for row in kept]
 
 
 def _links(entries: Sequence[Entry]) -> Iterator[Link]:
@@ -99,6 +103,20 @@ def _links(entries: Sequence[Entry]) -> Iterator[Link]:
     yield from linked_groups([entry.study or None for entry in entries], patients, "one study")
     yield from linked_groups([entry.number or None for entry in entries], patients, SAME_NUMBER)
     yield from linked_groups([entry.bare or None for entry in entries], patients, WITHOUT_ISSUER)
+
+
+def _tell_text(images: Sequence[CxrImage], progress: Progress) -> None:
+    """Headers tell of burned-in text, or do not: says in how many images letters stand, at the size they are read."""
+    task = progress.task("look for text in pixels", len(images), "image")
+    found = 0
+    for image in images:
+        found += bool(text_in(image).any())
+        task.advance()
+    if found:
+        progress.say(
+            f"{found} images have rows of letters in their pixels, whatever their header says, and text may name a "
+            "patient: synthgen anonymize paints over what it finds; otherwise look at them"
+        )
 
 
 def _refuse_one_patient(listing: Listing) -> None:

@@ -7,14 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from synthgen.digests import keyed
 from synthgen.errors import UserError
+from synthgen.estimates import mean
 from synthgen.eval.cxr.evaluate import changed_utility
 from synthgen.eval.cxr.linking import Embedding, Registered
+from synthgen.generators.cxr.burned_in import text_in, without_text
+from synthgen.generators.cxr.cohort.dicom_files import opened
 from synthgen.generators.cxr.deformer import deformed
 from synthgen.generators.cxr.deforming import fit_deformer, open_deformer
+from synthgen.generators.cxr.headers import cleaned
 from synthgen.generators.cxr.operators import BOUND, EPSILON, dp_pix, warp
-from synthgen.generators.cxr.write import ANONYMISED, write_imagefolder
+from synthgen.generators.cxr.write import ANONYMISED, write_changed_dicom, write_imagefolder
 from synthgen.linking import LEAST_PATIENTS, had_by_many
 from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.modality import AnonymiserKind
@@ -35,19 +41,28 @@ class Changed:
 
     Attributes:
         shared: findings that enough patients have to be named.
+        headers: whether a DICOM file's header, cleaned, goes with the image.
     """
 
     name: str
     change: Callable[[CxrImage, int], CxrImage]
     secret: bytes
     shared: frozenset[str]
+    headers: bool = False
 
     def __call__(self, person: int, records: Sequence[CxrReal]) -> list[CxrAnonymised]:
         made = []
         for record in records:
             seed = int(keyed(self.secret, self.name, record.patient, record.record), 16)
-            made.append(Anonymised(self.name, self._released(record.condition), self.change(record.payload, seed)))
+            condition, image = self._released(record.condition), self.change(record.payload, seed)
+            made.append(Anonymised(self.name, condition, image, self._header(person, record)))
         return made
+
+    def _header(self, person: int, record: CxrReal) -> bytes:
+        if record.source is None or not self.headers:
+            return b""
+        with opened(record.source, header_only=False) as dataset:
+            return cleaned(dataset, record.patient, f"ANONYMISED-P{person:06d}", self.secret)
 
     def _released(self, was: CxrCondition) -> CxrCondition:
         age = None if was.age is None else YEARS * round(was.age / YEARS)
@@ -91,7 +106,7 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
     ) -> Operator[CxrImage, CxrCondition]:
         change = self._change(operator, strength, config)
         shared = had_by_many((name, record.patient) for record in train for name in record.condition.findings)
-        return Changed(operator, change, secret, shared)
+        return Changed(operator, change, secret, shared, config.headers)
 
     def _change(self, operator: str, strength: float, config: CxrConfig) -> Callable[[CxrImage, int], CxrImage]:
         """From an image and a seed to the image changed."""
@@ -99,13 +114,13 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
         if not strength:
             return lambda image, seed: image
         if operator == WARP:
-            return lambda image, seed: warp(image, seed, strength * BOUND)
+            return lambda image, seed: warp(without_text(image), seed, strength * BOUND)
         if operator == DP_PIX:
-            return lambda image, seed: dp_pix(image, seed, EPSILON / strength)
+            return lambda image, seed: dp_pix(without_text(image), seed, EPSILON / strength)
         if self.model is None:
             raise ValueError(f"{operator} is opened of what fitted returned")
         deformer = open_deformer(config.deformer, strength * BOUND, self.model)
-        return lambda image, seed: deformed(deformer, image, seed)
+        return lambda image, seed: deformed(deformer, without_text(image), seed)
 
     def describe(self, operator: str, strength: float, config: CxrConfig) -> str:
         kept = (
@@ -124,7 +139,11 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
         return (Registered(), Embedding())
 
     def write(self, folder: Path, records: Callable[[], Iterable[tuple[int, CxrAnonymised]]]) -> DatasetFacts:
-        return write_imagefolder(folder, records(), ANONYMISED)
+        facts = write_imagefolder(folder, records(), ANONYMISED)
+        if not any(record.header for _, record in records()):
+            return facts
+        write_changed_dicom(folder, records())
+        return replace(facts, formats=("dicom",))
 
     def evaluate(
         self,
@@ -136,4 +155,10 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
     ) -> tuple[Estimate, ...]:
         """Classifiers of findings, trained on changed images of T and on T itself, tested on real ones of E."""
         changed = [made for record in cohort.train for made in operator(0, [record])]
-        return changed_utility(changed, cohort, config.evaluation, seed, progress)
+        before, after = ([text_in(one.payload).any() for one in part] for part in (cohort.train, changed))
+        patients = [record.patient for record in cohort.train]
+        text = (
+            mean("text_in_pixels_before", np.array(before, float), patients, seed=seed, better="lower", bounded=True),
+            mean("text_in_pixels", np.array(after, float), patients, seed=seed, better="lower", bounded=True),
+        )
+        return (*text, *changed_utility(changed, cohort, config.evaluation, seed, progress))

@@ -28,6 +28,11 @@ class CxrConfig(Section):
     generator: GeneratorConfig = GeneratorConfig()
     private_sgd: PrivateSgdConfig = PrivateSgdConfig()
     pretraining: PretrainingConfig = PretrainingConfig()
+    headers: bool = Field(
+        False,
+        description="anonymize writes DICOM too, with cleaned headers, where the cohort is DICOM; images of a patient "
+        "share a number then, so that nobody has to link them",
+    )
     deformer: DeformerConfig = DeformerConfig()
     identity: IdentityConfig = IdentityConfig()
     encoder: str = Field("", description="of images, for one more filter: hub name, folder or packaged; empty: none")
