@@ -72,7 +72,7 @@ def open_base(name: str, size: int) -> Base | None:
     """
     if name == NONE:
         return None
-    base = read_base(_folder_of(name))
+    base = read_base(folder_of(name))
     if base.size != size:
         raise UserError(
             f"the base {name!r} draws images of {base.size} px and {size} are asked for: say --set "
@@ -118,7 +118,7 @@ def write_base(model: Path, out: Path, made_by: Mapping[str, JsonValue]) -> None
         write_atomically(unfinished / CARD, (json.dumps(card, indent=1) + "\n").encode())
 
 
-def _folder_of(name: str) -> Path:
+def folder_of(name: str) -> Path:
     """A folder as it stands; anything else is a name on the hub, from which nothing but weights and cards is taken."""
     folder = _PACKAGED_FOLDER if name == PACKAGED else Path(name)
     if folder.exists() or name.startswith((".", "/", "~")) or name.count("/") != 1:

@@ -133,11 +133,12 @@ class CxrGenerator:
         return out
 
     def noised_round_trip(
-        self, images: Sequence[CxrImage], conditions: Sequence[CxrCondition], *, strength: float, seed: int
+        self, images: Sequence[CxrImage], conditions: Sequence[CxrCondition | None], *, strength: float, seed: int
     ) -> list[CxrImage]:
         """``images`` noised and denoised under ``conditions`` (SDEdit, Meng et al. 2022).
 
         Args:
+            conditions: None asks for nothing.
             strength: share of the noise schedule that is run, in (0, 1]: near 0 returns the autoencoder's copy, 1
                 starts from noise alone.
             seed: image i takes the noise of (seed, i).
@@ -169,11 +170,13 @@ class CxrGenerator:
     def _pixels(self, images: Sequence[CxrImage]) -> Tensor:
         return to_tensor(np.stack(images)).to(self._device)
 
-    def _draw(self, noisy: Tensor, conditions: Sequence[CxrCondition], first_step: int) -> list[CxrImage]:
+    def _draw(self, noisy: Tensor, conditions: Sequence[CxrCondition | None], first_step: int) -> list[CxrImage]:
         """Denoises and decodes one batch; rows beyond ``conditions`` are padding, drawn without a condition."""
         vectors = self.encoding.null(len(noisy))
         null = torch.from_numpy(vectors.copy()).to(self._device)
-        vectors[: len(conditions)] = self.encoding.encode(conditions)
+        for row, condition in enumerate(conditions):
+            if condition is not None:
+                vectors[row] = self.encoding.encode([condition])[0]
         with torch.inference_mode():
             solver = solver_of(self.scheduler, self.sampler, self._device)
             labels = torch.from_numpy(vectors).to(self._device)

@@ -28,7 +28,14 @@ METADATA_FILE = "data/train/metadata.jsonl"
 RELEASED_ID: Final = re.compile(r"SYNTHETIC-\d{6,}")
 """The PatientID of a file that :func:`write_dicom` wrote."""
 # Before there were radiographs of chests, so that nobody takes them for an examination's.
-_NEEDED: Final = ("StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName", "PatientOrientation")
+_NEEDED: Final = (
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+    "PatientOrientation",
+)
 _NO_DATE: Final = "19000101"
 _NO_TIME: Final = "000000"
 

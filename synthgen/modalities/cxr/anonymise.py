@@ -20,6 +20,7 @@ from synthgen.generators.cxr.deformer import deformed
 from synthgen.generators.cxr.deforming import fit_deformer, open_deformer
 from synthgen.generators.cxr.headers import cleaned
 from synthgen.generators.cxr.operators import BOUND, EPSILON, dp_pix, warp
+from synthgen.generators.cxr.redraw import SHARE, check_redrawing, redrawer
 from synthgen.generators.cxr.write import ANONYMISED, write_changed_dicom, write_imagefolder
 from synthgen.linking import LEAST_PATIENTS, had_by_many
 from synthgen.modalities.cxr.settings import CxrConfig
@@ -29,10 +30,14 @@ from synthgen.progress import Progress
 from synthgen.records import Anonymised, Attacker, Cohort, Estimate, Operator
 from synthgen.report import DatasetFacts
 
-LEARNED, WARP, DP_PIX = "learned-warp", "warp", "dp-pix"
-STRONGEST = 5.0
+LEARNED, WARP, DP_PIX, LATENT = "learned-warp", "warp", "dp-pix", "latent"
+STRONGEST = {WARP: 5.0, LEARNED: 5.0, DP_PIX: 5.0, LATENT: 3.0}
 OTHER = "Other finding"  # in place of a rare one: without it the film would be said to show nothing
 YEARS = 5  # ages are rounded to as many
+
+
+Change = Callable[[CxrImage, CxrCondition, int], CxrImage]
+"""From an image, the condition that is released with it, and a seed to the image changed."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Changed:
     """
 
     name: str
-    change: Callable[[CxrImage, int], CxrImage]
+    change: Change
     secret: bytes
     shared: frozenset[str]
     headers: bool = False
@@ -54,7 +59,8 @@ class Changed:
         made = []
         for record in records:
             seed = int(keyed(self.secret, self.name, record.patient, record.record), 16)
-            condition, image = self._released(record.condition), self.change(record.payload, seed)
+            condition = self._released(record.condition)
+            image = self.change(record.payload, condition, seed)
             made.append(Anonymised(self.name, condition, image, self._header(person, record)))
         return made
 
@@ -80,11 +86,13 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
 
     model: Path | None = None
 
-    operators = (WARP, LEARNED, DP_PIX)
+    operators = (WARP, LEARNED, LATENT, DP_PIX)
 
     def check(self, operator: str, strength: float, config: CxrConfig) -> None:
-        if strength > STRONGEST:
-            raise UserError(f"--strength of {operator} is at most {STRONGEST:g}, got {strength:g}")
+        if strength > STRONGEST[operator]:
+            raise UserError(f"--strength of {operator} is at most {STRONGEST[operator]:g}, got {strength:g}")
+        if operator == LATENT:
+            check_redrawing(config.redrawn_by, config.generator.size)
 
     def fitted(
         self,
@@ -108,19 +116,22 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
         shared = had_by_many((name, record.patient) for record in train for name in record.condition.findings)
         return Changed(operator, change, secret, shared, config.headers)
 
-    def _change(self, operator: str, strength: float, config: CxrConfig) -> Callable[[CxrImage, int], CxrImage]:
-        """From an image and a seed to the image changed."""
+    def _change(self, operator: str, strength: float, config: CxrConfig) -> Change:
         self.check(operator, strength, config)
         if not strength:
-            return lambda image, seed: image
+            return lambda image, condition, seed: image
+        most = strength * BOUND
         if operator == WARP:
-            return lambda image, seed: warp(without_text(image), seed, strength * BOUND)
+            return lambda image, condition, seed: warp(without_text(image), seed, most)
         if operator == DP_PIX:
-            return lambda image, seed: dp_pix(without_text(image), seed, EPSILON / strength)
+            return lambda image, condition, seed: dp_pix(without_text(image), seed, EPSILON / strength)
+        if operator == LATENT:
+            redrawn = redrawer(config.redrawn_by, strength)
+            return lambda image, condition, seed: redrawn(without_text(image), condition, seed)
         if self.model is None:
             raise ValueError(f"{operator} is opened of what fitted returned")
-        deformer = open_deformer(config.deformer, strength * BOUND, self.model)
-        return lambda image, seed: deformed(deformer, without_text(image), seed)
+        deformer = open_deformer(config.deformer, most, self.model)
+        return lambda image, condition, seed: deformed(deformer, without_text(image), seed)
 
     def describe(self, operator: str, strength: float, config: CxrConfig) -> str:
         kept = (
@@ -133,6 +144,13 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
             return f"Bent by a smooth random field that {most}; {kept}"
         if operator == LEARNED:
             return f"Bent by a smooth field that {most}, learnt against networks that recognise patients; {kept}"
+        if operator == LATENT:
+            by = (
+                "a generator of the data holder's"
+                if config.redrawn_by
+                else "a generator that saw simulated films alone"
+            )
+            return f"Noised and denoised by {by}, over {min(1, strength * SHARE):.0%} of its schedule; {kept}"
         return f"Means of blocks with Laplace noise, ε = {EPSILON / strength:g} for one pixel (DP-Pix); {kept}"
 
     def attackers(self, config: CxrConfig) -> tuple[Attacker[CxrImage], ...]:

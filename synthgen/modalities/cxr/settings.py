@@ -33,6 +33,11 @@ class CxrConfig(Section):
         description="anonymize writes DICOM too, with cleaned headers, where the cohort is DICOM; images of a patient "
         "share a number then, so that nobody has to link them",
     )
+    redrawn_by: str = Field(
+        "",
+        description="generator by which anonymize --operator latent redraws: a model folder; empty: the packaged base, "
+        "which saw no patient",
+    )
     deformer: DeformerConfig = DeformerConfig()
     identity: IdentityConfig = IdentityConfig()
     encoder: str = Field("", description="of images, for one more filter: hub name, folder or packaged; empty: none")
