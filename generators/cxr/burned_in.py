@@ -12,14 +12,17 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from synthgen.payloads.cxr import CxrImage
 
 Mask = NDArray[np.bool_]
 
-_LEVELS = ((60, 3), (24, 5))
+_LEVELS = ((60, 3), (26, 5))
 """Grey levels by which strokes stand out, and how many letters then make a row: the fainter, the more."""
-_THICKEST = 0.035  # of the side: a stroke is thinner
+_FAINT = 20  # grey levels of what belongs to a row that was found
+_THICKEST = 0.022  # of the side: a stroke is thinner
+_ON = 3  # letters' heights, for which a row is looked for beyond its ends
 _LOWEST, _HIGHEST = 4, 0.13  # a letter's height: pixels; of the side
 
 
@@ -29,7 +32,7 @@ def text_in(image: CxrImage) -> Mask:
     for seen in (image, 255 - image):
         steepness = _steepness(seen)
         for level, letters in _LEVELS:
-            found |= _rows(steepness >= level, steepness >= _LEVELS[-1][0], letters)
+            found |= _rows(steepness >= level, steepness >= _FAINT, letters)
     return np.asarray(cv2.dilate(found, _disc(3 + len(image) // 200)) > 0)
 
 
@@ -56,14 +59,16 @@ def _rows(strokes: Mask, faint: Mask, letters: int) -> NDArray[np.uint8]:
     _, _, stats, _ = cv2.connectedComponentsWithStats(strokes.astype(np.uint8), connectivity=8)
     x, y, w, h, area = (stats[1:, i].astype(float) for i in range(5))  # the first is the ground
     high = _HIGHEST * len(strokes)
-    fits = (h >= _LOWEST) & (h <= high) & (w <= 1.6 * high) & (area >= 5) & (area <= 0.9 * w * h + 4)
-    x, y, w, h = (values[fits] for values in (x, y, w, h))
+    fits = (h >= _LOWEST) & (h <= high) & (w <= 1.6 * high) & (area >= 4) & (area <= 0.9 * w * h + 4)
+    x, y, w, h = (values[fits, None] for values in (x, y, w, h))
+    tall, middle = np.maximum(h, h.T), y + h / 2
+    level = (abs(middle - middle.T) < 0.4 * tall) & (np.minimum(h, h.T) > 0.5 * tall)
+    gap = np.maximum(x, x.T) - np.minimum(x + w, (x + w).T)
+    _, group = connected_components(level & (gap < 1.6 * tall))
     row = np.zeros(strokes.shape, np.uint8)
-    for one in range(len(x)):
-        tall = np.maximum(h[one], h)
-        level = (abs(y[one] + h[one] / 2 - y - h / 2) < 0.35 * tall) & (np.minimum(h[one], h) > 0.55 * tall)
-        gap = np.maximum(x[one], x) - np.minimum(x[one] + w[one], x + w)
-        if (level & (gap < 1.2 * tall)).sum() >= letters:
-            top, left = int(max(0, y[one] - 0.2 * h[one])), int(max(0, x[one] - 2.5 * h[one]))
-            row[top : int(y[one] + 1.3 * h[one]) + 1, left : int(x[one] + w[one] + 2.5 * h[one]) + 1] = 1
+    for one in np.flatnonzero(np.bincount(group) >= letters):
+        left, top, wide, height = (values[group == one, 0] for values in (x, y, w, h))
+        size = float(np.median(height))
+        columns = slice(int(max(0, left.min() - _ON * size)), int((left + wide).max() + _ON * size) + 1)
+        row[int(max(0, top.min() - 0.2 * size)) : int((top + height).max() + 0.3 * size) + 1, columns] = 1
     return np.asarray(row & faint, dtype=np.uint8)

@@ -169,8 +169,8 @@ class DeformerConfig(Section):
     """The network that bends radiographs of patients, and its training against those who would recognise them."""
 
     nodes: int = Field(8, ge=3, le=32, description="Nodes of the velocity's grid, a side")
-    steps: int = Field(1500, ge=1, description="Training steps")
-    warmup: int = Field(300, ge=0, description="Steps in which the attackers alone learn, on drawn fields")
+    steps: int = Field(700, ge=1, description="Training steps")
+    warmup: int = Field(150, ge=0, description="Steps in which the attackers alone learn, on drawn fields")
     batch: int = Field(12, ge=2, le=4096, description="Patients per step")
     learning_rate: float = Field(1e-3, gt=0, le=1e-1, description="Peak learning rate of AdamW, of attackers too")
     verification: float = Field(1.0, ge=0, le=100, description="Weight of the network that verifies patients")

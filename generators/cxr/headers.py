@@ -52,11 +52,11 @@ def cleaned(dataset: Any, patient: str, name: str, secret: bytes) -> bytes:
     for element in dataset:
         if not _OF_PIXELS.fullmatch(element.keyword) and not element.tag.is_private:
             made.add(copy.deepcopy(element))
-    dates = {name: str(made[name].value) for name in _SHIFTED if made.get(name)}
+    dates = {keyword: str(made[keyword].value) for keyword in _SHIFTED if made.get(keyword)}
     for part in _parts(made):
         _clean(part, secret)
-    for name, date in dates.items():
-        made.add_new(name, "DA", shifted(date, patient, secret))
+    for keyword, date in dates.items():
+        made.add_new(keyword, "DA", shifted(date, patient, secret))
     made.PatientID = made.PatientName = name
     made.PatientIdentityRemoved, made.LongitudinalTemporalInformationModified = "YES", "MODIFIED"
     made.DeidentificationMethod = f"PS3.15 table E.1-1, {EDITION}"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from synthgen.generators.cxr.base import PACKAGED, folder_of, open_base
+from synthgen.errors import UserError
+from synthgen.generators.cxr.base import PACKAGED, folder_of, read_base
 from synthgen.generators.cxr.config import SamplerConfig
 from synthgen.generators.cxr.model_folder import open_generator
 from synthgen.generators.cxr.sampler import CxrGenerator
@@ -27,7 +28,12 @@ def check_redrawing(name: str, size: int) -> None:
     Raises:
         UserError: there is none of that name, or it draws images of another size.
     """
-    open_base(name or PACKAGED, size)
+    base = read_base(folder_of(name or PACKAGED))
+    if base.size != size:
+        raise UserError(
+            f"the generator that redraws makes images of {base.size} px and {size} are asked for: say --set "
+            f"modality.generator.size={base.size}, or name another by modality.redrawn_by"
+        )
 
 
 def redrawer(name: str, strength: float) -> Callable[[CxrImage, CxrCondition, int], CxrImage]:

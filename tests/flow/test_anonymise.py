@@ -124,6 +124,20 @@ def test_mistakes_are_one_line(data: Path, tmp_path: Path, arguments: tuple[str,
     assert not (tmp_path / "release").exists() and not (tmp_path / "work").exists()
 
 
+@pytest.mark.parametrize(
+    ("modality", "strength", "line"),
+    [("dialogue", "7", "--strength of surrogates is 0"), ("cxr", "5.5", "--strength of warp is at most 5, got 5.5")],
+)
+def test_a_wrong_strength_is_told_before_the_cohort_is_read(
+    synthgen: Run, tmp_path: Path, modality: str, strength: str, line: str
+) -> None:
+    (tmp_path / "data").mkdir()  # holds no cohort: reading it would be refused
+    places = ("--data", tmp_path / "data", "--out", tmp_path / "r", "--work", tmp_path / "w")
+    result = synthgen("anonymize", "--modality", modality, *places, "--strength", strength)
+    assert result.returncode == 2 and line in result.stderr
+    assert not (tmp_path / "w").exists()
+
+
 def test_what_was_changed_is_not_evaluated_as_synthetic(refused: Path, data: Path, tmp_path: Path) -> None:
     asked = ["evaluate", str(refused / "work/quarantine"), "--data", str(data), "--work", str(tmp_path / "work")]
     result = CliRunner().invoke(app, asked)

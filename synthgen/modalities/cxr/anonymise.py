@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -33,6 +33,7 @@ from synthgen.report import DatasetFacts
 LEARNED, WARP, DP_PIX, LATENT = "learned-warp", "warp", "dp-pix", "latent"
 STRONGEST = {WARP: 5.0, LEARNED: 5.0, DP_PIX: 5.0, LATENT: 3.0}
 OTHER = "Other finding"  # in place of a rare one: without it the film would be said to show nothing
+_REMEMBERED = 2**26  # bytes
 YEARS = 5  # ages are rounded to as many
 
 
@@ -47,6 +48,7 @@ class Changed:
     Attributes:
         shared: findings that enough patients have to be named.
         headers: whether a DICOM file's header, cleaned, goes with the image.
+        made: images by their seed, up to 64 MiB: release, attacks and evaluation ask for the same ones.
     """
 
     name: str
@@ -54,13 +56,18 @@ class Changed:
     secret: bytes
     shared: frozenset[str]
     headers: bool = False
+    made: dict[int, CxrImage] = field(default_factory=dict, repr=False, compare=False)
 
     def __call__(self, person: int, records: Sequence[CxrReal]) -> list[CxrAnonymised]:
         made = []
         for record in records:
             seed = int(keyed(self.secret, self.name, record.patient, record.record), 16)
             condition = self._released(record.condition)
-            image = self.change(record.payload, condition, seed)
+            image = self.made.get(seed)
+            if image is None:
+                image = self.change(record.payload, condition, seed)
+                if len(self.made) * image.nbytes < _REMEMBERED:
+                    self.made[seed] = image
             made.append(Anonymised(self.name, condition, image, self._header(person, record)))
         return made
 

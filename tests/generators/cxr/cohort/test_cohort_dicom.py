@@ -6,70 +6,26 @@ import re
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pydicom
 import pytest
 from cohort_files import Listener, Load, chest, write_csv
+from dicom_exports import NAME, PATIENT, write_dicom
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.uid import (
-    ComputedRadiographyImageStorage,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     RLELossless,
-    generate_uid,
 )
 
 from synthgen.errors import UserError
 from synthgen.generators.cxr.cohort.dicom import pseudonym
 from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.records import Loaded, Skipped
-
-NAME = "Doe^Jane"
-PATIENT = "MRN-4711"
-
-
-def write_dicom(
-    path: Path, stored: NDArray[Any] | None = None, *, syntax: str = ExplicitVRLittleEndian, bits: int = 12, **tags: Any
-) -> None:
-    """A CR of a chest, PA, with 12 bits of 16 and no window, unless tags say otherwise; None leaves a tag out."""
-    if stored is None:
-        stored = chest(1).astype(np.uint16) * 16
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
-    defaults: dict[str, Any] = {
-        "SOPClassUID": ComputedRadiographyImageStorage,
-        "SOPInstanceUID": meta.MediaStorageSOPInstanceUID,
-        "Modality": "CR",
-        "PatientID": PATIENT,
-        "PatientName": NAME,
-        "PatientSex": "F",
-        "PatientAge": "058Y",
-        "BodyPartExamined": "CHEST",
-        "ViewPosition": "PA",
-        "StudyDate": "20200102",
-        "PhotometricInterpretation": "MONOCHROME2",
-        "SamplesPerPixel": 1,
-        "Rows": stored.shape[0],
-        "Columns": stored.shape[1],
-        "BitsAllocated": 8 * stored.dtype.itemsize,
-        "BitsStored": bits,
-        "HighBit": bits - 1,
-        "PixelRepresentation": int(stored.dtype.kind == "i"),
-    }
-    for keyword, value in (defaults | tags).items():
-        if value is not None:
-            setattr(dataset, keyword, value)
-    dataset.PixelData = stored.tobytes()
-    if syntax != ExplicitVRLittleEndian:
-        dataset.compress(syntax, generate_instance_uid=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    dataset.save_as(path, enforce_file_format=True)
 
 
 def shown(load: Load, folder: Path) -> NDArray[np.uint8]:
@@ -413,3 +369,15 @@ def test_nothing_but_knees_and_laterals(tmp_path: Path, load: Load) -> None:
     write_dicom(tmp_path / "a.dcm", BodyPartExamined="KNEE")
     write_dicom(tmp_path / "b.dcm", ViewPosition="LL")
     refused(load, tmp_path, "no image is left", f"1 × {OTHER}", f"1 × {LATERAL}")
+
+
+def test_text_in_pixels_is_told_whatever_the_header_says(tmp_path: Path, load: Load, listener: Listener) -> None:
+    image = np.kron(chest(1), np.ones((2, 2))).astype(np.uint8)
+    write_dicom(tmp_path / "bare/a.dcm", image, bits=8, WindowCenter=128, WindowWidth=256, BurnedInAnnotation="NO")
+    load(tmp_path / "bare", size=128)
+    assert not any("rows of letters" in line for line in listener.lines)
+    cv2.putText(image, "DOE JANE 4711", (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.45, 0, 1, cv2.LINE_AA)
+    write_dicom(tmp_path / "text/a.dcm", image, bits=8, WindowCenter=128, WindowWidth=256, BurnedInAnnotation="NO")
+    load(tmp_path / "text", size=128)
+    (line,) = (line for line in listener.lines if "rows of letters" in line)
+    assert line.startswith("1 images") and "JANE" not in line
