@@ -22,6 +22,7 @@ from synthgen.errors import MissingExtraError
 
 EDITION: Final = "2026c"
 _SHIFTED: Final = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
+_NEEDED: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 _LEAST, _RANGE = 365, 3285  # days back in time: by a year at least, by ten at most
 _WORDS: Final = frozenset({"LT", "ST", "UT", "PN", "UC", "UR", "LO", "SH", "OB", "OW", "UN"})
 _REGISTERED: Final = "1.2.840.10008."  # UIDs of the standard itself: classes, transfer syntaxes
@@ -57,6 +58,10 @@ def cleaned(dataset: Any, patient: str, name: str, secret: bytes) -> bytes:
         _clean(part, secret)
     for keyword, date in dates.items():
         made.add_new(keyword, "DA", shifted(date, patient, secret))
+    for keyword in _NEEDED:
+        if not made.get(keyword):
+            image = str(dataset.get("SOPInstanceUID") or keyed(secret, dataset.get("PixelData", b"")))
+            setattr(made, keyword, new_uid(f"{keyword} of {image}", secret))
     made.PatientID = made.PatientName = name
     made.PatientIdentityRemoved, made.LongitudinalTemporalInformationModified = "YES", "MODIFIED"
     made.DeidentificationMethod = f"PS3.15 table E.1-1, {EDITION}"

@@ -168,7 +168,8 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
         if not any(record.header for _, record in records()):
             return facts
         write_changed_dicom(folder, records())
-        return replace(facts, formats=("dicom",))
+        told = f"{facts.description} Beside them DICOM files, in which images of one patient share a PatientID."
+        return replace(facts, formats=("dicom",), description=told)
 
     def evaluate(
         self,

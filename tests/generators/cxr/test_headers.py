@@ -64,6 +64,14 @@ def test_images_of_one_study_stay_in_it_and_the_secret_decides() -> None:
     assert new_uid("1.2", b"s").startswith("2.25.") and len(new_uid("1.2", b"s")) <= 64
 
 
+def test_a_file_without_uids_gets_some_of_its_own() -> None:
+    bare, other = Dataset(), Dataset()
+    bare.Modality, bare.PixelData, other.PixelData = "DX", b"\1\0", b"\2\0"
+    one, two, again = opened(bare), opened(other), opened(bare)
+    uids = [one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPInstanceUID]
+    assert len(set(uids)) == 3 and one.SOPInstanceUID == again.SOPInstanceUID != two.SOPInstanceUID
+
+
 def test_days_between_visits_are_kept_within_a_patient_alone() -> None:
     first, second = opened(full(date="20200110")).StudyDate, opened(full(date="20200131")).StudyDate
     from datetime import datetime
