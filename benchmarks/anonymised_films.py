@@ -1,6 +1,6 @@
 """Operators on one cohort of radiographs: the project's attackers, the literature's, and what findings are worth.
 
-    python benchmarks/anonymised_films.py --data NIH --work WORK --out anonymised_films.json --seed 0 \\
+    python -m benchmarks.anonymised_films --data NIH --work WORK --out anonymised_films.json --seed 0 \\
         learned-warp:1 learned-warp:3 latent:1 latent:2 latent:3
 
 Each argument is operator:strength. Cohort, split, operator and attacks are those of ``synthgen anonymize --config cpu``

@@ -51,6 +51,7 @@ def table(kind: str, path: Path) -> str:
     made |= {"private_layers": private_layers, "private_fits": private_fits, "private_evolution": private_evolution}
     made |= {"private_lora": private_lora, "private_lora_places": private_lora_places}
     made |= {"base_tuning": base_tuning, "anonymised": anonymised, "surrogates": surrogates}
+    made |= {"siamese": siamese, "burned_in": burned_in}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -326,6 +327,55 @@ def anonymised(found: Sequence[Mapping[str, Any]]) -> str:
         strongest = [_strongest([f for f in one["attacks"] if f["attack"] == name]) for name in _ATTACKS]
         rows.append([f"{one['operator']}, {one['strength']:g}", *strongest, *useful])
     return _markdown(rows)
+
+
+def siamese(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/anonymised_films.py`` found of the literature's attacker, and of findings read both ways."""
+    rows = [
+        [
+            "operator, strength; seed",
+            "verification AUC before → after",
+            "EER after",
+            "findings AUC, real reader, real → changed",
+            "findings AUC, reader trained on changed",
+            "lost",
+        ]
+    ]
+    for one in found:
+        before, after = one["siamese"]["before"], one["siamese"]["after"]
+        figures = {row["metric"]: row for row in one["evaluation"]}
+        rows.append(
+            [
+                f"{one['operator']}, {one['strength']:g}; {one['seed']}",
+                f"{before['mean']:.3f} ± {before['sd']:.3f} → {after['mean']:.3f} ± {after['sd']:.3f}",
+                _with_ends(after["eer"]),
+                f"{one['read']['real']['value']:.3f} → {_with_ends(one['read']['changed'])}",
+                _with_ends(figures.get("trained_on_changed_auc_macro")),
+                _with_ends(figures.get("auc_lost")),
+            ]
+        )
+    return _markdown(rows)
+
+
+def burned_in(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/burned_in.py`` found: a row a size and kind of films."""
+    rows = [["films, side", "letters left", "lines gone", "lung touched", "without a line: text found; lung touched"]]
+    for one in found:
+        bare = one["without_text_found"]
+        rows.append(
+            [
+                f"{one['films']}, {one['size']} px",
+                f"{one['letters_left']['value']:.1%} of {one['letters_left']['n']}",
+                f"{one['lines_gone']['value']:.0%} of {one['lines_gone']['n']}",
+                _share(one["lung_touched"]),
+                f"{bare['value']:.0%} of {bare['n']}; {_share(one['without_text_lung_touched'])}",
+            ]
+        )
+    return _markdown(rows)
+
+
+def _share(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.2%}"
 
 
 def _strongest(facts: Sequence[Mapping[str, Any]]) -> str:
