@@ -1,7 +1,6 @@
 """Real radiographs, changed: bent by a smooth secret field, or blurred to noisy blocks. Pure functions of a seed.
 
-``warp`` is what deformation by chance can do, and no more: PriCheXy-Net (Packhäuser et al. 2023) learns its field
-against a network that verifies patients, this one is drawn. A velocity on a coarse grid is integrated by scaling and
+``warp`` is what deformation by chance can do, and no more: a field that is learnt stands in ``deformer.py``. A velocity on a coarse grid is integrated by scaling and
 squaring (Arsigny et al. 2006), so that nothing folds, and no pixel moves farther than the bound. The field alone is
 smooth; at bound 0 the image is exactly itself.
 

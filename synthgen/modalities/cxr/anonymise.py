@@ -1,4 +1,4 @@
-"""Radiographs of real patients, bent or blurred: the operators, who attacks them, and what they leave."""
+"""Radiographs of real patients, bent, redrawn or blurred: the operators, who attacks them, and what they leave."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Changed:
         return made
 
     def _header(self, person: int, record: CxrReal) -> bytes:
-        if record.source is None or not self.headers:
+        if record.source is None or not self.headers or not person:  # attackers look at pixels
             return b""
         with opened(record.source, header_only=False) as dataset:
             return cleaned(dataset, record.patient, f"ANONYMISED-P{person:06d}", self.secret)
