@@ -28,6 +28,7 @@ from synthgen.records import Anonymised, Attacker, C, Cohort, Estimate, Matcher,
 from synthgen.release import staged, write_comparison
 from synthgen.report import Compared, Comparison
 from synthgen.run import Run
+from synthgen.sizes import SizeCheck
 from synthgen.workfolder import opened
 
 T = TypeVar("T")
@@ -76,8 +77,11 @@ def compare(run: Run[T, C, M], plan: ComparePlan, engine: Engine) -> Comparison:
     ways = plan.ways or tuple(Way(name) for name in anonymiser.operators)
     for way in ways:
         anonymiser.check(operator_of(anonymiser, way.operator), way.strength, run.settings)
-    run.modality.generator.check(run.settings)
-    loaded, cohort, _ = split_cohort(run, plan.data)
+    if plan.model is None:
+        run.modality.generator.check(run.settings)
+    reads = plan.model is not None or run.modality.generator.will_read(run.settings)
+    check = SizeCheck(run.config.gate, run.config.split, may_accept=False, reads_cohort=reads)
+    loaded, cohort, _ = split_cohort(run, plan.data, check)
     if not cohort.audit or not cohort.calibration:
         raise UserError(
             "a comparison needs patients to learn on and patients to judge by: set split.calibration, split.audit"

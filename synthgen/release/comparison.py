@@ -26,6 +26,9 @@ _LINKS: Final = {
 }
 
 
+_NONE: Final = "–"
+
+
 @dataclass(frozen=True)
 class Row:
     """A line of the table: what is asked, and the answer for each way."""
@@ -56,10 +59,13 @@ def write_comparison(staging: Staging, comparison: Comparison, forbidden: Sequen
 
 
 def table(comparison: Comparison) -> tuple[Row, ...]:
-    """What a data steward asks first, a line each: of every kind of attack the strongest."""
+    """What a data steward asks first, a line each: of every kind of attack the strongest.
+
+    What no way can answer is left out.
+    """
     ways = comparison.ways
     asked: list[tuple[str, Callable[[Compared], str]]] = [
-        ("verdict of its own gate", lambda way: way.verdict or "–"),
+        ("verdict of its own gate", lambda way: way.verdict or _NONE),
         ("records", lambda way: f"{way.records:,}"),
         ("who is in it: the strongest attack's AUC", lambda way: _said(strongest(way, told=False))),
         ("members found at 1% false alarms", lambda way: _said(_most(way, "tpr_at_fpr"))),
@@ -68,7 +74,8 @@ def table(comparison: Comparison) -> tuple[Row, ...]:
         ("use: trained on it, tested on real records, AUC", lambda way: _said(named(way, USE))),
         ("use: AUC lost against training on real records", lambda way: _said(named(way, "tstr_gap"))),
     ]
-    return tuple(Row(what, tuple(answer(way) for way in ways)) for what, answer in asked)
+    rows = (Row(what, tuple(answer(way) for way in ways)) for what, answer in asked)
+    return tuple(row for row in rows if any(answer != _NONE for answer in row.answers))
 
 
 def figures(comparison: Comparison) -> tuple[tuple[str, tuple[Row, ...]], ...]:
@@ -100,7 +107,7 @@ def _most(way: Compared, part: str) -> Estimate | None:
 def _linked(way: Compared, attack: str) -> str:
     facts = [fact for fact in way.linked if fact.attack == attack]
     if not facts:
-        return "–"
+        return _NONE
 
     def worst(fact: LinkFacts) -> tuple[float, float]:
         return fact.eer.value, -fact.rank1.value
@@ -110,4 +117,4 @@ def _linked(way: Compared, attack: str) -> str:
 
 
 def _said(estimate: Estimate | None) -> str:
-    return "–" if estimate is None else f"{words.number(estimate.value)} ({words.interval(estimate)})"
+    return _NONE if estimate is None else f"{words.number(estimate.value)} ({words.interval(estimate)})"

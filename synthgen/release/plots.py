@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from synthgen.errors import MissingExtraError
 from synthgen.records import Estimate
 from synthgen.release import words
@@ -111,14 +109,11 @@ def _named(axes: Axes, title: str) -> None:
 
 def _png(figure: Figure) -> bytes:
     """Pixels alone: what matplotlib writes beside them is metadata, which no release holds."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
-    figure.set_dpi(150)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    buffer = io.BytesIO()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(buffer, "png", optimize=True)
+    raw, buffer = io.BytesIO(), io.BytesIO()
+    figure.savefig(raw, format="png", dpi=150)
+    Image.open(raw).convert("RGB").save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 
