@@ -1,8 +1,9 @@
 """synthgen: synthetic medical data, screened against the real patients before it is released.
 
-Three tiers. The commands as functions: :func:`generate`, :func:`anonymize`, :func:`fit`, :func:`screen`,
-:func:`evaluate`, :func:`demo_cohort`. The gate for data and generators made elsewhere: :mod:`synthgen.gate`. The
-building blocks: :func:`load_modality` and the parts of a modality in :mod:`synthgen.modality`.
+Three tiers. The commands as functions: :func:`generate`, :func:`anonymize`, :func:`compare`, :func:`fit`,
+:func:`screen`, :func:`evaluate`, :func:`demo_cohort`. The gate for data and generators made elsewhere:
+:mod:`synthgen.gate`. The building blocks: :func:`load_modality` and the parts of a modality in
+:mod:`synthgen.modality`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from synthgen import gate as gate
     from synthgen.api import anonymize as anonymize
+    from synthgen.api import compare as compare
     from synthgen.api import demo_cohort as demo_cohort
     from synthgen.api import evaluate as evaluate
     from synthgen.api import fit as fit
@@ -31,7 +33,9 @@ __version__ = "0.1.0"
 
 # Loaded when they are asked for: `import synthgen` costs nothing.
 _PLACES = {
-    **dict.fromkeys(("generate", "anonymize", "fit", "pretrain", "screen", "evaluate", "demo_cohort"), "synthgen.api"),
+    **dict.fromkeys(
+        ("generate", "anonymize", "compare", "fit", "pretrain", "screen", "evaluate", "demo_cohort"), "synthgen.api"
+    ),
     **dict.fromkeys(("SynthgenError", "UserError", "MissingExtraError", "ReleaseRefusedError"), "synthgen.errors"),
     **dict.fromkeys(("Modality", "Ready"), "synthgen.modality"),
     "Outcome": "synthgen.report",

@@ -22,10 +22,10 @@ from synthgen.digests import keyed
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
 from synthgen.linkage_verdict import linkage_report
-from synthgen.linking import ORACLE, attack_all, people_of
+from synthgen.linking import ORACLE, Person, attack_all, people_of
 from synthgen.modality import AnonymiserKind, Cohorts
 from synthgen.pipeline import CONFIG, MODEL, split_cohort
-from synthgen.records import Anonymised, C, Operator, Real
+from synthgen.records import Anonymised, C, Cohort, Operator, Real
 from synthgen.release import Sealed, seal_changed, staged
 from synthgen.report import AnonymisationReport, Outcome, Provenance
 from synthgen.run import Run
@@ -70,25 +70,15 @@ def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
     work.claim_key()
     tries = begin_try(loaded.records, (run.config.digest(), cohort.digest, name), work, run.progress)
     work.begin()
-    learns = run.seed("operator")
-    anonymiser = anonymiser.fitted(
-        name, settings.strength, cohort.train, run.settings, work.operator, learns, run.progress
-    )
-
-    def opened(secret: str) -> Operator[T, C]:
-        under = keyed(work.key, secret, cohort.digest).encode()
-        return anonymiser.open(name, settings.strength, cohort.train, run.settings, under)
-
-    operator = opened("anonymise")
+    opened = open_operator(run, cohort, name, settings.strength, work.operator)
+    anonymiser, operator = opened.anonymiser, opened.holders
     store = changed(run, operator, name, (*cohort.train, *cohort.calibration, *cohort.audit))
 
     # 3. Who finds them again, and what they are still good for.
     run.progress.stage(3, STAGES, "attack")
-    seed, attackers_own = run.seed("linking"), opened(ORACLE)
-    learnt_from, judged = (
-        people_of(part, operator, attackers_own, seed) for part in (cohort.calibration, cohort.audit)
-    )
-    attacked = attack_all(anonymiser.attackers(run.settings), learnt_from, judged, seed, run.progress)
+    learnt_from, judged = opened.people(cohort, run.seed("linking"))
+    attackers = anonymiser.attackers(run.settings)
+    attacked = attack_all(attackers, learnt_from, judged, run.seed("linking"), run.progress)
     evaluation = anonymiser.evaluate(operator, cohort, run.settings, run.seed("evaluation"), run.progress)
 
     # 4. The verdict, and the release that it seals.
@@ -119,6 +109,46 @@ def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
         )
     end_try(work, report.outcome)
     return sealed
+
+
+@dataclass(frozen=True)
+class OpenOperator(Generic[T, C, M]):
+    """An operator that has learnt what it learns on T.
+
+    Attributes:
+        holders: as the data holder runs it, under the key of the work folder.
+        attackers: as somebody runs it who knows everything but that key.
+    """
+
+    anonymiser: AnonymiserKind[T, C, M]
+    holders: Operator[T, C]
+    attackers: Operator[T, C]
+
+    def people(self, cohort: Cohort[T, C], seed: int) -> tuple[list[Person[T]], list[Person[T]]]:
+        """Those whom attackers learn from, of C, and those on whom they are judged, of E."""
+        learnt_from, judged = (
+            people_of(part, self.holders, self.attackers, seed) for part in (cohort.calibration, cohort.audit)
+        )
+        return learnt_from, judged
+
+
+def open_operator(
+    run: Run[T, C, M], cohort: Cohort[T, C], name: str, strength: float, folder: Path
+) -> OpenOperator[T, C, M]:
+    """Lets an operator learn on T, and opens it under the run's key.
+
+    Args:
+        folder: private; keeps what was learnt.
+    """
+    fitted = anonymiser_of(run).fitted(
+        name, strength, cohort.train, run.settings, folder, run.seed("operator"), run.progress
+    )
+
+    def under(secret: str) -> Operator[T, C]:
+        key = keyed(run.work.key, secret, cohort.digest).encode()
+        return fitted.open(name, strength, cohort.train, run.settings, key)
+
+    return OpenOperator(fitted, under("anonymise"), under(ORACLE))
 
 
 def anonymiser_of(run: Run[T, C, M]) -> AnonymiserKind[T, C, M]:

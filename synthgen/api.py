@@ -25,7 +25,7 @@ from synthgen.progress import Progress, Silent
 if TYPE_CHECKING:
     from synthgen.modality import Modality
     from synthgen.release import Sealed
-    from synthgen.report import Evaluation, Outcome
+    from synthgen.report import Comparison, Evaluation, Outcome
 
 _SILENT = Silent()
 
@@ -118,6 +118,44 @@ def anonymize(
 
     plan = ChangePlan(Path(data), Path(out), Path(asked.preset).stem, verdicts)
     return session.anonymise(asked, plan, Path(work), progress, kind)
+
+
+def compare(
+    modality: str | Modality[Any, Any, Any],
+    *,
+    data: str | Path,
+    out: str | Path = "comparison",
+    work: str | Path = "work",
+    operators: Sequence[tuple[str, float]] = (),
+    model: str | Path | None = None,
+    samples: int | None = None,
+    config: str | None = None,
+    settings: Sequence[str] = (),
+    seed: int | None = None,
+    progress: Progress | None = _SILENT,
+) -> Comparison:
+    """Anonymise or synthesise: a cohort's training records as they are, changed, and synthesised, in one table.
+
+    Args:
+        data: folder of the real cohort.
+        out: folder for the comparison; must not exist.
+        operators: names and strengths; each operator of the kind of data at strength 1 where none is given.
+        model: fitted generator; without it one is fitted.
+        samples: of the generator; as many as there are training records where that is not said.
+
+    Raises:
+        UserError: for whatever the user must put right.
+    """
+    offer, kind = _offered(modality)
+    asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed)
+    arguments.present(Path(data), "--data")
+    arguments.present(_path(model), "--model")
+    from synthgen import session
+    from synthgen.comparing import ComparePlan, Way
+
+    ways = tuple(Way(name, strength) for name, strength in operators)
+    plan = ComparePlan(Path(data), Path(out), Path(asked.preset).stem, ways, _path(model), samples)
+    return session.compare(asked, plan, Path(work), progress, kind)
 
 
 def fit(

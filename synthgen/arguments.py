@@ -75,6 +75,18 @@ def changes(settings: Iterable[str] | None, operator: str | None, strength: floa
     return _with(settings, {"anonymise.operator": operator, "anonymise.strength": strength})
 
 
+def ways(words: Iterable[str] | None) -> tuple[tuple[str, float], ...]:
+    """Operators and how much each changes, of words such as ``warp:3``; 1 where that is not said."""
+    found = []
+    for word in words or ():
+        name, colon, much = word.partition(":")
+        try:
+            found.append((name, float(much) if colon else 1.0))
+        except ValueError:
+            raise UserError(f"--operator {word}: give a name and how much it changes, e.g. warp:3") from None
+    return tuple(dict.fromkeys(found))
+
+
 def _with(settings: Iterable[str] | None, options: Mapping[str, object]) -> tuple[str, ...]:
     return (*(settings or ()), *(f"{key}={value}" for key, value in options.items() if value is not None))
 

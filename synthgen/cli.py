@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 INTERRUPTED: Final = 130
 """Exit status of a command that was stopped by Ctrl-C: 128 and the signal's number."""
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer carries a click of its own, and exports no more of it
-_RESUMES: Final = {"generate", "anonymize", "fit", "pretrain", "screen", "evaluate"}
+_RESUMES: Final = {"generate", "anonymize", "compare", "fit", "pretrain", "screen", "evaluate"}
 
 
 class _Commands(TyperGroup):
@@ -214,6 +214,37 @@ def anonymize(
             accept=accept or (), progress=None,
         )
     )  # fmt: skip
+
+
+@app.command(short_help="Compares a cohort as it is, changed and synthesised.")
+def compare(
+    modality_name: ModalityName,
+    data: RealData,
+    out: Annotated[Path, typer.Option(help="Folder for the comparison; must not exist.")] = Path("comparison"),
+    work: Work = Path("work"),
+    operator: Annotated[
+        list[str] | None,
+        typer.Option(help="What changes the records and how much, e.g. warp:3; repeatable; all at 1 if left out."),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Fitted model folder; without it one is fitted.")] = None,
+    samples: Annotated[
+        int | None, typer.Option("-n", "--samples", min=1, help="Synthetic records; as many as real ones if left out.")
+    ] = None,
+    config: Config = None,
+    settings: Settings = None,
+    seed: Seed = None,
+) -> None:
+    """Anonymise or synthesise? One cohort both ways, under the same attacks and for the same use: one table."""
+    from synthgen import api, arguments
+
+    found = api.compare(
+        modality_name, data=data, out=out, work=work, operators=arguments.ways(operator), model=model, samples=samples,
+        config=config, settings=settings or (), seed=seed, progress=None,
+    )  # fmt: skip
+    from synthgen import tables
+
+    tables.comparison(found)
+    print(f"compared: {out}/README.md, {out}/comparison.html")  # noqa: T201
 
 
 @app.command(short_help="Fits a generator on the training part of a cohort.")

@@ -342,6 +342,48 @@ class LinkageReport:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """What is known of one way to give a cohort's training records away.
+
+    Attributes:
+        way: the operator and its strength, or what else was done.
+        told: one line on what was done.
+        verdict: of the way's own gate; empty where nothing was done.
+        records: how many would be released of T.
+        attacks: on who is among the records, and what they tell of those who are.
+        linked: attempts to link a changed record to its patient; empty where no record is of a patient.
+        quality: what the records are good for.
+    """
+
+    way: str
+    told: str
+    verdict: str
+    records: int
+    attacks: tuple[Estimate, ...]
+    linked: tuple[LinkFacts, ...]
+    quality: tuple[Estimate, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One cohort, given away in several ways.
+
+    Attributes:
+        people: patients of T, C and E.
+        records: of T.
+        eer: the least equal error rate that a changed record is asked for.
+    """
+
+    synthgen_version: str
+    modality: str
+    preset: str
+    people: tuple[int, ...]
+    records: int
+    eer: float
+    ways: tuple[Compared, ...]
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of the released table: its Croissant data type is ``sc:Text``, ``sc:Integer``, ``sc:Boolean`` …
 

@@ -15,6 +15,8 @@ from synthgen import modality
 from synthgen.anonymising import ChangePlan
 from synthgen.anonymising import anonymise as change_and_release
 from synthgen.arguments import Asked
+from synthgen.comparing import ComparePlan
+from synthgen.comparing import compare as compare_ways
 from synthgen.digests import keyed
 from synthgen.engines.local import LocalEngine
 from synthgen.files import disk_errors
@@ -23,7 +25,8 @@ from synthgen.modality import Modality
 from synthgen.pipeline import CONFIG, Plan, release_from
 from synthgen.private_release import release_mode
 from synthgen.progress import Progress, bars
-from synthgen.release import Sealed, check_output
+from synthgen.release import Sealed, check_new, check_output, plots
+from synthgen.report import Comparison
 from synthgen.run import Run
 from synthgen.seeds import stage_seed
 from synthgen.sizes import SizeCheck, parts_of_cohort
@@ -98,6 +101,20 @@ def anonymise(
     check_output(plan.out)
     with session(asked, work, progress, kind) as run:
         return change_and_release(run, plan)
+
+
+def compare(
+    asked: Asked,
+    plan: ComparePlan,
+    work: Path,
+    progress: Progress | None = None,
+    kind: Modality[Any, Any, Any] | None = None,
+) -> Comparison:
+    """One cohort as it is, changed and synthesised, in one table."""
+    plots.needed()
+    check_new(plan.out)
+    with session(asked, work, progress, kind) as run:
+        return compare_ways(run, plan, LocalEngine())
 
 
 def write_demo_cohort(asked: Asked, out: Path, progress: Progress | None = None) -> None:

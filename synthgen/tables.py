@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from synthgen.records import Estimate
-from synthgen.report import Floor
+from synthgen.report import Comparison, Floor
 from synthgen.settings import Key
 
 _WIDE: Final = 160
@@ -21,6 +21,16 @@ def estimates(found: Iterable[Estimate]) -> None:
     for one in found:
         low, high = one.ci95
         table.add_row(one.metric, f"{one.value:.3f}", f"{low:.3f} to {high:.3f}", str(one.n), one.better)
+    Console().print(table)
+
+
+def comparison(found: Comparison) -> None:
+    """A line for each question, a column for each way."""
+    from synthgen.release.comparison import table as rows_of
+
+    table = Table("", *(way.way for way in found.ways))
+    for row in rows_of(found):
+        table.add_row(row.asked, *row.answers)
     Console().print(table)
 
 

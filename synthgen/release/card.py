@@ -6,10 +6,10 @@ import posixpath
 import re
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from synthgen.records import Estimate
 from synthgen.release import words
+from synthgen.release.templating import cell, text_template
 from synthgen.report import AnonymisationReport, ReleaseReport
 
 _HUB_LICENCES = {
@@ -27,7 +27,7 @@ def dataset_card(report: ReleaseReport, quarantined: bool, contact_sheet: str | 
         digest: of the data files. ``datasets`` keeps a local folder in its cache under the folder's name and this
             card's header, so without it a second release called ``release`` would read as the first.
     """
-    return _template("README.md.j2").render(
+    return text_template("README.md.j2").render(
         header=_header(report, digest, "synthetic"),
         folder=posixpath.dirname(report.dataset.metadata_file),
         report=report,
@@ -42,7 +42,7 @@ def dataset_card(report: ReleaseReport, quarantined: bool, contact_sheet: str | 
 
 def card_of_changed(report: AnonymisationReport, quarantined: bool, digest: str = "") -> str:
     """The same for real records that were changed."""
-    return _template("changed.md.j2").render(
+    return text_template("changed.md.j2").render(
         header=_header(report, digest, "anonymised"),
         folder=posixpath.dirname(report.dataset.metadata_file),
         report=report,
@@ -51,19 +51,6 @@ def card_of_changed(report: AnonymisationReport, quarantined: bool, digest: str 
         words=words,
         row=_row,
     )
-
-
-def _template(name: str) -> Template:
-    environment = Environment(
-        loader=PackageLoader("synthgen.release", "templates"),
-        autoescape=False,  # noqa: S701 - Markdown, and every free text passes `cell` or `line`
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(cell=_cell, line=_line, percent=words.percent)
-    return environment.get_template(name)
 
 
 def hub_licence(licence: str) -> str:
@@ -111,12 +98,4 @@ def _data_files(report: ReleaseReport | AnonymisationReport) -> list[dict[str, o
 def _row(estimate: Estimate) -> str:
     figures = (words.metric_name(estimate.metric), words.number(estimate.value), words.interval(estimate),
                f"{estimate.n:,}", words.direction(estimate.better), estimate.note)  # fmt: skip
-    return "| " + " | ".join(_cell(figure) for figure in figures) + " |"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split()).replace("<", "&lt;")
-
-
-def _cell(text: str) -> str:
-    return _line(text).replace("|", "\\|")
+    return "| " + " | ".join(cell(figure) for figure in figures) + " |"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-
 from synthgen.records import Estimate
 from synthgen.release import words
+from synthgen.release.templating import web_template
 from synthgen.report import AnonymisationReport, LinkFacts, Outcome, Preview, ReleaseReport
 from synthgen.verdict import successes
 
@@ -36,7 +35,7 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
     """
     privacy = report.privacy
     succeed = successes(privacy.attacks, privacy.limits)
-    return _template("report.html.j2").render(
+    return web_template("report.html.j2").render(
         report=report,
         words=words,
         heading=words.heading(report, quarantined=quarantined),
@@ -57,7 +56,7 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
 def page_of_changed(report: AnonymisationReport, quarantined: bool) -> str:
     """The same for real records that were changed."""
     privacy = report.privacy
-    return _template("changed.html.j2").render(
+    return web_template("changed.html.j2").render(
         report=report,
         words=words,
         heading=words.changed_heading(privacy, quarantined=quarantined),
@@ -79,18 +78,6 @@ def _rate(fact: LinkFacts, least: float) -> Whisker:
 
 def _share(value: float) -> float:
     return round(100 * min(1.0, max(0.0, value / _HIGHEST_RATE)), 2)
-
-
-def _template(name: str) -> Template:
-    environment = Environment(
-        loader=PackageLoader("synthgen.release", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(name)
 
 
 def _headed(line: str) -> tuple[str, str]:

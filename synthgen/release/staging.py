@@ -67,6 +67,17 @@ def check_output(out: Path, *, config_digest: str | None = None) -> None:
         raise _write_error(out, error) from error
 
 
+def check_new(out: Path) -> None:
+    """Refuses an output folder that is there already, before anything was computed.
+
+    Raises:
+        UserError: ``out`` exists and is not empty, or its parent cannot be written.
+    """
+    if out.is_dir() and not out.is_symlink() and any(_listed(out)):
+        raise UserError(f"--out {out} exists: choose another name")
+    check_output(out)
+
+
 @contextmanager
 def staged(out: Path) -> Iterator[Staging]:
     """An empty folder to write the release into; gone when the block ends, unless it was sealed.

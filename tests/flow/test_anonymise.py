@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import time
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
-from flow_command import Run
+from flow_command import Run, contents, killed, result_of
 from typer.testing import CliRunner
 
 import synthgen as package
@@ -95,6 +97,34 @@ def test_a_run_that_was_cut_short_ends_with_the_same_bytes(refused: Path, data: 
         again = tmp_path / "work/quarantine" / path.relative_to(refused / "work/quarantine")
         if path.suffix == ".parquet":
             assert again.read_bytes() == path.read_bytes(), path.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operator", [("cxr", "warp", "1"), ("dialogue", "surrogates", "1")], ids=lambda one: one[0])
+def test_killed_twenty_times_it_ends_with_the_same_bytes(tmp_path: Path, operator: tuple[str, str, str]) -> None:
+    """Each kill strikes at a random moment of what a whole run takes; a run that ends before begins a new folder."""
+    name, *changes = operator
+    size = ("modality.demo.size=64",) if name == "cxr" else ("modality.demo.utterances=[20,24]",)
+    settings = [word for one in (*size, "modality.demo.patients=120") for word in ("--set", one)]
+    made = ["demo-cohort", "--modality", name, "--config", "demo", *settings, "--out", str(tmp_path / "cohort")]
+    assert CliRunner().invoke(app, made).exit_code == 0
+    asked = ["anonymize", "--modality", name, "--config", "demo", *settings, "--seed", "3", *SPLIT]
+    asked += ["--data", tmp_path / "cohort", "--operator", changes[0], "--strength", changes[1]]
+    (tmp_path / "0").mkdir()
+    started = time.monotonic()
+    assert not killed(asked, tmp_path / "0", 600)
+    whole, rng = time.monotonic() - started, np.random.default_rng(20)
+    folders, struck = [tmp_path / "0", tmp_path / "1"], 0
+    folders[1].mkdir()
+    while struck < 20:
+        if result_of(folders[-1]).exists():
+            folders.append(tmp_path / str(len(folders)))
+            folders[-1].mkdir()
+        struck += killed(asked, folders[-1], rng.uniform(0.05, 0.95) * whole)
+    assert not killed(asked, folders[-1], 600)
+    for folder in folders[1:]:
+        assert contents(result_of(folder)) == contents(result_of(folders[0]))
+        assert contents(folder / "work" / "changed") == contents(folders[0] / "work" / "changed")
 
 
 def test_a_lost_key_is_one_line(refused: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,29 +1,13 @@
 """Killed at random moments and run again, a run ends byte for byte as if it had never been killed."""
 
-import signal
-import subprocess
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from flow_command import CXR, DIALOGUE, SPEECH, Flow, command, contents, environment, result_of
+from flow_command import CXR, DIALOGUE, SPEECH, Flow, contents, killed, result_of
 
 from synthgen.ledger import read_ledger
-
-
-def killed(flow: Flow, folder: Path, after: float) -> bool:
-    """Starts the run and kills it ``after`` seconds; False when it had ended by itself."""
-    process = subprocess.Popen(
-        command(*flow.arguments), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        process.wait(after)
-        return False
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return True
 
 
 def test_same_result_after_kills(request: pytest.FixtureRequest, tmp_path: Path, flow: Flow, kills: int) -> None:
@@ -32,7 +16,7 @@ def test_same_result_after_kills(request: pytest.FixtureRequest, tmp_path: Path,
     rng = np.random.default_rng(kills)
     started = time.monotonic()
     (tmp_path / "0").mkdir()
-    assert not killed(flow, tmp_path / "0", 600)
+    assert not killed(flow.arguments, tmp_path / "0", 600)
     whole = time.monotonic() - started
     folders = [tmp_path / "0"]
     struck = 0
@@ -40,10 +24,10 @@ def test_same_result_after_kills(request: pytest.FixtureRequest, tmp_path: Path,
         if result_of(folders[-1]).exists():
             folders.append(tmp_path / str(len(folders)))
             folders[-1].mkdir()
-        if killed(flow, folders[-1], rng.uniform(0.05, 0.95) * whole):
+        if killed(flow.arguments, folders[-1], rng.uniform(0.05, 0.95) * whole):
             struck += 1
             read_ledger(folders[-1] / "work" / "ledger.jsonl")  # raises if the chain was broken
-    assert not killed(flow, folders[-1], 600)
+    assert not killed(flow.arguments, folders[-1], 600)
     for folder in folders:
         same(folder, finished)
 

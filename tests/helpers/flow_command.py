@@ -1,9 +1,10 @@
 """The command line as a user runs it: a process of its own, and what it leaves."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,20 @@ def command(*arguments: str | Path) -> list[str]:
 
 def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
+
+
+def killed(arguments: Sequence[str | Path], folder: Path, after: float) -> bool:
+    """Starts a run in ``folder`` and kills it ``after`` seconds; False when it had ended by itself."""
+    process = subprocess.Popen(
+        command(*arguments), cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        process.wait(after)
+        return False
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return True
 
 
 def result_of(folder: Path) -> Path:
