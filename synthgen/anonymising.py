@@ -57,7 +57,7 @@ def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
         UserError: for whatever the user must put right; nothing half-written is left outside the work folder.
     """
     kind, work, settings = run.modality, run.work, run.config.anonymise
-    anonymiser = anonymiser_of(run)
+    anonymiser = anonymiser_of(run).within(work.changed)
     name = operator_of(anonymiser, settings.operator)
 
     # 1. The cohort, split by patient: an attacker never learns from those on whom it is judged.

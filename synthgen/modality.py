@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -339,6 +339,10 @@ class AnonymiserKind(Protocol[T, C, M_contra]):
     def operators(self) -> tuple[str, ...]:
         """The operators' names, the default first."""
         ...
+
+    def within(self, scratch: Path) -> Self:
+        """The same, whose operators keep in ``scratch``, a private folder, what is too large for a record's shard."""
+        return self
 
     def open(
         self, operator: str, strength: float, train: Sequence[Real[T, C]], config: M_contra, secret: bytes
