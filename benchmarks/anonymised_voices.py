@@ -4,8 +4,8 @@
         --run fixed:0.8:0 both:1:0 both:1:1
 
 ``SPEECH`` holds ``librispeech_single`` and ``librispeech_multi``. Of each of ``--people`` speakers of the first, the
-two halves of the clip are two recordings; they teach the attackers, and are judged in two folds. The ten speakers of the
-second, of whom some clips are taken, are judged by attackers who learnt on all of the first.
+two halves of the clip are two recordings; they teach the attackers, and are judged in two folds. Of the ten speakers of
+the second some clips are taken, and judged by attackers who learnt on all of the first.
 
 Each run is operator:strength:seed. The operators are those of ``synthgen anonymize``, a pseudo-speaker for each
 recording; ``fixed`` is McAdams' coefficient as in VoicePrivacy's baseline B2, its exponent, the strength, the same for
@@ -83,7 +83,7 @@ class Voices:
 
     @classmethod
     def of(cls, data: Path, work: Path, people: int, clips: int) -> Voices:
-        halves = []
+        halves: list[tuple[SpeechReal, SpeechReal]] = []
         for speaker, path in _listed(data / "librispeech_single"):
             sound = _sound(path)
             if len(sound) >= 3.4 * RATE and len(halves) < people:

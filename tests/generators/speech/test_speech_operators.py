@@ -1,4 +1,4 @@
-"""Voices are moved in pitch and formants and never in time; nothing clips; silence stays, and so does what is outside."""
+"""Voices are moved in pitch and formants and never in time; nothing clips; silence and what is outside stay."""
 
 from dataclasses import replace
 from pathlib import Path
