@@ -49,7 +49,7 @@ from synthgen.records import Matcher, Real
 Floats = NDArray[np.float64]
 Change = Callable[[SpeechReal], Speech]
 
-_LONGEST = 6.0  # seconds of a clip
+_LONGEST = 5.0  # seconds of a clip
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ _LOWEST, _HIGHEST = 90.0, 230.0  # Hz, median F0 of pseudo-speakers
 _POINTS = 24  # of a long-term spectrum, equally spaced on the mel scale
 _MOST_DB = 20.0  # by which a long-term spectrum is corrected
 _KNOTS = (0.0, 500.0, 1500.0, 2800.0, 4200.0, 8000.0)  # Hz, of the warp
+_COLOURS = 12
 _LPC_ORDER, _LPC_WINDOW, _LPC_HOP = 20, 320, 160  # samples
 _SPEECH_DB = 30.0  # below the loud frames, a frame is no speech
 _KNEE, _PEAK = 0.8, 0.98  # of full scale
@@ -74,9 +75,9 @@ def draw_speaker(seed: int, strength: float = 1.0) -> PseudoSpeaker:
     return PseudoSpeaker(
         f0=float(np.exp(rng.uniform(np.log(_LOWEST), np.log(_HIGHEST)))),
         f0_range=float(np.exp(strength * rng.normal(0, 0.15))),
-        warp=tuple(np.exp(strength * np.clip(tract + rng.normal(0, 0.08, len(_KNOTS)), -0.35, 0.35)).tolist()),
-        colour=tuple((strength * np.clip(rng.normal(0, 4.0, 12), -9, 9)).tolist()),
-        breath=float(min(1.0, strength * rng.uniform(0, 0.3))),
+        warp=tuple(np.exp(np.clip(strength * (tract + rng.normal(0, 0.1, len(_KNOTS))), -0.45, 0.45)).tolist()),
+        colour=tuple((strength * np.clip(rng.normal(0, 7.0, _COLOURS), -12, 12)).tolist()),
+        breath=float(min(1.0, strength * rng.uniform(0, 0.15))),
         power=float(np.exp(strength * rng.uniform(-0.2, 0.2))),
         reach=min(1.0, strength),
     )
@@ -181,10 +182,10 @@ def _f0(samples: Floats, frame: float = _FRAME) -> tuple[Floats, Floats]:
 
 
 def _analysed(samples: Floats) -> _Frames:
-    """The aperiodicity, which costs most, is found at every other frame and held."""
+    """The aperiodicity, which costs most, is found at every other frame and held. A frame with F0 is voiced."""
     f0, times = _f0(samples)
     envelope = pyworld().cheaptrick(samples, f0, times, RATE, fft_size=_FFT)
-    half = pyworld().d4c(samples, f0[::2].copy(), times[::2].copy(), RATE, fft_size=_FFT)
+    half = pyworld().d4c(samples, f0[::2].copy(), times[::2].copy(), RATE, fft_size=_FFT, threshold=0.0)
     return _Frames(f0, envelope, np.repeat(half, 2, axis=0)[: len(f0)])
 
 

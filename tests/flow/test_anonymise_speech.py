@@ -82,7 +82,7 @@ def test_nothing_changed_is_refused_and_one_recording_each_is_said(tmp_path: Pat
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     data = written(tmp_path / "cohort", 12, 1)
     for arguments, line in (
-        (("--operator", "warp"), "no operator 'warp': give one of both, world, mcadams"),
+        (("--operator", "warp"), "no operator 'warp': give one of world, both, mcadams"),
         (("--strength", "3"), "at most 2"),
         (("--set", "modality.pseudo_speaker=nobody"), "modality.pseudo_speaker"),
     ):

@@ -41,7 +41,7 @@ from synthgen.progress import Progress
 from synthgen.records import Anonymised, Attacker, Cohort, Estimate, Operator
 from synthgen.report import DatasetFacts
 
-BOTH, WORLD, MCADAMS = "both", "world", "mcadams"
+WORLD, BOTH, MCADAMS = "world", "both", "mcadams"
 
 _OF_T = 60  # recordings of T whose long-term spectra are averaged
 
@@ -161,7 +161,7 @@ class SpeechAnonymiser(AnonymiserKind[Speech, SpeechCondition, SpeechConfig]):
 
     scratch: Path | None = None
 
-    operators = (BOTH, WORLD, MCADAMS)
+    operators = (WORLD, BOTH, MCADAMS)
 
     def within(self, scratch: Path) -> Self:
         return replace(self, scratch=scratch)
