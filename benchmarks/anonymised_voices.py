@@ -65,7 +65,7 @@ def main() -> None:
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     cohort = Voices.of(given.data, given.work, given.people, given.clips)
-    ears = Ears.of(given.hears, given.reference, cohort.ten) if given.hears else None
+    ears = Ears.of(given.hears, given.reference, cohort.ten, given.work) if given.hears else None
     told = json.loads(given.out.read_text()) if given.out.is_file() else [row(cohort, None, "none", 0.0, 0, ears)]
     for name, strength, seed in (one.split(":") for one in given.run):
         if any((one["operator"], one["strength"], one["seed"]) == (name, float(strength), int(seed)) for one in told):
@@ -258,15 +258,17 @@ class Ears:
     before: tuple[int, ...]
 
     @classmethod
-    def of(cls, hears: Path, reference: Path, clips: Sequence[SpeechReal]) -> Ears:
+    def of(cls, hears: Path, reference: Path, clips: Sequence[SpeechReal], work: Path) -> Ears:
         from faster_whisper import WhisperModel
 
         small, large = (
             WhisperModel(str(x), device="cpu", compute_type="int8", cpu_threads=1) for x in (hears, reference)
         )
-        said = tuple(_heard(large, clip.payload) for clip in clips)
-        before = tuple(word_errors(r, _heard(small, clip.payload)) for r, clip in zip(said, clips, strict=True))
-        return cls(small, said, before)
+        kept = work / "heard.json"
+        if not kept.is_file():
+            kept.write_text(json.dumps([[_heard(model, clip.payload) for clip in clips] for model in (large, small)]))
+        said, heard = json.loads(kept.read_text())
+        return cls(small, tuple(said), tuple(word_errors(r, h) for r, h in zip(said, heard, strict=True)))
 
     def errors(self, clips: Sequence[Speech], speakers: list[str], seed: int) -> tuple[list[float], list[float]]:
         """Word error rate, and how much more than untouched, each with its interval over speakers."""
