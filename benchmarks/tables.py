@@ -52,6 +52,7 @@ def table(kind: str, path: Path) -> str:
     made |= {"private_lora": private_lora, "private_lora_places": private_lora_places}
     made |= {"base_tuning": base_tuning, "anonymised": anonymised, "surrogates": surrogates}
     made |= {"siamese": siamese, "burned_in": burned_in}
+    made |= {"anonymised_voices": anonymised_voices}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -387,6 +388,27 @@ def _strongest(facts: Sequence[Mapping[str, Any]]) -> str:
 
 def _with_ends(row: Mapping[str, Any] | None) -> str:
     return "–" if row is None else f"{row['value']:.3f} [{row['ci95'][0]:.3f}, {row['ci95'][1]:.3f}]"
+
+
+_LEVELS = ("ignorant", "lazy-informed", "semi-informed")
+
+
+def anonymised_voices(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/anonymised_voices.py`` found: a row an operator and secret."""
+    heads = ["operator, strength", "secret", *(f"ten: {level}" for level in _LEVELS)]
+    heads += [*(f"halves: {level}" for level in _LEVELS), "same recording", "pitch", "WER", "more than untouched"]
+    rows = [heads]
+    for one in found:
+        name = "untouched" if one["operator"] == "none" else f"{one['operator']}, {one['strength']:g}"
+        rates = [_percent(one[f"{who} {level}"]) for who in ("ten", "halves") for level in _LEVELS]
+        heard = [_percent(one[key]) if key in one else "–" for key in ("wer", "wer more")]
+        secret = "–" if one["operator"] in ("none", "fixed") else str(one["seed"])
+        rows.append([name, secret, *rates, f"{one['same recording by rhythm']:.0%}", f"{one['pitch'][0]:.2f}", *heard])
+    return _markdown(rows)
+
+
+def _percent(figure: Sequence[float]) -> str:
+    return "{:.1f} [{:.1f}, {:.1f}]".format(*(100 * x for x in figure))
 
 
 def surrogates(found: Sequence[Mapping[str, Any]]) -> str:

@@ -140,9 +140,8 @@ def open_operator(
     Args:
         folder: private; keeps what was learnt.
     """
-    fitted = anonymiser_of(run).fitted(
-        name, strength, cohort.train, run.settings, folder, run.seed("operator"), run.progress
-    )
+    kind = anonymiser_of(run).within(private_folder(run.work.changed))
+    fitted = kind.fitted(name, strength, cohort.train, run.settings, folder, run.seed("operator"), run.progress)
 
     def under(secret: str) -> Operator[T, C]:
         key = keyed(run.work.key, secret, cohort.digest).encode()

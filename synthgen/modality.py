@@ -361,6 +361,10 @@ class AnonymiserKind(Protocol[T, C, M_contra]):
         """The same, with what the operator learns on T lying in ``folder``; resumes, and learns nothing twice."""
         return self
 
+    def within(self, scratch: Path) -> Self:
+        """The same, whose operators keep in ``scratch``, a private folder, what is too large for a record's shard."""
+        return self
+
     def open(
         self, operator: str, strength: float, train: Sequence[Real[T, C]], config: M_contra, secret: bytes
     ) -> Operator[T, C]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from synthgen.generators.speech.annotations import in_order, rttm, seconds, textgrid, webvtt
 from synthgen.generators.speech.tracks import blocks, mixed, write_flac
-from synthgen.payloads.speech import Recording, Segment, SpeechSynthetic, Track
+from synthgen.payloads.speech import Recording, Segment, SpeechAnonymised, SpeechSynthetic, Track
+from synthgen.records import Anonymised
 from synthgen.report import Column, DatasetFacts
 
 TURNS = "data/train"
@@ -66,14 +67,68 @@ _COLUMNS = (
 )
 
 
-def patient_id(index: int) -> str:
-    """The public name of sample ``index``: ``"SYNTHETIC-000123"``."""
-    return f"SYNTHETIC-{index:06d}"
+@dataclass(frozen=True)
+class Wording:
+    """How a release names its recordings and speaks of them.
+
+    Attributes:
+        kind: ``"synthetic"``: beginning of every name in capitals.
+        title: of the dataset.
+        counted: behind "turns of": what they are of, from sessions, hours and patients.
+        patient: the column of patients.
+        emotion, text: where a turn's emotion and its words come from.
+    """
+
+    kind: str
+    title: str
+    counted: Callable[[int, float, int], str]
+    patient: str
+    emotion: str
+    text: str
+
+    def patient_id(self, owner: int) -> str:
+        """The public name of a patient: ``"SYNTHETIC-000123"``."""
+        return f"{self.kind.upper()}-{owner:06d}"
+
+    def session_id(self, owner: int, session: int) -> str:
+        """The public name of a session, counted from 1: ``"SYNTHETIC-000123-S02"``."""
+        return f"{self.patient_id(owner)}-S{session:02d}"
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        told = {"patient_id": self.patient, "emotion": self.emotion, "text": self.text}
+        return tuple(replace(one, description=told.get(one.name, one.description)) for one in _COLUMNS)
 
 
-def session_id(index: int, session: int) -> str:
-    """The public name of a session, counted from 1: ``"SYNTHETIC-000123-S02"``."""
-    return f"{patient_id(index)}-S{session:02d}"
+SYNTHETIC: Final = Wording(
+    "synthetic",
+    "Synthetic emotional speech",
+    lambda sessions, hours, patients: (
+        f"{sessions:,} synthetic sessions ({hours:.1f} hours) of {patients:,} synthetic patients with a clinician"
+    ),
+    "The synthetic patient's name: one voice over all sessions.",
+    "The emotion that the turn was rendered with.",
+    "What is said, as it is written.",
+)
+ANONYMISED: Final = Wording(
+    "anonymised",
+    "Anonymised recordings of speech",
+    lambda recordings, hours, patients: (
+        f"{recordings:,} recordings ({hours:.1f} hours) of real people, each speaker's by itself, in other voices"
+    ),
+    "A name for whoever speaks in one voice: of one recording, or of all of a patient's.",
+    "The emotion that the source states, where many patients have it.",
+    "What is said, where the source states it and rules find no identifier in it.",
+)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Public names of a patient and of one of its sessions, and the session's number from 1."""
+
+    patient: str
+    session: str
+    number: int
 
 
 @dataclass
@@ -86,12 +141,15 @@ class _Tally:
     emotions: Counter[str] = field(default_factory=Counter)
 
 
-def write_release(folder: Path, samples: Iterable[tuple[int, SpeechSynthetic]]) -> DatasetFacts:
+def write_release(
+    folder: Path, samples: Iterable[tuple[int, SpeechSynthetic | SpeechAnonymised]], wording: Wording = SYNTHETIC
+) -> DatasetFacts:
     """Writes ``data/train`` (a clip per turn, and the table) and ``sessions`` (a folder per session, and a table).
 
     Args:
         folder: the release's folder, without ``data`` and ``sessions`` as yet.
-        samples: (index in the release, sample), streamed.
+        samples: (index in the release, sample), streamed; an anonymised one whose condition has a case is a session of
+            that patient's.
 
     Raises:
         UserError: the disk is full.
@@ -99,40 +157,43 @@ def write_release(folder: Path, samples: Iterable[tuple[int, SpeechSynthetic]]) 
     """
     (folder / TURNS).mkdir(parents=True)
     (folder / SESSIONS).mkdir()
-    tally = _Tally()
+    tally, written = _Tally(), Counter[int]()
     with (
         (folder / TURNS_TABLE).open("x", encoding="utf-8", newline="\n") as turns,
         (folder / SESSIONS_TABLE).open("x", encoding="utf-8", newline="\n") as sessions,
     ):
         for index, sample in samples:
-            tally.patients += 1
-            for number, recording in enumerate(sample.payload.recordings, start=1):
-                _line(sessions, _session_row(index, number, sample, recording))
-                _write_session(folder / SESSIONS / session_id(index, number), index, number, recording)
-                for row in _write_turns(folder / TURNS, index, number, recording):
+            owner = sample.condition.case or index if isinstance(sample, Anonymised) else index
+            tally.patients += not written[owner]
+            for recording in sample.payload.recordings:
+                written[owner] += 1
+                names = _Names(wording.patient_id(owner), wording.session_id(owner, written[owner]), written[owner])
+                _line(sessions, _session_row(names, sample, recording))
+                _write_session(folder / SESSIONS / names.session, names, recording)
+                for row in _write_turns(folder / TURNS, names, recording):
                     _line(turns, row)
                     tally.emotions[row["emotion"] or "unlabelled"] += 1
                     tally.turns += 1
                 tally.sessions += 1
                 tally.frames += recording.tracks[0].audio.frames
                 tally.rate = recording.tracks[0].audio.rate
-    return _facts(tally)
+    return _facts(tally, wording)
 
 
 def _line(file: Any, row: dict[str, Any]) -> None:
     file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _session_row(index: int, number: int, sample: SpeechSynthetic, recording: Recording) -> dict[str, Any]:
+def _session_row(names: _Names, sample: SpeechSynthetic | SpeechAnonymised, recording: Recording) -> dict[str, Any]:
     condition = sample.condition
     return {
-        "session_id": session_id(index, number),
-        "patient_id": patient_id(index),
-        "session": number,
+        "session_id": names.session,
+        "patient_id": names.patient,
+        "session": names.number,
         "setting": condition.setting or None,
         "disorder": condition.disorder or None,
         "severity": condition.severity or None,
-        "sessions": len(sample.payload.recordings),
+        "sessions": condition.sessions if isinstance(sample, Anonymised) else len(sample.payload.recordings),
         "rate": recording.tracks[0].audio.rate,
         "frames": recording.tracks[0].audio.frames,
         "tracks": [track.role for track in recording.tracks],
@@ -140,14 +201,14 @@ def _session_row(index: int, number: int, sample: SpeechSynthetic, recording: Re
     }
 
 
-def _write_session(folder: Path, index: int, number: int, recording: Recording) -> None:
+def _write_session(folder: Path, names: _Names, recording: Recording) -> None:
     folder.mkdir()
     name = folder.name
     for track in recording.tracks:
         write_flac(folder / f"{track.role}.flac", blocks(track.audio), track.audio.rate)
     audio = [track.audio for track in recording.tracks]
     write_flac(folder / MIX, mixed(audio), audio[0].rate)
-    speakers = {track.role: f"{patient_id(index)}-{track.role}" for track in recording.tracks}
+    speakers = {track.role: f"{names.patient}-{track.role}" for track in recording.tracks}
     for suffix, text in (
         ("rttm", rttm(recording, name, {str(role): speaker for role, speaker in speakers.items()})),
         ("vtt", webvtt(recording)),
@@ -156,21 +217,21 @@ def _write_session(folder: Path, index: int, number: int, recording: Recording) 
         (folder / f"{name}.{suffix}").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _write_turns(folder: Path, index: int, number: int, recording: Recording) -> Iterator[dict[str, Any]]:
-    clips = folder / session_id(index, number)
+def _write_turns(folder: Path, names: _Names, recording: Recording) -> Iterator[dict[str, Any]]:
+    clips = folder / names.session
     clips.mkdir()
     for track, segment in in_order(recording):
         path = clips / f"{segment.turn:04d}-{track.role}.flac"
         write_flac(path, blocks(track.audio, segment.start, segment.end), track.audio.rate)
-        yield _turn_row(f"{clips.name}/{path.name}", index, number, track, segment)
+        yield _turn_row(f"{clips.name}/{path.name}", names, track, segment)
 
 
-def _turn_row(name: str, index: int, number: int, track: Track, segment: Segment) -> dict[str, Any]:
+def _turn_row(name: str, names: _Names, track: Track, segment: Segment) -> dict[str, Any]:
     return {
         "file_name": name,
-        "session_id": session_id(index, number),
-        "patient_id": patient_id(index),
-        "session": number,
+        "session_id": names.session,
+        "patient_id": names.patient,
+        "session": names.number,
         "turn": segment.turn,
         "speaker": track.role,
         "emotion": segment.emotion,
@@ -192,19 +253,19 @@ def _turn_row(name: str, index: int, number: int, track: Track, segment: Segment
     }
 
 
-def _facts(tally: _Tally) -> DatasetFacts:
+def _facts(tally: _Tally, wording: Wording) -> DatasetFacts:
     hours = tally.frames / tally.rate / 3600
     return DatasetFacts(
         modality="speech",
-        title="Synthetic emotional speech",
+        title=wording.title,
         description=(
-            f"{tally.turns:,} turns of {tally.sessions:,} synthetic sessions ({hours:.1f} hours) of {tally.patients:,} "
-            "synthetic patients with a clinician, each turn a clip with speaker, emotion, intensity, text and word "
-            "times. The folder sessions holds each session whole: a track per speaker and their mix (FLAC, "
+            f"{tally.turns:,} turns of {wording.counted(tally.sessions, hours, tally.patients)}, each turn a clip with "
+            "speaker, emotion, intensity, text and word times. The folder sessions holds each session whole: a track "
+            "per speaker and their mix (FLAC, "
             f"{tally.rate / 1000:g} kHz), RTTM, WebVTT and TextGrid, exact to the sample."
         ),
         samples=tally.turns,
-        columns=_COLUMNS,
+        columns=wording.columns,
         metadata_file=TURNS_TABLE,
         media_glob=f"{TURNS}/*/*.flac",
         media_type="audio/flac",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from synthgen.records import JsonValue, Real, RoundTrip, Synthetic
+from synthgen.records import Anonymised, JsonValue, Real, RoundTrip, Synthetic
 
 Role = Literal["clinician", "patient", "companion", "speaker"]
 """Who speaks; ``speaker`` where a recording does not say."""
@@ -173,4 +173,5 @@ class SpeechCondition:
 
 SpeechReal = Real[Speech, SpeechCondition]
 SpeechSynthetic = Synthetic[Speech, SpeechCondition]
+SpeechAnonymised = Anonymised[Speech, SpeechCondition]
 SpeechRoundTrip = RoundTrip[Speech, SpeechCondition]

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from typer.testing import CliRunner
 import synthgen as package
 from synthgen import Outcome
 from synthgen.cli import app
+from synthgen.errors import UserError
+from synthgen.modality import load
 
 ARGUMENTS = ("--modality", "dialogue", "--seed", "3")
 SESSIONS = ("--set", "modality.demo.patients=140", "--set", "modality.demo.sessions=2")
@@ -175,20 +178,11 @@ def test_what_was_changed_is_not_evaluated_as_synthetic(refused: Path, data: Pat
     assert not (tmp_path / "work").exists()
 
 
-def test_a_modality_without_an_operator_says_so(synthgen: Run, tmp_path: Path) -> None:
+def test_a_modality_without_an_operator_says_so(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    result = synthgen(
-        "anonymize",
-        "--modality",
-        "speech",
-        "--data",
-        tmp_path / "data",
-        "--out",
-        tmp_path / "r",
-        "--work",
-        tmp_path / "w",
-    )
-    assert result.returncode == 2 and "cannot be anonymised" in result.stderr
+    without = replace(load("dialogue"), anonymiser=None)
+    with pytest.raises(UserError, match="cannot be anonymised"):
+        package.anonymize(without, data=tmp_path / "data", out=tmp_path / "r", work=tmp_path / "w")
     assert not (tmp_path / "w").exists()
 
 

@@ -46,6 +46,7 @@ from synthgen.generators.speech.words import (
     told_in,
 )
 from synthgen.generators.speech.write import write_release
+from synthgen.modalities.speech.anonymise import SpeechAnonymiser
 from synthgen.modalities.speech.register import register
 from synthgen.modalities.speech.round_trips import inside_sessions, through_the_layer
 from synthgen.modalities.speech.rules import OnTranscript
@@ -317,4 +318,5 @@ SPEECH: Modality[Speech, SpeechCondition, SpeechConfig] = Modality(
     generator=SpeechGeneratorKind(),
     filters=SpeechFilterKind(),
     releases=SpeechReleases(),
+    anonymiser=SpeechAnonymiser(),
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from pydantic import Field
 
 from synthgen.config import Section
 from synthgen.eval.speech.config import EvaluationConfig
@@ -29,6 +31,11 @@ class SpeechConfig(Section):
     voice: VoiceConfig = VoiceConfig()
     identifiers: IdentifierConfig = IdentifierConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    pseudo_speaker: Literal["session", "patient"] = Field(
+        "session",
+        description="of anonymised recordings, whose a changed voice is: each recording's own, so that nobody links "
+        "them by it, or the patient's over all recordings",
+    )
 
 
 OFFER = Offer("speech", SpeechConfig, presets=("demo", "cpu"), formats=("audiofolder",))
