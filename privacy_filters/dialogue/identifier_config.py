@@ -75,3 +75,8 @@ class IdentifierConfig(Section):
     surrogates: bool = Field(
         False, description="replace identifiers by consistent invented ones instead of rejecting the dialogue"
     )
+    policy: Literal["measured", "consistent", "markov"] = Field(
+        "measured",
+        description="whether a surrogate of a patient holds (consistent) or is redrawn from mention to mention "
+        "(markov), which hides what was missed; by default what was found of identifiers planted in T decides",
+    )

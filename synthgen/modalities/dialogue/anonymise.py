@@ -15,6 +15,7 @@ from synthgen.estimates import mean
 from synthgen.eval.dialogue.linking import Words
 from synthgen.generators.dialogue.write import ANONYMISED, write_release
 from synthgen.linking import LEAST_PATIENTS, had_by_many
+from synthgen.modalities.dialogue.policy import Policy, policy_of
 from synthgen.modalities.dialogue.settings import DialogueConfig
 from synthgen.modality import AnonymiserKind
 from synthgen.payloads.dialogue import Dialogue, DialogueAnonymised, DialogueCondition, DialogueReal
@@ -35,13 +36,15 @@ class Surrogates:
     """Identifiers replaced by invented ones, one set for all sessions of a patient; see :class:`Operator`.
 
     Attributes:
-        config: ``reject`` says what is replaced; nothing where it is empty.
+        config: ``reject`` says what is replaced, nothing where it is empty; and ``policy`` how.
+        policy: what that was chosen by.
         shared: labels, and ``("disorder", …)``, that enough patients have to be kept.
     """
 
     config: IdentifierConfig
     secret: bytes
     shared: frozenset[tuple[str, Hashable]]
+    policy: Policy
 
     def __call__(self, person: int, records: Sequence[DialogueReal]) -> list[DialogueAnonymised]:
         dialogues = [record.payload for record in records]
@@ -77,15 +80,17 @@ class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueCon
     def open(
         self, operator: str, strength: float, train: Sequence[DialogueReal], config: DialogueConfig, secret: bytes
     ) -> Operator[Dialogue, DialogueCondition]:
-        kinds = _kinds(strength, config.identifiers)
-        return Surrogates(config.identifiers.model_copy(update={"reject": kinds}), secret, had_by_many(_labels(train)))
+        identifiers = config.identifiers.model_copy(update={"reject": _kinds(strength, config.identifiers)})
+        policy = policy_of(train, identifiers, 0)
+        identifiers = identifiers.model_copy(update={"policy": policy.name})
+        return Surrogates(identifiers, secret, had_by_many(_labels(train)), policy)
 
     def describe(self, operator: str, strength: float, config: DialogueConfig) -> str:
         if not strength:
             return "Nothing is changed but rare labels, which are left out"
         kinds = ", ".join(kind.lower().replace("_", " ") for kind in _kinds(strength, config.identifiers))
         return (
-            "Identifiers found by rules are replaced by invented ones, the same in all sessions of a patient, dates "
+            f"Identifiers found by rules are replaced by invented ones, {_POLICIES[config.identifiers.policy]}, dates "
             f"and ages moved by one number: {kinds}; labels that fewer than {LEAST_PATIENTS} patients have are left out"
         )
 
@@ -125,7 +130,17 @@ class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueCon
             owners = [patient for patient, has in zip(patients, some, strict=True) if has]
             share = stays[some] / total[some]
             found.append(mean("found_left", share, owners, seed=seed, better="lower", note=told, bounded=True))
+        if isinstance(operator, Surrogates) and operator.policy.found is not None:
+            found.append(replace(operator.policy.found, note=operator.policy.told()))
+            progress.say(f"{operator.policy.found.value:.0%} {operator.policy.told()}")
         return tuple(found)
+
+
+_POLICIES = {
+    "consistent": "the same in all sessions of a patient",
+    "markov": "redrawn from mention to mention",
+    "measured": "the same in all sessions of a patient or redrawn from mention to mention, as the report says",
+}
 
 
 def _kinds(strength: float, config: IdentifierConfig) -> tuple[Entity, ...]:

@@ -1,5 +1,6 @@
 """Transcripts with invented identifiers: held over sessions, under a secret, and no label that names one person."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,9 @@ from synthgen.modalities.dialogue.settings import DialogueConfig
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.records import Real
 
-ANONYMISER, CONFIG = DialogueAnonymiser(), DialogueConfig()
+ANONYMISER = DialogueAnonymiser()
+CONFIG = DialogueConfig.model_validate({"identifiers": {"policy": "consistent"}})
+MEASURED = DialogueConfig()
 SESSIONS = (
     "My name is Maria Lopez, born on 12 March 1956. I am 61 years old. You can call me on 555-123-4567.",
     "It is Maria again, Maria Lopez. I saw Dr. Hendricks on 2 April 1990, and I take 20 mg of citalopram.",
@@ -30,9 +33,11 @@ def records(patient: str = "p1", topic: str = "depression") -> list[DialogueReal
     ]
 
 
-def operator(strength: float = 1, secret: bytes = b"secret", people: int = 6) -> Surrogates:
+def operator(
+    strength: float = 1, secret: bytes = b"secret", people: int = 6, config: DialogueConfig = CONFIG
+) -> Surrogates:
     train = [record for i in range(people) for record in records(f"t{i}")]
-    opened = ANONYMISER.open("surrogates", strength, train, CONFIG, secret)
+    opened = ANONYMISER.open("surrogates", strength, train, config, secret)
     assert isinstance(opened, Surrogates)
     return opened
 
@@ -60,6 +65,23 @@ def test_the_secret_decides_and_nothing_else() -> None:
     assert once != operator(secret=b"another")(1, records())
     other = operator()(1, records("p2"))
     assert [a.payload for a in once] != [b.payload for b in other]
+
+
+def test_where_planted_identifiers_are_missed_names_are_redrawn() -> None:
+    measured = operator(config=MEASURED)
+    assert measured.policy.name == "markov" and measured.policy.found is not None
+    assert 0 < measured.policy.found.value < 1
+    assert "person" in measured.policy.told() and "markov" in measured.policy.told()
+    asked = operator()
+    assert asked.policy.name == "consistent" and asked.policy.found == measured.policy.found
+    text = "I saw Gareth Ashworth. Gareth Ashworth was late. Then Gareth Ashworth left, and Gareth Ashworth rang."
+    told = replace(records()[0], payload=Dialogue((Turn("patient", text),)))
+    drawn = {
+        tuple(re.findall(r"[A-Z]\w+ [A-Z]\w+", operator(secret=bytes([i]), config=MEASURED)(1, [told])[0].payload.text))
+        for i in range(12)
+    }
+    assert {len(set(names)) for names in drawn} >= {2, 3}
+    assert not any("Gareth" in name or "Ashworth" in name for names in drawn for name in names)
 
 
 def test_strength_zero_changes_no_word_and_two_changes_ages() -> None:
