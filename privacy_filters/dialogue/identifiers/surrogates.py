@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
@@ -15,6 +16,7 @@ from synthgen.privacy_filters.dialogue.identifiers.invent import Inventor
 from synthgen.privacy_filters.dialogue.identifiers.spans import identifier_spans
 from synthgen.privacy_filters.dialogue.identifiers.types import Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import folded
+from synthgen.privacy_filters.dialogue.rare_parts import Edit
 
 _ARTICLE = re.compile(r"\b(a)(n?) $", re.IGNORECASE)
 _VOWEL = re.compile(r"(?!u[ns]i|eu|one\b|once\b)[aeiou]|8|1[18](?!\d)", re.IGNORECASE)
@@ -43,9 +45,16 @@ def surrogates(dialogues: Sequence[Dialogue], seed: int, config: IdentifierConfi
 
 
 def replaced(
-    dialogues: Sequence[Dialogue], spans: Sequence[Sequence[Identifier]], seed: int, config: IdentifierConfig
+    dialogues: Sequence[Dialogue],
+    spans: Sequence[Sequence[Identifier]],
+    seed: int,
+    config: IdentifierConfig,
+    edits: Sequence[Sequence[Edit]] = (),
 ) -> list[Dialogue]:
     """One patient's dialogues with these spans of each replaced; ``config`` says by which policy.
+
+    Args:
+        edits: of each dialogue, what else is replaced or left out; a span that overlaps one goes with it.
 
     Raises:
         MissingExtraError: Faker is not installed.
@@ -58,27 +67,33 @@ def replaced(
     }
     markov, weeks = config.policy == "markov", "WEEKDAY" not in config.reject
     invent = Inventor(seed, config.language, taken, markov=markov, weeks=weeks)
-    return [_replaced(dialogue, hits, invent) for dialogue, hits in zip(dialogues, spans, strict=True)]
+    others = edits or [()] * len(dialogues)
+    changed = []
+    for dialogue, hits, own in zip(dialogues, spans, others, strict=True):
+        text = dialogue.text
+        free = [hit for hit in hits if not any(hit.start < end and start < hit.end for start, end, _ in own)]
+        made = [(hit.start, hit.end, invent(hit.entity, text[hit.start : hit.end], text[: hit.start])) for hit in free]
+        changed.append(_edited(dialogue, sorted([*made, *own])))
+    return changed
 
 
-def _replaced(dialogue: Dialogue, hits: Sequence[Identifier], invent: Inventor) -> Dialogue:
+def _edited(dialogue: Dialogue, edits: Sequence[Edit]) -> Dialogue:
+    """The dialogue with every edit made, in the turn where it begins; a turn of which nothing is left is a pause."""
     text = dialogue.text
     turns = []
     start = 0
     for turn in dialogue.turns:
         end = start + len(turn.text)
         made, at = "", start
-        for hit in hits:
-            # A hit across turns is replaced in the turn where it begins.
-            if hit.end <= start or hit.start >= end:
+        for begins, ends, said in edits:
+            if ends <= start or begins >= end:
                 continue
-            made += text[at : max(hit.start, start)]
-            if hit.start >= start:
-                said = invent(hit.entity, text[hit.start : min(hit.end, end)], text[: hit.start])
-                made = _ARTICLE.sub(lambda found: _article(found, said), made) + said  # noqa: B023 (used at once)
-            at = min(hit.end, end)
-        made += text[at:end]
-        turns.append(replace(turn, text=made or "…"))
+            made += text[at : max(begins, start)]
+            if begins >= start and said:
+                made = _ARTICLE.sub(partial(_article, said=said), made) + said
+            at = min(ends, end)
+        made = (made + text[at:end]).strip() if any(not said for _, _, said in edits) else made + text[at:end]
+        turns.append(replace(turn, text=made if made.strip() else "…"))
         start = end + 1
     return replace(dialogue, turns=tuple(turns))
 
