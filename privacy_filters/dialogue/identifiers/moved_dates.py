@@ -10,7 +10,8 @@ from synthgen.english import MONTHS, ORDINALS, TENS
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import dates, folded
 
 _ISO = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(.*)", re.DOTALL)
-_PLAIN = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{2}|\d{4})")
+_PLAIN = re.compile(r"(\d{1,2})(\s*[-/.,]\s*)(\d{1,2})\2(\d{2}|\d{4})")
+_DAY_MONTH = re.compile(r"(\d{1,2})([-/.])(\d{1,2})")
 _MONTH_YEAR = re.compile(r"(\d{1,2})/(\d{4})")
 _NO_YEAR = 2001  # of dates that name none: not a leap year, so that every written day exists
 _MIDDLE = 15  # of months that name no day
@@ -32,7 +33,12 @@ def date_moved(written: str, days: int, *, day_first: bool) -> str | None:
         moved = _moved(int(found[1]), int(found[3]), int(found[4]), days)
         return f"{moved.year}{found[2]}{moved.month:02d}{found[2]}{moved.day:02d}{found[5]}" if moved else None
     if found := _PLAIN.fullmatch(written):
-        return _numbers_moved(found, days, day_first)
+        year = int(found[4]) + (1900 if len(found[4]) == 2 else 0)
+        moved, order = _numbers_moved(found, year, days, day_first)
+        return found[2].join([*order, str(moved.year)[-len(found[4]) :]]) if moved else None
+    if found := _DAY_MONTH.fullmatch(written):
+        moved, order = _numbers_moved(found, _NO_YEAR, days, day_first)
+        return found[2].join(order) if moved else None
     if found := _MONTH_YEAR.fullmatch(written):
         moved = _moved(int(found[2]), int(found[1]), _MIDDLE, days)
         return f"{moved.month:02d}/{moved.year}" if moved else None
@@ -46,14 +52,18 @@ def _moved(year: int, month: int, day: int, days: int) -> dt.date | None:
         return None
 
 
-def _numbers_moved(found: re.Match[str], days: int, day_first: bool) -> str | None:
-    first, second, year = int(found[1]), int(found[3]), int(found[4]) + (1900 if len(found[4]) == 2 else 0)
+def _numbers_moved(
+    found: re.Match[str], year: int, days: int, day_first: bool
+) -> tuple[dt.date | None, tuple[str, ...]]:
+    """Day and month in their order, with a leading zero where one of them had it or had no need of it."""
+    first, second = int(found[1]), int(found[3])
     day_first = first > 12 or (second <= 12 and day_first)
     moved = _moved(year, *((second, first) if day_first else (first, second)), days)
     if moved is None:
-        return None
+        return None, ()
+    wide = min(len(found[1]), len(found[3])) == 2
     order = (moved.day, moved.month) if day_first else (moved.month, moved.day)
-    return found[2].join([f"{order[0]:02d}", f"{order[1]:02d}", str(moved.year)[-len(found[4]) :]])
+    return moved, tuple(f"{number:02d}" if wide else str(number) for number in order)
 
 
 def _words_moved(written: str, days: int) -> str | None:

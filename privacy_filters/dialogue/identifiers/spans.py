@@ -15,6 +15,7 @@ from synthgen.privacy_filters.dialogue.rare_facts import rare_words
 
 _WORDS = re.compile(r"[^\W\d_]{3,}")
 _NEXT = re.compile(r" ([^\W\d_]{3,})")
+_BROKEN = re.compile(r"-[\s,]*([^\W\d_]+)")
 _SURE = 0.6  # a name that is less sure where it is found is not looked for elsewhere
 _LEAST = 5  # characters of a string that is
 _VERBATIM: frozenset[Entity] = frozenset(
@@ -32,7 +33,10 @@ def identifier_spans(dialogues: Sequence[Dialogue], config: IdentifierConfig) ->
         MissingExtraError: Presidio or Faker is not installed.
     """
     texts = [dialogue.text for dialogue in dialogues]
-    found = [[hit for hit in find_identifiers(text, config) if hit.entity in config.reject] for text in texts]
+    found = [
+        [hit for hit in find_identifiers(text, config) if hit.entity in config.reject and not _broken_off(hit, text)]
+        for text in texts
+    ]
     said = [(text[hit.start : hit.end], hit) for text, hits in zip(texts, found, strict=True) for hit in hits]
     known = frozenset(folded(word) for name, hit in said if hit.entity == "PERSON" for word in _WORDS.findall(name))
     sure = frozenset(
@@ -47,6 +51,12 @@ def identifier_spans(dialogues: Sequence[Dialogue], config: IdentifierConfig) ->
         resolved([*(_with_surname(hit, text, hits, known) for hit in hits), *_again(text, sure, strings)])
         for text, hits in zip(texts, found, strict=True)
     ]
+
+
+def _broken_off(hit: Identifier, text: str) -> bool:
+    """Whether a name is the beginning of the next word, said twice: "ale- , aleve"."""
+    after = _BROKEN.match(text, hit.end) if hit.entity == "PERSON" else None
+    return after is not None and after[1].lower().startswith(text[hit.start : hit.end].lower())
 
 
 def _names_somebody(word: str) -> bool:

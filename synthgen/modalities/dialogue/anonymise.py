@@ -142,7 +142,7 @@ class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueCon
             return ()
         patients = [real.patient for real, _ in pairs]
         changed = np.array([clinical_facts(a.payload.text) != clinical_facts(b.payload.text) for a, b in pairs])
-        kept = np.array([_same_words(real.payload, made.payload) for real, made in pairs])
+        kept = np.array([same_words(real.payload, made.payload) for real, made in pairs])
         facts = "of the sessions: a finding, condition, medicine, dose or score is another, by lists of words"
         left = [_left(real.payload, made.payload, config.identifiers) for real, made in pairs]
         total = np.array([found for _, found in left], dtype=np.float64)
@@ -202,7 +202,7 @@ def _shared(train: Sequence[DialogueReal], k: int) -> Shared:
     return Shared.over([record.payload for record in train], [record.patient for record in train], k)
 
 
-def _same_words(real: Dialogue, made: Dialogue) -> float:
+def same_words(real: Dialogue, made: Dialogue) -> float:
     """The share of a dialogue's words that are left, in their order."""
     from rapidfuzz.distance import LCSseq
 

@@ -310,7 +310,10 @@ def test_a_name_that_is_found_once_is_replaced_in_all_sessions() -> None:
         ("the third of March", -93, "the thirtieth of November"),
         ("Jan. 3, 2020", 30, "Feb. 2, 2020"),
         ("12 de marzo de 1956", 20, "1 de abril de 1956"),
-        ("2/2/80", -93, "11/01/79"),
+        ("2/2/80", -93, "11/1/79"),
+        ("02/02/1980", -93, "11/01/1979"),
+        ("9/17", 20, "10/7"),
+        ("5 , 7 , 1961", 30, "6 , 6 , 1961"),
         ("March 2019", 30, "April 2019"),
         ("29 Feb", 7, None),
         ("31/31/2000", 7, None),
@@ -329,6 +332,17 @@ def test_weekdays_agree_with_dates_at_both_strengths() -> None:
             day, name = re.fullmatch(r"It was on (.+), a (\w+)\.", surrogate(said(text), seed, config).text).groups()
             moved = datetime.strptime(day, "%d %B %Y")
             assert f"{moved:%A}" == name and (name == "Monday") == (reject == ENGLISH.reject)
+
+
+def test_a_word_that_breaks_off_is_no_name() -> None:
+    dialogue = said("ale- , aleve . i mean , aleve .")
+    assert any(hit.entity == "PERSON" for hit in find_identifiers(dialogue.text, ENGLISH))
+    assert surrogate(dialogue, 3) == dialogue
+
+
+def test_dates_without_a_year_are_found_where_a_word_says_so() -> None:
+    hits = find_identifiers("seen on 9/17 , murmur 4/6 , pain 4/10 on 45/60 , born", ENGLISH)
+    assert [(hit.entity, hit.start) for hit in hits if hit.entity == "DATE"] == [("DATE", 8)]
 
 
 def test_a_dialogue_without_identifiers_is_left_as_it_is() -> None:
