@@ -38,7 +38,7 @@ from synthgen.modality import load
 from synthgen.payloads.dialogue import Dialogue, DialogueReal
 from synthgen.privacy_filters.dialogue.clinical import clinical_facts
 from synthgen.progress import bars
-from synthgen.records import Estimate, Operator
+from synthgen.records import Estimate
 
 ANONYMISER = DialogueAnonymiser()
 IDENTIFIERS = ("name", "born", "address", "phone")
@@ -63,12 +63,16 @@ def names_in(originals: Sequence[Dialogue], changed: Sequence[Dialogue], name: s
 
 
 def people(
-    groups: Sequence[Sequence[DialogueReal]], operators: Sequence[Operator[Any, Any]], many: int
+    groups: Sequence[Sequence[DialogueReal]], made: Sequence[Mapping[str, Sequence[Dialogue]]], many: int
 ) -> list[Person[Dialogue]]:
-    """Each patient with two records: his first ``many`` sessions, and the next."""
+    """Each patient with two records: his first ``many`` sessions, and the next.
+
+    Args:
+        made: by patient, his sessions as they are released, and as the attacker would change them.
+    """
     found = []
     for own in groups:
-        payloads = [[r.payload for r in own], *([r.payload for r in operator(0, own)] for operator in operators)]
+        payloads = [[r.payload for r in own], *(one[own[0].patient] for one in made)]
         halves = [tuple(joined(part[i : i + many]) for i in (0, many)) for part in payloads]
         found.append(Person(own[0].patient, halves[0], halves[1], halves[2]))
     return found
@@ -118,7 +122,7 @@ def measured(
     originals = [[record.payload for record in own] for own in groups]
     figures: list[Estimate] = []
     sessions = len(groups[0])
-    for many in [2**i for i in range(12) if 2**i <= sessions]:
+    for many in sorted({2**i for i in range(12) if 2**i <= sessions} | {sessions}):
         for kind in IDENTIFIERS:
             left = sum(
                 known[own[0].patient][kind] in "\n".join(d.text for d in said[:many])
@@ -138,7 +142,8 @@ def measured(
     figures.append(proportion("rare_fact_left", facts, len(groups), better="lower"))
     pairs = [pair for before, after in zip(originals, changed, strict=True) for pair in zip(before, after, strict=True)]
     lost = [1 - same_words(before, after) for before, after in pairs]
-    figures.append(mean("words_lost", np.array(lost), better="lower"))
+    owners = [record.patient for own in groups for record in own]
+    figures.append(mean("words_lost", np.array(lost), owners, better="lower"))
     for name, facts_of in (("clinical_changed", clinical_facts), ("clinical_changed_by_others_lists", others_facts)):
         differ = sum(facts_of(before.text) != facts_of(after.text) for before, after in pairs)
         figures.append(proportion(name, differ, len(pairs), better="lower"))
@@ -147,8 +152,10 @@ def measured(
         return {"strength": strength, "patients": len(groups), "figures": figures, "attacks": attacks}
     with bars(Console(stderr=True)) as progress:
         learnt, judged = groups[first:second], groups[second:]
+        released = {own[0].patient: made for own, made in zip(groups, changed, strict=True)}
+        attackers = {own[0].patient: [r.payload for r in attackers_own(0, own)] for own in (*learnt, *judged)}
         for many in [2**i for i in range(12) if 2 ** (i + 1) <= sessions]:
-            parts = [people(part, (operator, attackers_own), many) for part in (learnt, judged)]
+            parts = [people(part, (released, attackers), many) for part in (learnt, judged)]
             found = attack_all(ANONYMISER.attackers(config), *parts, 0, progress)
             attacks[str(many)] = [
                 {"attack": f.attack, "level": f.level, "eer": f.eer, "rank1": f.rank1, "gallery": f.gallery,

