@@ -6,7 +6,9 @@
 detector is judged by families, here what stands in the changed text: a span is **left whole** when none of its letters
 and digits was replaced, **left in part** when some were. What may stay by Safe Harbor (countries, ages up to 89,
 years alone, weekdays) is counted at strength 2. A document **gives an identity away** when a person's name, address,
-number or contact is left whole in it. Every document is changed alone, as one turn, under a secret of its own.
+number or contact is left whole in it (``names``: a person's name; countries of MEDDOCAN do not count). Clinical facts
+are counted before and after, by the toolkit's lists. Every document is changed alone, as one turn, under a secret of
+its own.
 
 With ``--model``, the folder or name of a spaCy model that looks too (``identifiers.ner``).
 """
@@ -17,6 +19,7 @@ import argparse
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from numpy.typing import NDArray
 from benchmarks.deidentification import FAMILIES, SETS, Document, documents, draws, interval
 from synthgen.modalities.dialogue.anonymise import QUASI
 from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.privacy_filters.dialogue.clinical import clinical_facts
 from synthgen.privacy_filters.dialogue.identifier_config import SAFE_HARBOR
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, identifier_spans, replaced
 from synthgen.records import Estimate
@@ -34,14 +38,28 @@ IDENTITIES = ("person", "place", "phone", "email", "url", "ip", "account", "id")
 """Families of which one that is left whole gives its document away."""
 
 
-def left(document: Document, number: int, config: IdentifierConfig) -> tuple[dict[str, list[int]], int, int]:
-    """Per family and label: 0 replaced, 1 left in part, 2 left whole, of each gold span; spans replaced, and wrongly.
+COUNTRIES = ("PAIS",)
 
-    Wrongly: what no gold span of any kind touches.
+
+@dataclass(frozen=True)
+class Left:
+    """What a changed document still has.
+
+    Attributes:
+        spans: per family and label, of each gold span: 0 replaced, 1 left in part, 2 left whole.
+        replaced: spans that were replaced, and how many of them no gold span of any kind touches.
+        facts: whether its clinical facts are others.
     """
+
+    spans: dict[str, list[int]]
+    replaced: tuple[int, int]
+    facts: bool
+
+
+def left(document: Document, number: int, config: IdentifierConfig) -> Left:
     dialogue = Dialogue((Turn("patient", document.text),))
     spans = identifier_spans([dialogue], config)[0]
-    replaced([dialogue], [spans], number, config)  # that it can be done at all
+    changed = replaced([dialogue], [spans], number, config)[0]
     covered = {i for span in spans for i in range(span.start, span.end)}
     found: dict[str, list[int]] = defaultdict(list)
     for start, end, label in document.gold:
@@ -49,11 +67,13 @@ def left(document: Document, number: int, config: IdentifierConfig) -> tuple[dic
         stays = sum(i not in covered for i in letters)
         how = 0 if not stays else 2 if stays == len(letters) else 1
         family = FAMILIES.get(label)
-        for name in (label, f"family {family}") if family else ():
-            found[name].append(how)
+        names = (label, f"family {family}", *(("identities",) if family in IDENTITIES else ())) if family else ()
+        for name in names:
+            if name != "identities" or label not in COUNTRIES:
+                found[name].append(how)
     gold = {i for start, end, _ in document.gold for i in range(start, end)}
     wrong = sum(not gold.intersection(range(span.start, span.end)) for span in spans)
-    return found, len(spans), wrong
+    return Left(found, (len(spans), wrong), clinical_facts(changed.text) != clinical_facts(document.text))
 
 
 def share(name: str, top: NDArray[np.float64], bottom: NDArray[np.float64], units: Sequence[str]) -> dict[str, Any]:
@@ -66,20 +86,21 @@ def share(name: str, top: NDArray[np.float64], bottom: NDArray[np.float64], unit
 def judged(docs: Sequence[Document], config: IdentifierConfig) -> dict[str, Any]:
     rows = [left(document, number, config) for number, document in enumerate(docs)]
     units = [document.unit for document in docs]
-    names = sorted({name for found, _, _ in rows for name in found})
     results: dict[str, Any] = {}
-    for name in names:
+    for name in sorted({name for row in rows for name in row.spans}):
         whole, part, gold = (
-            np.array([float(sum(how in kinds for how in found.get(name, ()))) for found, _, _ in rows])
+            np.array([float(sum(how in kinds for how in row.spans.get(name, ()))) for row in rows])
             for kinds in ((2,), (1,), (0, 1, 2))
         )
         results[name] = {"whole": share("whole", whole, gold, units), "part": share("part", part, gold, units)}
-    identities = [[how for f in IDENTITIES for how in found.get(f"family {f}", ())] for found, _, _ in rows]
-    some = np.array([float(bool(found)) for found in identities])
-    given = np.array([float(2 in found) for found in identities])
-    results["documents"] = {"whole": share("documents", given, some, units)}
-    spans, wrong = (np.array([float(row[i]) for row in rows]) for i in (1, 2))
+    for told, name in (("documents", "identities"), ("documents, names", "family person")):
+        some = np.array([float(name in row.spans) for row in rows])
+        given = np.array([float(2 in row.spans.get(name, ())) for row in rows])
+        results[told] = {"whole": share("documents", given, some, units)}
+    spans, wrong = (np.array([float(row.replaced[i]) for row in rows]) for i in (0, 1))
     results["wrongly replaced"] = {"whole": share("wrong", wrong, spans, units)}
+    facts = np.array([float(row.facts) for row in rows])
+    results["clinical facts"] = {"whole": share("documents", facts, np.ones(len(rows)), units)}
     return results
 
 
@@ -107,7 +128,7 @@ def main() -> None:
                 given.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
                 print(name, strength, bool(model), f"{len(docs)} documents", flush=True)
                 for kind, figures in found.items():
-                    if kind.startswith("family") or kind in ("documents", "wrongly replaced"):
+                    if kind.startswith("family") or kind.startswith(("documents", "wrongly", "clinical")):
                         told = {k: f"{v['value']:.3f} {v['ci95']} of {v['of']}" for k, v in figures.items()}
                         print("  ", kind, told, flush=True)
 

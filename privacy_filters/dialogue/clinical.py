@@ -44,13 +44,14 @@ def clinical_words() -> Clinical:
 
 def clinical_facts(text: str) -> Counter[str]:
     """Every clinical word of a text, as it is written but for capitals, and every dose, measure and score."""
-    found = Counter(word for match in _WORD.finditer(text) if _clinical(word := match[0].casefold()))
+    found = Counter(word for match in _WORD.finditer(text) if clinical(word := match[0].casefold()))
     found.update(re.sub(r"\s+", " ", match[0].casefold()) for match in clinical_words().numbers.finditer(text))
     return found
 
 
 @cache
-def _clinical(word: str) -> bool:
+def clinical(word: str) -> bool:
+    """Whether a word, in lower case, names a part of the body, a symptom, a condition, a treatment or a test."""
     known, rare = clinical_words(), rare_words()
     plain = re.sub(r"['’]s$", "", word)
     forms = {plain, plain.removesuffix("s"), plain.removesuffix("es")}

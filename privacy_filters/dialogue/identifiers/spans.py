@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from synthgen.payloads.dialogue import Dialogue
+from synthgen.privacy_filters.dialogue.clinical import clinical
 from synthgen.privacy_filters.dialogue.identifier_config import Entity, IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers, resolved
 from synthgen.privacy_filters.dialogue.identifiers.types import Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import eponyms, folded, names, ordinary
-from synthgen.privacy_filters.dialogue.rare_facts import rare_words
 
 _WORDS = re.compile(r"[^\W\d_]{3,}")
 _NEXT = re.compile(r" ([^\W\d_]{3,})")
 _BROKEN = re.compile(r"-[\s,]*([^\W\d_]+)")
+_NAMED: frozenset[Entity] = frozenset({"PERSON", "LOCATION", "ORGANISATION"})
 _SURE = 0.6  # a name that is less sure where it is found is not looked for elsewhere
 _LEAST = 5  # characters of a string that is
 _VERBATIM: frozenset[Entity] = frozenset(
@@ -34,7 +35,7 @@ def identifier_spans(dialogues: Sequence[Dialogue], config: IdentifierConfig) ->
     """
     texts = [dialogue.text for dialogue in dialogues]
     found = [
-        [hit for hit in find_identifiers(text, config) if hit.entity in config.reject and not _broken_off(hit, text)]
+        [hit for hit in find_identifiers(text, config) if hit.entity in config.reject and not _no_name(hit, text)]
         for text in texts
     ]
     said = [(text[hit.start : hit.end], hit) for text, hits in zip(texts, found, strict=True) for hit in hits]
@@ -53,24 +54,21 @@ def identifier_spans(dialogues: Sequence[Dialogue], config: IdentifierConfig) ->
     ]
 
 
-def _broken_off(hit: Identifier, text: str) -> bool:
-    """Whether a name is the beginning of the next word, said twice: "ale- , aleve"."""
-    after = _BROKEN.match(text, hit.end) if hit.entity == "PERSON" else None
-    return after is not None and after[1].lower().startswith(text[hit.start : hit.end].lower())
+def _no_name(hit: Identifier, text: str) -> bool:
+    """Whether a name is a clinical word, or the beginning of the next word, said twice: "ale- , aleve"."""
+    if hit.entity not in _NAMED:
+        return False
+    said = text[hit.start : hit.end]
+    if said.islower() and all(clinical(word) for word in said.split()):
+        return True
+    after = _BROKEN.match(text, hit.end)
+    return after is not None and after[1].lower().startswith(said.lower())
 
 
 def _names_somebody(word: str) -> bool:
     """Whether a part of a name is that wherever it is written: no word, disease or medicine."""
-    rare = rare_words()
-    return not (
-        ordinary(word)
-        or word in names().words_too
-        or word in names().particles
-        or word in eponyms().people
-        or word in rare.conditions | rare.medicines
-        or rare.medicine.match(word)
-        or rare.condition.match(word)
-    )
+    known = names()
+    return not (ordinary(word) or word in known.words_too | known.particles | eponyms().people or clinical(word))
 
 
 def _with_surname(hit: Identifier, text: str, hits: Sequence[Identifier], known: frozenset[str]) -> Identifier:

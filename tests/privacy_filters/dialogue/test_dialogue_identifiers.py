@@ -348,6 +348,11 @@ def test_weekdays_agree_with_dates_at_both_strengths() -> None:
             assert f"{moved:%A}" == name and (name == "Monday") == (reject == ENGLISH.reject)
 
 
+def test_a_clinical_word_is_no_name() -> None:
+    dialogue = said("so i will get an x-ray of your knee , and an x-ray of the hip .")
+    assert surrogate(dialogue, 3) == dialogue
+
+
 def test_a_word_that_breaks_off_is_no_name() -> None:
     dialogue = said("ale- , aleve . i mean , aleve .")
     assert any(hit.entity == "PERSON" for hit in find_identifiers(dialogue.text, ENGLISH))
