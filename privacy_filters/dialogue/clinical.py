@@ -32,7 +32,9 @@ class Clinical(WordLists):
         number = r"\d+(?:[.,/]\d+)?"
         units = "|".join(sorted(map(re.escape, self.units), key=len, reverse=True))
         return re.compile(
-            rf"(?:\b(?:{alternatives(self.scored)})\s+{number}|(?<![\d.,]){number}\s?(?:{units})(?!\w))", re.IGNORECASE
+            rf"(?:\b(?:{alternatives(self.scored)})\s+{number}"
+            rf"|(?<![\d.,]){number}\s?(?:(?-i:{units})|mg|mcg|ml|iu)(?!\w))",  # "12 Stone Lane" is none
+            re.IGNORECASE,
         )
 
 
