@@ -53,6 +53,7 @@ def table(kind: str, path: Path) -> str:
     made |= {"base_tuning": base_tuning, "anonymised": anonymised, "surrogates": surrogates}
     made |= {"siamese": siamese, "burned_in": burned_in}
     made |= {"anonymised_voices": anonymised_voices}
+    made |= {"longitudinal": longitudinal, "parrot": parrot, "changed_identifiers": changed_identifiers}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
@@ -412,29 +413,90 @@ def _percent(figure: Sequence[float]) -> str:
 
 
 def surrogates(found: Sequence[Mapping[str, Any]]) -> str:
-    """What ``benchmarks/anonymised_transcripts.py`` found: what stays, by sessions, then who is found."""
-    parts = []
-    by_strength: dict[float, list[Mapping[str, Any]]] = {}
-    for one in found:
-        by_strength.setdefault(one["strength"], []).append(one)
-    rows = [["strength; cohorts × patients", "sessions", "name left", "born left", "address left", "phone left"]]
-    for strength, runs in by_strength.items():
+    """What ``benchmarks/anonymised_transcripts.py --attack`` found: who is found, by strength and joined sessions."""
+    heads = [f"{name.replace('_', ' ')}: EER; rank-1" for name in _ATTACKS]
+    rows = [["strength; cohorts × patients", "sessions joined", *heads, "rare fact left", "words lost"]]
+    for strength, runs in _grouped(found, "strength").items():
         told = [{row["metric"]: row for row in run["figures"]} for run in runs]
-        for many in sorted({int(name.rpartition("_")[2]) for name in told[0] if "_left_after_" in name}):
-            cells = [_of_all(told, f"{kind}_left_after_{many}") for kind in ("name", "born", "address", "phone")]
-            rows.append([f"{strength:g}; {len(runs)} × {runs[0]['patients']}", str(many), *cells])
-    parts.append(_markdown(rows))
-    rows = [["strength", "sessions joined", *(f"{name.replace('_', ' ')}: EER; rank-1" for name in _ATTACKS)]]
-    for strength, runs in by_strength.items():
         for many in runs[0]["attacks"]:
             cells = []
             for name in _ATTACKS:
                 best = [_strongest([f for f in run["attacks"][many] if f["attack"] == name]) for run in runs]
                 eers, ranks = zip(*((part.split(" ")[0], part.rpartition("; ")[2]) for part in best), strict=True)
                 cells.append(f"{', '.join(eers)}; {', '.join(ranks)}")
-            rows.append([f"{strength:g}", many, *cells])
-    parts.append(_markdown(rows))
-    return "\n\n".join(parts)
+            lost = f"{mean(one['words_lost']['value'] for one in told):.1%}"
+            cells += [_of_all(told, "rare_fact_left"), lost]
+            rows.append([f"{strength[0]:g}; {len(runs)} × {runs[0]['patients']}", many, *cells])
+    return _markdown(rows)
+
+
+def _grouped(found: Sequence[Mapping[str, Any]], *keys: str) -> dict[tuple[Any, ...], list[Mapping[str, Any]]]:
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for one in found:
+        groups.setdefault(tuple(one[key] for key in keys), []).append(one)
+    return groups
+
+
+def longitudinal(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/anonymised_transcripts.py`` found: what stays of a patient after all his sessions."""
+    kinds = ("name", "born", "address", "phone")
+    heads = ["sessions; strength", "cohorts × patients", *(f"{kind} left" for kind in kinds), "name stays one name"]
+    rows = [[*heads, "rare fact left", "sessions with other clinical facts", "words lost"]]
+    for (sessions, strength, plain), runs in _grouped(found, "sessions", "strength", "plain_facts").items():
+        told = [{row["metric"]: row for row in run["figures"]} for run in runs]
+        metrics = [*(f"{kind}_left_after_{sessions}" for kind in kinds), "one_name_throughout", "rare_fact_left"]
+        metrics += ["clinical_changed"]
+        name = f"{sessions}; {strength:g}" + (", facts told plainly" if plain else "")
+        lost = f"{mean(one['words_lost']['value'] for one in told):.1%}"
+        rows.append([name, f"{len(runs)} × {runs[0]['patients']}", *(_of_all(told, m) for m in metrics), lost])
+    return _markdown(rows)
+
+
+def parrot(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/parrot_attack.py`` found: originals that are singled out, by policy and rate of misses."""
+    heads = [f"{policy}: {what}" for policy in ("consistent", "markov") for what in ("documents", "patients")]
+    rows = [["cohort; cohorts × patients", "missed", "lists", "patients with an original", *heads]]
+    for (cohort, missed, lists), runs in _grouped(found, "cohort", "missed", "lists").items():
+        told = {
+            policy: [{row["metric"]: row for row in run["figures"]} for run in runs if run["policy"] == policy]
+            for policy in ("consistent", "markov")
+        }
+        if not missed:
+            continue
+        cells = [
+            _share_of_all(told[policy], f"drawn_{what}")
+            for policy in ("consistent", "markov")
+            for what in ("documents", "patients")
+        ]
+        judged = told["consistent"][0]["drawn_patients"]["n"]
+        left = _share_of_all(told["consistent"], "drawn_patients_with_an_original")
+        name = f"{cohort}; {len(told['consistent'])} × {judged}"
+        rows.append([name, f"{missed:.1%}", "known" if lists else "–", left, *cells])
+    return _markdown(rows)
+
+
+def _share_of_all(told: Sequence[Mapping[str, Any]], metric: str) -> str:
+    of = sum(one[metric]["n"] for one in told)
+    return f"{sum(one[metric]['value'] * one[metric]['n'] for one in told) / of:.1%}"
+
+
+_LEFT = ("family person", "family place", "family organisation", "family date or age", "family phone", "family id")
+
+
+def changed_identifiers(found: Sequence[Mapping[str, Any]]) -> str:
+    """What ``benchmarks/changed_identifiers.py`` found: gold spans left whole, and in part, in changed documents."""
+    heads = [f"{name.removeprefix('family ')}: whole; in part" for name in _LEFT]
+    rows = [["set, strength", *heads, "documents that give a name away", "any identity", "other clinical facts"]]
+    for one in found:
+        left = one["left"]
+        cells = [
+            f"{_with_ends(left[name]['whole'])}; {left[name]['part']['value']:.3f}" if name in left else "–"
+            for name in _LEFT
+        ]
+        cells += [_with_ends(left[name]["whole"]) for name in ("documents, names", "documents", "clinical facts")]
+        model = " and a model" if one["model"] else ""
+        rows.append([f"{one['set'].removesuffix('_names_silver')}, {one['strength']}{model}", *cells])
+    return _markdown(rows)
 
 
 def _of_all(told: Sequence[Mapping[str, Any]], metric: str) -> str:

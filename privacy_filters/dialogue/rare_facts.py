@@ -111,6 +111,12 @@ def facts(dialogue: Dialogue) -> frozenset[str]:
     return frozenset(found)
 
 
+def quasi_identifiers(dialogue: Dialogue) -> frozenset[str]:
+    """What a dialogue tells of a person: facts that begin with ``age:``, ``sex:``, ``occupation:``, ``household:``."""
+    described = frozenset().union(*(_of_utterance(turn.text)[1] for turn in dialogue.turns))
+    return frozenset(fact for fact in described if fact.startswith(("age:", "sex:", "occupation:", "household:")))
+
+
 @lru_cache(maxsize=2**15)
 def _of_utterance(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """Names, dates and numbers; and what describes a person."""

