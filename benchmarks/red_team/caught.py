@@ -2,10 +2,11 @@
 
     python -m benchmarks.red_team.caught --modality cxr --data NIH --parts 200 100 100 --copies 50 --out caught.json
 
-The gate is opened as users open it (:func:`synthgen.gate.gate`): filters on T, calibrated on C, every preset's level.
-One copy each of patients of T is put through its calibrated filters; strangers are the patients of E, whose images are
-also what copies are pasted onto. Rules are left out. For every kind stand beside the rate the filter that comes nearest
-and how far from its threshold the copies lie, on the gate's common scale: log probabilities, negative is caught.
+The gate is calibrated as users' is (:func:`synthgen.privacy_filters.gate.calibrate_gate`, the preset's level), but that
+no filter is left out after a trial, and without rules. One copy each of patients of T is put through it; strangers are
+the patients of E, whose records are also what copies are pasted onto. For every kind stand beside the rate the filter
+that comes nearest and how far from its threshold the copies lie, on the gate's common scale: log probabilities,
+negative is caught.
 """
 
 from __future__ import annotations
@@ -28,11 +29,14 @@ from benchmarks.red_team.unlisted import IMAGES
 from benchmarks.red_team.unlisted_sounds import SOUNDS
 from benchmarks.red_team.unlisted_transcripts import with_wordnet
 from synthgen.estimates import one_record_each
-from synthgen.gate import OpenGate, gate
+from synthgen.fitting import fit_filters
 from synthgen.modality import Modality, load
 from synthgen.privacy_filters.calibration import common_scale
+from synthgen.privacy_filters.gate import Gate, calibrate_gate
 from synthgen.progress import Silent
-from synthgen.records import Real
+from synthgen.records import Cohort, Real
+from synthgen.run import Run
+from synthgen.workfolder import opened, recorded_seed
 
 Records = tuple[Real[Any, Any], ...]
 
@@ -45,7 +49,6 @@ def main() -> None:
     parser.add_argument("--parts", type=int, nargs=3, default=(200, 100, 100), help="patients of T, C and E")
     parser.add_argument("--copies", type=int, default=50, help="copies of a kind, of as many patients")
     parser.add_argument("--kinds", nargs="*", help="names; default: all of the second adversary; 'listed' adds others")
-    parser.add_argument("--planted", type=int, default=1, help="planted copies of a listed kind")
     parser.add_argument("--wordnet", type=Path, help="folder of WordNet's files, for synonyms of every word")
     parser.add_argument("--seed", type=int, default=0, help="of the split and of the copies")
     parser.add_argument("--work", type=Path, required=True, help="private folder for cohort and filters")
@@ -53,11 +56,16 @@ def main() -> None:
     given = parser.parse_args()
     kind = load(given.modality)
     preset = kind.presets[given.data != "demo"]
-    settings = ("threads=1", f"gate.planted={given.planted}", *given.settings)
+    settings = ("threads=1", *given.settings)
     parts = parts_of(_cohort(kind, preset, settings, given), given.parts, given.seed)
     folder = given.work / f"{Path(given.data).stem}-{given.seed}"
-    with gate(kind, **parts, config=preset, settings=settings, work=folder) as opened:
-        found = measured(opened, _chosen(given), given)
+    config = kind.config(preset, settings, seed=recorded_seed(folder))
+    with opened(folder, modality=kind.name, config_digest=config.digest(), seed=config.seed) as work:
+        run: Run[Any, Any, Any] = Run(kind, config, work, Silent())
+        filters = kind.filters.open(parts.train, run.settings, fit_filters(run, parts))
+        seed = run.seed("calibration")
+        gated = calibrate_gate(filters, parts.train, parts.calibration, config.gate.alpha, seed)
+        found = measured(gated, parts, _chosen(given), given)
     given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
@@ -68,11 +76,12 @@ def _cohort(kind: Modality[Any, Any, Any], preset: str, settings: Sequence[str],
         given.work.mkdir(parents=True, exist_ok=True)
         kind.cohorts.write_demo(folder, config.modality, 0, Silent())
     records = kind.cohorts.load(folder, config.modality, given.work / "cache", Silent()).records
-    linked = {link.second for link in kind.cohorts.links(records, config.modality, Silent())}
-    return tuple(record for i, record in enumerate(records) if i not in linked)
+    links = kind.cohorts.links(records, config.modality, Silent())
+    linked = {records[link.second].patient for link in links}
+    return tuple(record for record in records if record.patient not in linked)
 
 
-def parts_of(records: Records, sizes: Sequence[int], seed: int) -> dict[str, Records]:
+def parts_of(records: Records, sizes: Sequence[int], seed: int) -> Cohort[Any, Any]:
     """So many patients at random for T, C and E, with all their records."""
     patients = sorted({record.patient for record in records})
     order = [patients[i] for i in np.random.default_rng(number("parts", seed)).permutation(len(patients))]
@@ -80,12 +89,13 @@ def parts_of(records: Records, sizes: Sequence[int], seed: int) -> dict[str, Rec
     if edges[-1] > len(order):
         raise SystemExit(f"{len(order)} patients: ask for fewer than {edges[-1]}")
     chosen = [set(order[low:high]) for low, high in pairwise(edges)]
-    names = ("train", "calibration", "audit")
-    return {n: tuple(r for r in records if r.patient in part) for n, part in zip(names, chosen, strict=True)}
+    train, calibration, audit = (tuple(r for r in records if r.patient in part) for part in chosen)
+    return Cohort(train, calibration, audit, "at random", "")
 
 
 def _chosen(given: argparse.Namespace) -> list[AnyKind]:
-    new: Sequence[AnyKind] = {"cxr": IMAGES, "speech": SOUNDS}.get(given.modality) or with_wordnet(given.wordnet)
+    every: dict[str, Sequence[AnyKind]] = {"cxr": IMAGES, "speech": SOUNDS, "dialogue": with_wordnet(given.wordnet)}
+    new = every[given.modality]
     listed = kinds_of(given.modality)
     wanted = set(given.kinds or [kind.name for kind in new])
     found = [k for k in (*new, *listed) if k.name in wanted or (k in listed and "listed" in wanted)]
@@ -94,25 +104,23 @@ def _chosen(given: argparse.Namespace) -> list[AnyKind]:
     return [kind for kind in found if kind.sessions == 1]
 
 
-def measured(opened: OpenGate[Any, Any, Any], kinds: Sequence[AnyKind], given: argparse.Namespace) -> dict[str, Any]:
+def measured(
+    gated: Gate[Any], parts: Cohort[Any, Any], kinds: Sequence[AnyKind], given: argparse.Namespace
+) -> dict[str, Any]:
     """Kinds by what is caught of them, with strangers first."""
-    gated, rng = opened.screen.gate, np.random.default_rng(number("victims", given.seed))
-    level = gated.calibration
-    strangers = one_record_each(opened.cohort.audit, given.seed)
-    victims = one_record_each(opened.cohort.train, given.seed)
+    level, rng = gated.calibration, np.random.default_rng(number("victims", given.seed))
+    strangers = one_record_each(parts.audit, given.seed)
+    victims = one_record_each(parts.train, given.seed)
     victims = [victims[i] for i in rng.permutation(len(victims))]
     table: dict[str, Any] = {
-        "parts": {"T": len(opened.cohort.train), "C": level.n, "E": len(strangers)}, "k": level.k, "alpha": level.alpha,
-        "filters": list(level.names), "left_out": [n for n in gated.filters.names if n not in level.names],
-        "strangers": row_of(level.names, margins(opened, [r.payload for r in strangers])),
-        "planted": {p.perturbation: [p.caught, p.planted, p.domain] for p in opened.planted},
+        "parts": {"T": len(parts.train), "C": level.n, "E": len(strangers)}, "k": level.k, "alpha": level.alpha,
+        "strangers": row_of(level.names, margins(gated, [r.payload for r in strangers])), "kinds": {},
     }  # fmt: skip
-    print(f"k {level.k} of {level.n} at {level.alpha}; left out {table['left_out']}")
+    print(f"T {len(parts.train)} records, k {level.k} of {level.n}; blockers", level.blockers)
     print("strangers", told(table["strangers"]), flush=True)
     for name, copies in _copies(kinds, victims, strangers, given):
-        row = row_of(level.names, margins(opened, copies))
-        table.setdefault("kinds", {})[name] = row
-        print(name, told(row), flush=True)
+        table["kinds"][name] = row_of(level.names, margins(gated, copies))
+        print(name, told(table["kinds"][name]), flush=True)
     return table
 
 
@@ -134,16 +142,26 @@ def _copies(
             yield kind.name, made
 
 
-def margins(opened: OpenGate[Any, Any, Any], payloads: Sequence[Any]) -> NDArray[np.float64]:
-    """By how much each record lies above the gate's threshold in each filter, [N, F]: zero and below is caught."""
-    gated = opened.screen.gate
-    scores = np.concatenate([gated.scores(payloads[low : low + 16]) for low in range(0, len(payloads), 16)])
-    return np.asarray(common_scale(scores, gated.calibration.scales) - gated.calibration.threshold)
+def margins(gated: Gate[Any], payloads: Sequence[Any]) -> NDArray[np.float64]:
+    """By how much each record lies above the gate's threshold in each filter, [N, F]: zero and below is caught.
+
+    As in the gate, what one part rejects the next does not see: infinite there.
+    """
+    level, first = gated.calibration, 0
+    found = np.full((len(payloads), len(level.names)), np.inf)
+    for part in gated.filters.parts:
+        left = np.flatnonzero(~(found.min(axis=1) <= 0)).tolist()
+        columns = slice(first, first + len(part.names))
+        first += len(part.names)
+        if left:
+            scores = part.scores([payloads[i] for i in left])
+            scaled = common_scale(scores, level.scales[columns]) - level.threshold
+            found[left, columns] = np.where(np.isnan(scaled), -np.inf, scaled)
+    return found
 
 
 def row_of(names: Sequence[str], found: NDArray[np.float64]) -> dict[str, Any]:
-    """How many are caught, by which filters, and how near those who are not come."""
-    found = np.where(np.isnan(found), -np.inf, found)
+    """How many are caught, by which filters first, and how near those who are not come."""
     least = found.min(axis=1)
     missed = np.flatnonzero(least > 0)
     nearest = Counter(names[int(i)] for i in found[missed].argmin(axis=1))
