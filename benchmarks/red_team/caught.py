@@ -14,8 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,7 +34,7 @@ from synthgen.modality import Modality, load
 from synthgen.privacy_filters.calibration import common_scale
 from synthgen.privacy_filters.gate import Gate, calibrate_gate
 from synthgen.progress import Silent
-from synthgen.records import Cohort, Real
+from synthgen.records import Cohort, Planting, Real
 from synthgen.run import Run
 from synthgen.workfolder import opened, recorded_seed
 
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--parts", type=int, nargs=3, default=(200, 100, 100), help="patients of T, C and E")
     parser.add_argument("--copies", type=int, default=50, help="copies of a kind, of as many patients")
     parser.add_argument("--kinds", nargs="*", help="names; default: all of the second adversary; 'listed' adds others")
+    parser.add_argument("--planted", action="store_true", help="the planted copies of the gate itself too")
     parser.add_argument("--wordnet", type=Path, help="folder of WordNet's files, for synonyms of every word")
     parser.add_argument("--seed", type=int, default=0, help="of the split and of the copies")
     parser.add_argument("--work", type=Path, required=True, help="private folder for cohort and filters")
@@ -65,7 +66,12 @@ def main() -> None:
         filters = kind.filters.open(parts.train, run.settings, fit_filters(run, parts))
         seed = run.seed("calibration")
         gated = calibrate_gate(filters, parts.train, parts.calibration, config.gate.alpha, seed)
-        found = measured(gated, parts, _chosen(given), given)
+        with TemporaryDirectory(prefix="synthgen-copies-") as scratch:
+            copies = chain(
+                _planted(run, parts, Path(scratch), given) if given.planted else (),
+                _copies(_chosen(given), parts, Path(scratch), given),
+            )
+            found = measured(gated, parts, copies, given.seed)
     given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
@@ -105,41 +111,52 @@ def _chosen(given: argparse.Namespace) -> list[AnyKind]:
 
 
 def measured(
-    gated: Gate[Any], parts: Cohort[Any, Any], kinds: Sequence[AnyKind], given: argparse.Namespace
+    gated: Gate[Any], parts: Cohort[Any, Any], copies: Iterable[tuple[str, Sequence[Any]]], seed: int
 ) -> dict[str, Any]:
     """Kinds by what is caught of them, with strangers first."""
-    level, rng = gated.calibration, np.random.default_rng(number("victims", given.seed))
-    strangers = one_record_each(parts.audit, given.seed)
-    victims = one_record_each(parts.train, given.seed)
-    victims = [victims[i] for i in rng.permutation(len(victims))]
+    level, strangers = gated.calibration, one_record_each(parts.audit, seed)
     table: dict[str, Any] = {
         "parts": {"T": len(parts.train), "C": level.n, "E": len(strangers)}, "k": level.k, "alpha": level.alpha,
         "strangers": row_of(level.names, margins(gated, [r.payload for r in strangers])), "kinds": {},
     }  # fmt: skip
     print(f"T {len(parts.train)} records, k {level.k} of {level.n}; blockers", level.blockers)
     print("strangers", told(table["strangers"]), flush=True)
-    for name, copies in _copies(kinds, victims, strangers, given):
-        table["kinds"][name] = row_of(level.names, margins(gated, copies))
+    for name, payloads in copies:
+        table["kinds"][name] = row_of(level.names, margins(gated, payloads))
         print(name, told(table["kinds"][name]), flush=True)
     return table
 
 
+def _victims(parts: Cohort[Any, Any], seed: int) -> list[Real[Any, Any]]:
+    """One record of each patient of T, in random order."""
+    each = one_record_each(parts.train, seed)
+    return [each[i] for i in np.random.default_rng(number("victims", seed)).permutation(len(each))]
+
+
 def _copies(
-    kinds: Sequence[AnyKind], victims: Sequence[Any], strangers: Sequence[Any], given: argparse.Namespace
+    kinds: Sequence[AnyKind], parts: Cohort[Any, Any], scratch: Path, given: argparse.Namespace
 ) -> Iterator[tuple[str, list[Any]]]:
+    victims, strangers = _victims(parts, given.seed), one_record_each(parts.audit, given.seed)
     for kind in kinds:
-        with TemporaryDirectory(prefix="synthgen-copies-") as scratch:
-            made = []
-            chosen = [v for v in victims if kind.applies(v.record, v.payload)][: given.copies]
-            for victim in chosen:
-                rng = np.random.default_rng(number(kind.name, victim.record, given.seed))
-                second = victims[(victims.index(victim) + 1 + int(rng.integers(len(victims) - 1))) % len(victims)]
-                stranger = strangers[int(rng.integers(len(strangers)))]
-                material = Material(
-                    victim.payload, victim.record, second.payload, stranger.payload, 0, 1, Path(scratch), rng
-                )
-                made.append(kind.change(material))
-            yield kind.name, made
+        made = []
+        for i, victim in enumerate(v for v in victims if kind.applies(v.record, v.payload)):
+            if i == given.copies:
+                break
+            rng = np.random.default_rng(number(kind.name, victim.record, given.seed))
+            second = victims[(victims.index(victim) + 1 + int(rng.integers(len(victims) - 1))) % len(victims)]
+            stranger = strangers[int(rng.integers(len(strangers)))]
+            of = (victim.payload, victim.record, second.payload, stranger.payload)
+            made.append(kind.change(Material(*of, 0, 1, scratch, rng)))
+        yield kind.name, made
+
+
+def _planted(
+    run: Run[Any, Any, Any], parts: Cohort[Any, Any], scratch: Path, given: argparse.Namespace
+) -> Iterator[tuple[str, Sequence[Any]]]:
+    chosen = _victims(parts, given.seed)[: given.copies]
+    planting = Planting(chosen, (), one_record_each(parts.audit, given.seed), run.seed("planted"), scratch)
+    for planted in run.modality.filters.planted(planting, run.settings):
+        yield planted.perturbation, planted.payloads
 
 
 def margins(gated: Gate[Any], payloads: Sequence[Any]) -> NDArray[np.float64]:
