@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 from flow_command import TINY
 
-from benchmarks.red_team import held_out, images, results, transcripts, uneven
+from benchmarks.red_team import held_out, images, results, transcripts, uneven, unlisted, unlisted_transcripts
 from benchmarks.red_team.bench import Cell, Ground, prepare, run_cell
 from benchmarks.red_team.honest import Case, run_case
 from benchmarks.red_team.kinds import Kind, Material
 from benchmarks.red_team.leaky import Strangers
+from benchmarks.red_team.synonyms import WordNet
 from synthgen.payloads.cxr import CxrCondition, CxrImage
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.records import Real
 from synthgen.seeds import attempt_seed
 
-IMAGES = (*images.KINDS, *held_out.IMAGES)
-TRANSCRIPTS = (*transcripts.KINDS, *held_out.TRANSCRIPTS)
+IMAGES = (*images.KINDS, *held_out.IMAGES, *unlisted.IMAGES)
+TRANSCRIPTS = (*transcripts.KINDS, *held_out.TRANSCRIPTS, *unlisted_transcripts.TRANSCRIPTS)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,21 @@ def test_every_kind_of_transcript_is_a_dialogue(kind: Kind[Dialogue]) -> None:
     assert copy == kind.change(telling(kind))
     assert not copy.labels
     assert len(copy.turns) >= 2
+
+
+def test_synonyms_come_from_the_files_of_wordnet(tmp_path: Path) -> None:
+    for part in ("noun", "verb", "adj", "adv"):
+        (tmp_path / f"index.{part}").write_text("")
+        (tmp_path / f"data.{part}").write_text("")
+    (tmp_path / "index.verb").write_text("  1 a licence\nassist v 1 2 @ + 1 7 00000010  \n")
+    (tmp_path / "data.verb").write_text("00000010 29 v 02 assist 0 help 0 000 | give aid\n")
+    other = WordNet(tmp_path).other
+    assert [other(word) for word in ("assist", "assisted", "assisting", "assure")] == [
+        "help",
+        "helped",
+        "helping",
+        None,
+    ]
 
 
 def test_a_dealt_transcript_is_whole_again_over_its_sessions() -> None:
