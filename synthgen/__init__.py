@@ -1,8 +1,8 @@
 """synthgen: synthetic medical data, screened against the real patients before it is released.
 
 Three tiers. The commands as functions: :func:`generate`, :func:`anonymize`, :func:`compare`, :func:`fit`,
-:func:`screen`, :func:`evaluate`, :func:`demo_cohort`. The gate for data and generators made elsewhere:
-:mod:`synthgen.gate`. The building blocks: :func:`load_modality` and the parts of a modality in
+:func:`screen`, :func:`evaluate`, :func:`verify`, :func:`sign`, :func:`demo_cohort`. The gate for data and generators
+made elsewhere: :mod:`synthgen.gate`. The building blocks: :func:`load_modality` and a modality's parts in
 :mod:`synthgen.modality`.
 """
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from synthgen.api import fit as fit
     from synthgen.api import generate as generate
     from synthgen.api import screen as screen
+    from synthgen.api import sign as sign
+    from synthgen.api import verify as verify
     from synthgen.errors import MissingExtraError as MissingExtraError
+    from synthgen.errors import NotAsSealedError as NotAsSealedError
     from synthgen.errors import ReleaseRefusedError as ReleaseRefusedError
     from synthgen.errors import SynthgenError as SynthgenError
     from synthgen.errors import UserError as UserError
@@ -33,10 +36,10 @@ __version__ = "0.1.0"
 
 # Loaded when they are asked for: `import synthgen` costs nothing.
 _PLACES = {
-    **dict.fromkeys(
-        ("generate", "anonymize", "compare", "fit", "pretrain", "screen", "evaluate", "demo_cohort"), "synthgen.api"
-    ),
+    **dict.fromkeys(("generate", "anonymize", "compare", "fit", "pretrain"), "synthgen.api"),
+    **dict.fromkeys(("screen", "evaluate", "sign", "verify", "demo_cohort"), "synthgen.api"),
     **dict.fromkeys(("SynthgenError", "UserError", "MissingExtraError", "ReleaseRefusedError"), "synthgen.errors"),
+    "NotAsSealedError": "synthgen.errors",
     **dict.fromkeys(("Modality", "Ready"), "synthgen.modality"),
     "Outcome": "synthgen.report",
 }

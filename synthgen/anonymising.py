@@ -31,6 +31,7 @@ from synthgen.report import AnonymisationReport, Outcome, Provenance
 from synthgen.run import Run
 from synthgen.settings import CONFIG as SETTINGS
 from synthgen.settings import public_yaml
+from synthgen.steward import NOTHING_STATED, Steward, checklist
 from synthgen.tries import begin_try, end_try
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class ChangePlan:
     out: Path
     preset: str
     accept: tuple[Outcome, ...] = ()
+    steward: Steward = NOTHING_STATED
 
 
 def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
@@ -102,7 +104,7 @@ def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
         dataset = anonymiser.write(staging.folder, lambda: enumerate(store.records(work.key)))
         sealed = seal_changed(
             staging,
-            AnonymisationReport(provenance, dataset, report, evaluation),
+            AnonymisationReport(provenance, dataset, report, evaluation, checklist(plan.steward, changed=True)),
             work=work.folder,
             accept=plan.accept,
             forbidden=sorted(private | {str(work.folder), str(plan.data.resolve())}),

@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthgen import arguments
-from synthgen.errors import UserError
+from synthgen.errors import NotAsSealedError, UserError
 from synthgen.offer import Offer
 from synthgen.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from synthgen.modality import Modality
     from synthgen.release import Sealed
+    from synthgen.release.verifying import Verified
     from synthgen.report import Comparison, Evaluation, Outcome
+    from synthgen.signing import Signature
 
 _SILENT = Silent()
 
@@ -44,6 +46,7 @@ def generate(
     formats: Sequence[str] = (),
     accept: Sequence[str] = (),
     vouch_for_model: bool = False,
+    steward: str | Path | None = None,
     progress: Progress | None = _SILENT,
 ) -> Sealed:
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals.
@@ -62,6 +65,7 @@ def generate(
         formats: further release formats.
         accept: seal these verdicts too; never REFUSE.
         vouch_for_model: states that a ``model`` that does not say so saw no held-out patient.
+        steward: YAML file of what the data steward states of the release.
 
     Returns:
         Where the result stands. ``quarantined`` is True where the verdict seals no release; reasons lie beside it.
@@ -75,11 +79,14 @@ def generate(
     wanted, verdicts = arguments.formats(asked.offer, formats), arguments.accepted(accept)
     arguments.present(_path(data), "--data")
     arguments.present(_path(model), "--model")
+    from synthgen.steward import read_steward
+
+    stated = read_steward(_path(steward))
     from synthgen import session
     from synthgen.pipeline import Plan
 
     name = Path(asked.preset).stem
-    plan = Plan(_path(data), _path(model), Path(out), name, wanted, verdicts, demo, vouched=vouch_for_model)
+    plan = Plan(_path(data), _path(model), Path(out), name, wanted, verdicts, demo, vouch_for_model, stated)
     return session.generate(asked, plan, Path(work), progress, kind)
 
 
@@ -93,6 +100,7 @@ def anonymize(
     settings: Sequence[str] = (),
     seed: int | None = None,
     accept: Sequence[str] = (),
+    steward: str | Path | None = None,
     progress: Progress | None = _SILENT,
 ) -> Sealed:
     """Changes every record of a cohort, lets trained attackers try to find its patients again, and seals the release.
@@ -102,6 +110,7 @@ def anonymize(
         settings: ``key=value``; ``anonymise.operator``, ``anonymise.strength``, ``anonymise.hold`` and
             ``anonymise.eer`` say what is changed and which attacks must fail.
         accept: seal these verdicts too; never REFUSE.
+        steward: YAML file of what the data steward states of the release.
 
     Returns:
         Where the result stands. ``quarantined`` is True where the verdict seals no release.
@@ -113,10 +122,13 @@ def anonymize(
     asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed)
     verdicts = arguments.accepted(accept)
     arguments.present(Path(data), "--data")
+    from synthgen.steward import read_steward
+
+    stated = read_steward(_path(steward))
     from synthgen import session
     from synthgen.anonymising import ChangePlan
 
-    plan = ChangePlan(Path(data), Path(out), Path(asked.preset).stem, verdicts)
+    plan = ChangePlan(Path(data), Path(out), Path(asked.preset).stem, verdicts, stated)
     return session.anonymise(asked, plan, Path(work), progress, kind)
 
 
@@ -255,6 +267,54 @@ def evaluate(
 
     with session(asked, folder, progress) as run:
         return commands.evaluate(run, Path(release), Path(data))
+
+
+def verify(release: str | Path, *, key: str | Path | None = None) -> Verified:
+    """Checks that a release is what was sealed: every byte, the report's form, Croissant, and the signature.
+
+    Args:
+        key: public key of OpenSSH, or an allowed-signers file, of whom the release must be signed by.
+
+    Returns:
+        What was checked. ``problems`` is empty where all holds.
+
+    Raises:
+        UserError: the folder is no release, or ``key`` no public key.
+    """
+    arguments.sealed_folder(Path(release))
+    arguments.present(_path(key), "--key")
+    from synthgen.release import verifying
+
+    return verifying.verify(Path(release), _path(key))
+
+
+def sign(release: str | Path, *, key: str | Path, name: str = "data-steward") -> tuple[Signature, str]:
+    """Signs a sealed release: a detached signature of OpenSSH over ``SHA256SUMS``, beside it as ``SHA256SUMS.sig``.
+
+    Args:
+        key: private key of OpenSSH, or the public one whose private half an agent or a token holds.
+        name: by which recipients shall know the key.
+
+    Returns:
+        The signature, and the line by which recipients know the key: of an allowed-signers file.
+
+    Raises:
+        UserError: the folder is no release, or the key cannot sign.
+        NotAsSealedError: it was not sealed, or is not what was sealed.
+    """
+    folder, private = Path(release), Path(key)
+    arguments.sealed_folder(folder)
+    from synthgen import signing
+
+    signing.check_name(name)
+    signing.check_private_key(private)
+    from synthgen.release import verifying
+
+    problems = verifying.verify_unsigned(folder).problems
+    if problems:
+        raise NotAsSealedError(f"{folder} is not signed: {verifying.first_of(problems)}")
+    signature = signing.sign(folder / arguments.SUMS, private)
+    return signature, signing.allowed_signer(name, signature.public)
 
 
 def demo_cohort(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from synthgen.report import Outcome
 
 _REPORT: Final = "privacy_report.json"
+SUMS: Final = "SHA256SUMS"
 _OF_THE_SPLIT: Final = ("split.", "people.")
 
 
@@ -167,6 +168,18 @@ def settings_of(release: Path | None, work: Path, modality: str, settings: Itera
             f"--work, or {' '.join(f'--set {key}=…' for key in missing)}"
         )
     return str(release / CONFIG)
+
+
+def sealed_folder(folder: Path) -> None:
+    """Refuses a folder that holds no release, nor what a refused run left in quarantine.
+
+    Raises:
+        UserError: it is none.
+    """
+    present(folder, "RELEASE")
+    for name in (SUMS, _REPORT):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} is no release of synthgen: it holds no {name}")
 
 
 def synthetic(release: Path) -> None:

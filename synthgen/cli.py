@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from synthgen import __version__, completion
-from synthgen.errors import ReleaseRefusedError, SynthgenError
+from synthgen.errors import NotAsSealedError, ReleaseRefusedError, SynthgenError
 
 if TYPE_CHECKING:
     from synthgen.release import Sealed
@@ -130,6 +130,16 @@ DpRelease = Annotated[
 ]
 
 
+StewardFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--steward",
+        help="YAML file of what the data steward states: holder, controller, legal_basis, ethics_vote, …; shown on "
+        "the report, never checked.",
+    ),
+]
+
+
 @app.command(short_help="Makes a sealed release from a cohort, or from a simulated one.")
 def generate(
     modality_name: ModalityName,
@@ -160,6 +170,7 @@ def generate(
     dp_epsilon: DpEpsilon = None,
     dp_method: DpMethod = None,
     dp_release: DpRelease = None,
+    steward: StewardFile = None,
 ) -> None:
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals."""
     from synthgen import api, arguments
@@ -168,7 +179,7 @@ def generate(
     sealed = api.generate(
         modality_name, data=data, out=out, work=work, model=model, samples=samples, config=config,
         settings=arguments.private(settings, dp_epsilon, dp_method, dp_release), seed=seed, formats=formats or (),
-        accept=accept or (), vouch_for_model=vouch_for_model, progress=None,
+        accept=accept or (), vouch_for_model=vouch_for_model, steward=steward, progress=None,
     )  # fmt: skip
     _end(sealed)
     print(f"{sealed.fitness}.")  # noqa: T201
@@ -203,6 +214,7 @@ def anonymize(
         list[str] | None,
         typer.Option(help="Seal this verdict too (never REFUSE); repeatable.", autocompletion=completion.verdicts),
     ] = None,
+    steward: StewardFile = None,
 ) -> None:
     """Changes every record of a cohort, attacks the changed ones, and seals what the attackers lose."""
     from synthgen import api, arguments
@@ -211,7 +223,7 @@ def anonymize(
     _end(
         api.anonymize(
             modality_name, data=data, out=out, work=work, config=config, settings=changes, seed=seed,
-            accept=accept or (), progress=None,
+            accept=accept or (), steward=steward, progress=None,
         )
     )  # fmt: skip
 
@@ -330,6 +342,43 @@ def evaluate(
 
     tables.estimates((*found.attacks, *found.quality))
     tables.floors(found.floors)
+
+
+@app.command(short_help="Checks that a release is what was sealed, and who signed it.")
+def verify(
+    release: Annotated[Path, typer.Argument(help="A release folder.")],
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", help="Public key (.pub) or allowed-signers file of whom it must be signed by."),
+    ] = None,
+) -> None:
+    """Checks every byte of a release, the form of its report, its Croissant, and its signature."""
+    from synthgen import api
+
+    found = api.verify(release, key=key)
+    from synthgen.release import verifying
+
+    if found.problems:
+        raise NotAsSealedError(f"{release} does not hold: {verifying.first_of(found.problems)}")
+    print(verifying.told(found))  # noqa: T201
+
+
+@app.command(short_help="Signs a sealed release with a key of OpenSSH.")
+def sign(
+    release: Annotated[Path, typer.Argument(help="A release folder.")],
+    key: Annotated[
+        Path, typer.Option("--key", help="Private key of OpenSSH, or the public one of a key that an agent holds.")
+    ],
+    name: Annotated[
+        str, typer.Option("--as", help="By whose name recipients shall know the key: one word.")
+    ] = "data-steward",
+) -> None:
+    """Signs a sealed release; anybody can check the signature, with synthgen verify or ssh-keygen."""
+    from synthgen import api
+
+    signature, line = api.sign(release, key=key, name=name)
+    print(f"signed {release} with {signature.key}; publish this line where recipients look you up:")  # noqa: T201
+    print(line)  # noqa: T201
 
 
 @app.command(name="demo-cohort", short_help="Writes a simulated cohort to try things on.")

@@ -68,3 +68,9 @@ class ReleaseRefusedError(SynthgenError):
     """The gate's verdict does not seal a release. Exit status 3."""
 
     exit_code = 3
+
+
+class NotAsSealedError(SynthgenError):
+    """A release is not what was sealed, or was not signed as it should be. Exit status 3."""
+
+    exit_code = 3

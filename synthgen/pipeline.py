@@ -36,6 +36,7 @@ from synthgen.screening import Judgement, open_screen, rules_of
 from synthgen.settings import CONFIG as SETTINGS
 from synthgen.settings import public_yaml
 from synthgen.sizes import RISK, Parts, SizeCheck, parts_in, parts_of_cohort
+from synthgen.steward import NOTHING_STATED, Steward, checklist
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import privacy_report
 
@@ -64,6 +65,7 @@ class Plan:
     accept: tuple[Outcome, ...]
     demo: bool
     vouched: bool = False
+    steward: Steward = NOTHING_STATED
 
 
 def split_cohort(
@@ -379,7 +381,7 @@ def release(
         shown = [sample for _, sample in islice(kept_samples(kind.cohorts, generated), _PREVIEW)]
         return seal(
             staging,
-            ReleaseReport(provenance, dataset, privacy, quality),
+            ReleaseReport(provenance, dataset, privacy, quality, checklist(plan.steward)),
             work=work.folder,
             accept=plan.accept,
             forbidden=sorted(private | paths),

@@ -245,10 +245,10 @@ class Estimate:
             raise ValueError(f"ci95 must be ordered, got {self.ci95}")
 
     def as_dict(self) -> dict[str, JsonValue]:
-        """JSON form; NaN becomes null."""
+        """JSON form; NaN and infinity become null."""
 
         def number(x: float) -> float | None:
-            return None if math.isnan(x) else round(x, 6)
+            return round(x, 6) if math.isfinite(x) else None
 
         return {
             "metric": self.metric,

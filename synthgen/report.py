@@ -484,23 +484,82 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class ChecklistLine:
+    """What whoever signs a release must know of it, and no measurement tells.
+
+    Attributes:
+        key: as the steward's file has it.
+        asks: the line in words.
+        answer: what the steward wrote; None where the line is left open.
+    """
+
+    key: str
+    asks: str
+    answer: str | None = None
+
+
+@dataclass(frozen=True)
+class FormHeading(ChecklistLine):
+    """One heading of a form that a data office fills.
+
+    Attributes:
+        see: where this release has what bears on it; no answer, and no legal advice.
+    """
+
+    see: str = ""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of a data office, by its headings, in our words.
+
+    Attributes:
+        source: the document that the headings are of.
+    """
+
+    name: str
+    source: str
+    headings: tuple[FormHeading, ...]
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """What the data steward states, and what is left open. Nothing of it was checked, and no verdict rests on it."""
+
+    lines: tuple[ChecklistLine, ...] = ()
+    forms: tuple[Form, ...] = ()
+
+
+@dataclass(frozen=True)
 class ReleaseReport:
-    """The whole public account of a release: provenance, data, privacy, and fidelity, diversity and utility."""
+    """The whole public account of a release: provenance, data, privacy, and fidelity, diversity and utility.
+
+    Attributes:
+        sealed: True of a release, False of what lies in quarantine.
+    """
 
     provenance: Provenance
     dataset: DatasetFacts
     privacy: PrivacyReport
     evaluation: tuple[Estimate, ...]
+    checklist: Checklist = Checklist()
+    sealed: bool = False
 
 
 @dataclass(frozen=True)
 class AnonymisationReport:
-    """The whole public account of a release of changed records."""
+    """The whole public account of a release of changed records.
+
+    Attributes:
+        sealed: True of a release, False of what lies in quarantine.
+    """
 
     provenance: Provenance
     dataset: DatasetFacts
     privacy: LinkageReport
     evaluation: tuple[Estimate, ...]
+    checklist: Checklist = Checklist()
+    sealed: bool = False
 
 
 def remedies_in(path: Path) -> tuple[tuple[str, ...], tuple[Remedy, ...], str]:
@@ -510,7 +569,7 @@ def remedies_in(path: Path) -> tuple[tuple[str, ...], tuple[Remedy, ...], str]:
 
 
 def to_json(value: object) -> JsonValue:
-    """Dataclasses of this module, nested, as plain JSON values (tuples become lists, NaN becomes null)."""
+    """Dataclasses of this module, nested, as plain JSON values (tuples become lists, NaN and infinity become null)."""
     if isinstance(value, Estimate):
         return value.as_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -520,7 +579,7 @@ def to_json(value: object) -> JsonValue:
     if isinstance(value, dict):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, float):
-        return None if math.isnan(value) else round(value, 6)
+        return round(value, 6) if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):
         return value
     raise TypeError(f"no JSON form for {type(value).__name__}")

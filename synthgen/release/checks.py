@@ -12,12 +12,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from synthgen.errors import ReleaseRefusedError
+from synthgen.private_paths import names_a_path
 from synthgen.release.staging import files_of
 
 _WORD = re.compile(r"[^\W_]+")
 _DATA_URI = re.compile(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=]+")
-# Two components or more after a slash that continues neither a word, a URL, a tag nor a relative path.
-_ABSOLUTE = re.compile(r"(?<![\w./:<~%*-])/(?:[\w.@+-]+/)+[\w.@+-]*|\bfile://|(?<![\w/])[A-Za-z]:\\\w")
 _SHORTEST = 5
 _LONGEST_SMALL_INTEGER = 6
 _PNG_CHUNKS = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
@@ -45,7 +44,7 @@ def assert_public(folder: Path, forbidden: Iterable[str]) -> None:
     for path in files_of(folder):
         name = path.relative_to(folder).as_posix()
         for text in (name, *_texts(path, name)):
-            if _ABSOLUTE.search(text):
+            if names_a_path(text):
                 raise _refused(name, "an absolute path")
             if needles.within(text):
                 raise _refused(name, "a patient, a record or a path of the cohort")

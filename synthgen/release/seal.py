@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from synthgen.errors import UserError
@@ -96,7 +96,7 @@ def seal(
     account = Account(
         outcome=privacy.outcome,
         seals=_seals(report),
-        json=to_json(report),
+        json=lambda sealed: to_json(replace(report, sealed=sealed)),
         croissant=lambda folder: croissant(folder, report),
         card=lambda quarantined, sheet, key: dataset_card(report, quarantined, sheet, key),
         page=lambda quarantined: report_page(report, quarantined, preview),
@@ -122,7 +122,7 @@ def seal_changed(
     account = Account(
         outcome=privacy.outcome,
         seals=privacy.outcome is Outcome.PASS,
-        json=to_json(report),
+        json=lambda sealed: to_json(replace(report, sealed=sealed)),
         croissant=lambda folder: croissant_of_changed(folder, report),
         card=lambda quarantined, sheet, key: card_of_changed(report, quarantined, key),
         page=lambda quarantined: page_of_changed(report, quarantined),
@@ -139,13 +139,14 @@ class Account:
 
     Attributes:
         seals: whether the verdict seals by itself.
+        json: the report, from whether it is sealed.
         card: the dataset card, from whether it lies in quarantine, the picture's name, and the data's digest.
         page: the report page, from whether it lies in quarantine.
     """
 
     outcome: Outcome
     seals: bool
-    json: JsonValue
+    json: Callable[[bool], JsonValue]
     croissant: Callable[[Path], JsonValue]
     card: Callable[[bool, str | None, str], str]
     page: Callable[[bool], str]
@@ -172,7 +173,7 @@ def _sealed(
         (folder / CONTACT_SHEET).write_bytes(picture)
     # Croissant first: it names the data files, and the writers have just finished them.
     _write_text(folder / "croissant.json", _json(account.croissant(folder)))
-    _write_text(folder / REPORT, _json(account.json))
+    _write_text(folder / REPORT, _json(account.json(not quarantined)))
     before = digests_of(folder)
     key = hashlib.sha256(sums_text(before).encode()).hexdigest()
     _write_text(folder / CARD, account.card(quarantined, CONTACT_SHEET if picture else None, key))

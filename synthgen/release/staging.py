@@ -18,9 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthgen.errors import UserError
+from synthgen.signing import SUFFIX
 
 SUMS = "SHA256SUMS"
+SIGNATURE = SUMS + SUFFIX
 REPORT = "privacy_report.json"
+
+_UNLISTED = {SUMS, SIGNATURE}
+"""What ``SHA256SUMS`` does not list: itself, and what is signed of it afterwards."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -150,16 +155,16 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def sums_of(folder: Path) -> str:
-    """The text of ``SHA256SUMS`` for the tree, as ``sha256sum -c`` reads it; the file itself is left out."""
+    """The text of ``SHA256SUMS`` for the tree, as ``sha256sum -c`` reads it, without itself and its signature."""
     return sums_text(digests_of(folder))
 
 
 def digests_of(folder: Path, known: Mapping[str, str] | None = None) -> dict[str, str]:
-    """SHA-256 of every file of the tree but ``SHA256SUMS``, by its relative POSIX name; ``known`` ones as they are."""
+    """SHA-256 of every file that ``SHA256SUMS`` lists, by its relative POSIX name; ``known`` ones as they are."""
     found = dict(known or {})
     for path in files_of(folder):
         name = path.relative_to(folder).as_posix()
-        if name != SUMS and name not in found:
+        if name not in _UNLISTED and name not in found:
             with path.open("rb") as file:
                 found[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from synthgen.dp.guarantee import FALSE_ALARMS, rounded_up
 from synthgen.records import Estimate
 from synthgen.report import (
     CalibrationFacts,
+    Checklist,
     DeniableFacts,
     GeneratorTest,
     GuaranteeFacts,
@@ -135,6 +137,11 @@ _NOISE = (
 _OWN_RULES = (
     "No record of a patient entered the generator: the samples follow its own rules and vocabulary, and how often "
     "anything occurs in them measures nothing."
+)
+
+FORMS = (
+    "Headings of forms in our words, for whoever signs them to fill. Beside each stands what this report has; that is "
+    "no answer and no legal advice."
 )
 
 USES = (
@@ -487,6 +494,18 @@ def caught(result: PlantedResult) -> str:
 def is_auc(attack: Estimate) -> bool:
     """True for the attacks that the limit speaks of."""
     return "auc" in attack.metric.lower().split("_")
+
+
+def stated(checklist: Checklist) -> str:
+    """What the checklist is worth, as a sentence or two."""
+    if not any(line.answer for line in checklist.lines):
+        return "Nothing was stated (--steward FILE): every line is left open."
+    return "As the data steward states it; nothing of it was checked, and the verdict does not rest on it."
+
+
+def literal(text: str) -> str:
+    """Somebody's text for Markdown, in which nothing of it is a link, a picture or an emphasis."""
+    return re.sub(r"([\\`*_\[\]()!#~$])", r"\\\1", text)
 
 
 def _named(estimates: Sequence[Estimate], metric: str) -> Estimate | None:
