@@ -20,6 +20,9 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.red_team import results
+from synthgen.records import Estimate
+from synthgen.release.comparison import table as comparison_table
+from synthgen.report import Compared, Comparison, LinkFacts
 
 DOCS = Path(__file__).parents[1] / "docs"
 _PLACE = re.compile(r"(<!-- table: (\w+) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -54,9 +57,33 @@ def table(kind: str, path: Path) -> str:
     made |= {"siamese": siamese, "burned_in": burned_in}
     made |= {"anonymised_voices": anonymised_voices}
     made |= {"longitudinal": longitudinal, "parrot": parrot, "changed_identifiers": changed_identifiers}
+    made |= {"compared": compared}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
+
+
+def compared(found: Mapping[str, Any]) -> str:
+    """What ``synthgen compare`` wrote as ``comparison.json``: the table of its card."""
+    ways = []
+    for way in found["ways"]:
+        linked = [
+            LinkFacts(**{key: _estimate(value) if isinstance(value, dict) else value for key, value in fact.items()})
+            for fact in way["linked"]
+        ]
+        attacks, quality = (tuple(map(_estimate, way[key])) for key in ("attacks", "quality"))
+        ways.append(Compared(way["way"], way["told"], way["verdict"], way["records"], attacks, tuple(linked), quality))
+    comparison = Comparison(**{**found, "ways": tuple(ways), "people": tuple(found["people"])})
+    rows = [[row.asked, *row.answers] for row in comparison_table(comparison)]
+    return _markdown([["", *(way.way for way in ways)], *rows])
+
+
+def _estimate(told: Mapping[str, Any]) -> Estimate:
+    def known(value: float | None) -> float:
+        return float("nan") if value is None else value
+
+    ends = tuple(map(known, told["ci95"]))
+    return Estimate(told["metric"], known(told["value"]), (ends[0], ends[1]), told["n"], told["better"], told["note"])
 
 
 def red_team(found: Mapping[str, Any]) -> str:
