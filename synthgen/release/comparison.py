@@ -51,7 +51,7 @@ def write_comparison(staging: Staging, comparison: Comparison, forbidden: Sequen
     picture = compared_plot(comparison.ways, USE)
     (folder / "comparison.json").write_text(json.dumps(to_json(comparison), indent=1) + "\n", "utf-8")
     (folder / "README.md").write_text(text_template("comparison.md.j2").render(told), "utf-8")
-    page = web_template("comparison.html.j2").render(told, picture=picture.svg)
+    page = web_template("comparison.html.j2").render(told, picture=picture)
     (folder / "comparison.html").write_text(page, "utf-8")
     (folder / "comparison.png").write_bytes(picture.png)
     assert_public(folder, forbidden)

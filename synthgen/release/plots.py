@@ -31,12 +31,19 @@ _STYLE: Final[Any] = {
 }  # fmt: skip
 
 
+_ATTACKED: Final = (
+    "Each dot is an attack; the strongest of each way is drawn with its 95% interval, and the dashed line is guessing."
+)
+_USED: Final = " On the right the dashed line is training on the records as they are."
+
+
 @dataclass(frozen=True)
 class Picture:
-    """One plot in two forms."""
+    """One plot in two forms, and what it shows."""
 
     png: bytes
     svg: str
+    caption: str
 
 
 def needed() -> None:
@@ -70,7 +77,7 @@ def compared_plot(ways: Sequence[Compared], use: str) -> Picture:
             _uses(axes[1], uses)
         axes[0].set_yticks(range(len(ways)), [way.way for way in ways])
         axes[0].set_ylim(len(ways) - 0.5, -0.5)
-        return Picture(_png(figure), _svg(figure))
+        return Picture(_png(figure), _svg(figure), _ATTACKED + (_USED if panels == 2 else ""))
 
 
 def _attacks(axes: Axes, ways: Sequence[Compared]) -> None:
