@@ -151,6 +151,7 @@ def _synthetic(run: Run[T, C, M], cohort: Cohort[T, C], plan: ComparePlan, engin
         sealed = release_from(replace(run, config=config, work=own), wanted, engine)
         samples = kind.releases.read(sealed.folder)
         told = kind.generator.describe(plan.model or own.model, run.settings)
+    run.progress.say(f"{SYNTHETIC}: {sealed.outcome}; now its {len(samples)} samples are attacked")
     learnt_from = _as_they_are(cohort, run.seed("linking"))
     return _examined(run, cohort, SYNTHETIC, told, str(sealed.outcome), samples, learnt_from)
 
