@@ -34,7 +34,9 @@ _STYLE: Final[Any] = {
 _ATTACKED: Final = (
     "Each dot is an attack; the strongest of each way is drawn with its 95% interval, and the dashed line is guessing."
 )
-_USED: Final = " On the right the dashed line is training on the records as they are."
+_USED: Final = (
+    " On the right, what is trained on the records reads of real ones; the dashed line is training on them as they are."
+)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _attacks(axes: Axes, ways: Sequence[Compared]) -> None:
             _whisker(axes, one, row, _ATTACK)
     axes.axvline(0.5, color=_SOFT, linewidth=1, linestyle="--")
     axes.set_xlim(0.35, 1.02)
-    _named(axes, "Attacks: AUC (0.5 is guessing), the strongest with its interval")
+    _named(axes, "Attacks: AUC")
 
 
 def _uses(axes: Axes, uses: Sequence[Estimate | None]) -> None:
@@ -98,7 +100,7 @@ def _uses(axes: Axes, uses: Sequence[Estimate | None]) -> None:
             _whisker(axes, one, row, _USE)
     if uses[0] is not None:
         axes.axvline(uses[0].value, color=_SOFT, linewidth=1, linestyle="--")
-    _named(axes, "Use: trained on it, tested on real records, AUC")
+    _named(axes, "Use: AUC on real records")
 
 
 def _whisker(axes: Axes, one: Estimate, row: int, colour: str) -> None:
