@@ -35,6 +35,9 @@ _ATTACKED: Final = (
     "Each dot is an attack; the strongest of each way is drawn with its 95% interval, and the dashed line is guessing."
 )
 _USED: Final = (
+    " On the right: how well what is trained on the records reads real ones; the dashed line is training on them as "
+    "they are."
+)
     " On the right, what is trained on the records reads of real ones; the dashed line is training on them as they are."
 )
 
