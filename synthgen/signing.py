@@ -67,6 +67,11 @@ def check_private_key(key: Path) -> None:
     _ssh_keygen()
 
 
+def check_public_key(key: Path) -> None:
+    """Refuses what holds no public key."""
+    _allowed(key)
+
+
 def allowed_signer(name: str, public: str) -> str:
     """The line by which recipients know the key: of an allowed-signers file, as ``ssh-keygen -Y verify`` reads it."""
     return f'{name} namespaces="{NAMESPACE}" {public}'
@@ -153,7 +158,7 @@ def _allowed(key: Path) -> str:
     except (OSError, UnicodeDecodeError):
         raise UserError(f"--key {key} cannot be read: give a public key (….pub) or an allowed-signers file") from None
     if "PRIVATE KEY" in text:
-        raise UserError(f"--key {key} is a private key, which only its owner should have: give {key.name}.pub")
+        raise UserError(f"--key {key} is a private key, which only its owner should have: give {key}.pub")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines or not any(_KEY_TYPE.search(line) for line in lines):
         raise UserError(f"--key {key} holds no public key of OpenSSH: give a ….pub file or an allowed-signers file")
