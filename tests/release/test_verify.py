@@ -252,16 +252,17 @@ def test_mistakes_with_keys_are_one_line_whose_advice_works(release: Path, key: 
     assert typed("verify", release, "--key", f"{key}.pub").exit_code == 0
     (release / "SHA256SUMS.sig").unlink()
     (tmp_path / "empty").touch()
+    shutil.copy(f"{key}.pub", tmp_path / "alone.pub")
     for command, said in (
-        (("sign", "--key", f"{key}.pub"), "no agent holds its private half"),
+        (("sign", "--key", tmp_path / "alone.pub"), "no agent holds its private half"),
         (("sign", "--key", tmp_path / "nokey"), "ssh-keygen -t ed25519 -f"),
-        (("sign", "--key", tmp_path / "empty"), "give a private key of OpenSSH"),
+        (("sign", "--key", tmp_path / "empty"), "there is no public half: ssh-keygen -y"),
         (("sign", "--key", key, "--as", "a b"), "one word of letters"),
     ):
         done = typed(command[0], release, *command[1:])
         assert done.exit_code == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
     key.chmod(0o644)
-    assert "chmod 600" in typed("sign", release, "--key", key).stderr
+    assert f"chmod 600 {key}" in typed("sign", release, "--key", key).stderr
     key.chmod(0o600)
     assert typed("sign", release, "--key", key).exit_code == 0
 
