@@ -282,10 +282,14 @@ def verify(release: str | Path, *, key: str | Path | None = None) -> Verified:
         UserError: the folder is no release, or ``key`` no public key.
     """
     arguments.sealed_folder(Path(release))
-    arguments.present(_path(key), "--key")
+    public = _path(key)
+    if public is not None:
+        from synthgen import signing
+
+        signing.check_public_key(public)
     from synthgen.release import verifying
 
-    return verifying.verify(Path(release), _path(key))
+    return verifying.verify(Path(release), public)
 
 
 def sign(release: str | Path, *, key: str | Path, name: str = "data-steward") -> tuple[Signature, str]:

@@ -67,6 +67,11 @@ def check_private_key(key: Path) -> None:
     _ssh_keygen()
 
 
+def check_public_key(key: Path) -> None:
+    """Refuses what holds no public key."""
+    _allowed(key)
+
+
 def allowed_signer(name: str, public: str) -> str:
     """The line by which recipients know the key: of an allowed-signers file, as ``ssh-keygen -Y verify`` reads it."""
     return f'{name} namespaces="{NAMESPACE}" {public}'
@@ -87,7 +92,7 @@ def sign(file: Path, key: Path) -> Signature:
         # Standard input stays the terminal, by which ssh-keygen knows that it can ask for a passphrase.
         done = _run("-Y", "sign", "-f", str(key.absolute()), "-n", NAMESPACE, str(copy), stdin=None)
         if done.returncode != 0:
-            raise UserError(f"--key {key}: {_why(done.stderr)}")
+            raise UserError(f"--key {key}: {_why(key, done.stderr)}")
         made = signature_of(copy).read_bytes()
         signature = check(copy, None)
     place = signature_of(file)
@@ -153,7 +158,7 @@ def _allowed(key: Path) -> str:
     except (OSError, UnicodeDecodeError):
         raise UserError(f"--key {key} cannot be read: give a public key (….pub) or an allowed-signers file") from None
     if "PRIVATE KEY" in text:
-        raise UserError(f"--key {key} is a private key, which only its owner should have: give {key.name}.pub")
+        raise UserError(f"--key {key} is a private key, which only its owner should have: give {key}.pub")
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines or not any(_KEY_TYPE.search(line) for line in lines):
         raise UserError(f"--key {key} holds no public key of OpenSSH: give a ….pub file or an allowed-signers file")
@@ -178,7 +183,7 @@ def _public_key(armoured: bytes) -> str:
     return f"{kind} {base64.b64encode(key).decode('ascii')}"
 
 
-def _why(told: str) -> str:
+def _why(key: Path, told: str) -> str:
     """What ``ssh-keygen`` says, as one line with a cure; not its words, which name files."""
     said = told.casefold()
     if "incorrect passphrase" in said:
@@ -186,12 +191,14 @@ def _why(told: str) -> str:
             "its passphrase was not given, or a wrong one; run it in a terminal, or load the key with ssh-add and give "
             "the .pub file"
         )
-    if "unprotected" in said or "bad permissions" in said:
-        return "others may read it, so ssh-keygen does not: chmod 600 it first"
-    if "agent" in said:
-        return "this is a public key, and no agent holds its private half: ssh-add the private key, or give its file"
-    if "permission denied" in said:
+    if "unprotected private key" in said:
+        return f"others may read it, so ssh-keygen does not: chmod 600 {key}"
+    if ": permission denied" in said:
         return "it cannot be read"
+    if "no private key found for public key" in said:
+        return "this is a public key, and no agent holds its private half: ssh-add the private key, or give its file"
+    if "couldn't load public key" in said:
+        return f"there is no public half: ssh-keygen -y -f {key} > {key}.pub makes it of a private key of OpenSSH"
     return "ssh-keygen cannot sign with it: give a private key of OpenSSH (ssh-keygen -t ed25519 makes one)"
 
 

@@ -38,8 +38,6 @@ _USED: Final = (
     " On the right: how well what is trained on the records reads real ones; the dashed line is training on them as "
     "they are."
 )
-    " On the right, what is trained on the records reads of real ones; the dashed line is training on them as they are."
-)
 
 
 @dataclass(frozen=True)

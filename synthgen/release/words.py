@@ -140,7 +140,7 @@ _OWN_RULES = (
 )
 
 FORMS = (
-    "Headings of forms in our words, for whoever signs them to fill. Beside each stands what this report has; that is "
+    "Headings of forms in our words, for whoever signs them to fill. Beside each stands where to look; that is "
     "no answer and no legal advice."
 )
 

@@ -66,6 +66,11 @@ def test_the_release_says_who_finds_whom(refused: Path) -> None:
     assert json.loads((quarantine / "croissant.json").read_text())["rai:dataCollectionType"] == "Anonymised"
 
 
+def test_what_is_refused_is_whole_and_no_release(refused: Path) -> None:
+    (problem,) = package.verify(refused / "work" / "quarantine").problems
+    assert "was not sealed (REFUSE)" in problem
+
+
 def test_hardly_a_known_identifier_stands_in_what_would_be_released(refused: Path, data: Path) -> None:
     import pyarrow.parquet as pq
 

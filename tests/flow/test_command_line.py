@@ -10,6 +10,7 @@ import pytest
 import yaml
 from flow_command import DIALOGUE, TINY, TINY_DIALOGUE, TINY_SPEECH, Run, command, contents, environment, result_of
 
+from synthgen import verify
 from synthgen.config import load_config
 from synthgen.offer import offer_of
 
@@ -102,6 +103,13 @@ def test_a_release_is_evaluated_without_being_described(synthgen: Run, finished_
         assert done.returncode == 0, done.stderr
         assert (tmp_path / work / "evaluation.json").exists()
     assert (tmp_path / "new" / "config.yaml").read_text() == (tmp_path / "work" / "config.yaml").read_text()
+
+
+def test_what_a_run_left_holds_but_for_a_quarantine_that_is_told(finished_dialogue: Path) -> None:
+    found = verify(result_of(finished_dialogue))
+    assert found.croissant and found.files >= 6
+    assert found.sealed == (result_of(finished_dialogue).name == "release")
+    assert all("was not sealed" in problem for problem in found.problems)
 
 
 def test_a_split_that_a_release_does_not_tell_is_asked_for(

@@ -59,6 +59,7 @@ def test_dp_releases_all_that_the_model_drew_and_no_patient_has_a_say(
     beside = synthgen.generate(private, out=tmp_path / "beside", work=tmp_path / "w2", data=vitals_data, **asked)
     for made in (alone, beside):
         assert (made.outcome, made.quarantined, made.reasons) == (Outcome.DIFFERENTIALLY_PRIVATE, False, ())
+        assert not synthgen.verify(made.folder).problems
         privacy = told(made.folder)["privacy"]
         assert (privacy["guarantee"]["release"], privacy["guarantee"]["screened"]) == ("dp", False)
         assert privacy["claim"].startswith("The model is differentially private, epsilon 4 at delta")

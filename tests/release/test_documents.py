@@ -24,6 +24,7 @@ from synthgen.release import seal, staged, words
 from synthgen.release.card import hub_licence, size_category
 from synthgen.release.words import metric_name, percent
 from synthgen.report import DatasetFacts, DeniableFacts, Floor, GuaranteeFacts, Outcome, Preview, ReleaseReport
+from synthgen.steward import Steward, checklist
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -305,3 +306,39 @@ def test_a_release_by_its_guarantee_says_what_it_rests_on_and_what_it_is_not(
             assert of_the_gate not in text
     assert not re.search(r"\n\n\n|{{|{%|None|nan\b", card.replace("None was run.", "Nothing."))
     assert '<section class="verdict plain">' in page
+
+
+def test_what_the_steward_states_stands_on_page_one_and_the_card_and_does_nothing(
+    tmp_path: Path, write_data: Callable[[Path], DatasetFacts], make_report: Callable[..., ReleaseReport]
+) -> None:
+    stated = Steward(
+        holder="<script>alert(1)</script> & <img src=x>",
+        controller="[us](https://elsewhere.example) ![x](https://elsewhere.example/x.png) | `code` <b>",
+        forms={"hipaa.expert": "</table><h1>Dr <i>X</i>"},
+    )
+    folders = []
+    for name in ("one", "two"):
+        with staged(tmp_path / name) as staging:
+            report = replace(make_report(write_data(staging.folder)), checklist=checklist(stated))
+            folders.append(seal(staging, report, work=tmp_path / "work").folder)
+    page, card = ((folders[0] / name).read_text() for name in ("report.html", "README.md"))
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &lt;img src=x&gt;" in page
+    assert "<script" not in page and "<img" not in page and "&lt;/table&gt;&lt;h1&gt;Dr" in page
+    assert page.index("Who answers for it") < page.index("Planted copies") < page.index("HIPAA, expert determination")
+    assert "no legal advice" in page and page.count("left open") == 6 + 19
+    assert "<script" not in card and "](https" not in card and "<img" not in card and "<b>" not in card
+    rows = [row for row in card.splitlines() if row.startswith(("| Controller", "| Purpose"))]
+    assert [len(re.findall(r"(?<!\\)\|", row)) for row in rows] == [3, 3] and "(left open)" in rows[1]
+    first, second = ((folder / "SHA256SUMS").read_text() for folder in folders)
+    assert first == second
+
+
+def test_where_nothing_was_stated_the_lines_are_open(
+    tmp_path: Path, write_data: Callable[[Path], DatasetFacts], make_report: Callable[..., ReleaseReport]
+) -> None:
+    with staged(tmp_path / "release") as staging:
+        report = replace(make_report(write_data(staging.folder)), checklist=checklist(Steward()))
+        folder = seal(staging, report, work=tmp_path / "work").folder
+    for name in ("README.md", "report.html"):
+        text = (folder / name).read_text()
+        assert "Nothing was stated (--steward FILE)" in text and "left open" in text

@@ -25,6 +25,8 @@ WRONG = (
     ("generate", "--modality", "cxr", "--data", "nowhere"),
     ("screen", "nowhere", "--modality", "cxr", "--data", "nowhere"),
     ("evaluate", "nowhere", "--data", "nowhere"),
+    ("verify", "nowhere"),
+    ("sign", "nowhere", "--key", "nokey"),
 )
 
 
