@@ -1,8 +1,8 @@
 """Real radiographs, changed: bent by a smooth secret field, or blurred to noisy blocks. Pure functions of a seed.
 
-``warp`` is what deformation by chance can do, and no more: a field that is learnt stands in ``deformer.py``. A velocity on a coarse grid is integrated by scaling and
-squaring (Arsigny et al. 2006), so that nothing folds, and no pixel moves farther than the bound. The field alone is
-smooth; at bound 0 the image is exactly itself.
+``warp`` is what deformation by chance can do, and no more: a field that is learnt stands in ``deformer.py``. A velocity
+on a coarse grid is integrated by scaling and squaring (Arsigny et al. 2006), so that nothing folds, and no pixel moves
+farther than the bound. The field alone is smooth; at bound 0 the image is exactly itself.
 
 ``dp_pix`` is DP-Pix (Fan 2018): means over blocks, with Laplace noise for one pixel that may be anything. It protects a
 pixel with ε, and no patient; it stands here because others compare with it.
