@@ -94,7 +94,8 @@ class Revoiced:
 
     def _segment(self, was: Segment) -> Segment:
         emotion = was.emotion if ("emotion", was.emotion) in self.shared else ""
-        named = any(hit.entity in SAFE_HARBOR for hit in find_identifiers(was.said, self.identifiers))
+        found = find_identifiers(was.said, self.identifiers) if was.said else ()
+        named = any(hit.entity in SAFE_HARBOR for hit in found)
         told = replace(was, text="", spoken="", words=()) if named else was
         return replace(told, emotion=emotion)
 
