@@ -104,6 +104,11 @@ class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueCon
         opened = Surrogates(identifiers, secret, had_by_many(_labels(train)), policy)
         if strength < GENERALISED:
             return opened
+        if identifiers.language != "en":
+            raise UserError(
+                f"strengths 3 and 4 know the clinical words of English, not those of {identifiers.language!r}: "
+                "say --strength 2"
+            )
         return replace(opened, parts=_shared(train, identifiers.k), everywhere=strength > GENERALISED)
 
     def describe(self, operator: str, strength: float, config: DialogueConfig) -> str:

@@ -157,6 +157,8 @@ def test_a_language_whose_identifiers_are_not_known_is_one_line() -> None:
             ANONYMISER.open("surrogates", 1, [told(f"x{i}", foreign) for i in range(9)], CONFIG, b"secret")
     spanish = DialogueConfig.model_validate({"identifiers": {"language": "es"}})
     ANONYMISER.open("surrogates", 1, [told(f"x{i}", SPANISH) for i in range(9)], spanish, b"secret")
+    with pytest.raises(UserError, match="say --strength 2"):
+        ANONYMISER.open("surrogates", 3, [told(f"x{i}", SPANISH) for i in range(9)], spanish, b"secret")
     warned = other_languages([*english, told("x", GERMAN)], "en")[0]
     assert warned.value == pytest.approx(1 / 31) and "not looked for" in warned.note
 

@@ -17,6 +17,7 @@ from synthgen.privacy_filters.dialogue.identifiers import (
     IdentifierConfig,
     IdentifierRule,
     find_identifiers,
+    replaced,
     surrogate,
     surrogates,
 )
@@ -346,6 +347,22 @@ def test_weekdays_agree_with_dates_at_both_strengths() -> None:
             day, name = re.fullmatch(r"It was on (.+), a (\w+)\.", surrogate(said(text), seed, config).text).groups()
             moved = datetime.strptime(day, "%d %B %Y")
             assert f"{moved:%A}" == name and (name == "Monday") == (reject == ENGLISH.reject)
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        ("owl", "I saw an owl in a hut."),
+        ("8-year-old", "I saw an 8-year-old in a hut."),
+        ("union man", "I saw a union man in a hut."),
+        ("", "I saw in a hut."),
+    ],
+)
+def test_what_is_put_in_has_the_article_that_it_asks_for(made: str, text: str) -> None:
+    dialogue = said("I saw a dog in a hut.")
+    start, end = (8, 11) if made else (6, 12)
+    edits = [[(start, end, made)]]
+    assert replaced([dialogue], [[]], 0, ENGLISH, edits)[0].text == text
 
 
 def test_a_clinical_word_is_no_name() -> None:
