@@ -365,9 +365,20 @@ def test_what_is_put_in_has_the_article_that_it_asks_for(made: str, text: str) -
     assert replaced([dialogue], [[]], 0, ENGLISH, edits)[0].text == text
 
 
+def test_children_stay_children() -> None:
+    config = ENGLISH.model_copy(update={"reject": ("AGE",)})
+    for seed in range(6):
+        text = surrogate(said("My 3 year old, my eleven year old, and I am 42 years old."), seed, config).text
+        child, elder, own = re.fullmatch(
+            r"My (\d) year old, my (\w+) year old, and I am (\d+) years old\.", text
+        ).groups()
+        assert child in "24" and elder in ("ten", "twelve") and own in ("40", "41", "43", "44")
+
+
 def test_a_clinical_word_is_no_name() -> None:
-    dialogue = said("so i will get an x-ray of your knee , and an x-ray of the hip .")
+    dialogue = said("so i will get an x-ray of your knee , and an X-Ray of the hip .", "Not well.It is BiPAP or CPAP.")
     assert surrogate(dialogue, 3) == dialogue
+    assert surrogate(said("Then Mr Colon came, and Mr Rib."), 3) != said("Then Mr Colon came, and Mr Rib.")
 
 
 def test_a_word_that_breaks_off_is_no_name() -> None:
