@@ -37,6 +37,7 @@ MOVED: frozenset[Entity] = frozenset({"DATE", "MONTH", "YEAR", "WEEKDAY", "AGE",
 
 _REDRAWN = 0.5  # of the mentions of an entity after its first, under ``markov``
 _ATTEMPTS = 20
+_ADULT = 18
 _SPLIT = re.compile(r"([\s.'’-]+)")
 
 
@@ -96,6 +97,11 @@ class Inventor:
             self._known[key] = self._different(original, self._maker(entity))
         return self._known[key]
 
+    def _age(self, years: int) -> int:
+        """A child's age moves by one year: three and one are not of the same child."""
+        by = self._years if years >= _ADULT else (1 if self._years > 0 else -1)
+        return min(89, max(1, years + by))
+
     def _redrawn(self) -> bool:
         return self._markov and self._random.random() < _REDRAWN
 
@@ -114,8 +120,8 @@ class Inventor:
             "DATE": self._date,
             "MONTH": self._date,
             "AGE_OVER_89": lambda _: "90",
-            "AGE": lambda was: _moved(was, self._years, 1, 89),
-            "YEAR": lambda was: _moved(was, self._years, 1900, 2100),
+            "AGE": lambda was: _moved(was, self._age),
+            "YEAR": lambda was: _moved(was, lambda year: min(2100, max(1900, year + self._years))),
             "WEEKDAY": lambda was: _cased(_weekday(was, self._days), was),
             "COUNTRY": lambda was: _cased(str(fake.country()).split(",")[0].split("(")[0].strip(), was),
         }
@@ -259,12 +265,8 @@ def _told(before: str) -> tuple[str, bool]:
     return "female" if word in words.women else "male" if word in words.men else "", word in titles() - names().kin
 
 
-def _moved(number: str, by: int, least: int, most: int) -> str:
-    """Every number of a text moved by ``by``, within bounds, spelt-out English ones too; other words stay."""
-
-    def within(value: int) -> int:
-        return min(most, max(least, value + by))
-
+def _moved(number: str, within: Callable[[int], int]) -> str:
+    """Every number of a text moved, spelt-out English ones too; other words stay."""
     if any(c.isdigit() for c in number):
         return re.sub(r"\d+", lambda found: str(within(int(found[0]))), number)
     words: Sequence[str] = re.split(r"([\s-]+)", number.lower())

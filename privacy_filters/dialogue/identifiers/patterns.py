@@ -68,6 +68,12 @@ def _telephone(number: str) -> bool:
     return 7 <= digits <= 15 and not re.fullmatch(r"\d{4}-\d\d?-\d\d?|\d\d?[-.]\d\d?[-.]\d{2,4}|[\d.]+", number)
 
 
+def _typed(domain: str) -> bool:
+    """Not two sentences without a blank between them: "well.It"."""
+    last = domain.partition("/")[0].rpartition(".")[2]
+    return last.islower() or last.isupper()
+
+
 def _day_of_year(date: str) -> bool:
     first, second = sorted(map(int, date.split("/")))
     return 1 <= first <= 12 and second <= 31
@@ -81,7 +87,7 @@ def _forms() -> tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...]:
         ("EMAIL", _p(r"(?<![\w.+%'-])[\w.+%'-]+\s?@\s?[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}"), 0.95, None),
         ("EMAIL", _p(r"(?<![\w.])[\w.]+ at [\w-]+ dot (?:com|org|net|edu|es|uk)\b"), 0.7, None),
         ("URL", _p(r"\b(?:https?://|ftp://|www\.)[^\s,;()<>\"']+"), 0.9, None),
-        ("URL", _p(r"(?<![@\w.-])[a-z0-9-]{2,}(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|info|biz|io|co\.uk|org\.uk|nhs\.uk|es|de|fr|it|nl|eu|ca)(?:\.[a-z]{2})?(?:/[^\s,;]*)?\b(?!@)"), 0.7, None),
+        ("URL", _p(r"(?<![@\w.-])[a-z0-9-]{2,}(?:\.[a-z0-9-]+)*\.(?:com|org|net|edu|gov|info|biz|io|co\.uk|org\.uk|nhs\.uk|es|de|fr|it|nl|eu|ca)(?:\.[a-z]{2})?(?:/[^\s,;]*)?\b(?!@)"), 0.7, _typed),
         ("IP_ADDRESS", _p(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d)"), 0.8, None),
         ("IP_ADDRESS", _p(r"(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}(?:[0-9a-f]{1,4}|:)(?:[0-9a-f:]*)(?![\w:])"), 0.8, None),
         ("USERNAME", _p(r"(?<![\w@.])@[a-z_]\w{2,}"), 0.7, None),

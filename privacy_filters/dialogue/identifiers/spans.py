@@ -11,7 +11,14 @@ from synthgen.privacy_filters.dialogue.clinical import clinical
 from synthgen.privacy_filters.dialogue.identifier_config import Entity, IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifiers, resolved
 from synthgen.privacy_filters.dialogue.identifiers.types import Identifier
-from synthgen.privacy_filters.dialogue.identifiers.vocabulary import eponyms, folded, names, ordinary
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
+    eponyms,
+    folded,
+    lexicon,
+    names,
+    ordinary,
+    place_words,
+)
 
 _WORDS = re.compile(r"[^\W\d_]{3,}")
 _NEXT = re.compile(r" ([^\W\d_]{3,})")
@@ -55,14 +62,20 @@ def identifier_spans(dialogues: Sequence[Dialogue], config: IdentifierConfig) ->
 
 
 def _no_name(hit: Identifier, text: str) -> bool:
-    """Whether a name is a clinical word, or the beginning of the next word, said twice: "ale- , aleve"."""
+    """Whether a name is a clinical word ("X-Ray"), or the beginning of the next, said twice: "ale- , aleve"."""
     if hit.entity not in _NAMED:
         return False
     said = text[hit.start : hit.end]
-    if said.islower() and all(clinical(word) for word in said.split()):
+    if hit.entity == "LOCATION" and said.lower() in place_words().kept_kinds:
+        return True  # "going to University"
+    if all(clinical(word) and (said.islower() or not _surname(word)) for word in said.casefold().split()):
         return True
     after = _BROKEN.match(text, hit.end)
     return after is not None and after[1].lower().startswith(said.lower())
+
+
+def _surname(word: str) -> bool:
+    return folded(word) in lexicon().family
 
 
 def _names_somebody(word: str) -> bool:

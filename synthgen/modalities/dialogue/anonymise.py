@@ -23,7 +23,7 @@ from synthgen.modality import AnonymiserKind
 from synthgen.payloads.dialogue import Dialogue, DialogueAnonymised, DialogueCondition, DialogueReal
 from synthgen.privacy_filters.dialogue.clinical import clinical_facts
 from synthgen.privacy_filters.dialogue.identifier_config import SAFE_HARBOR, Entity, IdentifierConfig
-from synthgen.privacy_filters.dialogue.identifiers import find_identifiers, identifier_spans, replaced
+from synthgen.privacy_filters.dialogue.identifiers import identifier_spans, replaced
 from synthgen.privacy_filters.dialogue.rare_parts import Edit, Shared
 from synthgen.privacy_filters.dialogue.words import dialogue_words
 from synthgen.progress import Progress
@@ -107,6 +107,11 @@ class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueCon
         opened = Surrogates(identifiers, secret, had_by_many(_labels(train)), policy)
         if strength < GENERALISED:
             return opened
+        if identifiers.language != "en":
+            raise UserError(
+                f"strengths 3 and 4 know the clinical words of English, not those of {identifiers.language!r}: "
+                "say --strength 2"
+            )
         return replace(opened, parts=_shared(train, identifiers.k), everywhere=strength > GENERALISED)
 
     def describe(self, operator: str, strength: float, config: DialogueConfig) -> str:
@@ -216,6 +221,6 @@ def same_words(real: Dialogue, made: Dialogue) -> float:
 def _left(real: Dialogue, made: Dialogue, config: IdentifierConfig) -> tuple[int, int]:
     """How many different direct identifiers of the original stand in the changed text, and how many it has."""
     text, changed = real.text, made.text.casefold()
-    direct = config.reject or SAFE_HARBOR
-    said = {text[hit.start : hit.end].casefold() for hit in find_identifiers(text, config) if hit.entity in direct}
+    direct = config.model_copy(update={"reject": config.reject or SAFE_HARBOR})
+    said = {text[hit.start : hit.end].casefold() for hit in identifier_spans([real], direct)[0]}
     return sum(one in changed for one in said), len(said)

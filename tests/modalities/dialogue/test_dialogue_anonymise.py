@@ -135,13 +135,15 @@ def test_an_occupation_that_few_have_is_told_by_a_wider_word() -> None:
 
 def test_the_report_says_what_changed_and_who_shares_what_is_released() -> None:
     aged = [told(f"t{i}", f"I am {50 + i} years old. I am a retired baker.") for i in range(8)]
+    seen = told("e9", "I am Maria Lopez, and I had an X-Ray.")
     alone = [told("e1", "I am 83 years old. I am a retired surgeon.")]
-    train, audit = tuple(aged), (*(told(f"e{i}", f"I am {51 + i} years old.") for i in range(2, 6)), *alone)
+    train, audit = tuple(aged), (*(told(f"e{i}", f"I am {51 + i} years old.") for i in range(2, 6)), *alone, seen)
     cohort = Cohort(train, (), audit, "", "digest")
     opened = ANONYMISER.open("surrogates", 1, train, CONFIG, b"secret")
     found = {e.metric: e for e in ANONYMISER.evaluate(opened, cohort, CONFIG, 0, Silent())}
-    assert found["clinical_changed"].value == 0 and found["words_kept"].value == 1
-    assert found["quasi_k_under_5"].value == 1 / 5 and "fewest 1" in found["quasi_k_under_5"].note
+    assert found["clinical_changed"].value == 0 and found["words_kept"].value > 0.9
+    assert found["found_left"].value == 0 and found["found_left"].n == 1  # an X-Ray is no name that was left
+    assert found["quasi_k_under_5"].value == 1 / 5 and "fewest 2" in found["quasi_k_under_5"].note
     assert "consistent over sessions, as asked for" in found["planted_found"].note
 
 
@@ -157,6 +159,8 @@ def test_a_language_whose_identifiers_are_not_known_is_one_line() -> None:
             ANONYMISER.open("surrogates", 1, [told(f"x{i}", foreign) for i in range(9)], CONFIG, b"secret")
     spanish = DialogueConfig.model_validate({"identifiers": {"language": "es"}})
     ANONYMISER.open("surrogates", 1, [told(f"x{i}", SPANISH) for i in range(9)], spanish, b"secret")
+    with pytest.raises(UserError, match="say --strength 2"):
+        ANONYMISER.open("surrogates", 3, [told(f"x{i}", SPANISH) for i in range(9)], spanish, b"secret")
     warned = other_languages([*english, told("x", GERMAN)], "en")[0]
     assert warned.value == pytest.approx(1 / 31) and "not looked for" in warned.note
 

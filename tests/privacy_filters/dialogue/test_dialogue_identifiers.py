@@ -17,6 +17,7 @@ from synthgen.privacy_filters.dialogue.identifiers import (
     IdentifierConfig,
     IdentifierRule,
     find_identifiers,
+    replaced,
     surrogate,
     surrogates,
 )
@@ -348,9 +349,36 @@ def test_weekdays_agree_with_dates_at_both_strengths() -> None:
             assert f"{moved:%A}" == name and (name == "Monday") == (reject == ENGLISH.reject)
 
 
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        ("owl", "I saw an owl in a hut."),
+        ("8-year-old", "I saw an 8-year-old in a hut."),
+        ("union man", "I saw a union man in a hut."),
+        ("", "I saw in a hut."),
+    ],
+)
+def test_what_is_put_in_has_the_article_that_it_asks_for(made: str, text: str) -> None:
+    dialogue = said("I saw a dog in a hut.")
+    start, end = (8, 11) if made else (6, 12)
+    edits = [[(start, end, made)]]
+    assert replaced([dialogue], [[]], 0, ENGLISH, edits)[0].text == text
+
+
+def test_children_stay_children() -> None:
+    config = ENGLISH.model_copy(update={"reject": ("AGE",)})
+    for seed in range(6):
+        text = surrogate(said("My 3 year old, my eleven year old, and I am 42 years old."), seed, config).text
+        child, elder, own = re.fullmatch(
+            r"My (\d) year old, my (\w+) year old, and I am (\d+) years old\.", text
+        ).groups()
+        assert child in "24" and elder in ("ten", "twelve") and own in ("40", "41", "43", "44")
+
+
 def test_a_clinical_word_is_no_name() -> None:
-    dialogue = said("so i will get an x-ray of your knee , and an x-ray of the hip .")
+    dialogue = said("so i will get an x-ray of your knee , and an X-Ray of the hip .", "Not well.It is BiPAP or CPAP.")
     assert surrogate(dialogue, 3) == dialogue
+    assert surrogate(said("Then Mr Colon came, and Mr Rib."), 3) != said("Then Mr Colon came, and Mr Rib.")
 
 
 def test_a_word_that_breaks_off_is_no_name() -> None:
