@@ -109,16 +109,16 @@ def _sheet_of_nine(copy: Copy) -> CxrImage:
 def _jigsaw(parts: int) -> Callable[[Copy], CxrImage]:
     """Squares, so many a side, in another order."""
 
-    def dealt(copy: Copy) -> CxrImage:
+    def cut(copy: Copy) -> CxrImage:
         side = copy.victim.shape[0] // parts
         used = copy.victim[: side * parts, : side * parts]
         pieces = used.reshape(parts, side, parts, side).swapaxes(1, 2).reshape(-1, side, side)
-        pieces = pieces[copy.rng.permutation(len(pieces))].reshape(parts, parts, side, side)
+        dealt = pieces[copy.rng.permutation(len(pieces))].reshape(parts, parts, side, side)
         image = copy.victim.copy()
-        image[: side * parts, : side * parts] = pieces.swapaxes(1, 2).reshape(side * parts, -1)
+        image[: side * parts, : side * parts] = dealt.swapaxes(1, 2).reshape(side * parts, -1)
         return image
 
-    return dealt
+    return cut
 
 
 def _texture_of_victim(share: float) -> Callable[[Copy], CxrImage]:
@@ -164,8 +164,8 @@ def _from_anothers_patches(side: int) -> Callable[[Copy], CxrImage]:
         known = np.lib.stride_tricks.sliding_window_view(copy.stranger.astype(np.float32), (side, side))[::2, ::2]
         book = known.reshape(-1, side * side)
         size = copy.victim.shape[0] // side * side
-        wanted = copy.victim[:size, :size].astype(np.float32).reshape(size // side, side, size // side, side)
-        wanted = wanted.swapaxes(1, 2).reshape(-1, side * side)
+        squares = copy.victim[:size, :size].astype(np.float32).reshape(size // side, side, size // side, side)
+        wanted = squares.swapaxes(1, 2).reshape(-1, side * side)
         level, other = wanted.mean(axis=1, keepdims=True), book.mean(axis=1, keepdims=True)
         spread, others = wanted.std(axis=1, keepdims=True) + 1, book.std(axis=1, keepdims=True) + 1
         chosen = (((wanted - level) / spread) @ ((book - other) / others).T).argmax(axis=1)

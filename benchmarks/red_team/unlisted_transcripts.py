@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from benchmarks.red_team.kinds import Kind, Material
 from benchmarks.red_team.synonyms import WordNet
-from synthgen.payloads.dialogue import Dialogue, Turn
+from synthgen.payloads.dialogue import Dialogue, Speaker, Turn
 
 Copy = Material[Dialogue]
 Changed = Callable[[str, np.random.Generator], str]
@@ -90,7 +90,7 @@ def _notes(text: str, rng: np.random.Generator) -> str:
 def _roles_swapped(copy: Copy) -> Dialogue:
     """Who asked answers: sides exchanged, and I and you."""
     other = _mapped(_OTHER_SIDE)
-    sides = {"clinician": "patient", "patient": "clinician", "companion": "clinician"}
+    sides: dict[Speaker, Speaker] = {"clinician": "patient", "patient": "clinician", "companion": "clinician"}
     turns = [replace(turn, speaker=sides[turn.speaker], text=other(turn.text)) for turn in copy.victim.turns]
     return Dialogue(tuple(turns))
 

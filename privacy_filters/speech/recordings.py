@@ -4,9 +4,9 @@ How the energy in 16 bands moves over a few seconds is the same after a codec, a
 vocoder or a shifted pitch. A stretch becomes a unit vector: the low orders of the two-dimensional cosine transform of
 its log band energies, which leaves out what the bands have in the mean (colour, level) and what is too quick to
 survive. What is quiet is quiet against the stretch itself, so that nothing about a stretch hides it. Every stretch of a
-candidate, at seventeen tempi, with and without the shift of the spectrum that goes with a tape's, is compared with
-every stretch of every protected recording: one matrix product. Short stretches find the few seconds that were copied;
-long ones have so much in them that reverberation, another voice and another manner over them leave enough. Landmarks of
+candidate, at 17 tempi, with and without the shift of the spectrum that goes with a tape's, is compared with every
+stretch of every protected recording: one matrix product. Short stretches find the few seconds that were copied; long
+ones have so much in them that reverberation, another voice and another manner over them leave enough. Landmarks of
 spectral peaks (Wang 2003) find a recording in a crowd of millions but lose it when pitch or tempo moves, which is what
 hides a voice.
 """
