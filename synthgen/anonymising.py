@@ -22,7 +22,7 @@ from synthgen.digests import keyed
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
 from synthgen.linkage_verdict import linkage_report
-from synthgen.linking import ORACLE, Person, attack_all, people_of
+from synthgen.linking import ORACLE, Person, attack_all, not_makable, people_of
 from synthgen.modality import AnonymiserKind, Cohorts
 from synthgen.pipeline import CONFIG, MODEL, split_cohort
 from synthgen.records import Anonymised, C, Cohort, Operator, Real
@@ -66,6 +66,10 @@ def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
     # 1. The cohort, split by patient: an attacker never learns from those on whom it is judged.
     run.progress.stage(1, STAGES, "cohort")
     loaded, cohort, linked = split_cohort(run, plan.data)
+
+    lacking = not_makable(cohort.calibration, cohort.audit)
+    if few := [f"{attack.replace('_', ' ')} ({lacking[attack]})" for attack in settings.hold if attack in lacking]:
+        run.progress.say(f"expect no PASS: attacks that must fail cannot be made: {'; '.join(few)}")
 
     # 2. Every record, changed, by an operator that learnt on T alone.
     run.progress.stage(2, STAGES, "change")

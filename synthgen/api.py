@@ -78,6 +78,7 @@ def generate(
     asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed, samples=samples, demo=demo)
     wanted, verdicts = arguments.formats(asked.offer, formats), arguments.accepted(accept)
     arguments.present(_path(data), "--data")
+    arguments.apart(_path(data), work=Path(work), out=Path(out))
     arguments.present(_path(model), "--model")
     from synthgen.steward import read_steward
 
@@ -122,6 +123,7 @@ def anonymize(
     asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed)
     verdicts = arguments.accepted(accept)
     arguments.present(Path(data), "--data")
+    arguments.apart(Path(data), work=Path(work), out=Path(out))
     from synthgen.steward import read_steward
 
     stated = read_steward(_path(steward))
@@ -161,6 +163,7 @@ def compare(
     offer, kind = _offered(modality)
     asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed)
     arguments.present(Path(data), "--data")
+    arguments.apart(Path(data), work=Path(work), out=Path(out))
     arguments.present(_path(model), "--model")
     from synthgen import session
     from synthgen.comparing import ComparePlan, Way
@@ -185,6 +188,7 @@ def fit(
     offer, kind = _offered(modality)
     asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed)
     arguments.present(Path(data), "--data")
+    arguments.apart(Path(data), work=Path(work), out=Path(out))
     from synthgen import commands
     from synthgen.session import session
 
@@ -234,6 +238,7 @@ def screen(
     asked = arguments.asked(name, preset, settings, work=folder, seed=seed)
     arguments.present(Path(candidates), "CANDIDATES")
     arguments.present(Path(data), "--data")
+    arguments.apart(Path(data), work=folder, out=Path(out))
     if Path(out).exists():
         raise UserError(f"--out {out} exists: choose another name")
     from synthgen import commands
@@ -258,6 +263,7 @@ def evaluate(
     arguments.present(Path(release), "RELEASE")
     arguments.synthetic(Path(release))
     arguments.present(Path(data), "--data")
+    arguments.apart(Path(data), work=Path(work))
     folder = Path(work)
     name = arguments.modality_of(modality, Path(release), folder)
     preset = config or arguments.settings_of(Path(release), folder, name, settings)

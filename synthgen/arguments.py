@@ -110,6 +110,20 @@ def present(path: Path | None, option: str) -> None:
         raise UserError(f"{option} {path}: there is no such file or folder")
 
 
+def apart(data: Path | None, **places: Path | None) -> None:
+    """Refuses to write into a cohort's folder, where the next run would read what was written as records.
+
+    Args:
+        places: what is written, by the option that names it.
+    """
+    if data is None:
+        return
+    cohort = data.resolve()
+    for option, place in places.items():
+        if place is not None and place.resolve().is_relative_to(cohort):
+            raise UserError(f"--{option} {place} lies within --data {data}: choose a folder outside of it")
+
+
 def engine(name: str) -> None:
     """Refuses an engine that there is not."""
     chosen(name, ["local"], f"no engine {name!r}")

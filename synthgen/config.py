@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from synthgen.choices import chosen, suggestion
@@ -116,10 +116,21 @@ class AnonymiseConfig(Section):
     )
     hold: tuple[AttackName, ...] = Field(
         get_args(AttackName),
-        min_length=1,
         description="attacks that must fail for a PASS; the others are run and told",
     )
     eer: float = Field(0.4, ge=0.3, lt=0.5, description="the least equal error rate that an attacker is left with")
+
+    @field_validator("hold", mode="before")
+    @classmethod
+    def _attacks(cls, value: object) -> object:
+        """One attack may stand without brackets, and none counts twice: all share a level."""
+        if isinstance(value, str):
+            return (value,)
+        if isinstance(value, list | tuple):
+            if not value:
+                raise ValueError("name at least one attack that must fail, e.g. [other_record]")
+            return tuple(dict.fromkeys(map(str, value)))
+        return value
 
 
 class SlotConfig(Section):

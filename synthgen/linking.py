@@ -9,6 +9,7 @@ untouched and lazy-informed where it is changed; and by one who learnt from chan
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -133,6 +134,18 @@ def untouched(people: Sequence[Person[T]]) -> Trial[T]:
 
     twice = Trial.of(people, first, lambda one: _second(one.originals), first)
     return twice if len(twice.people) >= LEAST else Trial.of(people, first, first, first)
+
+
+def not_makable(calibration: Sequence[Real[T, C]], audit: Sequence[Real[T, C]]) -> dict[str, str]:
+    """The attacks for which C or E has too few patients, with the reason; known as soon as a cohort is split."""
+    owned = [Counter(record.patient for record in part) for part in (calibration, audit)]
+    found = {}
+    for attack in ATTACKS:
+        least = 2 if attack in (OTHER, WITHIN) else 1
+        learning, judging = (sum(count >= least for count in own.values()) for own in owned)
+        if few := _too_few(attack, learning, judging):
+            found[attack] = few
+    return found
 
 
 @dataclass(frozen=True)

@@ -197,9 +197,14 @@ def _why(key: Path, told: str) -> str:
         return "it cannot be read"
     if "no private key found for public key" in said:
         return "this is a public key, and no agent holds its private half: ssh-add the private key, or give its file"
-    if "couldn't load public key" in said:
+    if "couldn't load public key" in said and _is_private(key):
         return f"there is no public half: ssh-keygen -y -f {key} > {key}.pub makes it of a private key of OpenSSH"
     return "ssh-keygen cannot sign with it: give a private key of OpenSSH (ssh-keygen -t ed25519 makes one)"
+
+
+def _is_private(key: Path) -> bool:
+    with key.open("rb") as file:
+        return file.read(64).startswith(b"-----BEGIN ")
 
 
 def _ssh_keygen() -> str:

@@ -202,3 +202,18 @@ def test_from_python_a_verdict_is_a_value(data: Path, tmp_path: Path) -> None:
     )
     assert sealed.outcome is Outcome.REFUSE and sealed.quarantined
     assert len(sealed.reasons) == 1 and "rank-1 100.0%" in sealed.reasons[0]
+
+
+def test_what_cannot_pass_is_said_before_anything_is_changed(data: Path, tmp_path: Path) -> None:
+    few = ("--set", "split.train=0.8", "--set", "split.calibration=0.1", "--set", "split.audit=0.1")
+    asked = ["anonymize", *ARGUMENTS, *few, "--data", str(data), "--out", str(tmp_path / "r"), "--work"]
+    result = CliRunner().invoke(app, [*asked, str(tmp_path / "w")])
+    told = [line for line in result.stderr.splitlines() if line.startswith("expect no PASS")]
+    assert told and "other record" in told[0] and result.stderr.index(told[0]) < result.stderr.index("change")
+
+
+def test_nothing_is_written_into_the_cohort(data: Path, tmp_path: Path) -> None:
+    for place in (("--work", data / "w", "--out", tmp_path / "r"), ("--work", tmp_path / "w", "--out", data / "r")):
+        result = typed("--data", data, *place)
+        assert result.exit_code == 2 and "lies within --data" in result.output
+    assert not (data / "w").exists() and not (tmp_path / "w").exists()

@@ -160,7 +160,7 @@ class DialogueAnonymiser(AnonymiserKind[Dialogue, DialogueCondition, DialogueCon
             mean("words_kept", kept, patients, seed=seed, note="of all words, in their order", bounded=True),
             mean("clinical_changed", changed, patients, seed=seed, better="lower", note=facts, bounded=True),
             *released_alike(pairs, cohort, config.identifiers.k),
-            *other_languages([real for real, _ in pairs], config.identifiers.language),
+            *other_languages((*cohort.train, *cohort.calibration, *cohort.audit), config.identifiers.language),
         ]
         if some.any():
             told = "of the identifiers that the rules find in an original, found again in its changed text"
