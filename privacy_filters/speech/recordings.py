@@ -4,7 +4,7 @@ How the energy in 16 bands moves over a few seconds is the same after a codec, a
 vocoder or a shifted pitch. A stretch becomes a unit vector: the low orders of the two-dimensional cosine transform of
 its log band energies, which leaves out what the bands have in the mean (colour, level) and what is too quick to
 survive. What is quiet is quiet against the stretch itself, so that nothing about a stretch hides it. Every stretch of a
-candidate, at 17 tempi, with and without the shift of the spectrum that goes with a tape's, is compared with every
+candidate, at eleven tempi, with and without the shift of the spectrum that goes with a tape's, is compared with every
 stretch of every protected recording: one matrix product. Short stretches find the few seconds that were copied; long
 ones have so much in them that reverberation, another voice and another manner over them leave enough. Landmarks of
 spectral peaks (Wang 2003) find a recording in a crowd of millions but lose it when pitch or tempo moves, which is what
@@ -48,7 +48,7 @@ _MOVING = 2.0  # least norm of a stretch's transform: below, nothing moves
 _BAND_ORDERS = slice(1, 10)  # 0 is the energy of all: every word that ends in silence looks alike in it
 _MODULATION = 6.0  # Hz
 _TIME_ORDERS = 49  # 4 Hz of six seconds: what lies above is moved by another manner's pauses
-_TEMPI = tuple(float(x) for x in np.exp(0.058 * np.arange(-8, 9)).round(4))  # 0.63 to 1.59; between two 3% are lost
+_TEMPI = tuple(float(x) for x in np.exp(0.058 * np.arange(-5, 6)).round(4))  # 0.75 to 1.34; between two 3% are lost
 _STEP = 1.0  # seconds from one stretch of a candidate to the next
 _ALIGNED = 4  # frames: stretches of a protected recording begin this far apart, those of a candidate at each between
 _APART = 0.5  # seconds after which two stretches of a track resemble each other no more than others do

@@ -156,7 +156,7 @@ def test_figures_of_use_stand_beside_each_other(compared: Comparison) -> None:
     ("changes", "line"),
     [
         ({"operators": (("sepia", 1.0),)}, "no operator 'sepia': give one of noise"),
-        ({"out": "cohort"}, "exists: choose another name"),
+        ({"out": "cohort"}, "lies within --data"),
         ({"settings": ("split.train=0.5", "split.calibration=0", "split.audit=0.5")}, "split.calibration"),
         ({"data": "nowhere"}, "there is no such file or folder"),
     ],

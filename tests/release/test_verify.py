@@ -256,7 +256,7 @@ def test_mistakes_with_keys_are_one_line_whose_advice_works(release: Path, key: 
     for command, said in (
         (("sign", "--key", tmp_path / "alone.pub"), "no agent holds its private half"),
         (("sign", "--key", tmp_path / "nokey"), "ssh-keygen -t ed25519 -f"),
-        (("sign", "--key", tmp_path / "empty"), "there is no public half: ssh-keygen -y"),
+        (("sign", "--key", tmp_path / "empty"), "give a private key of OpenSSH"),
         (("sign", "--key", key, "--as", "a b"), "one word of letters"),
     ):
         done = typed(command[0], release, *command[1:])
