@@ -98,10 +98,11 @@ def test_a_wrong_file_is_told_before_anything_heavy_is_loaded(tmp_path: Path, co
         "import sys\nfrom synthgen.cli import main\ntry:\n    main()\nexcept SystemExit:\n"
         "    print([name for name in ('numpy', 'torch', 'pyarrow', 'jinja2') if name in sys.modules])\n    raise"
     )
-    arguments = [command, "--modality", "dialogue", "--data", str(tmp_path), "--steward", str(file)]
+    (tmp_path / "data").mkdir()
+    arguments = [command, "--modality", "dialogue", "--data", str(tmp_path / "data"), "--steward", str(file)]
     done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2 and "did you mean holder?" in done.stderr and done.stdout == "[]\n"
-    assert [path.name for path in tmp_path.iterdir()] == ["steward.yaml"]
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "steward.yaml"}
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
