@@ -73,7 +73,7 @@ def read_steward(path: Path | None) -> Steward:
             raw = file.read(LARGEST + 1)
         if len(raw) > LARGEST:
             raise UserError(f"--steward {path} is larger than {LARGEST // 1024} KiB: it takes a few lines of text")
-        values = yaml.load(raw.decode("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - makes texts of all there is
+        values = yaml.load(raw.decode("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506 - BaseLoader makes texts alone, no objects
     except (OSError, UnicodeDecodeError):
         raise UserError(f"--steward {path} cannot be read: give a YAML file in UTF-8") from None
     except (yaml.YAMLError, RecursionError) as error:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
 
@@ -21,6 +21,9 @@ from synthgen.errors import MissingExtraError
 from synthgen.payloads.cxr import OLDEST, CxrAnonymised, CxrCondition, CxrImage, CxrSynthetic
 from synthgen.records import JsonValue
 from synthgen.report import Column, DatasetFacts
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 METADATA_FILE = "data/train/metadata.jsonl"
 """JSON lines rather than CSV: the findings of an image are a list, and unknown is ``null``."""
@@ -134,15 +137,7 @@ def write_dicom(folder: Path, samples: Iterable[tuple[int, CxrSynthetic]], *, re
         ValueError: an image is not a uint8 square.
         OSError: the folder cannot be written.
     """
-    try:
-        from pydicom import dcmwrite
-    except ImportError as error:
-        raise MissingExtraError("the DICOM writer", "cxr") from error
-    target = folder / "dicom"
-    target.mkdir()
-    for index, sample in samples:
-        with (target / f"{index:06d}.dcm").open("xb") as file:
-            dcmwrite(file, _dicom(index, sample, release_seed), enforce_file_format=True)
+    _write_files(folder, ((index, _dicom(index, sample, release_seed)) for index, sample in samples))
 
 
 def write_changed_dicom(folder: Path, records: Iterable[tuple[int, CxrAnonymised]]) -> None:
@@ -158,23 +153,33 @@ def write_changed_dicom(folder: Path, records: Iterable[tuple[int, CxrAnonymised
     Raises:
         MissingExtraError, ValueError, OSError: as there.
     """
+    _write_files(folder, ((index, _changed(record)) for index, record in records if record.header))
+
+
+def _changed(record: CxrAnonymised) -> Dataset:
+    from pydicom import Dataset
+
+    header = Dataset.from_json(record.header.decode())
+    data = _file(str(header.SOPInstanceUID))
+    data.update(header)
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID
+    data.Modality = data.get("Modality") or "DX"
+    data.ConversionType, data.ImageType = "WSD", ["DERIVED", "SECONDARY"]
+    data.DerivationDescription = f"Radiograph of a patient, changed by {record.operator}; not for diagnosis"
+    _shown(data, record.payload, record.condition)
+    return data
+
+
+def _write_files(folder: Path, files: Iterable[tuple[int, Dataset]]) -> None:
     try:
-        from pydicom import Dataset, dcmwrite
+        from pydicom import dcmwrite
     except ImportError as error:
         raise MissingExtraError("the DICOM writer", "cxr") from error
     target = folder / "dicom"
     target.mkdir()
-    for index, record in records:
-        if record.header:
-            data = _file(str(Dataset.from_json(record.header.decode()).SOPInstanceUID))
-            data.update(Dataset.from_json(record.header.decode()))
-            data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID
-            data.Modality = data.get("Modality") or "DX"
-            data.ConversionType, data.ImageType = "WSD", ["DERIVED", "SECONDARY"]
-            data.DerivationDescription = f"Radiograph of a patient, changed by {record.operator}; not for diagnosis"
-            _shown(data, record.payload, record.condition)
-            with (target / f"{index:06d}.dcm").open("xb") as file:
-                dcmwrite(file, data, enforce_file_format=True)
+    for index, data in files:
+        with (target / f"{index:06d}.dcm").open("xb") as file:
+            dcmwrite(file, data, enforce_file_format=True)
 
 
 def _png(pixels: CxrImage) -> bytes:

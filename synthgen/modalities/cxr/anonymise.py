@@ -120,6 +120,8 @@ class CxrAnonymiser(AnonymiserKind[CxrImage, CxrCondition, CxrConfig]):
         self, operator: str, strength: float, train: Sequence[CxrReal], config: CxrConfig, secret: bytes
     ) -> Operator[CxrImage, CxrCondition]:
         change = self._change(operator, strength, config)
+        if config.headers and not any(record.source for record in train):
+            raise UserError("modality.headers=true, and the cohort holds no DICOM: leave it out, there is no header")
         shared = had_by_many((name, record.patient) for record in train for name in record.condition.findings)
         return Changed(operator, change, secret, shared, config.headers)
 

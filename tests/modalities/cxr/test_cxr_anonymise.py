@@ -97,7 +97,7 @@ def test_a_dicom_header_goes_with_its_image_where_it_is_asked_for(tmp_path: Path
     films = [replace(record("p", number), source=path) for number, path in enumerate(files)]
     asked = CONFIG.model_copy(update={"headers": True})
     for config, wanted in ((CONFIG, 0), (asked, 3)):
-        made = ANONYMISER.open(WARP, 1, TRAIN, config, b"s")(7, films)
+        made = ANONYMISER.open(WARP, 1, (*TRAIN, *films), config, b"s")(7, films)
         out = tmp_path / f"release-{wanted}"
         facts = ANONYMISER.write(out, lambda made=made: enumerate(made))  # type: ignore[misc]
         assert len(list(out.glob("dicom/*.dcm"))) == wanted and ("dicom" in facts.formats) == bool(wanted)
@@ -111,6 +111,11 @@ def test_a_dicom_header_goes_with_its_image_where_it_is_asked_for(tmp_path: Path
         assert one.StudyDate not in ("", "20200102") and "StudyDescription" not in one
     for path in (tmp_path / "release-3/dicom").iterdir():
         assert b"Jane" not in path.read_bytes() and b"4711" not in path.read_bytes()
+
+
+def test_headers_of_a_cohort_that_has_none_are_refused() -> None:
+    with pytest.raises(UserError, match="holds no DICOM"):
+        ANONYMISER.open(WARP, 1, TRAIN, CONFIG.model_copy(update={"headers": True}), b"s")
 
 
 def test_text_is_taken_off_before_the_image_is_changed() -> None:
