@@ -156,6 +156,11 @@ def _spaced(text: str, rng: np.random.Generator) -> str:
     return "".join(word.capitalize() for word in text.split())
 
 
+def _run_together(text: str, rng: np.random.Generator) -> str:
+    """The same without capitals."""
+    return "".join(text.lower().split())
+
+
 def _vowels_dropped(text: str, rng: np.random.Generator) -> str:
     """As typed in haste: words of four letters and more without their inner vowels."""
     return _words(text, lambda w: w if len(w) < 4 else w[0] + re.sub("[aeiou]", "", w[1:-1]) + w[-1])
@@ -195,6 +200,7 @@ TRANSCRIPTS: tuple[Kind[Dialogue], ...] = tuple(
         ("misread", _each(_misread)),
         ("Cyrillic letters", _each(_lookalikes)),
         ("no spaces", _each(_spaced)),
+        ("no spaces, no capitals", _each(_run_together)),
         ("vowels dropped", _each(_vowels_dropped)),
         ("told back", _told_back),
     )

@@ -104,6 +104,10 @@ def test_an_empty_index_is_refused() -> None:
         ("café ＡＢＣ", "cafe abc"),
         ("zero\u200bwidth", "zerowidth"),
         ("Martha 's knee", "martha's knee"),
+        ("Тhе сарe оf mу реople, ВАD hеаrt", "the cape of my people, bad heart"),  # Cyrillic among Latin
+        ("ПРИВЕТ", "привет"),
+        ("IHavePainInMyChest", "I have pain in my chest"),
+        ("McDonald", "MCDONALD"),
     ],
 )
 def test_what_two_typists_write_differently_has_the_same_words(one: str, other: str) -> None:
