@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.lookalikes import latin
 from synthgen.records import Link
 from synthgen.wordlists import Phrases, WordLists, word_lists
 
@@ -25,12 +26,6 @@ _ROUNDED: Final = re.compile(r"[+-]?\d(?:[.,]\d+e\+?|e\+)\d{2,}", re.IGNORECASE)
 _THOUSANDS: Final = re.compile(r"[1-9]\d{0,2}(?:([,.' ])\d{3})(?:\1\d{3})*(?:[.,]0+)?")
 _PARTS: Final = re.compile(r"\d+|[^\W\d]+")
 _ISSUED: Final = "^^^"
-# Cyrillic, then Greek letters that look like Latin ones, small or as capitals; each is folded to its small Latin twin.
-_TWINS: Final = str.maketrans(
-    "\u0430\u0432\u0435\u043a\u043c\u043d\u043e\u0440\u0441\u0442\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d"
-    "\u03b1\u03b2\u03b5\u03b6\u03b7\u03b9\u03ba\u03bc\u03bd\u03bf\u03c1\u03c4\u03c5\u03c7\u03f2\u03f3",
-    "abekmhopctyxijshdqwabezhikmnoptyxcj",
-)
 _MOST_PAIRS: Final = 50
 
 
@@ -46,7 +41,7 @@ def patient_key(written: str) -> str:
     ('7', '007')
     """
     seen = (c for c in unicodedata.normalize("NFKC", written) if unicodedata.category(c) != "Cf")
-    key = "".join(str(unicodedata.decimal(c, c)) for c in seen).casefold().translate(_DASHES).translate(_TWINS)
+    key = latin("".join(str(unicodedata.decimal(c, c)) for c in seen).casefold().translate(_DASHES))
     key = " ".join(key.split()).rstrip("^ ").removeprefix("'")  # a spreadsheet's sign that a number is text
     whole = _FLOAT.fullmatch(key)
     return whole[1] if whole else key

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from synthgen.english import ONES, TENS
-from synthgen.errors import MissingExtraError
+from synthgen.lookalikes import latin
 from synthgen.payloads.dialogue import Dialogue
 from synthgen.wordlists import WordLists, Words, WordSet, word_lists
 
@@ -66,37 +66,10 @@ def _remembered(text: str) -> tuple[str, ...]:
 def _words(text: str) -> tuple[str, ...]:
     plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", _INVISIBLE.sub("", text)))
     plain = unicodedata.normalize("NFKC", plain)
-    plain = plain if plain.isascii() else plain.translate(_LOOKALIKES)
     plain = _RUN_TOGETHER.sub(lambda match: _CAPITAL.sub(" ", match[0]), plain)
-    plain = plain.casefold().translate(_APOSTROPHES)
+    plain = latin(plain.casefold()).translate(_APOSTROPHES)
     plain = _DETACHED.sub(lambda match: f"'{match[1]}" if match[1] else match[2], plain)
     return tuple(_without_stutter(_with_digits([w for token in _WORD.findall(plain) for w in _expanded(token)])))
-
-
-class _Lookalikes(dict[int, str]):
-    """By code point, the Latin letter that a letter of another script looks like, in either case; else itself."""
-
-    def __missing__(self, code: int) -> str:
-        letter = chr(code)
-        self[code] = letter if letter.isascii() or letter.lower() == letter.upper() else _latin(letter)
-        return self[code]
-
-
-_LOOKALIKES = _Lookalikes()
-
-
-def _latin(letter: str) -> str:
-    """By the Unicode consortium's list of confusable characters (UTS 39)."""
-    try:
-        from confusable_homoglyphs.confusables import is_confusable
-    except ImportError:
-        raise MissingExtraError("the filters of transcripts", "dialogue") from None
-    for form in (letter.lower(), letter.upper()):
-        for found in is_confusable(form, greedy=True) or ():
-            for alike in found["homoglyphs"]:
-                if alike["c"].isascii() and alike["c"].isalpha() and len(alike["c"]) == 1:
-                    return str(alike["c"].lower() if letter.islower() else alike["c"].upper())
-    return letter
 
 
 @lru_cache(maxsize=2**9)

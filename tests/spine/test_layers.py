@@ -12,7 +12,7 @@ GROUND = (
     *(f"synthgen.{name}" for name in ("choices", "config", "digests", "dp", "english", "errors", "estimates", "files")),
     *(
         f"synthgen.{name}"
-        for name in ("linkage", "patient_ids", "payloads", "pretrained", "progress", "records", "report")
+        for name in ("linkage", "lookalikes", "patient_ids", "payloads", "pretrained", "progress", "records", "report")
     ),
     *(f"synthgen.{name}" for name in ("private_paths", "seeds", "settings", "state", "wordlists")),
 )
