@@ -68,7 +68,7 @@ def is_placeholder(written: str) -> bool:
     >>> is_placeholder("Anonymous"), is_placeholder("anonymous-7"), is_placeholder("0")
     (True, False, False)
     """
-    written = issued(written)[0].casefold().translate(_TWINS)
+    written = latin(issued(written)[0].casefold())
     bare = _bare(written)
     if not bare or bare in _nobody() or (len(bare) > 2 and set(bare) == {"x"}):
         return True
