@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from synthgen.generators.speech.config import RATE
-from synthgen.generators.speech.world import pyworld
+from synthgen.generators.speech.world import pyworld, resampled
 
 Floats = NDArray[np.float64]
 
@@ -96,6 +96,10 @@ class Own:
     spectrum: Floats
 
 
+SILENT = Own(0.0, np.zeros(_POINTS))
+"""The voice of a recording in which there is none."""
+
+
 @dataclass(frozen=True)
 class _Frames:
     """What WORLD finds, a row per 5 ms: F0 in Hz, 0 where unvoiced; power and aperiodicity, [frames, 513]."""
@@ -144,7 +148,36 @@ def world(samples: Floats, own: Own, common: Floats, speaker: PseudoSpeaker) -> 
         RATE,
         1000 * _FRAME,
     )
-    return _at_level(np.pad(made, (0, max(0, len(samples) - len(made))))[: len(samples)], samples)
+    return at_level(np.pad(made, (0, max(0, len(samples) - len(made))))[: len(samples)], samples)
+
+
+def as_said_by(samples: Floats, own: Own, length: int) -> Floats:
+    """Somebody else's words with the F0 and the long-term spectrum of a voice, stretched to ``length`` samples.
+
+    Args:
+        samples: at 16 kHz, no silence about them.
+        own: the voice that it is to sound like; one of unknown F0 leaves the pitch as it is.
+
+    Raises:
+        ValueError: they are silent.
+    """
+    theirs = measure(samples)
+    if theirs is None:
+        raise ValueError("nothing is said")
+    alike = PseudoSpeaker(
+        f0=own.f0 or theirs.f0, f0_range=1.0, warp=(1.0,) * len(_KNOTS), colour=(0.0,) * _COLOURS,
+        breath=0.0, power=1.0, reach=1.0,
+    )  # fmt: skip
+    frames = _analysed(samples)
+    source = np.linspace(0, len(frames.f0) - 1, max(2, round(length / (_FRAME * RATE)) + 1))
+    made = pyworld().synthesize(
+        resampled(_moved(frames.f0, theirs, alike), source),
+        resampled(_shaped(frames.envelope, own.spectrum - theirs.spectrum, alike), source),
+        resampled(np.ascontiguousarray(np.clip(frames.aperiodicity, 1e-6, 1 - 1e-6)), source),
+        RATE,
+        1000 * _FRAME,
+    )
+    return np.asarray(np.pad(made, (0, max(0, length - len(made))))[:length], dtype=np.float64)
 
 
 def mcadams(samples: Floats, power: float) -> Floats:
@@ -173,7 +206,7 @@ def mcadams(samples: Floats, power: float) -> Floats:
         out[place] += gain * made * window
         weight[place] += window**2
     made = (out / np.maximum(weight, 1e-3))[_LPC_HOP : _LPC_HOP + len(samples)]
-    return _at_level(made, samples)
+    return at_level(made, samples)
 
 
 def _f0(samples: Floats, frame: float = _FRAME) -> tuple[Floats, Floats]:
@@ -275,7 +308,7 @@ def _with_angles(predictors: Floats, power: float) -> Floats:
     return np.asarray(out.real, dtype=np.float64)
 
 
-def _at_level(made: Floats, samples: Floats) -> Floats:
+def at_level(made: Floats, samples: Floats) -> Floats:
     """At the level that the speech had; peaks beyond the knee bend below full scale, and nothing clips."""
     now = _level(made)
     scaled = made * (_level(samples) / now if now > 0 else 0.0)

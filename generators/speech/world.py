@@ -118,7 +118,7 @@ def _f0(samples: Floats, f0_hz: float = 0.0, precise: bool = False) -> tuple[Flo
 
 def pitch(samples: NDArray[Any], rate: int) -> Floats:
     """F0 in Hz (0: unvoiced), a value per :data:`FRAME`: for plots and measurements."""
-    return _f0(_at_rate(np.asarray(samples), rate))[0]
+    return _f0(at_rate(np.asarray(samples), rate))[0]
 
 
 def reference(backend: Backend, voice: VoiceCard) -> Reference:
@@ -131,7 +131,7 @@ def reference(backend: Backend, voice: VoiceCard) -> Reference:
     units = said if backend.capabilities.unit == "phrase" else (" ".join(said),)
     heard = [backend(unit, voice, "neutral", 1.0, voice.seed) for unit in units]
     try:
-        return measured([_at_rate(one.samples, one.rate) for one in heard], backend.capabilities.unit == "sentence")
+        return measured([at_rate(one.samples, one.rate) for one in heard], backend.capabilities.unit == "sentence")
     except SynthgenError:
         fault = f"the back-end {backend.name} has no voice in it that could be heard: check its model"
         raise SynthgenError(fault) from None
@@ -166,7 +166,7 @@ def shape(
     Raises:
         SynthgenError: there is no sound in it.
     """
-    samples = _at_rate(said.samples, said.rate)
+    samples = at_rate(said.samples, said.rate)
     first, last = speech_bounds(samples)
     scale = RATE / said.rate
     words = _moved(said.words, scale, first, last)
@@ -180,7 +180,7 @@ def shape(
     if stretch != 1.0 or pauses != 1.0:
         source = _time_map(samples, len(f0), stretch, pauses)
         words = _stretched(words, source)
-        f0, envelope, aperiodicity = (_resampled(values, source) for values in (f0, envelope, aperiodicity))
+        f0, envelope, aperiodicity = (resampled(values, source) for values in (f0, envelope, aperiodicity))
     sound = pyworld().synthesize(f0, envelope, aperiodicity, RATE, 1000 * FRAME)
     sound = sound[: max(1, round(len(samples) * len(source) / max(1, len(frames.f0))))]
     gain = 10 ** ((LEVEL_DB + manner.gain) / 20) / own.rms * _loudness_kept(samples, sound)
@@ -189,7 +189,8 @@ def shape(
     return Utterance(limited.astype(np.float32), RATE, words)
 
 
-def _at_rate(samples: NDArray[Any], rate: int) -> Floats:
+def at_rate(samples: NDArray[Any], rate: int) -> Floats:
+    """A waveform at :data:`RATE`."""
     if rate == RATE:
         return np.ascontiguousarray(samples, np.float64)
     try:
@@ -310,7 +311,7 @@ def _time_map(samples: Floats, frames: int, stretch: float, pauses: float) -> Fl
     return np.interp(np.arange(max(2, int(arrival[-1]))), arrival, np.arange(frames + 1)).clip(0, frames - 1)
 
 
-def _resampled(values: Floats, source: Floats) -> Floats:
+def resampled(values: Floats, source: Floats) -> Floats:
     """Rows at fractional places. F0 goes to the nearest frame, for between voiced and unvoiced there is nothing."""
     if values.ndim == 1:
         return values[np.round(source).astype(np.intp)]

@@ -5,7 +5,7 @@ from synthgen.privacy_filters.dialogue.identifiers.analyser import find_identifi
 from synthgen.privacy_filters.dialogue.identifiers.planted_recall import Plant, planted_recall
 from synthgen.privacy_filters.dialogue.identifiers.rule import IdentifierRule
 from synthgen.privacy_filters.dialogue.identifiers.spans import identifier_spans
-from synthgen.privacy_filters.dialogue.identifiers.surrogates import replaced, surrogate, surrogates
+from synthgen.privacy_filters.dialogue.identifiers.surrogates import replaced, surrogate, surrogate_edits, surrogates
 from synthgen.privacy_filters.dialogue.identifiers.types import SAFE_HARBOR, Entity, Identifier
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "planted_recall",
     "replaced",
     "surrogate",
+    "surrogate_edits",
     "surrogates",
 ]

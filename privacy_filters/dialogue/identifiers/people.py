@@ -445,15 +445,9 @@ def _run(tokens: Sequence[_Token], i: int, lex: Lexicon, *, bold: bool, initials
 
 
 def _family_after_given(previous: _Token, token: _Token, lex: Lexicon) -> bool:
-    """ "Brian White": a family name that is a word, right after a given name that is none."""
+    """ "Brian White", "Ann Fielding": a family name that is a word or ends as words do, right after a given name."""
     given = previous.key in lex.given and previous.key not in names().words_too
-    return (
-        given
-        and len(token.key) > 3
-        and token.key in lex.family
-        and token.key in names().words_too
-        and not token.text.isupper()
-    )
+    return given and len(token.key) > 3 and token.key in lex.family and not token.text.isupper()
 
 
 def _surname(tokens: Sequence[_Token], lex: Lexicon) -> bool:

@@ -59,6 +59,18 @@ def replaced(
     Raises:
         MissingExtraError: Faker is not installed.
     """
+    made = surrogate_edits(dialogues, spans, seed, config, edits)
+    return [_edited(dialogue, own) for dialogue, own in zip(dialogues, made, strict=True)]
+
+
+def surrogate_edits(
+    dialogues: Sequence[Dialogue],
+    spans: Sequence[Sequence[Identifier]],
+    seed: int,
+    config: IdentifierConfig,
+    edits: Sequence[Sequence[Edit]] = (),
+) -> list[list[Edit]]:
+    """What :func:`replaced` changes in each dialogue, in order: places in its text, and what is said there instead."""
     taken = {
         folded(word)
         for dialogue, hits in zip(dialogues, spans, strict=True)
@@ -73,7 +85,7 @@ def replaced(
         text = dialogue.text
         free = [hit for hit in hits if not any(hit.start < end and start < hit.end for start, end, _ in own)]
         made = [(hit.start, hit.end, invent(hit.entity, text[hit.start : hit.end], text[: hit.start])) for hit in free]
-        changed.append(_edited(dialogue, sorted([*made, *own])))
+        changed.append(sorted([*made, *own]))
     return changed
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
@@ -18,12 +19,26 @@ from synthgen.errors import UserError
 from synthgen.eval.speech.changed import changed_utility
 from synthgen.eval.speech.linking import Cosine, Rhythm, TwoCovariance
 from synthgen.files import private_folder, write_atomically
+from synthgen.generators.speech.backends.espeak import Espeak
+from synthgen.generators.speech.backends.protocol import Backend
 from synthgen.generators.speech.encode import audio_name
-from synthgen.generators.speech.operators import STRONGEST, Floats, PseudoSpeaker, draw_speaker, mcadams, world
+from synthgen.generators.speech.operators import (
+    SILENT,
+    STRONGEST,
+    Floats,
+    Own,
+    PseudoSpeaker,
+    draw_speaker,
+    mcadams,
+    world,
+)
+from synthgen.generators.speech.respeak import Edit, Voice, edited, places_of, respoken
+from synthgen.generators.speech.respeak import Place as SoundPlace
 from synthgen.generators.speech.revoice import own_voice, revoiced
 from synthgen.generators.speech.write import ANONYMISED, write_release
 from synthgen.linking import LEAST_PATIENTS, had_by_many
-from synthgen.modalities.speech.settings import SpeechConfig
+from synthgen.modalities.speech.settings import SpeechConfig, SpokenIdentifiers
+from synthgen.modalities.speech.spoken_identifiers import Place, spoken_identifiers
 from synthgen.modality import AnonymiserKind
 from synthgen.payloads.speech import (
     Audio,
@@ -34,16 +49,39 @@ from synthgen.payloads.speech import (
     SpeechReal,
     Track,
 )
+from synthgen.pretrained.aligner import installed_aligner
 from synthgen.pretrained.recogniser import installed_recogniser
-from synthgen.privacy_filters.dialogue.identifier_config import SAFE_HARBOR, IdentifierConfig
-from synthgen.privacy_filters.dialogue.identifiers import find_identifiers
+from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.progress import Progress
 from synthgen.records import Anonymised, Attacker, Cohort, Estimate, Operator
 from synthgen.report import DatasetFacts
 
 WORLD, BOTH, MCADAMS = "world", "both", "mcadams"
 
+Edits = Mapping[Place, Sequence[Edit]]
+
 _OF_T = 60  # recordings of T whose long-term spectra are averaged
+
+
+@dataclass(frozen=True)
+class Made:
+    """A changed track, and the numbers of its turns that are silent since it is not known where a name is heard."""
+
+    audio: Audio
+    silenced: frozenset[int] = frozenset()
+
+    def note(self, path: Path) -> None:
+        """Notes what was made, so that it is found again."""
+        write_atomically(path, json.dumps([self.audio.digest, sorted(self.silenced)]).encode())
+
+    @classmethod
+    def noted(cls, path: Path, audio: Audio) -> Self | None:
+        """What was made of ``audio`` before, where it is still there."""
+        if not path.is_file():
+            return None
+        digest, silenced = json.loads(path.read_text("utf-8"))
+        made = path.parent / audio_name(digest)
+        return cls(replace(audio, path=made, digest=digest), frozenset(silenced)) if made.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -55,6 +93,9 @@ class Revoiced:
         common: the long-term spectrum to which all voices are brought.
         kept: a pseudo-speaker is the patient's, over all recordings.
         shared: emotions and labels that enough patients have to be told.
+        spoken: what becomes of identifiers that are heard.
+        language: of the transcripts, BCP-47.
+        backend: says other names in their place.
         scratch: where the changed sound files lie.
     """
 
@@ -65,52 +106,94 @@ class Revoiced:
     kept: bool
     shared: frozenset[tuple[str, Hashable]]
     identifiers: IdentifierConfig
+    spoken: SpokenIdentifiers
+    language: str
+    backend: Backend | None
     scratch: Path
 
     def __call__(self, person: int, records: Sequence[SpeechReal]) -> list[SpeechAnonymised]:
+        if not records:
+            return []
         private_folder(self.scratch)
-        return [self._record(person, record, len(records)) for record in records]
+        seed = int(keyed(self.secret, "surrogates", records[0].patient), 16)
+        edits = spoken_identifiers(records, seed, self.identifiers, silent=self.spoken == "silence")
+        return [self._record(person, records, at, edits) for at in range(len(records))]
 
-    def _record(self, person: int, record: SpeechReal, sessions: int) -> SpeechAnonymised:
+    def _record(self, person: int, records: Sequence[SpeechReal], at: int, edits: Edits) -> SpeechAnonymised:
+        record = records[at]
         recordings = tuple(
             replace(
                 recording,
-                tracks=tuple(self._track(record, number, track) for track in recording.tracks),
+                tracks=tuple(
+                    self._track(record, number, track, [edits.get(Place(at, number, t, s), ()) for s in turns])
+                    for t, track in enumerate(recording.tracks)
+                    for turns in (range(len(track.segments)),)
+                ),
                 labels=tuple(label for label in recording.labels if label in self.shared),
             )
             for number, recording in enumerate(record.payload.recordings)
         )
-        return Anonymised(self.name, self._condition(person, record.condition, sessions), Speech(recordings))
+        return Anonymised(self.name, self._condition(person, record.condition, len(records)), Speech(recordings))
 
     def _condition(self, person: int, was: SpeechCondition, sessions: int) -> SpeechCondition:
         told = {key: value for key, value in _told(was) if (key, value) in self.shared}
         of = {"sessions": sessions, "case": person} if self.kept else {}
         return SpeechCondition.from_dict({**told, **of})
 
-    def _track(self, record: SpeechReal, number: int, track: Track) -> Track:
+    def _track(self, record: SpeechReal, number: int, track: Track, edits: Sequence[Sequence[Edit]]) -> Track:
         session = () if self.kept else (record.record, str(number))
         seed = int(keyed(self.secret, "voice", record.patient, track.role, *session), 16)
-        return replace(track, audio=self._sound(track, seed), segments=tuple(map(self._segment, track.segments)))
+        made = self._sound(track, seed, edits) if self.strength else Made(self._taken(track.audio))
+        turns = zip(track.segments, edits, strict=True)
+        segments = tuple(self._segment(turn, own, n in made.silenced) for n, (turn, own) in enumerate(turns))
+        return replace(track, audio=made.audio, segments=segments)
 
-    def _segment(self, was: Segment) -> Segment:
+    def _segment(self, was: Segment, edits: Sequence[Edit], silenced: bool) -> Segment:
         emotion = was.emotion if ("emotion", was.emotion) in self.shared else ""
-        found = find_identifiers(was.said, self.identifiers) if was.said else ()
-        named = any(hit.entity in SAFE_HARBOR for hit in found)
-        told = replace(was, text="", spoken="", words=()) if named else was
+        told = was
+        if edits:  # what is still heard is not written either, nor what is not heard any more
+            written = self.respeaks and not silenced
+            told = edited(was, edits) if written else replace(was, text="", spoken="", words=())
         return replace(told, emotion=emotion)
 
-    def _sound(self, track: Track, seed: int) -> Audio:
+    @property
+    def respeaks(self) -> bool:
+        """Whether identifiers that are spoken are changed in the sound."""
+        return self.strength > 0 and self.spoken != "keep"
+
+    def _sound(self, track: Track, seed: int, edits: Sequence[Sequence[Edit]]) -> Made:
         """The changed file; what was made before under the same secret is taken as it lies."""
-        if not self.strength:
-            return self._taken(track.audio)
         places = str([(s.start, s.end) for s in track.segments])
-        note = self.scratch / keyed(self.secret, self.name, str(self.strength), str(seed), track.audio.digest, places)
-        known = note.read_text("utf-8") if note.is_file() else ""
-        if known and (self.scratch / audio_name(known)).is_file():
-            return replace(track.audio, path=self.scratch / audio_name(known), digest=known)
-        made = revoiced(track, self._change(track, draw_speaker(seed, self.strength)), self.scratch)
-        write_atomically(note, made.digest.encode())
+        said = str(list(map(list, edits))) if self.respeaks and any(edits) else ""
+        of = (self.name, str(self.strength), str(seed), track.audio.digest, places, said)
+        note = self.scratch / keyed(self.secret, *of)
+        if known := Made.noted(note, track.audio):
+            return known
+        own = own_voice(track) if self.name != MCADAMS or said else None
+        change = self._change(own, draw_speaker(seed, self.strength))
+        if not said:
+            made = Made(revoiced(track, change, self.scratch))
+        else:
+            again = self._respoken(track, own, seed, edits)
+            made = replace(again, audio=revoiced(replace(track, audio=again.audio), change, self.scratch))
+            again.audio.path.unlink()
+        made.note(note)
         return made
+
+    def _respoken(self, track: Track, own: Own | None, seed: int, edits: Sequence[Sequence[Edit]]) -> Made:
+        """The track in the speaker's own voice, with other names in it."""
+        aligner = installed_aligner(self.language)
+        places: list[SoundPlace] = []
+        silenced: list[int] = []
+        for number, (turn, wanted) in enumerate(zip(track.segments, edits, strict=True)):
+            found = places_of(track, turn, wanted, self.language, aligner) if wanted else []
+            if found is None:
+                silenced.append(number)
+                found = [SoundPlace(turn.start, turn.end, "")]
+            places += found
+        speaking = self.backend if own is not None else None
+        voice = Voice.like(own or SILENT, speaking, self.language, seed)
+        return Made(respoken(track, places, voice, self.language, self.scratch), frozenset(silenced))
 
     def _taken(self, audio: Audio) -> Audio:
         path = self.scratch / audio_name(audio.digest)
@@ -121,10 +204,9 @@ class Revoiced:
                 shutil.copyfile(audio.path, path)
         return replace(audio, path=path)
 
-    def _change(self, track: Track, speaker: PseudoSpeaker) -> Callable[[Floats], Floats]:
+    def _change(self, own: Own | None, speaker: PseudoSpeaker) -> Callable[[Floats], Floats]:
         if self.name == MCADAMS:
             return lambda samples: mcadams(samples, speaker.power)
-        own = own_voice(track)
         if own is None:
             return lambda samples: samples
         common = np.array(self.common)
@@ -150,6 +232,13 @@ def _labels(train: Sequence[SpeechReal]) -> Iterator[tuple[tuple[str, Hashable],
             for track in recording.tracks:
                 for segment in track.segments:
                     yield ("emotion", segment.emotion), record.patient
+
+
+_SPOKEN: dict[SpokenIdentifiers, str] = {
+    "replace": "identifiers that rules find in a transcript are said otherwise, and written so",
+    "silence": "identifiers that rules find in a transcript are silenced, and left out of it",
+    "keep": "transcripts in which rules find an identifier are left out, and it can be heard",
+}
 
 
 @dataclass(frozen=True)
@@ -182,13 +271,16 @@ class SpeechAnonymiser(AnonymiserKind[Speech, SpeechCondition, SpeechConfig]):
             kept=config.pseudo_speaker == "patient",
             shared=had_by_many(_labels(train)),
             identifiers=config.identifiers,
+            spoken=config.spoken_identifiers,
+            language=config.generator.language,
+            backend=Espeak.installed() if strength and config.spoken_identifiers == "replace" else None,
             scratch=self.scratch or tracks[0].audio.path.parent,
         )
 
     def describe(self, operator: str, strength: float, config: SpeechConfig) -> str:
         kept = (
-            f"labels that fewer than {LEAST_PATIENTS} patients have and transcripts in which rules find an identifier "
-            "are left out; what is said, when and how fast, is as it was"
+            f"labels that fewer than {LEAST_PATIENTS} patients have are left out; "
+            f"{_SPOKEN[config.spoken_identifiers]}; what else is said, when and how fast, is as it was"
         )
         if not strength:
             return f"No sound is changed; {kept}"

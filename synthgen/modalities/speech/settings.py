@@ -15,6 +15,8 @@ from synthgen.offer import Offer
 from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.privacy_filters.speech.config import VoiceConfig
 
+SpokenIdentifiers = Literal["replace", "silence", "keep"]
+
 
 class SpeechConfig(Section):
     """The configuration's ``modality`` section for speech."""
@@ -31,6 +33,11 @@ class SpeechConfig(Section):
     voice: VoiceConfig = VoiceConfig()
     identifiers: IdentifierConfig = IdentifierConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    spoken_identifiers: SpokenIdentifiers = Field(
+        "replace",
+        description="of anonymised recordings: identifiers that the rules find in a transcript are said otherwise, "
+        "silenced, or kept to be heard, without their transcript",
+    )
     pseudo_speaker: Literal["session", "patient"] = Field(
         "session",
         description="of anonymised recordings, whose a changed voice is: each recording's own, so that nobody links "

@@ -1,18 +1,23 @@
 """Recordings under an operator: a pseudo-speaker each or one for all, labels that many have, mistakes in one line."""
 
+import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from speech_people import audio_of, clip, says
 
 from synthgen.config import RunConfig
 from synthgen.errors import UserError
+from synthgen.generators.speech.spoken import read_aloud
 from synthgen.modalities.speech.anonymise import BOTH, MCADAMS, WORLD, SpeechAnonymiser
 from synthgen.modalities.speech.settings import SpeechConfig
 from synthgen.modality import load
-from synthgen.payloads.speech import Emotion, SpeechCondition, SpeechReal
+from synthgen.payloads.speech import Emotion, Segment, SpeechAnonymised, SpeechCondition, SpeechReal, Word
+from synthgen.pretrained.aligner import installed_aligner
 from synthgen.records import Real
 
 TEXT = "My name is Margaret Fielding and I was born on 4 March 1961."
@@ -75,8 +80,55 @@ def test_strength_zero_is_the_file_byte_for_byte(train: list[SpeechReal], tmp_pa
     assert "No sound is changed" in SpeechAnonymiser().describe(BOTH, 0, config())
 
 
-def test_rare_labels_and_transcripts_with_names_are_left_out(train: list[SpeechReal], tmp_path: Path) -> None:
-    operator = SpeechAnonymiser(tmp_path).open(MCADAMS, 1, train, config(), b"s")
+def timed(one: SpeechReal, text: str) -> SpeechReal:
+    """The record with words at equal times."""
+    (recording,) = one.payload.recordings
+    (track,) = recording.tracks
+    (turn,) = track.segments
+    said = read_aloud(text, "en").split()
+    edges = np.linspace(turn.start, turn.end, len(said) + 1).astype(int).tolist()
+    words = tuple(Word(word, *span) for word, span in zip(said, pairwise(edges), strict=True))
+    told = replace(track, segments=(replace(turn, text=text, words=words),))
+    return replace(one, payload=replace(one.payload, recordings=(replace(recording, tracks=(told,)),)))
+
+
+@pytest.mark.parametrize("name", [WORLD, MCADAMS])
+def test_a_name_is_said_and_written_otherwise_in_every_recording(
+    name: str, train: list[SpeechReal], tmp_path: Path
+) -> None:
+    twice = [timed(record(tmp_path, 20, number), text) for number, text in enumerate((TEXT, "Margaret is my name."))]
+    told = {}
+    for spoken in ("replace", "silence", "keep"):
+        settings = config(f"modality.spoken_identifiers={spoken}", "modality.identifiers.policy=consistent")
+        made = SpeechAnonymiser(tmp_path).open(name, 1, train, settings, b"s")(1, twice)
+        told[spoken] = [turn_of(one).text for one in made], [audio_of(one.payload) for one in made]
+    (said, other), sounds = told["replace"]
+    given = said.split()[3]
+    assert said.startswith("My name is ") and other == f"{given} is my name." and given != "Margaret"
+    assert "Fielding" not in said and "March 1961" not in said
+    assert told["silence"][0] == ["My name is and I was born on .", "is my name."] and told["keep"][0] == ["", ""]
+    assert all(len({told[way][1][i].digest for way in told}) == 3 for i in (0, 1))
+    assert [audio.frames for audio in sounds] == [audio_of(one.payload).frames for one in twice]
+
+
+def test_a_turn_is_silent_where_it_is_not_known_when_the_name_is_said(
+    train: list[SpeechReal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    installed_aligner.cache_clear()
+    operator = SpeechAnonymiser(tmp_path).open(WORLD, 1, train, config(), b"s")
+    (made,) = operator(1, [record(tmp_path, 20, text=TEXT)])
+    samples, _ = soundfile.read(audio_of(made.payload).path)
+    assert turn_of(made).text == "" and abs(samples[800:-800]).max() < 1e-3
+    installed_aligner.cache_clear()
+
+
+def turn_of(made: SpeechAnonymised) -> Segment:
+    return made.payload.recordings[0].tracks[0].segments[0]
+
+
+def test_rare_labels_are_left_out(train: list[SpeechReal], tmp_path: Path) -> None:
+    operator = SpeechAnonymiser(tmp_path).open(MCADAMS, 1, train, config("modality.spoken_identifiers=keep"), b"s")
     named = operator(1, [record(tmp_path, 20, text=TEXT)])[0]
     plain = operator(1, [record(tmp_path, 21, text="I sleep badly since the spring.", emotion="happy")])[0]
     (recording,) = named.payload.recordings

@@ -1,0 +1,89 @@
+"""Where each word of a known text is heard: forced alignment by pocketsphinx with the English model of its wheel."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthgen.errors import MissingExtraError
+
+_RATE = 16_000
+_FRAME = _RATE // 100
+_MARGIN = _RATE // 4  # of silence on both sides: a turn cut at its first sound would lose its first word
+
+
+@dataclass(frozen=True)
+class Aligner:
+    """Finds words whose order is known.
+
+    A word that the dictionary lacks, as names and surrogates may be, is looked for by the sounds of the word that is
+    spelt most like it.
+    """
+
+    decoder: Any
+    spelt: tuple[str, ...]
+
+    def __call__(self, samples: NDArray[np.float32], words: Sequence[str], /) -> list[tuple[int, int]] | None:
+        """Samples (start, end) of each word, in order; None where they cannot be heard one after the other.
+
+        Args:
+            samples: at 16 kHz, full scale at ±1.
+            words: as they are said, numbers in words; only their letters count.
+        """
+        known = [self._known(word) for word in words]
+        if not known or any(word is None for word in known):
+            return None
+        quiet = np.zeros(_MARGIN, dtype=np.float32)
+        gain = 0.9 / max(float(np.abs(samples).max(initial=0.0)), 1e-4)
+        padded = np.concatenate([quiet, samples * min(gain, 10.0), quiet])
+        pcm = np.clip(np.rint(padded * 32767), -32768, 32767).astype(np.int16)
+        try:
+            self.decoder.set_align_text(" ".join(str(word) for word in known))
+            self.decoder.start_utt()
+            self.decoder.process_raw(pcm.tobytes(), full_utt=True)
+            self.decoder.end_utt()
+        except RuntimeError:  # no path through the words: they are not what is heard
+            return None
+        found = [
+            (max(0, part.start_frame * _FRAME - _MARGIN), min(len(samples), (part.end_frame + 1) * _FRAME - _MARGIN))
+            for part in self.decoder.seg() or ()
+            if not part.word.startswith(("<", "[", "+"))
+        ]
+        return found if len(found) == len(known) else None
+
+    def _known(self, word: str) -> str | None:
+        """A word of the dictionary that sounds like this one."""
+        plain = "".join(c for c in word.lower() if c.isalpha() or c == "'").strip("'")
+        if not plain:
+            return None
+        return plain if self.decoder.lookup_word(plain) else self._like(plain)
+
+    def _like(self, word: str) -> str | None:
+        try:
+            from rapidfuzz import process
+        except ImportError:
+            raise MissingExtraError("finding words in sound", "speech") from None
+        same = [other for other in self.spelt if other[0] == word[0]]
+        found = process.extractOne(word, same)
+        return None if found is None else str(found[0])
+
+
+@lru_cache(maxsize=1)
+def installed_aligner(language: str) -> Aligner | None:
+    """The aligner; None where pocketsphinx is not installed, or the language is not English."""
+    if not language.lower().startswith("en"):
+        return None
+    try:
+        sphinx = importlib.import_module("pocketsphinx")
+    except ImportError:
+        return None
+    lines = Path(sphinx.get_model_path("en-us/cmudict-en-us.dict")).read_text("utf-8").splitlines()
+    spelt = tuple(word for line in lines if (word := line.split(" ", 1)[0]).replace("'", "").isalpha())
+    return Aligner(sphinx.Decoder(samprate=_RATE, loglevel="FATAL", lm=None), spelt)
