@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +109,7 @@ def recorded(data: Path, work: Path, hears: Hears) -> Iterator[Said]:
     """Clips of readers, a pair of words of each to be replaced."""
     from faker import Faker
 
-    fake, rng = Faker("en_US"), random.Random(1)
+    fake, rng = Faker("en_US"), np.random.default_rng(1)
     fake.seed_instance(1)
     kind = load("speech")
     config: SpeechConfig = kind.config(kind.presets[-1], (), seed=0).modality
@@ -123,7 +122,7 @@ def recorded(data: Path, work: Path, hears: Hears) -> Iterator[Said]:
         places = [i for i in range(1, len(said) - 2) if min(len(said[i]), len(said[i + 1])) > 3]
         if not places or not all(word.isalpha() for word in said):
             continue
-        at = rng.choice(places)
+        at = int(rng.choice(places))
         start = len(" ".join(said[:at])) + 1
         end = start + len(" ".join(said[at : at + 2]))
         yield Said(_track(audio, text), ((start, end, fake.name()),))

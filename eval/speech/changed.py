@@ -53,9 +53,10 @@ def changed_utility(
     pairs = [Pair(one.part.patient, one, other) for one, other in zip(before.turns, after.turns, strict=True)]
     if not pairs:
         return ()
+    known = words_known(pairs, seed)
     chosen = {id(turn) for turn in some_turns(before, config.turns, seed)}
     kept = [pair for pair in pairs if id(pair.original) in chosen]
-    found = [*measured(progress, melody, kept, config.turn_seconds, seed)]
+    found = [*known, *measured(progress, melody, kept, config.turn_seconds, seed)]
     found += measured(progress, pauses_kept, kept, config.turn_seconds, seed)
     found += measured(progress, rate_kept, kept, config.turn_seconds, seed)
     if recogniser is not None and config.wer_turns:
@@ -80,6 +81,24 @@ def _measured(found: Voices, config: EvaluationConfig, seed: int) -> Measured:
 def _sounds(pair: Pair, seconds: float) -> tuple[Sound, Sound]:
     one, other = (sound_of(turn.part.track, turn.segment, seconds) for turn in (pair.original, pair.changed))
     return one, other
+
+
+def words_known(pairs: Sequence[Pair], seed: int) -> tuple[Estimate, ...]:
+    """``turns_without_words`` and, of the others, ``transcripts_left_out``: shares of the turns.
+
+    In the first nothing can be looked for, and a name can be heard; the others hold a name that could not be placed in
+    the sound, or is kept to be heard.
+    """
+    bare = np.array([not pair.original.segment.said.strip() for pair in pairs])
+    patients = [pair.patient for pair in pairs]
+    note = "turns that came without a transcript: a name that is said in them can be heard"
+    found = [mean("turns_without_words", bare, patients, seed=seed, better="lower", note=note, bounded=True)]
+    told = [pair for pair, without in zip(pairs, bare, strict=True) if not without]
+    if told:
+        gone = np.array([not pair.changed.segment.said.strip() for pair in told])
+        owners, note = [pair.patient for pair in told], "of the turns that came with one"
+        found.append(mean("transcripts_left_out", gone, owners, seed=seed, better="lower", note=note, bounded=True))
+    return tuple(found)
 
 
 def melody(pairs: Sequence[Pair], seconds: float, seed: int) -> Estimate:

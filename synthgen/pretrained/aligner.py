@@ -16,6 +16,7 @@ from synthgen.errors import MissingExtraError
 
 _RATE = 16_000
 _FRAME = _RATE // 100
+_BEAM = 1e-120  # next to nothing is given up before the end of a turn: there is one path of words
 _MARGIN = _RATE // 4  # of silence on both sides: a turn cut at its first sound would lose its first word
 
 
@@ -67,11 +68,11 @@ class Aligner:
 
     def _like(self, word: str) -> str | None:
         try:
-            from rapidfuzz import process
+            from rapidfuzz import fuzz, process
         except ImportError:
             raise MissingExtraError("finding words in sound", "speech") from None
         same = [other for other in self.spelt if other[0] == word[0]]
-        found = process.extractOne(word, same)
+        found = process.extractOne(word, same, scorer=fuzz.ratio)
         return None if found is None else str(found[0])
 
 
@@ -86,4 +87,5 @@ def installed_aligner(language: str) -> Aligner | None:
         return None
     lines = Path(sphinx.get_model_path("en-us/cmudict-en-us.dict")).read_text("utf-8").splitlines()
     spelt = tuple(word for line in lines if (word := line.split(" ", 1)[0]).replace("'", "").isalpha())
-    return Aligner(sphinx.Decoder(samprate=_RATE, loglevel="FATAL", lm=None), spelt)
+    decoder = sphinx.Decoder(samprate=_RATE, loglevel="FATAL", lm=None, beam=_BEAM, pbeam=_BEAM, wbeam=_BEAM)
+    return Aligner(decoder, spelt)

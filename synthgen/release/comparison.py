@@ -68,8 +68,11 @@ def table(comparison: Comparison) -> tuple[Row, ...]:
         ("verdict of its own gate", lambda way: way.verdict or _NONE),
         ("records", lambda way: f"{way.records:,}"),
         ("who is in it: the strongest attack's AUC", lambda way: _said(strongest(way, told=False))),
-        ("members found at 1% false alarms", lambda way: _said(_most(way, "tpr_at_fpr"))),
-        ("told of one attribute beyond what all tell: the largest gain", lambda way: _said(_most(way, "gain"))),
+        ("members found at 1% false alarms", lambda way: _said(_most(way, "", "tpr_at_fpr"))),
+        (
+            "told of one attribute beyond what all tell: the largest gain",
+            lambda way: _said(_most(way, "attribute_inference", "gain")),
+        ),
         *((meaning, lambda way, of=attack: _linked(way, of)) for attack, meaning in _LINKS.items()),
         ("use: trained on it, tested on real records, AUC", lambda way: _said(named(way, USE))),
         ("use: AUC lost against training on real records", lambda way: _said(named(way, "tstr_gap"))),
@@ -100,8 +103,9 @@ def named(way: Compared, metric: str) -> Estimate | None:
     return next((one for one in way.quality if one.metric == metric), None)
 
 
-def _most(way: Compared, part: str) -> Estimate | None:
-    return max((one for one in way.attacks if part in one.metric), key=lambda one: one.value, default=None)
+def _most(way: Compared, attack: str, figure: str) -> Estimate | None:
+    found = (one for one in way.attacks if one.metric.startswith(attack) and figure in one.metric)
+    return max(found, key=lambda one: one.value, default=None)
 
 
 def _linked(way: Compared, attack: str) -> str:
