@@ -19,6 +19,7 @@ from synthgen.digests import keyed, keyed_seed
 from synthgen.dp.guarantee import read_guarantee
 from synthgen.engines import Engine
 from synthgen.evaluation import catch_rate, evaluate_release, far_from_all, generator_test
+from synthgen.excluding import without
 from synthgen.findings import Findings, Why
 from synthgen.fitting import fit_filters, fit_model
 from synthgen.last_pass import last_pass
@@ -71,7 +72,9 @@ class Plan:
 def split_cohort(
     run: Run[T, C, M], data: Path, check: Callable[[Parts], str] | None = None
 ) -> tuple[Loaded[T, C], Cohort[T, C], LinkedFacts]:
-    """Loads the cohort, counts linked patients as one, and splits; a work folder serves one split of one cohort.
+    """Loads the cohort, counts linked patients as one, leaves out who is to be, and splits.
+
+    A work folder serves one split of one cohort.
 
     There are enough patients, or too few, by the listing already, then by what was read, then by who is one person.
     """
@@ -89,7 +92,12 @@ def split_cohort(
     loaded = cohorts.load(data, run.settings, work.cohort, progress)
     checked(parts_of_cohort([record.patient for record in loaded.records], config.split))
     people = find_people(cohorts, loaded, config, work.cohort, progress)
-    cohort = split_by_patient(people.loaded, config.split, people.person_of)
+    split_from = people.loaded
+    if config.people.exclude is not None:
+        split_from, left_out = without(split_from, config.people.exclude, people.person_of)
+        loaded = replace(loaded, skipped=(*loaded.skipped, left_out))  # they stay private, and may not be named
+        progress.say(f"{left_out.count} {left_out.reason}")
+    cohort = split_by_patient(split_from, config.split, people.person_of)
     checked(parts_in(cohort))
     work.claim_cohort(cohort.digest)
     return loaded, cohort, people.facts
@@ -199,6 +207,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         floors=evaluation.floors,
         guarantee=promised,
         release=mode,
+        exposure=evaluation.exposure,
     )
     privacy = privacy_report(findings, rules=screen.judge.rule_names, linked=linked, tries=tries)
     sealed = release(

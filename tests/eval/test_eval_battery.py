@@ -94,7 +94,7 @@ def test_an_attribute_is_inferred_from_rows_that_do_not_hold_it() -> None:
     found = by_name(
         battery.attribute_inference(
             sets().one_each(1), lambda x: x.points[:, 1:], lambda x: x.colours, "colour", seed=1
-        )
+        ).estimates()
     )
     assert attack_succeeds(found["attribute_inference_colour_auc"], Limits())
     assert found["attribute_inference_colour_gain"].value > 0.2
