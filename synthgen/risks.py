@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
-
-from scipy import stats
 
 from synthgen.records import Estimate
 
@@ -89,6 +88,10 @@ class Subgroups:
         """The group that fares worst in privacy, or in utility."""
         return next((one for one in self.figures if one.use is use), None)
 
+    def count(self, *, use: bool) -> int:
+        """How many figures there are of privacy, or of utility."""
+        return sum(one.use is use for one in self.figures)
+
 
 @dataclass(frozen=True)
 class Exposure:
@@ -109,7 +112,7 @@ def wilson(successes: float, n: int, level: float = 0.95) -> tuple[float, float]
     """
     if n < 1 or not 0 <= successes <= n + 1e-9:
         raise ValueError(f"successes must be in 0 to n, and n at least 1, got {successes} of {n}")
-    z, share = float(stats.norm.ppf(0.5 + level / 2)), min(1.0, successes / n)
+    z, share = NormalDist().inv_cdf(0.5 + level / 2), min(1.0, successes / n)
     centre, scale = share + z * z / (2 * n), 1 + z * z / n
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)

@@ -44,7 +44,7 @@ class Exposed:
     """What page one and the tables behind it show.
 
     Attributes:
-        first: the strongest attack of each kind.
+        first: the attack with the largest risk of each kind.
         missing: kinds of which no attack was made.
         worst: the group that fares worst in privacy, and in utility, in a sentence each.
         groups: the worst figures by group; ``more`` stand in the report's JSON alone.
@@ -70,7 +70,7 @@ def exposed(found: Exposure) -> Exposed:
         first=tuple(_drawn(one, counts[one.kind]) for one in first),
         risks=tuple(_drawn(one) for one in found.risks),
         missing=tuple(kind for kind in KINDS if found.risks and kind not in {one.kind for one in first}),
-        worst=tuple(_sentence(one, len(groups.figures)) for one in worst if one is not None),
+        worst=tuple(_sentence(one, groups.count(use=one.use)) for one in worst if one is not None),
         groups=groups.figures[:_SHOWN],
         more=max(0, len(groups.figures) - _SHOWN),
         hidden=_hidden(groups.hidden, groups.floor),
@@ -92,10 +92,13 @@ def _sentence(one: SubgroupFigure, figures: int) -> str:
     where = "Use" if one.use else "Privacy"
     if one.worse_by <= 0:
         return f"{where}: no group fares worse than everybody."
-    return (
-        f"{where}: {who(one)} fare worst: {metric_name(one.estimate.metric)} {with_interval(one.estimate)}, everybody "
-        f"{number(one.whole)}{'' if one.worse_by > 1 else ', which its interval holds'}."
-    )
+    chance = "" if one.worse_by > 1 else ", which lies in that interval"
+    figure = f"{metric_name(one.estimate.metric)} {with_interval(one.estimate)}"
+    return f"{where}: worst for {who(one)}: {figure}; for everybody {number(one.whole)}{chance}. {_of(figures)}"
+
+
+def _of(figures: int) -> str:
+    return f"Of {figures:,} figures by group the worst one is named here, and one stands out by chance."
 
 
 def who(one: SubgroupFigure) -> str:
@@ -118,6 +121,11 @@ def _hidden(groups: int, floor: int) -> str:
 def name(risk: Risk) -> str:
     """``"singling out"``."""
     return risk.kind.replace("_", " ")
+
+
+def attack(risk: Risk) -> str:
+    """``"several attributes"``, ``"guessing sex"``."""
+    return f"guessing {risk.attack.replace('_', ' ')}" if risk.kind == "inference" else risk.attack
 
 
 def share(one: Estimate) -> str:
