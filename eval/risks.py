@@ -93,7 +93,7 @@ def joined(first: Floats, second: Floats) -> Floats:
 
 
 def linked(attack: str, halves: Sequence[tuple[Floats, Floats]], note: str = "") -> Outcomes:
-    """Two halves of what is known of a person, joined through the release (Giomi et al. 2023, section 4.2).
+    """Two halves of what is known of a person, joined through the release (Giomi et al. 2023).
 
     Args:
         halves: for T and for E, the distances [n, s] of either half to the samples. The naive guess joins at random.

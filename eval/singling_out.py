@@ -1,6 +1,6 @@
 """Singling out: predicates drawn from the release, of which each should be true of exactly one real patient.
 
-As in Giomi et al. 2023, section 4.1, after the predicates of Cohen and Nissim 2020 (Towards Formalizing the GDPR's
+As Giomi et al. 2023 do, after the predicates of Cohen and Nissim 2020 (Towards Formalizing the GDPR's
 Notion of Singling Out); and for records that are no table: to lie near a sample, in an embedding.
 """
 
@@ -208,7 +208,7 @@ def size_ratio(counts: NDArray[np.intp], m: int, n: int) -> float:
 
     The share w of all people of whom a predicate is true is taken to vary as a Beta distribution, which is fitted to
     the counts by maximum likelihood; one of n is isolated with a chance of n w (1 − w)^(n − 1) (Cohen and Nissim 2020).
-    Giomi et al. 2023, appendix A.1, fit a uniform one to counts in subsamples. Of nobody true: n / m, the limit.
+    Giomi et al. 2023 fit a uniform one to counts in subsamples. Of nobody true: n / m, the limit.
     """
     values, often = np.unique(counts, return_counts=True)
     if not values.any():

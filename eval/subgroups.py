@@ -5,6 +5,7 @@ Groups are what :func:`synthgen.eval.known.subgroups` reads off a modality's tab
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -97,6 +98,8 @@ def of_privacy(
             if min(int((~np.isnan(side)).sum()) for side in (own.members, own.others)) < FLOOR:
                 continue
             figure = own.risk.risk
+            if math.isnan(figure.value):  # the control of this group always succeeds
+                continue
             named = Estimate(f"{one.kind}_risk, {one.attack}", figure.value, figure.ci95, figure.n, "0")
             found.append(SubgroupFigure(group.facet, group.name, False, named, whole.risk.value))
     for attack in scored:

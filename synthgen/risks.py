@@ -1,7 +1,7 @@
 """The three risks in the regulator's words, and who bears them: figures that a report states, and their arithmetic.
 
-Singling out, linkability, inference (Article 29 Working Party, opinion 05/2014, WP216, section 2.2.1), each measured as
-Anonymeter does (Giomi et al. 2023, A Unified Framework for Quantifying Privacy Risk in Synthetic Data, section 3): what
+Singling out, linkability, inference (Article 29 Working Party, opinion 05/2014, WP216, section 3), each measured as
+Anonymeter does (Giomi et al. 2023, A Unified Framework for Quantifying Privacy Risk in Synthetic Data): what
 an attack gets out of people who are in the data, less what the same attack gets out of people who are not.
 """
 
@@ -124,7 +124,7 @@ def rate(metric: str, successes: float, n: int, *, better: str = "lower", note: 
 
 
 def excess(success: float, control: float) -> float:
-    """(success − control) / (1 − control): Giomi et al. 2023, eq. 3. NaN where the control always succeeds."""
+    """(success − control) / (1 − control): Giomi et al. 2023. NaN where the control always succeeds."""
     return (success - control) / (1 - control) if control < 1 else math.nan
 
 

@@ -52,8 +52,8 @@ class Trained:
     on_both: Floats
     note: str
 
-    def estimates(self, seed: int) -> tuple[Estimate, ...]:
-        """See ``utility``."""
+    def utility(self, seed: int = 0) -> tuple[Estimate, ...]:
+        """See :func:`synthgen.eval.utility.utility`."""
         return utility(
             self.truth,
             self.classes,

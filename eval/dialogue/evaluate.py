@@ -54,7 +54,7 @@ def evaluate(
     quality, use = [*_quality(synthetic, train, test, config, seed, progress)], Subgroups()
     trained = attempted(progress, tstr, synthetic, train, test, config, seed=seed)
     if trained is not None:
-        quality += measured(progress, trained.estimates, seed)
+        quality += measured(progress, trained.utility, seed)
         use = _by_group(trained, seed)
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
