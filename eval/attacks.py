@@ -74,6 +74,17 @@ def nearest_distance(queries: NDArray[np.generic], base: NDArray[np.generic]) ->
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
+def nearest_other(rows: NDArray[np.generic]) -> Floats:
+    """Distance of each row [n, D] to the nearest other row; infinite where there is none."""
+    x = finite("rows", rows)
+    parts = []
+    for start in range(0, len(x), _CHUNK):
+        apart = cdist(x[start : start + _CHUNK], x)
+        apart[np.arange(len(apart)), start + np.arange(len(apart))] = np.inf
+        parts.append(apart.min(axis=1))
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
 def by_score(
     name: str,
     members: Floats,

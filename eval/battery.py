@@ -18,7 +18,7 @@ from synthgen.eval import attacks, copying, risks, subgroups
 from synthgen.eval.known import Row, tables
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate, Real
-from synthgen.risks import Exposure
+from synthgen.risks import NOT_MEASURED, Exposure, PatientExposure
 
 LEAST = 8
 
@@ -141,6 +141,29 @@ def attribute_inference(
     told = (values(x) for x in (sets.train, sets.audit, sets.synthetic))
     name, rows = f"attribute_inference_{attribute}", embed(sets.synthetic)
     return attacks.attribute_inference(_groups(sets, embed), rows, *told, seed=seed, name=name, note=note)
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What came of all attacks on a release.
+
+    Attributes:
+        copying: statistics of copying, which decide nothing.
+        patients: who of T stands out; private.
+    """
+
+    attacks: tuple[Estimate, ...] = ()
+    copying: tuple[Estimate, ...] = ()
+    exposure: Exposure = NOT_MEASURED
+    patients: tuple[PatientExposure, ...] = ()
+
+
+def patient_exposure(space: Space) -> tuple[PatientExposure, ...]:
+    """Each patient of T with the nearest sample and the nearest other patient, in one space."""
+    members = space.groups.members
+    near = attacks.nearest_distance(members, space.synthetic)
+    others = attacks.nearest_other(members)
+    return tuple(map(PatientExposure, space.groups.member_patients, near.tolist(), others.tolist()))
 
 
 def exposure(

@@ -5,6 +5,7 @@ A person under two numbers is left out with both.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,9 @@ _HEADINGS: Final = frozenset({"patient_id", "patient", "id"})
 
 
 def read_excluded(path: Path) -> frozenset[str]:
-    """The keys (:func:`patient_key`) of the ids in a file, one a line; a heading ``patient_id`` is none.
+    """The keys (:func:`patient_key`) of the ids in a file, one a line, or in the first column of a table.
+
+    A table is known by its heading: ``patient_id``, ``patient`` or ``id``.
 
     Raises:
         UserError: it cannot be read, or names nobody.
@@ -30,9 +33,11 @@ def read_excluded(path: Path) -> frozenset[str]:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         raise UserError(f"cannot read the file of --exclude, {path}: it must be text in UTF-8, an id a line") from None
-    words = [line.strip().strip('"') for line in lines]
-    if words and words[0].lower() in _HEADINGS:
-        words = words[1:]
+    head = lines[0].lower().split(",")[0].strip().strip('"') if lines else ""
+    if head in _HEADINGS:  # a table, of which the first column counts
+        words = [row[0].strip() for row in csv.reader(lines[1:]) if row]
+    else:
+        words = [line.strip().strip('"') for line in lines]
     found = frozenset(patient_key(word) for word in words if word)
     if not found:
         raise UserError(

@@ -25,6 +25,7 @@ from synthgen.fitting import fit_filters, fit_model
 from synthgen.last_pass import last_pass
 from synthgen.modality import GeneratorKind
 from synthgen.origin import Origin, check_origin
+from synthgen.patient_exposure import write_patient_exposure
 from synthgen.people import find_people
 from synthgen.privacy_filters.gate import PLANNED_CATCH, Facet, attempts_needed, first_limit
 from synthgen.private_release import guarantee_of, release_mode
@@ -185,6 +186,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     # 5. Attack and evaluate what would be released, then protect those who were the yardstick too.
     run.progress.stage(5, STAGES, "evaluate")
     evaluation = evaluate_release(run, cohort, model, generated)
+    write_patient_exposure(evaluation.patients, work.audit)
     generated = last_pass(run, screen.gate, cohort.audit, generated)
 
     # 6. The verdict, and the release that it seals.

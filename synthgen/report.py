@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from synthgen.records import Estimate, JsonValue, Skipped
-from synthgen.risks import NOT_MEASURED, Exposure
+from synthgen.risks import NOT_MEASURED, Exposure, PatientExposure
 
 
 class Outcome(StrEnum):
@@ -467,12 +467,14 @@ class Evaluation:
         quality: fidelity, diversity, utility, and what else is worth reporting.
         floors: what figures of quality must reach; a release that misses one is not fit for use.
         exposure: the three risks and the subgroups, on which no verdict rests.
+        patients: who of T stands out, for the work folder alone.
     """
 
     attacks: tuple[Estimate, ...] = ()
     quality: tuple[Estimate, ...] = ()
     floors: tuple[Floor, ...] = ()
     exposure: Exposure = NOT_MEASURED
+    patients: tuple[PatientExposure, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,24 @@ class Exposure:
     subgroups: Subgroups = Subgroups()
 
 
+@dataclass(frozen=True)
+class PatientExposure:
+    """How one patient of T stands out, for the data steward alone: it names him, so it never leaves the work folder.
+
+    Attributes:
+        to_sample, to_other: distance of one record of his to the nearest sample, and to the nearest other patient of T.
+    """
+
+    patient: str
+    to_sample: float
+    to_other: float
+
+    @property
+    def ratio(self) -> float:
+        """Below 1 a sample is nearer to him than any other patient is: small for an outlier who is in the release."""
+        return self.to_sample / self.to_other if self.to_other > 0 else math.inf
+
+
 NOT_MEASURED: Final = Exposure()
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from synthgen.estimates import attempted
 from synthgen.eval import battery
 from synthgen.eval.attacks import Inferred
-from synthgen.eval.battery import Sets, Space
+from synthgen.eval.battery import Attacked, Sets, Space
 from synthgen.eval.cxr.classifier import LabelledImages
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Embed, Floats, fit_identity, pixels
@@ -16,7 +16,6 @@ from synthgen.payloads.cxr import CxrCondition
 from synthgen.pretrained.image import encoder_label
 from synthgen.progress import Progress
 from synthgen.records import Estimate
-from synthgen.risks import Exposure
 
 
 def attack_release(
@@ -26,8 +25,8 @@ def attack_release(
     config: EvaluationConfig,
     seed: int,
     progress: Progress,
-) -> tuple[tuple[Estimate, ...], tuple[Estimate, ...], Exposure]:
-    """(attacks, statistics of copying, the three risks by patient); what has too little data is left out, and said.
+) -> Attacked:
+    """All attacks on the release; what has too little data is left out, and said.
 
     Args:
         on_release: features of a network that was trained on the release alone: an attacker has it too.
@@ -54,7 +53,8 @@ def attack_release(
         each, lambda x: rows(x.conditions), spaces, told,
         dimensions=dimensions, seed=seed, progress=progress, identity=known,
     )  # fmt: skip
-    return tuple(found), _copying(sets, config, seed, progress), exposed
+    copying = _copying(sets, config, seed, progress)
+    return Attacked(tuple(found), copying, exposed, battery.patient_exposure(spaces[0]))
 
 
 def rows(conditions: tuple[CxrCondition, ...]) -> list[Row]:

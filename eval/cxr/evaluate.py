@@ -94,9 +94,9 @@ def evaluate(
         progress.say("no audit patients: no attack is measured")
         return Evaluation((), quality, asked, Exposure((), use))
     on_release = trained.on_synthetic.features
-    attacks, copying, exposed = attack_release(sets, on_release, encoder, config, seed, progress)
-    exposed = replace(exposed, subgroups=subgroups.together((exposed.subgroups, use)))
-    return Evaluation((*attacks, *copying), quality, asked, exposed)
+    found = attack_release(sets, on_release, encoder, config, seed, progress)
+    exposed = replace(found.exposure, subgroups=subgroups.together((found.exposure.subgroups, use)))
+    return Evaluation((*found.attacks, *found.copying), quality, asked, exposed, found.patients)
 
 
 def _by_group(trained: Tstr, test: LabelledImages, seed: int) -> Subgroups:

@@ -14,7 +14,7 @@ import numpy as np
 
 from synthgen.estimates import NotMeasurableError, attempted, measured
 from synthgen.eval import battery
-from synthgen.eval.battery import Sets, Space
+from synthgen.eval.battery import Attacked, Sets, Space
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.eval.dialogue.runs import membership_runs, reproduction_rate
@@ -22,13 +22,12 @@ from synthgen.eval.dialogue.space import Embed, TextEncoder, fit_style, fit_tfid
 from synthgen.eval.known import Row
 from synthgen.progress import Progress
 from synthgen.records import Estimate
-from synthgen.risks import Exposure
 
 
 def attack_release(
     sets: Sets[Dialogues], encoder: TextEncoder | None, config: EvaluationConfig, seed: int, progress: Progress
-) -> tuple[tuple[Estimate, ...], tuple[Estimate, ...], Exposure]:
-    """(attacks, statistics of copying, the three risks by patient); what has too little data is left out, and said.
+) -> Attacked:
+    """All attacks on the release; what has too little data is left out, and said.
 
     The attacks take one record of every patient of T and of E: an AUC needs no equal numbers, and leaving members out
     would only widen its interval. Statistics of copying, which do, take equal numbers.
@@ -37,7 +36,7 @@ def attack_release(
         tfidf = fit_tfidf(sets.synthetic, sets.reference, dimensions=config.dimensions, seed=seed)
     except NotMeasurableError as error:
         progress.say(f"attacks in text space are not measured: {error}")
-        return (), (), Exposure()
+        return Attacked()
     each, dimensions = sets.one_each(seed), config.density_dimensions
     note = f"TF-IDF and SVD to {tfidf(each.train.take([0])).shape[1]} dimensions, fitted on the release and C"
     space = Space.of(each, tfidf, "tfidf", note)
@@ -62,7 +61,8 @@ def attack_release(
         each, rows, spaces, [(label, inferred)] if inferred is not None else (),
         dimensions=dimensions, seed=seed, progress=progress, identity=known,
     )  # fmt: skip
-    return tuple(found), _copying(sets, config, seed, progress), exposed
+    copying = _copying(sets, config, seed, progress)
+    return Attacked(tuple(found), copying, exposed, battery.patient_exposure(spaces[0]))
 
 
 def rows(x: Dialogues) -> list[Row]:

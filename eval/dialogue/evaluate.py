@@ -59,9 +59,9 @@ def evaluate(
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
         return Evaluation((), tuple(quality), exposure=Exposure((), use))
-    attacks, copying, exposed = attack_release(sets, encoder, config, seed, progress)
-    exposed = replace(exposed, subgroups=subgroups.together((exposed.subgroups, use)))
-    return Evaluation(attacks, (*quality, *copying), exposure=exposed)
+    found = attack_release(sets, encoder, config, seed, progress)
+    exposed = replace(found.exposure, subgroups=subgroups.together((found.exposure.subgroups, use)))
+    return Evaluation(found.attacks, (*quality, *found.copying), exposure=exposed, patients=found.patients)
 
 
 def _by_group(trained: Trained, seed: int) -> Subgroups:

@@ -11,7 +11,7 @@ import numpy as np
 
 from synthgen.estimates import Floats, NotMeasurableError, attempted, measured
 from synthgen.eval import attacks, battery, risks
-from synthgen.eval.battery import Sets, Space
+from synthgen.eval.battery import Attacked, Sets, Space
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.eval.dialogue.runs import membership_runs
 from synthgen.eval.known import Row
@@ -23,17 +23,14 @@ from synthgen.eval.speech.verification import linkability
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, Turn
 from synthgen.progress import Progress
 from synthgen.records import Estimate
-from synthgen.risks import Exposure
 
 _LONGEST_RUN = 100
 _FEWEST_WORDS = 12
 _TRANSCRIBED = 8
 
 
-def attack_release(
-    sets: Sets[Prints], config: EvaluationConfig, seed: int, progress: Progress
-) -> tuple[tuple[Estimate, ...], tuple[Estimate, ...], Exposure]:
-    """(attacks, statistics of copying and linkability, the three risks); what has too little data is left out, said.
+def attack_release(sets: Sets[Prints], config: EvaluationConfig, seed: int, progress: Progress) -> Attacked:
+    """All attacks on the release; what has too little data is left out, and said.
 
     Args:
         sets: of the release every voice.
@@ -63,7 +60,7 @@ def attack_release(
         further=() if halves is None else (halves,),
     )  # fmt: skip
     described = battery.described(sets, lambda x: x.rows, seed=seed, progress=progress, note=note, cells=False)
-    return tuple(found), (*linked, *described), exposed
+    return Attacked(tuple(found), (*linked, *described), exposed, battery.patient_exposure(space))
 
 
 def rows(x: Prints) -> list[Row]:

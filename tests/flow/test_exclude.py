@@ -10,7 +10,9 @@ from vitals_command import Vitals, last_line
 
 from synthgen.errors import UserError
 from synthgen.excluding import REASON, read_excluded, without
+from synthgen.patient_exposure import write_patient_exposure
 from synthgen.records import Loaded, Real
+from synthgen.risks import PatientExposure
 
 
 @pytest.fixture
@@ -73,3 +75,23 @@ def test_a_person_under_two_numbers_is_left_out_with_both(tmp_path: Path) -> Non
     assert [r.patient for r in kept.records] == ["c"] and told.count == 1
     with pytest.raises(UserError, match="cannot read"):
         read_excluded(tmp_path)
+
+
+def test_the_private_list_of_who_stands_out_is_a_list_to_leave_out(tmp_path: Path) -> None:
+    found = [
+        PatientExposure("near, by", 1.0, 2.0),
+        PatientExposure("far", 9.0, 3.0),
+        PatientExposure("copied", 0.0, 5.0),
+    ]
+    path = write_patient_exposure(found, tmp_path / "audit")
+    assert path is not None and path.stat().st_mode & 0o777 == 0o600
+    rows = path.read_text().splitlines()
+    assert [row.rsplit(",", 3)[0] for row in rows] == ["patient_id", "copied", '"near, by"', "far"]
+    path.write_text("\n".join(rows[:3]) + "\n")
+    assert len(read_excluded(path)) == 2
+    kept, told = without(
+        Loaded(tuple(Real(one.patient, "r", 0, 0) for one in found), "table", "CC0"), path,
+        {key: key for key in ("near, by", "far", "copied")},
+    )  # fmt: skip
+    assert [r.patient for r in kept.records] == ["far"] and told.count == 2
+    assert write_patient_exposure((), tmp_path / "none") is None
