@@ -94,11 +94,8 @@ def _sentence(one: SubgroupFigure, figures: int) -> str:
         return f"{where}: no group fares worse than everybody."
     chance = "" if one.worse_by > 1 else ", which lies in that interval"
     figure = f"{metric_name(one.estimate.metric)} {with_interval(one.estimate)}"
-    return f"{where}: worst for {who(one)}: {figure}; for everybody {number(one.whole)}{chance}. {_of(figures)}"
-
-
-def _of(figures: int) -> str:
-    return f"Of {figures:,} figures by group the worst one is named here, and one stands out by chance."
+    among = f" The worst of {figures:,} figures." if figures > 1 else ""
+    return f"{where}: worst for {who(one)}: {figure}; for everybody {number(one.whole)}{chance}.{among}"
 
 
 def who(one: SubgroupFigure) -> str:
