@@ -183,7 +183,7 @@ def exposure(
     Args:
         each: T and E with one record per patient, in the order of the spaces' rows.
         rows: what is known of records: conditions, labels, attributes read off them.
-        spaces: of these sets; the first is also known to whoever infers an attribute.
+        spaces: of these sets; that of fewest dimensions is also known to whoever infers an attribute.
         told: attributes that are inferred already, by name.
         dimensions: of the density ratios.
         identity: the space of the identity attack, for its subgroups.

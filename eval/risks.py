@@ -169,7 +169,8 @@ def on_each_person(
     yield from told
     found = [attempted(progress, linked_by_attributes, tables)]
     found += [attempted(progress, linked_to_embedding, tables, space) for space in spaces]
-    known, beside = {one.attack for one in told}, spaces[0] if spaces else None
+    known = {one.attack for one in told}
+    beside = min(spaces, key=lambda space: space.release.shape[1], default=None)  # the rest cost, and tell little more
     found += [
         attempted(progress, inferred_from_attributes, tables, secret, beside, patients, seed=seed)
         for secret in tables.release.names
