@@ -40,6 +40,11 @@ class Risk:
     naive: Estimate
     risk: Estimate
 
+    @property
+    def weak(self) -> bool:
+        """True for an attack that does no better than the naive guess: it says nothing of what a stronger one would."""
+        return self.success.value <= self.naive.value
+
 
 @dataclass(frozen=True)
 class SubgroupFigure:
@@ -162,10 +167,14 @@ def risk_of(kind: str, attack: str, success: Estimate, control: Estimate, naive:
 
 
 def strongest(risks: Sequence[Risk]) -> tuple[Risk, ...]:
-    """Of each kind the attack with the largest risk, in the order of ``KINDS``; a kind without one is left out."""
+    """Of each kind the attack that shows most, in the order of ``KINDS``; a kind without one is left out.
+
+    That is the one whose interval begins highest, of those that beat the naive guess: the largest value alone would be
+    that of the widest interval.
+    """
     found = []
     for kind in KINDS:
         own = [risk for risk in risks if risk.kind == kind and not math.isnan(risk.risk.value)]
         if own:
-            found.append(max(own, key=lambda risk: risk.risk.value))
+            found.append(max(own, key=lambda risk: (not risk.weak, risk.risk.ci95[0])))
     return tuple(found)

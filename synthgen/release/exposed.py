@@ -44,7 +44,7 @@ class Exposed:
     """What page one and the tables behind it show.
 
     Attributes:
-        first: the attack with the largest risk of each kind.
+        first: of each kind the attack that shows most.
         missing: kinds of which no attack was made.
         worst: the group that fares worst in privacy, and in utility, in a sentence each.
         groups: the worst figures by group; ``more`` stand in the report's JSON alone.

@@ -51,7 +51,7 @@ def test_the_first_table_after_the_claim_has_a_row_for_each_kind(report: Release
     assert "not measured: too little is known" in table  # singling out
     for told in ("40.0%", "10.0%", "3.0%", "0.333"):
         assert told in table
-    assert "largest of 2" in table and "guessing &lt;b&gt;age&lt;/b&gt;" in table and "<b>age</b>" not in page
+    assert "of 2 attacks" in table and "guessing &lt;b&gt;age&lt;/b&gt;" in table and "<b>age</b>" not in page
 
 
 def test_the_convention_is_told_as_one_and_drawn(report: ReleaseReport) -> None:

@@ -53,10 +53,16 @@ def test_the_interval_covers_the_true_risk() -> None:
     assert 0.92 <= covered / 400 <= 0.985
 
 
-def test_of_each_kind_the_largest_risk_stands_in_the_regulators_order() -> None:
+def test_of_each_kind_what_shows_most_stands_in_the_regulators_order() -> None:
     found = [risk(10, 5, kind="inference"), risk(30, 5, kind="linkability"), risk(20, 5, kind="linkability")]
     assert [(one.kind, one.success.value) for one in strongest(found)] == [("linkability", 0.3), ("inference", 0.1)]
     assert KINDS.index("linkability") < KINDS.index("inference")
+    wide, weak = (
+        risk(99, 98, kind="linkability"),
+        risk_of("linkability", "x", *(rate("r", n, 100) for n in (40, 5, 50))),
+    )
+    assert wide.risk.value > found[1].risk.value and weak.weak and not found[1].weak
+    assert strongest((wide, weak, found[1])) == (found[1],)
 
 
 def group(value: float, half: float, whole: float, *, use: bool) -> SubgroupFigure:
