@@ -74,6 +74,17 @@ def nearest_distance(queries: NDArray[np.generic], base: NDArray[np.generic]) ->
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
+def nearest_other(rows: NDArray[np.generic]) -> Floats:
+    """Distance of each row [n, D] to the nearest other row; infinite where there is none."""
+    x = finite("rows", rows)
+    parts = []
+    for start in range(0, len(x), _CHUNK):
+        apart = cdist(x[start : start + _CHUNK], x)
+        apart[np.arange(len(apart)), start + np.arange(len(apart))] = np.inf
+        parts.append(apart.min(axis=1))
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
 def by_score(
     name: str,
     members: Floats,
@@ -143,6 +154,15 @@ def domias(
         reference: [r, D], records of a population that is neither T nor E (the calibration patients).
         dimensions: of the PCA, which is fitted on the reference and S together; fewer where there are few records.
     """
+    t, e, kept = density_ratios(groups, synthetic, reference, dimensions=dimensions)
+    text = "; ".join(part for part in (note, f"kernel densities on {kept} whitened principal components") if part)
+    return groups.attacked(name, t, e, seed, text)
+
+
+def density_ratios(
+    groups: Groups, synthetic: NDArray[np.generic], reference: NDArray[np.generic], *, dimensions: int = 8
+) -> tuple[Floats, Floats, int]:
+    """The scores of :func:`domias`, of members and of non-members, and on how many components."""
     s, ref = finite("synthetic", synthetic), finite("reference", reference)
     if min(len(s), len(ref)) < 4:
         raise NotMeasurableError("DOMIAS needs at least 4 synthetic and 4 reference records")
@@ -156,18 +176,21 @@ def domias(
     def score(x: Floats) -> Floats:
         return _log_density(embed(s), embed(x)) - _log_density(embed(ref), embed(x))
 
-    text = "; ".join(part for part in (note, f"kernel densities on {len(scale)} whitened principal components") if part)
-    return groups.attacked(name, score(groups.members), score(groups.nonmembers), seed, text)
+    return score(groups.members), score(groups.nonmembers), len(scale)
 
 
 def identity_attack(
     groups: Groups, synthetic: NDArray[np.generic], *, seed: int = 0, name: str = "identity", note: str = ""
 ) -> tuple[Estimate, ...]:
     """Who is in the release? Score: largest cosine similarity to S, in an embedding of identity that no filter used."""
+    return groups.attacked(name, *likeness(groups, synthetic), seed, note)
 
+
+def likeness(groups: Groups, synthetic: NDArray[np.generic]) -> tuple[Floats, Floats]:
+    """The scores of :func:`identity_attack`, of members and of non-members."""
     s = unit(finite("embeddings", synthetic))
     t, e = (unit(finite("embeddings", x)) @ s.T for x in (groups.members, groups.nonmembers))
-    return groups.attacked(name, t.max(axis=1), e.max(axis=1), seed, note)
+    return t.max(axis=1), e.max(axis=1)
 
 
 def privacy_gain(
@@ -200,12 +223,18 @@ def privacy_gain(
 
 @dataclass(frozen=True)
 class _Guesses:
-    """What the attacker says of one group: probability given to the truth, right or wrong, and the truth."""
+    """What the attacker says of one group, of those whose attribute is known.
+
+    Attributes:
+        confidence, right, truth: probability given to the truth, right or wrong, and the truth.
+        known: which of the group these are.
+    """
 
     confidence: Floats
     right: Floats
     truth: NDArray[np.intp]
     patients: list[str]
+    known: NDArray[np.bool_]
 
     def success(self, weights: Floats) -> Floats:
         """Mean over the attribute's values of the weighted share guessed right; NaN where one was not drawn."""
@@ -215,6 +244,52 @@ class _Guesses:
             total = weights[:, of].sum(axis=1)
             shares.append(ratio(weights[:, of] @ self.right[of], total))
         return np.asarray(np.mean(shares, axis=0), dtype=np.float64)
+
+    @property
+    def each(self) -> Floats:
+        """1 for whoever was guessed right, 0 for the others, NaN where the attribute is unknown."""
+        found = np.full(len(self.known), np.nan)
+        found[self.known] = self.right
+        return found
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What an attacker who learnt from S guesses of T and of E.
+
+    Attributes:
+        naive: of T, for whom the release's commonest value is right: likewise NaN where it is unknown.
+    """
+
+    name: str
+    members: _Guesses
+    others: _Guesses
+    naive: Floats
+    seed: int
+    note: str
+
+    def estimates(self) -> tuple[Estimate, ...]:
+        """Two figures: the probability given to the truth, T against E, as an AUC; and the gain.
+
+        The gain is the success on T minus the success on E, where success is the mean over the attribute's values of
+        the share guessed right (T and E may be composed differently). Guessing right on both alike is what a useful
+        release allows; ideal gain 0.
+        """
+        t, e, seed = self.members, self.others, self.seed
+        on_t, on_e = (float(g.success(np.ones((1, len(g.truth))))[0]) for g in (t, e))
+        draws = t.success(patient_weights(t.patients, seed)) - e.success(patient_weights(e.patients, seed + 1))
+        text = "; ".join(part for part in (self.note, f"success on E {on_e:.3f}") if part)
+        area = auc(
+            f"{self.name}_auc",
+            t.confidence,
+            e.confidence,
+            positive_patients=t.patients,
+            negative_patients=e.patients,
+            seed=seed,
+            better="0.5",
+            note=text,
+        )
+        return (area, Estimate(f"{self.name}_gain", on_t - on_e, percentile_interval(draws), area.n, "0", text))
 
 
 def attribute_inference(
@@ -227,16 +302,12 @@ def attribute_inference(
     seed: int = 0,
     name: str = "attribute_inference",
     note: str = "",
-) -> tuple[Estimate, ...]:
+) -> Inferred:
     """An attacker knows all of x but one attribute, and learns from S to guess it (Yeom et al. 2018, section 5).
 
     Rows are what the attacker knows: the image's embedding and the other attributes. A logistic regression (what S says
-    of everybody) and the five nearest of S (what it gives away of one) learn the attribute; their mean guesses.
-
-    Two figures: the probability it gives the truth, T against E, as an AUC; and the gain, its success on T minus its
-    success on E, where success is the mean over the attribute's values of the share guessed right (T and E may be
-    composed differently). Guessing right on both alike is what a useful release allows; ideal gain 0. The empty string
-    is an unknown value, and left out.
+    of everybody) and the five nearest of S (what it gives away of one) learn the attribute; their mean guesses. The
+    empty string is an unknown value, and left out.
 
     Raises:
         NotMeasurableError: the attribute has fewer than two values that S, T and E share.
@@ -261,21 +332,9 @@ def attribute_inference(
         probability = np.asarray((linear.predict_proba(rows) + nearest.predict_proba(rows)) / 2, dtype=np.float64)
         right = (probability.argmax(axis=1) == truth).astype(np.float64)
         owners = [p for p, k in zip(patients, keep, strict=True) if k]
-        return _Guesses(probability[np.arange(len(truth)), truth], right, truth, owners)
+        return _Guesses(probability[np.arange(len(truth)), truth], right, truth, owners, keep)
 
     t = guess(groups.members, member_attribute, groups.member_patients)
     e = guess(groups.nonmembers, nonmember_attribute, groups.nonmember_patients)
-    on_t, on_e = (float(g.success(np.ones((1, len(g.truth))))[0]) for g in (t, e))
-    draws = t.success(patient_weights(t.patients, seed)) - e.success(patient_weights(e.patients, seed + 1))
-    text = "; ".join(part for part in (note, f"success on E {on_e:.3f}") if part)
-    area = auc(
-        f"{name}_auc",
-        t.confidence,
-        e.confidence,
-        positive_patients=t.patients,
-        negative_patients=e.patients,
-        seed=seed,
-        better="0.5",
-        note=text,
-    )
-    return (area, Estimate(f"{name}_gain", on_t - on_e, percentile_interval(draws), area.n, "0", text))
+    naive = np.where(t.known, np.asarray(member_attribute) == shared[int(np.bincount(y).argmax())], np.nan)
+    return Inferred(name, t, e, naive, seed, note)

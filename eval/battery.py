@@ -6,7 +6,7 @@ seeds and under what names stands here. A figure for which there is too little d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.estimates import Floats, Indices, measured, one_per_patient
-from synthgen.eval import attacks, copying
+from synthgen.eval import attacks, copying, risks, subgroups
+from synthgen.eval.known import Row, tables
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate, Real
+from synthgen.risks import NOT_MEASURED, Exposure, PatientExposure
 
 LEAST = 8
 
@@ -134,11 +136,114 @@ def identity(space: Space, *, seed: int) -> tuple[Estimate, ...]:
 
 def attribute_inference(
     sets: Sets[X], embed: Embed[X], values: Callable[[X], Sequence[str]], attribute: str, *, seed: int, note: str = ""
-) -> tuple[Estimate, ...]:
+) -> attacks.Inferred:
     """What the release tells of one attribute to somebody who knows the rest: ``embed`` must not hold it."""
     told = (values(x) for x in (sets.train, sets.audit, sets.synthetic))
     name, rows = f"attribute_inference_{attribute}", embed(sets.synthetic)
     return attacks.attribute_inference(_groups(sets, embed), rows, *told, seed=seed, name=name, note=note)
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What came of all attacks on a release.
+
+    Attributes:
+        copying: statistics of copying, which decide nothing.
+        patients: who of T stands out; private.
+    """
+
+    attacks: tuple[Estimate, ...] = ()
+    copying: tuple[Estimate, ...] = ()
+    exposure: Exposure = NOT_MEASURED
+    patients: tuple[PatientExposure, ...] = ()
+
+
+def patient_exposure(space: Space) -> tuple[PatientExposure, ...]:
+    """Each patient of T with the nearest sample and the nearest other patient, in one space."""
+    members = space.groups.members
+    near = attacks.nearest_distance(members, space.synthetic)
+    others = attacks.nearest_other(members)
+    return tuple(map(PatientExposure, space.groups.member_patients, near.tolist(), others.tolist()))
+
+
+def exposure(
+    each: Sets[X],
+    rows: Callable[[X], Sequence[Row]],
+    spaces: Sequence[Space],
+    told: Sequence[tuple[str, attacks.Inferred]],
+    *,
+    dimensions: int,
+    seed: int,
+    progress: Progress,
+    identity: Space | None = None,
+    further: Sequence[risks.Outcomes] = (),
+) -> Exposure:
+    """The three risks, and the attacks by subgroup.
+
+    Args:
+        each: T and E with one record per patient, in the order of the spaces' rows.
+        rows: what is known of records: conditions, labels, attributes read off them.
+        spaces: of these sets; that of fewest dimensions is also known to whoever infers an attribute.
+        told: attributes that are inferred already, by name.
+        dimensions: of the density ratios.
+        identity: the space of the identity attack, for its subgroups.
+        further: attacks on each person that only this modality can make.
+    """
+    found = tables(*(rows(x) for x in (each.synthetic, each.train, each.audit, each.reference)))
+    known, patients = risks.Tables(*found), (each.train.patients, each.audit.patients)
+    as_rows = [
+        risks.Rows(x.name, x.synthetic, x.groups.members, x.groups.nonmembers, x.reference, x.note) for x in spaces
+    ]
+    inferred = [risks.inferred(one, secret) for secret, one in told]
+    persons = (
+        *further,
+        *risks.on_each_person(known, as_rows, patients, inferred, seed=seed, progress=progress),
+    )
+    singled = risks.singling(known, as_rows, seed=seed, progress=progress)
+    scored = list(_scored(spaces, identity, dimensions))
+    by_group = subgroups.of_privacy(known.members, known.others, persons, scored, seed=seed)
+    return Exposure((*singled, *(one.risk for one in persons)), by_group)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Rows of a table, and whose they are."""
+
+    rows: tuple[Row, ...]
+    patients: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: Indices, /) -> Self:
+        return type(self)(tuple(self.rows[i] for i in rows), tuple(self.patients[i] for i in rows))
+
+
+def exposure_of_rows(
+    samples: Sequence[Row], cohort: Cohort[Any, Any], row: Callable[[Real[Any, Any]], Row], *, seed: int,
+    progress: Progress,
+) -> Exposure:  # fmt: skip
+    """:func:`exposure` of records that are told by a row each, for a modality without a space; nothing without E."""
+    if not cohort.audit or not samples:
+        return Exposure()
+    parts = (
+        _Told(tuple(map(row, part)), tuple(record.patient for record in part))
+        for part in (cohort.train, cohort.audit, cohort.calibration)
+    )
+    each = Sets(_Told(tuple(samples), ()), *parts).one_each(seed)
+    return exposure(each, lambda x: x.rows, (), (), dimensions=1, seed=seed, progress=progress)
+
+
+def _scored(spaces: Sequence[Space], identity: Space | None, dimensions: int) -> Iterator[subgroups.Scored]:
+    """The scores of the attacks above, for their subgroups."""
+    for space in spaces:
+        groups, s = space.groups, space.synthetic
+        yield subgroups.Scored(f"membership_nn_{space.name}_auc", *closeness(groups.members, groups.nonmembers, s))
+        if min(len(s), len(space.reference)) >= 4:
+            t, e, _ = attacks.density_ratios(groups, s, space.reference, dimensions=dimensions)
+            yield subgroups.Scored(f"membership_domias_{space.name}_auc", t, e)
+    if identity is not None:
+        yield subgroups.Scored("identity_auc", *attacks.likeness(identity.groups, identity.synthetic))
 
 
 def described(

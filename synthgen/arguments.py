@@ -76,6 +76,16 @@ def changes(settings: Iterable[str] | None, operator: str | None, strength: floa
     return _with(settings, {"anonymise.operator": operator, "anonymise.strength": strength})
 
 
+def without(settings: Iterable[str] | None, exclude: Path | None) -> tuple[str, ...]:
+    """The settings, with the list of people who are left out of the cohort.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    present(exclude, "--exclude")
+    return _with(settings, {"people.exclude": None if exclude is None else json.dumps(str(exclude.resolve()))})
+
+
 def ways(words: Iterable[str] | None) -> tuple[tuple[str, float], ...]:
     """Operators and how much each changes, of words such as ``warp:3``; 1 where that is not said."""
     found = []

@@ -106,6 +106,10 @@ Settings = Annotated[
         autocompletion=completion.keys,
     ),
 ]
+Exclude = Annotated[
+    Path | None,
+    typer.Option("--exclude", help="File of patient ids, one a line: people left out of the cohort (people.exclude)."),
+]
 Seed = Annotated[
     int | None,
     typer.Option(help="Seed of everything but the split. Random if left out, as it should be for what is released."),
@@ -153,6 +157,7 @@ def generate(
     work: Work = Path("work"),
     config: Config = None,
     settings: Settings = None,
+    exclude: Exclude = None,
     engine: Annotated[str, typer.Option(help="Where shards are computed: local.")] = "local",
     seed: Seed = None,
     formats: Annotated[
@@ -176,9 +181,10 @@ def generate(
     from synthgen import api, arguments
 
     arguments.engine(engine)
+    left = arguments.without(settings, exclude)
     sealed = api.generate(
         modality_name, data=data, out=out, work=work, model=model, samples=samples, config=config,
-        settings=arguments.private(settings, dp_epsilon, dp_method, dp_release), seed=seed, formats=formats or (),
+        settings=arguments.private(left, dp_epsilon, dp_method, dp_release), seed=seed, formats=formats or (),
         accept=accept or (), vouch_for_model=vouch_for_model, steward=steward, progress=None,
     )  # fmt: skip
     _end(sealed)
@@ -209,6 +215,7 @@ def anonymize(
     ] = None,
     config: Config = None,
     settings: Settings = None,
+    exclude: Exclude = None,
     seed: Seed = None,
     accept: Annotated[
         list[str] | None,
@@ -219,7 +226,7 @@ def anonymize(
     """Changes every record of a cohort, attacks the changed ones, and seals what the attackers lose."""
     from synthgen import api, arguments
 
-    changes = arguments.changes(settings, operator, strength)
+    changes = arguments.changes(arguments.without(settings, exclude), operator, strength)
     _end(
         api.anonymize(
             modality_name, data=data, out=out, work=work, config=config, settings=changes, seed=seed,
@@ -244,6 +251,7 @@ def compare(
     ] = None,
     config: Config = None,
     settings: Settings = None,
+    exclude: Exclude = None,
     seed: Seed = None,
 ) -> None:
     """Anonymise or synthesise? One cohort both ways, under the same attacks and for the same use: one table."""
@@ -251,7 +259,7 @@ def compare(
 
     found = api.compare(
         modality_name, data=data, out=out, work=work, operators=arguments.ways(operator), model=model, samples=samples,
-        config=config, settings=settings or (), seed=seed, progress=None,
+        config=config, settings=arguments.without(settings, exclude), seed=seed, progress=None,
     )  # fmt: skip
     from synthgen import tables
 
@@ -267,6 +275,7 @@ def fit(
     work: Work = Path("work"),
     config: Config = None,
     settings: Settings = None,
+    exclude: Exclude = None,
     seed: Seed = None,
     dp_epsilon: DpEpsilon = None,
     dp_method: DpMethod = None,
@@ -274,7 +283,7 @@ def fit(
     """Fits a generator on the training part of a cohort; run again, it resumes."""
     from synthgen import api, arguments
 
-    private = arguments.private(settings, dp_epsilon, dp_method)
+    private = arguments.private(arguments.without(settings, exclude), dp_epsilon, dp_method)
     api.fit(modality_name, data=data, out=out, work=work, config=config, settings=private, seed=seed, progress=None)
     print(f"fitted {out}: synthgen generate --modality {modality_name.lower()} --data … --model {out}")  # noqa: T201
 
@@ -305,14 +314,15 @@ def screen(
     out: Annotated[Path, typer.Option(help="Report to write (JSON).")] = Path("screening.json"),
     config: ReadConfig = None,
     settings: Settings = None,
+    exclude: Exclude = None,
     seed: Seed = None,
 ) -> None:
     """Judges synthetic records that were made elsewhere, with the same gate."""
-    from synthgen import api
+    from synthgen import api, arguments
 
     outcome = api.screen(
-        candidates, modality_name, data=data, out=out, work=work, config=config, settings=settings or (), seed=seed,
-        progress=None,
+        candidates, modality_name, data=data, out=out, work=work, config=config,
+        settings=arguments.without(settings, exclude), seed=seed, progress=None,
     )  # fmt: skip
     from synthgen.report import Outcome, remedies_in
 
@@ -330,16 +340,19 @@ def evaluate(
     work: Work = Path("work"),
     config: ReadConfig = None,
     settings: Settings = None,
+    exclude: Exclude = None,
     seed: Seed = None,
 ) -> None:
     """Attacks and evaluates a release against the cohort behind it."""
-    from synthgen import api
+    from synthgen import api, arguments
 
     found = api.evaluate(
-        release, modality_name, data=data, work=work, config=config, settings=settings or (), seed=seed, progress=None
-    )
+        release, modality_name, data=data, work=work, config=config, settings=arguments.without(settings, exclude),
+        seed=seed, progress=None,
+    )  # fmt: skip
     from synthgen import tables
 
+    tables.risks(found.exposure.risks)
     tables.estimates((*found.attacks, *found.quality))
     tables.floors(found.floors)
 

@@ -13,6 +13,7 @@ from synthgen.errors import UserError
 from synthgen.files import write_atomically
 from synthgen.fitting import fit_filters, fit_model
 from synthgen.gate import open_gate
+from synthgen.patient_exposure import write_patient_exposure
 from synthgen.pipeline import split_cohort
 from synthgen.records import C
 from synthgen.report import Evaluation, Outcome, to_json
@@ -88,5 +89,6 @@ def evaluate(run: Run[T, C, M], release: Path, data: Path) -> Evaluation:
     run.progress.stage(2, 2, "evaluate")
     run.work.begin()
     found = run.modality.releases.evaluate(samples, cohort, run.settings, run.seed("evaluation"), run.progress)
+    write_patient_exposure(found.patients, run.work.audit)
     write_atomically(run.work.folder / "evaluation.json", (json.dumps(to_json(found), indent=2) + "\n").encode())
     return found

@@ -66,6 +66,9 @@ class PeopleConfig(Section):
     apart: Path | None = Field(
         None, description="CSV with first,second: linked records that the data steward found to be of different people"
     )
+    exclude: Path | None = Field(
+        None, description="file of patient ids, one a line: people who are left out of the cohort before the split"
+    )
 
 
 class GateConfig(Section):

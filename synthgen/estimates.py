@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 P = ParamSpec("P")
 T = TypeVar("T")
+Figure = TypeVar("Figure")
 
 RESAMPLES = 1000
 _BLOCK = 4_000_000  # weights held at once: 32 MB
@@ -322,9 +323,16 @@ def measured(
     progress: Progress, figure: Callable[P, Estimate | tuple[Estimate, ...]], *args: P.args, **kwargs: P.kwargs
 ) -> tuple[Estimate, ...]:
     """The figures of ``figure(*args, **kwargs)``; none where there is too little data, which is said."""
-    try:
-        found = figure(*args, **kwargs)
-    except NotMeasurableError as error:
-        progress.say(f"{getattr(figure, '__name__', 'a figure').replace('_', ' ')} is not measured: {error}")
+    found = attempted(progress, figure, *args, **kwargs)
+    if found is None:
         return ()
     return found if isinstance(found, tuple) else (found,)
+
+
+def attempted(progress: Progress, work: Callable[P, Figure], *args: P.args, **kwargs: P.kwargs) -> Figure | None:
+    """``work(*args, **kwargs)``; None where there is too little data, which is said."""
+    try:
+        return work(*args, **kwargs)
+    except NotMeasurableError as error:
+        progress.say(f"{getattr(work, '__name__', 'a figure').replace('_', ' ')} is not measured: {error}")
+        return None

@@ -12,6 +12,7 @@ from synthgen.dp.guarantee import Guarantee
 from synthgen.privacy_filters.calibration import Calibration
 from synthgen.records import Estimate
 from synthgen.report import CalibrationFacts, DeniableFacts, Floor, GeneratorTest, Limits, PlantedResult, ScreeningFacts
+from synthgen.risks import NOT_MEASURED, Exposure
 from synthgen.sizes import RISK
 
 STANDARD_95 = 1.959964
@@ -68,6 +69,7 @@ class Findings:
         guarantee: of the model, where it was fitted with differential privacy; of the release, where that is too.
         release: what of the private model was to be released, by its name; None where the model is not private.
         deniable: how the samples of a private model were chosen, where a noisy count chose them.
+        exposure: the three risks and the subgroups: they are passed on to the report, and no reason is made of them.
     """
 
     calibration: Calibration | None
@@ -86,6 +88,7 @@ class Findings:
     guarantee: Guarantee | None = None
     release: ReleaseMode | None = None
     deniable: DeniableFacts | None = None
+    exposure: Exposure = NOT_MEASURED
 
 
 def upper_end(attack: Estimate, risk: float = RISK) -> float:

@@ -19,11 +19,13 @@ from synthgen.digests import keyed, keyed_seed
 from synthgen.dp.guarantee import read_guarantee
 from synthgen.engines import Engine
 from synthgen.evaluation import catch_rate, evaluate_release, far_from_all, generator_test
+from synthgen.excluding import without
 from synthgen.findings import Findings, Why
 from synthgen.fitting import fit_filters, fit_model
 from synthgen.last_pass import last_pass
 from synthgen.modality import GeneratorKind
 from synthgen.origin import Origin, check_origin
+from synthgen.patient_exposure import write_patient_exposure
 from synthgen.people import find_people
 from synthgen.privacy_filters.gate import PLANNED_CATCH, Facet, attempts_needed, first_limit
 from synthgen.private_release import guarantee_of, release_mode
@@ -71,7 +73,9 @@ class Plan:
 def split_cohort(
     run: Run[T, C, M], data: Path, check: Callable[[Parts], str] | None = None
 ) -> tuple[Loaded[T, C], Cohort[T, C], LinkedFacts]:
-    """Loads the cohort, counts linked patients as one, and splits; a work folder serves one split of one cohort.
+    """Loads the cohort, counts linked patients as one, leaves out who is to be, and splits.
+
+    A work folder serves one split of one cohort.
 
     There are enough patients, or too few, by the listing already, then by what was read, then by who is one person.
     """
@@ -89,7 +93,12 @@ def split_cohort(
     loaded = cohorts.load(data, run.settings, work.cohort, progress)
     checked(parts_of_cohort([record.patient for record in loaded.records], config.split))
     people = find_people(cohorts, loaded, config, work.cohort, progress)
-    cohort = split_by_patient(people.loaded, config.split, people.person_of)
+    split_from = people.loaded
+    if config.people.exclude is not None:
+        split_from, left_out = without(split_from, config.people.exclude, people.person_of)
+        loaded = replace(loaded, skipped=(*loaded.skipped, left_out))  # they stay private, and may not be named
+        progress.say(f"{left_out.count} {left_out.reason}")
+    cohort = split_by_patient(split_from, config.split, people.person_of)
     checked(parts_in(cohort))
     work.claim_cohort(cohort.digest)
     return loaded, cohort, people.facts
@@ -177,6 +186,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     # 5. Attack and evaluate what would be released, then protect those who were the yardstick too.
     run.progress.stage(5, STAGES, "evaluate")
     evaluation = evaluate_release(run, cohort, model, generated)
+    write_patient_exposure(evaluation.patients, work.audit)
     generated = last_pass(run, screen.gate, cohort.audit, generated)
 
     # 6. The verdict, and the release that it seals.
@@ -199,6 +209,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         floors=evaluation.floors,
         guarantee=promised,
         release=mode,
+        exposure=evaluation.exposure,
     )
     privacy = privacy_report(findings, rules=screen.judge.rule_names, linked=linked, tries=tries)
     sealed = release(

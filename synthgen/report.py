@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from synthgen.records import Estimate, JsonValue, Skipped
+from synthgen.risks import NOT_MEASURED, Exposure, PatientExposure
 
 
 class Outcome(StrEnum):
@@ -262,6 +263,7 @@ class PrivacyReport:
         floors: what the samples' quality was held against; see :class:`Floor`.
         private: the verdict as it would be whatever the quality: on privacy alone.
         guarantee: of the model; None where it was not fitted with differential privacy.
+        exposure: the three risks, and who bears them; the verdict does not rest on them.
     """
 
     outcome: Outcome
@@ -282,6 +284,7 @@ class PrivacyReport:
     floors: tuple[Floor, ...] = ()
     private: Outcome | None = None
     guarantee: GuaranteeFacts | None = None
+    exposure: Exposure = NOT_MEASURED
 
 
 @dataclass(frozen=True)
@@ -463,11 +466,15 @@ class Evaluation:
         attacks: each an AUC against one half, T as members and E as non-members; the verdict rests on these.
         quality: fidelity, diversity, utility, and what else is worth reporting.
         floors: what figures of quality must reach; a release that misses one is not fit for use.
+        exposure: the three risks and the subgroups, on which no verdict rests.
+        patients: who of T stands out, for the work folder alone.
     """
 
     attacks: tuple[Estimate, ...] = ()
     quality: tuple[Estimate, ...] = ()
     floors: tuple[Floor, ...] = ()
+    exposure: Exposure = NOT_MEASURED
+    patients: tuple[PatientExposure, ...] = ()
 
 
 @dataclass(frozen=True)

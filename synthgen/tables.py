@@ -10,6 +10,7 @@ from rich.table import Table
 
 from synthgen.records import Estimate
 from synthgen.report import Comparison, Floor
+from synthgen.risks import Risk
 from synthgen.settings import Key
 
 _WIDE: Final = 160
@@ -22,6 +23,17 @@ def estimates(found: Iterable[Estimate]) -> None:
         low, high = one.ci95
         table.add_row(one.metric, f"{one.value:.3f}", f"{low:.3f} to {high:.3f}", str(one.n), one.better)
     Console().print(table)
+
+
+def risks(found: Iterable[Risk]) -> None:
+    """The three risks, attack by attack; nothing where none was measured."""
+    table = Table("risk", "attack", "success", "control", "naive", "risk", "95% interval")
+    for one in found:
+        low, high = one.risk.ci95
+        rates = (f"{rate.value:.3f}" for rate in (one.success, one.control, one.naive, one.risk))
+        table.add_row(one.kind.replace("_", " "), one.attack, *rates, f"{low:.3f} to {high:.3f}")
+    if table.row_count:
+        Console().print(table)
 
 
 def comparison(found: Comparison) -> None:

@@ -67,6 +67,7 @@ def privacy_report(
         floors=found.floors,
         private=private,
         guarantee=promised,
+        exposure=found.exposure,
     )
 
 

@@ -103,7 +103,7 @@ class Workfolder:
         Raises:
             UserError: if the work folder was begun with another cohort or split.
         """
-        self._claim("cohort", digest, "another cohort or split")
+        self._claim("cohort", digest, "another cohort or split (or --exclude list)")
 
     def claim_model(self, digest: str) -> None:
         """Likewise for the model that fills the shards."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from synthgen.estimates import measured
+from synthgen.estimates import attempted
 from synthgen.eval import battery
-from synthgen.eval.battery import Sets, Space
+from synthgen.eval.attacks import Inferred
+from synthgen.eval.battery import Attacked, Sets, Space
 from synthgen.eval.cxr.classifier import LabelledImages
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Embed, Floats, fit_identity, pixels
+from synthgen.eval.known import Row
 from synthgen.payloads.cxr import CxrCondition
 from synthgen.pretrained.image import encoder_label
 from synthgen.progress import Progress
@@ -23,24 +25,41 @@ def attack_release(
     config: EvaluationConfig,
     seed: int,
     progress: Progress,
-) -> tuple[tuple[Estimate, ...], tuple[Estimate, ...]]:
-    """(attacks, statistics of copying); one that has too little data is left out, and said.
+) -> Attacked:
+    """All attacks on the release; what has too little data is left out, and said.
 
     Args:
         on_release: features of a network that was trained on the release alone: an attacker has it too.
         encoder: features of an encoder from the hub, if one was asked for.
     """
-    each = sets.one_each(seed)
+    each, dimensions = sets.one_each(seed), config.density_dimensions
+    spaces = _spaces(each, on_release, encoder, config)
     found: list[Estimate] = []
-    for space in _spaces(each, on_release, encoder, config):
-        found += battery.membership(space, dimensions=config.density_dimensions, seed=seed, progress=progress)
+    for space in spaces:
+        found += battery.membership(space, dimensions=dimensions, seed=seed, progress=progress)
+    known = None
     if len(each.reference) < 2:
         progress.say("identity attack is not measured: it needs calibration patients to learn identity from")
     else:
-        found += measured(progress, _identity, each, config, seed)
+        known = attempted(progress, _identity, each, config, seed)
+        found += battery.identity(known, seed=seed) if known is not None else ()
+    told: list[tuple[str, Inferred]] = []
     for attribute in ("sex", "age"):
-        found += _attribute(each, on_release, attribute, seed, progress)
-    return tuple(found), _copying(sets, config, seed, progress)
+        one = _attribute(each, on_release, attribute, seed, progress)
+        if one is not None:
+            found += one.estimates()
+            told.append((attribute, one))
+    exposed = battery.exposure(
+        each, lambda x: rows(x.conditions), spaces, told,
+        dimensions=dimensions, seed=seed, progress=progress, identity=known,
+    )  # fmt: skip
+    copying = _copying(sets, config, seed, progress)
+    return Attacked(tuple(found), copying, exposed, battery.patient_exposure(spaces[0]))
+
+
+def rows(conditions: tuple[CxrCondition, ...]) -> list[Row]:
+    """What is known of images beside themselves."""
+    return [{"finding": list(c.labels), "view": c.view, "sex": c.sex, "age": c.age} for c in conditions]
 
 
 def _spaces(
@@ -57,17 +76,17 @@ def _spaces(
     return spaces
 
 
-def _identity(each: Sets[LabelledImages], config: EvaluationConfig, seed: int) -> tuple[Estimate, ...]:
+def _identity(each: Sets[LabelledImages], config: EvaluationConfig, seed: int) -> Space:
     known = each.reference
     embed = fit_identity(known.images, known.patients, views=config.identity_views, seed=seed)
     note = "linear discriminants of gradient histograms, fitted on the calibration patients"
-    return battery.identity(Space.of(each, lambda x: embed(x.images), note=note), seed=seed)
+    return Space.of(each, lambda x: embed(x.images), note=note)
 
 
 def _attribute(
     each: Sets[LabelledImages], on_release: Embed, attribute: str, seed: int, progress: Progress
-) -> tuple[Estimate, ...]:
-    return measured(
+) -> Inferred | None:
+    return attempted(
         progress,
         battery.attribute_inference,
         each,

@@ -188,6 +188,7 @@ class Tstr:
     Attributes:
         names: the labels, in the order of the networks' scores.
         readers: trained on all real images of T.
+        told: what those trained on the release read in the images of E, [K, n, L]; None where nothing is measured.
     """
 
     estimates: tuple[Estimate, ...]
@@ -195,6 +196,7 @@ class Tstr:
     on_real: Classifier
     readers: tuple[Classifier, ...]
     names: tuple[str, ...]
+    told: NDArray[np.generic] | None = None
 
     def read(self, images: Images) -> Floats:
         """Mean score [n, L] of the readers."""
@@ -218,6 +220,7 @@ def tstr(
     x_s, y_s = synthetic.images, label_matrix(synthetic.conditions, names)
     runs = [_four(x_s, y_s, real_train, names, config, seed + k, progress) for k in range(config.classifier_repeats)]
     used = min(len(real_train), len(synthetic))
+    told = None
     try:
         scores = [np.stack([run[i].logits(real_test.images) for run in runs]) for i in range(4)]
         estimates = utility(
@@ -231,6 +234,7 @@ def tstr(
             seed=seed,
             note=f"trained on {len(x_s)} synthetic, {used} real images, {config.classifier_steps} steps",
         )
+        told = scores[0]
     except NotMeasurableError as error:
         progress.say(f"utility is not measured: {error}")
         estimates = ()
@@ -238,7 +242,7 @@ def tstr(
     if used < len(real_train):
         whole = label_matrix(real_train.conditions, names)
         readers = (train_classifier(real_train.images, whole, config, seed, progress, "all real"),)
-    return Tstr(estimates, runs[0][0], runs[0][1], readers, tuple(names))
+    return Tstr(estimates, runs[0][0], runs[0][1], readers, tuple(names), told)
 
 
 def _four(

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synthgen.estimates import drawn, measured, one_per_patient
-from synthgen.eval import fidelity
+from synthgen.eval import fidelity, subgroups
 from synthgen.eval.battery import Sets, enough
-from synthgen.eval.cxr.attacks import attack_release
-from synthgen.eval.cxr.classifier import LabelledImages, Tstr, tstr
+from synthgen.eval.cxr.attacks import attack_release, rows
+from synthgen.eval.cxr.classifier import LabelledImages, Tstr, label_matrix, tstr
 from synthgen.eval.cxr.config import EvaluationConfig
 from synthgen.eval.cxr.features import Embed, Floats, stack
 from synthgen.eval.cxr.floors import floors
 from synthgen.eval.cxr.labels import label_figures
+from synthgen.eval.known import tables
 from synthgen.payloads.cxr import CxrAnonymised, CxrCondition, CxrImage, CxrReal, CxrSynthetic
 from synthgen.pretrained import PACKAGED
 from synthgen.pretrained.image import encoder_label, image_encoder
@@ -23,6 +24,7 @@ from synthgen.pretrained.neutral import neutral_encoder
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation
+from synthgen.risks import Exposure, Subgroups
 
 
 def _real(records: Sequence[CxrReal], config: EvaluationConfig, side: int, seed: int) -> LabelledImages:
@@ -87,12 +89,24 @@ def evaluate(
         *trained.estimates,
     )
     asked = floors(quality, len(set(test.patients)), len(synthetic), config.floor)
+    use = _by_group(trained, test, seed)
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
-        return Evaluation((), quality, asked)
+        return Evaluation((), quality, asked, Exposure((), use))
     on_release = trained.on_synthetic.features
-    attacks, copying = attack_release(sets, on_release, encoder, config, seed, progress)
-    return Evaluation((*attacks, *copying), quality, asked)
+    found = attack_release(sets, on_release, encoder, config, seed, progress)
+    exposed = replace(found.exposure, subgroups=subgroups.together((found.exposure.subgroups, use)))
+    return Evaluation((*found.attacks, *found.copying), quality, asked, exposed, found.patients)
+
+
+def _by_group(trained: Tstr, test: LabelledImages, seed: int) -> Subgroups:
+    """What networks trained on the release read, by whose images they read."""
+    if trained.told is None:
+        return Subgroups()
+    (known,) = tables(rows(test.conditions))
+    truth = label_matrix(test.conditions, trained.names)
+    read = subgroups.Read("tstr_auc_macro", truth, trained.names, trained.told, replace(known, patients=test.patients))
+    return subgroups.of_use(read, seed=seed)
 
 
 _OF_CHANGED = {

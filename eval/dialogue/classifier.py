@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,10 +34,42 @@ def _shared(name: str, *sets: Dialogues) -> list[str]:
     return sorted(set.intersection(*({*_values(x, name)} for x in sets)) - {""})
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What classifiers read in held-out dialogues.
+
+    Attributes:
+        test: those of which the label is known.
+        truth: [n, L].
+        on_synthetic, on_real, on_both: scores [K, n, L].
+    """
+
+    test: Dialogues
+    classes: tuple[str, ...]
+    truth: NDArray[np.bool_]
+    on_synthetic: Floats
+    on_real: Floats
+    on_both: Floats
+    note: str
+
+    def utility(self, seed: int = 0) -> tuple[Estimate, ...]:
+        """See :func:`synthgen.eval.utility.utility`."""
+        return utility(
+            self.truth,
+            self.classes,
+            self.test.patients,
+            synthetic=self.on_synthetic,
+            real=self.on_real,
+            both=self.on_both,
+            seed=seed,
+            note=self.note,
+        )
+
+
 def tstr(
     synthetic: Dialogues, train: Dialogues, test: Dialogues, config: EvaluationConfig, *, seed: int = 0
-) -> tuple[Estimate, ...]:
-    """Macro AUC on held-out dialogues of classifiers trained on S, on as much of T, and on both; see ``utility``.
+) -> Trained:
+    """Classifiers trained on S, on as much of T, and on both, on held-out dialogues.
 
     Every training draws its dialogues anew, so that the intervals hold the chance of the draw.
 
@@ -60,16 +94,8 @@ def tstr(
         for scores, x in ((on_s, a), (on_t, b), (on_both, both)):
             scores.append(_scores(x, e, name, classes))
     note = f"{name} by TF-IDF and logistic regression, {int(max(4 * LEAST, 0.9 * n))} dialogues of either kind"
-    return utility(
-        truth,
-        classes,
-        e.patients,
-        synthetic=np.stack(on_s),
-        real=np.stack(on_t),
-        both=np.stack(on_both),
-        seed=seed,
-        note=note,
-    )
+    scores_of = (np.stack(on_s), np.stack(on_t), np.stack(on_both))
+    return Trained(e, tuple(classes), truth, *scores_of, note)
 
 
 def _labelled(x: Dialogues, name: str, classes: list[str]) -> Dialogues:

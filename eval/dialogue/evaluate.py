@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from synthgen.estimates import measured
+from synthgen.estimates import attempted, measured
+from synthgen.eval import subgroups
 from synthgen.eval.battery import Sets, enough
 from synthgen.eval.dialogue import diversity
-from synthgen.eval.dialogue.attacks import attack_release
-from synthgen.eval.dialogue.classifier import tstr
+from synthgen.eval.dialogue.attacks import attack_release, rows
+from synthgen.eval.dialogue.classifier import Trained, tstr
 from synthgen.eval.dialogue.config import EvaluationConfig
 from synthgen.eval.dialogue.consistency import persona_consistency
 from synthgen.eval.dialogue.judge import LanguageModel, judged
 from synthgen.eval.dialogue.records import Dialogues
 from synthgen.eval.dialogue.space import TextEncoder
+from synthgen.eval.known import tables
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate
 from synthgen.report import Evaluation
+from synthgen.risks import Exposure, Subgroups
 
 
 def evaluate(
@@ -47,15 +51,30 @@ def evaluate(
         seed,
     )
     synthetic, train, test = sets.synthetic, sets.train, sets.audit
-    quality = (
-        *_quality(synthetic, train, test, config, seed, progress),
-        *measured(progress, tstr, synthetic, train, test, config, seed=seed),
-    )
+    quality, use = [*_quality(synthetic, train, test, config, seed, progress)], Subgroups()
+    trained = attempted(progress, tstr, synthetic, train, test, config, seed=seed)
+    if trained is not None:
+        quality += measured(progress, trained.utility, seed)
+        use = _by_group(trained, seed)
     if not cohort.audit:
         progress.say("no audit patients: no attack is measured")
-        return Evaluation((), quality)
-    attacks, copying = attack_release(sets, encoder, config, seed, progress)
-    return Evaluation(attacks, (*quality, *copying))
+        return Evaluation((), tuple(quality), exposure=Exposure((), use))
+    found = attack_release(sets, encoder, config, seed, progress)
+    exposed = replace(found.exposure, subgroups=subgroups.together((found.exposure.subgroups, use)))
+    return Evaluation(found.attacks, (*quality, *found.copying), exposure=exposed, patients=found.patients)
+
+
+def _by_group(trained: Trained, seed: int) -> Subgroups:
+    """What classifiers trained on the release read, by whose sessions they read."""
+    (known,) = tables(rows(trained.test))
+    read = subgroups.Read(
+        "tstr_auc_macro",
+        trained.truth,
+        trained.classes,
+        trained.on_synthetic,
+        replace(known, patients=trained.test.patients),
+    )
+    return subgroups.of_use(read, seed=seed)
 
 
 def judge_release(

@@ -87,11 +87,11 @@ def evaluate(
         progress.say("no audit patients: no attack is measured")
         return Evaluation((), tuple(quality))
     try:
-        attacks, copying = attack_release(heard, config, seed, progress)
+        found = attack_release(heard, config, seed, progress)
     except NotMeasurableError as error:
         progress.say(f"no attack is measured: {error}")
         return Evaluation((), tuple(quality))
-    return Evaluation(attacks, (*quality, *copying))
+    return Evaluation(found.attacks, (*quality, *found.copying), exposure=found.exposure, patients=found.patients)
 
 
 def _voices(heard: Sets[Prints], config: EvaluationConfig, seed: int, progress: Progress) -> tuple[Estimate, ...]:

@@ -8,6 +8,7 @@ import re
 import yaml
 
 from synthgen.records import Estimate
+from synthgen.release import exposed as told
 from synthgen.release import words
 from synthgen.release.templating import cell, text_template
 from synthgen.report import AnonymisationReport, ReleaseReport
@@ -36,6 +37,8 @@ def dataset_card(report: ReleaseReport, quarantined: bool, contact_sheet: str | 
         quarantined=quarantined,
         contact_sheet=contact_sheet,
         words=words,
+        told=told,
+        exposed=told.exposed(report.privacy.exposure),
         row=_row,
     )
 

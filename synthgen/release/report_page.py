@@ -6,9 +6,11 @@ import base64
 from dataclasses import dataclass
 
 from synthgen.records import Estimate
+from synthgen.release import exposed as told
 from synthgen.release import words
 from synthgen.release.templating import web_template
 from synthgen.report import AnonymisationReport, LinkFacts, Outcome, Preview, ReleaseReport
+from synthgen.risks import LINE
 from synthgen.verdict import successes
 
 _LOWEST, _HIGHEST = 0.4, 1.0
@@ -50,6 +52,9 @@ def report_page(report: ReleaseReport, quarantined: bool, preview: Preview | Non
         largest=max((count for _, count in report.dataset.counts), default=1),
         contact_sheet=base64.b64encode(preview.picture).decode() if preview and preview.picture else None,
         excerpt=preview.html if preview else "",
+        exposed=told.exposed(privacy.exposure),
+        told=told,
+        line=f"{LINE:g}",
     )
 
 

@@ -101,11 +101,11 @@ def with_attribute(seed, leak):
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_attribute_inference_finds_a_leak_and_not_chance(seed):
     who, s, t, e, of_s = with_attribute(seed, leak=True)
-    area, gain = attacks.attribute_inference(who, s, t, e, of_s, seed=seed)
+    area, gain = attacks.attribute_inference(who, s, t, e, of_s, seed=seed).estimates()
     assert attack_succeeds(area, Limits())
     assert gain.ci95[0] > 0
     who, s, t, e, of_s = with_attribute(seed, leak=False)
-    area, gain = attacks.attribute_inference(who, s, t, e, of_s, seed=seed)
+    area, gain = attacks.attribute_inference(who, s, t, e, of_s, seed=seed).estimates()
     assert not attack_succeeds(area, Limits())
     assert gain.ci95[0] < 0.05
 
@@ -115,7 +115,7 @@ def test_an_attribute_that_anyone_can_see_is_no_leak():
     who, rng = groups(5, 150)
     s = rng.normal(size=(150, D))
     t, e, of_s = (np.where(x[:, 0] > 0, "F", "M") for x in (who.members, who.nonmembers, s))
-    area, gain = attacks.attribute_inference(who, s, t, e, of_s)
+    area, gain = attacks.attribute_inference(who, s, t, e, of_s).estimates()
     assert float(area.note.split()[-1]) > 0.85
     assert abs(gain.value) < 0.1
     assert not attack_succeeds(area, Limits())
@@ -124,7 +124,7 @@ def test_an_attribute_that_anyone_can_see_is_no_leak():
 def test_unknown_attributes_are_left_out_and_one_value_is_not_measured():
     who, rng = groups(0)
     labels = ["F", "M", ""] * (N // 3)
-    area, _ = attacks.attribute_inference(who, rng.normal(size=(N, D)), labels, labels, labels)
+    area, _ = attacks.attribute_inference(who, rng.normal(size=(N, D)), labels, labels, labels).estimates()
     assert area.n == 2 * 2 * N // 3
     with pytest.raises(NotMeasurableError, match="two values"):
         attacks.attribute_inference(who, rng.normal(size=(N, D)), ["F"] * N, ["M"] * N, ["F", "M"] * (N // 2))

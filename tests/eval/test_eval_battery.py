@@ -82,6 +82,12 @@ def test_every_space_is_attacked_in_the_same_way_and_a_copied_release_is_found()
     assert all(e.n == 100 for e in found.values())
 
 
+def test_who_is_copied_and_far_from_the_others_stands_out() -> None:
+    each = sets().one_each(3)
+    for one in battery.patient_exposure(Space.of(each, points, "plain")):
+        assert one.patient.startswith("t") and one.to_sample < 0.3 < one.to_other and one.ratio < 0.5
+
+
 def test_without_a_reference_population_density_ratios_are_left_out_and_that_is_said() -> None:
     heard = Notices()
     space = Space.of(sets(reference=0).one_each(0), points, "plain")
@@ -94,7 +100,7 @@ def test_an_attribute_is_inferred_from_rows_that_do_not_hold_it() -> None:
     found = by_name(
         battery.attribute_inference(
             sets().one_each(1), lambda x: x.points[:, 1:], lambda x: x.colours, "colour", seed=1
-        )
+        ).estimates()
     )
     assert attack_succeeds(found["attribute_inference_colour_auc"], Limits())
     assert found["attribute_inference_colour_gain"].value > 0.2

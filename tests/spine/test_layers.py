@@ -14,7 +14,7 @@ GROUND = (
         f"synthgen.{name}"
         for name in ("linkage", "lookalikes", "patient_ids", "payloads", "pretrained", "progress", "records", "report")
     ),
-    *(f"synthgen.{name}" for name in ("private_paths", "seeds", "settings", "state", "wordlists")),
+    *(f"synthgen.{name}" for name in ("private_paths", "risks", "seeds", "settings", "state", "wordlists")),
 )
 LAYERS: tuple[tuple[str, ...], ...] = (
     GROUND,

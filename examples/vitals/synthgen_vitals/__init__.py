@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 
 from synthgen.config import Section
 from synthgen.estimates import auc, one_record_each
+from synthgen.eval.battery import exposure_of_rows
 from synthgen.files import demo_folder, private_folder, write_atomically
 from synthgen.modality import Cohorts, FilterKind, GeneratorKind, Modality, Releases
 from synthgen.records import Filters, Loaded, Planted, Real, Synthetic
@@ -137,7 +138,10 @@ class Csv(Releases):
     def evaluate(self, samples, cohort, config, seed, progress):
         made = NearestRows().open([Real("", "", s.condition, s.payload) for s in samples], config, None)
         members, others = (-made.scores([r.payload for r in part])[:, 0] for part in (cohort.train, cohort.audit))
-        return Evaluation((auc("membership_nearest_auc", members, others, seed=seed),))
+        told = [dict(zip(SIGNS, s.payload, strict=True)) for s in samples]  # for the three risks: what a row says
+        row = lambda real: dict(zip(SIGNS, real.payload, strict=True))
+        exposure = exposure_of_rows(told, cohort, row, seed=seed, progress=progress)
+        return Evaluation((auc("membership_nearest_auc", members, others, seed=seed),), exposure=exposure)
 
 
 PARTS = (Table(), Gaussian(), NearestRows(), Csv())

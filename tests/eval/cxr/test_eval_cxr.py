@@ -104,6 +104,17 @@ def test_a_fresh_release_is_not_accused(fresh):
     found = by_name(fresh.attacks)
     assert found["dcr_share"].ci95[0] < 0.5
     assert found["authenticity"].value > 0.3
+    assert not [risk.attack for risk in fresh.exposure.risks if risk.risk.ci95[0] > 0.09]
+
+
+def test_the_three_risks_and_the_subgroups_are_told_and_patients_apart_from_them(fresh):
+    risks = {(risk.kind, risk.attack) for risk in fresh.exposure.risks}
+    assert {("singling_out", "near a sample, pixels"), ("linkability", "attributes and features")} <= risks
+    assert {("inference", "sex"), ("inference", "age")} <= risks  # all films have one view: there is none to guess
+    assert any(kind == "inference" and attack.startswith("finding: ") for kind, attack in risks)
+    figures = fresh.exposure.subgroups.figures
+    assert {one.facet for one in figures} >= {"sex", "finding"} and any(one.use for one in figures)
+    assert fresh.patients and not hasattr(fresh.exposure, "patients")
 
 
 def test_the_report_is_complete(fresh):

@@ -141,6 +141,10 @@ def test_fresh_draws_give_nobody_away(seed: int) -> None:
         assert s.better == r.better and float(s.better) == pytest.approx(r.value, rel=0.01, abs=1e-3)
     assert quality["tstr_auc_macro"].value > 0.8
     assert abs(quality["reproduction_rate"].value) < 0.1
+    risks = {(risk.kind, risk.attack): risk for risk in found.exposure.risks}
+    assert not [name for name, risk in risks.items() if risk.risk.ci95[0] > 0]
+    assert {facet for facet, _ in risks} == {"singling_out", "linkability", "inference"}
+    assert {one.facet for one in found.exposure.subgroups.figures} == {"severity", "disorder"}
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -148,6 +152,13 @@ def test_copies_give_their_patients_away(seed: int) -> None:
     people = cohort(seed)
     copies = [Synthetic(0, r.condition, r.payload) for r in people.train]
     found = evaluate(copies, people, CONFIG, seed, Silent())
+    risks = {(risk.kind, risk.attack): risk.risk for risk in found.exposure.risks}
+    for name in (
+        ("singling_out", "near a sample, tfidf"),
+        ("linkability", "attributes and tfidf"),
+        ("inference", "severity"),
+    ):
+        assert risks[name].ci95[0] > 0.5, name
     attacks, quality = by_name(found.attacks), by_name(found.quality)
     for name in ("membership_nn_tfidf", "membership_domias_tfidf", "membership_runs", "identity"):
         assert attack_succeeds(attacks[f"{name}_auc"], Limits()), name
@@ -249,16 +260,18 @@ def test_half_copies_are_half_reproduced() -> None:
 def test_tstr_finds_labels_that_are_there_and_none_that_are_not() -> None:
     people = cohort(8)
     t, e = real(people.train), real(people.audit)
-    right = by_name(tstr(synthetic(fresh(60, 80)), t, e, CONFIG))
+    right = by_name(tstr(synthetic(fresh(60, 80)), t, e, CONFIG).utility())
     assert right["tstr_auc_macro"].value > 0.9 and "severity" in right["tstr_auc_macro"].note
     rng = np.random.default_rng(0)
     shuffled = [
         Synthetic(0, DialogueCondition("therapy", "", SEVERITIES[rng.integers(2)], case=i), s.payload)
         for i, s in enumerate(fresh(60, 80))
     ]
-    wrong = by_name(tstr(synthetic(shuffled), t, e, CONFIG))
+    wrong = by_name(tstr(synthetic(shuffled), t, e, CONFIG).utility())
     assert wrong["tstr_auc_macro"].value < 0.8 and wrong["tstr_gap"].ci95[0] > 0
-    topic = by_name(tstr(synthetic(fresh(60, 80)), t, e, EvaluationConfig(label="disorder", classifier_repeats=1)))
+    topic = by_name(
+        tstr(synthetic(fresh(60, 80)), t, e, EvaluationConfig(label="disorder", classifier_repeats=1)).utility()
+    )
     assert topic["tstr_auc_macro"].value > 0.95
     unlabelled = [Synthetic(0, DialogueCondition(case=i), s.payload) for i, s in enumerate(fresh(60, 80))]
     with pytest.raises(NotMeasurableError, match="share no two values"):
