@@ -158,10 +158,13 @@ class Coverage:
         by_chance = np.stack([self._expected(int(step)) for step in steps]) if len(steps) else found
         return ((1.0 + _DOUBT - found) / (1.0 + _DOUBT - by_chance)).clip(0.0, 1.0)
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return dict(zip(self.patients, self.owner.tolist(), strict=True))
+
     def _numbers(self, patients: Sequence[str]) -> NDArray[np.intp]:
         """As in ``owner``; -1 for somebody who has no record."""
-        known = dict(zip(self.patients, self.owner, strict=True))
-        return np.array([known.get(patient, -1) for patient in patients], dtype=np.intp)
+        return np.array([self._places.get(patient, -1) for patient in patients], dtype=np.intp)
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N], NaN for a dialogue without words."""

@@ -14,8 +14,8 @@ import socket
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -29,8 +29,10 @@ Result = TypeVar("Result")
 
 LOSSES: Final = 3
 """Workers that may die over one item, or while they open, before the run ends."""
+_TOKEN = secrets.token_hex(32)  # one a process: Ray reads it once
 _AHEAD = 4  # items a worker may be ahead of the one whose result is awaited: bounds what an early stop throws away
 _ANSWER = 10.0  # seconds for a cluster to answer
+_SETTINGS = 4  # the kind of an HTTP/2 frame
 _SILENCE = 60.0  # seconds without any result after which it is said that workers are awaited
 
 
@@ -60,7 +62,7 @@ class RayEngine:
         with _cluster(self.address, self.workers * threads) as ray:
             crew = _Crew(ray, threads, open_worker)
             count = crew.places(self.workers)
-            self.progress.say(f"ray: {count} workers, {threads} threads each" + _on(ray))
+            self.progress.say(f"ray: {count} × {threads} threads" + _on(ray))
             try:
                 yield from _in_order(crew, items, count, self.progress.say)
             finally:
@@ -196,23 +198,25 @@ def _worker_class() -> type:
         def open(self, sent: list[Any], threads: int, version: str) -> tuple[str, None]:
             """Loads the model and the filters; the result says why it cannot."""
             import os
+            import re
             import socket
             import sys
+
+            import ray
 
             os.environ["OMP_NUM_THREADS"] = str(threads)  # before torch is loaded, which reads it once
             there = f"the worker on {socket.gethostname()}"
             try:
-                import ray
-
                 from synthgen import __version__
                 from synthgen.errors import SynthgenError
 
                 if __version__ != version:
                     return f"{there} has synthgen {__version__}, and this command is {version}: install the same", None
                 open_worker = ray.get(sent[0])
-            except ImportError as error:
-                lacks = error.name or "a package"
-                return f"{there} lacks {lacks}: install there what is installed here, with the same extras", None
+            except (ImportError, ray.exceptions.RaySystemError) as error:  # Ray's own hides the former in its text
+                if not (lacks := re.search(r"No module named '([^']+)'", str(error))):
+                    raise
+                return f"{there} lacks {lacks[1]}: install there what is installed here, with the same extras", None
             if torch := sys.modules.get("torch"):
                 torch.set_num_threads(threads)
             self._refusal = SynthgenError
@@ -235,40 +239,60 @@ def _worker_class() -> type:
 def _cluster(address: str, cores: int) -> Iterator[Any]:
     """Ray, connected: to the cluster at ``address``, or to one of its own that ends with the block."""
     require_extra("--engine ray", "ray", "ray")
-    folder = None
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    if not address:
-        # On one interface alone: what Ray calls its mode for systems without clusters. With a token, since other users
-        # of this machine reach 127.0.0.1 too. Both are read when Ray is loaded.
-        os.environ.update({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"})
-        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
-        folder = Path(tempfile.mkdtemp(prefix="synthgen-ray-"))  # private; Ray makes its own folders open to all
-    elif address != "auto":
+    if address and address != "auto":
         _answers(address)
-    import ray
+    # Of its own on one interface alone: what Ray calls its mode for systems without clusters. With a token, since other
+    # users of this machine reach 127.0.0.1 too. Read when Ray is loaded and when it starts.
+    alone = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _TOKEN}
+    with ExitStack() as stack:
+        stack.enter_context(_environment({"RAY_USAGE_STATS_ENABLED": "0", **({} if address else alone)}))
+        asked: dict[str, Any] = {"address": address}
+        if not address:
+            # Private, unlike the folders that Ray makes, and with a short path, since it holds sockets.
+            folder = Path(tempfile.mkdtemp(prefix="synthgen-ray-"))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            cores = max(cores, _cores())
+            asked = {"address": "local", "num_cpus": cores, "include_dashboard": False, "_temp_dir": f"{folder}/ray"}
+        import ray
 
-    quiet = {"logging_level": "CRITICAL", "log_to_driver": False}
-    try:
-        if folder is None:
-            ray.init(address, **quiet)
-        else:
-            ray.init(
-                "local", num_cpus=max(cores, _cores()), include_dashboard=False, _temp_dir=str(folder / "ray"), **quiet
+        stack.callback(ray.shutdown)
+        try:
+            ray.init(logging_level="CRITICAL", log_to_driver=False, **asked)
+        except Exception as error:  # Ray's own are of many kinds, bare Exception among them
+            raise UserError(_not_connected(address, error)) from None
+        if not address and any(not node["NodeManagerAddress"].startswith("127.") for node in ray.nodes()):
+            raise UserError(
+                "Ray was loaded before this call and would listen on the network: load it later, or give ray_address"
             )
-    except Exception as error:  # Ray's own are of many kinds, bare Exception among them
-        raise UserError(_not_connected(address, error)) from None
-    try:
         yield ray
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
     finally:
-        ray.shutdown()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _answers(address: str) -> None:
+    """Asks whoever listens there for the first frame of HTTP/2, which Ray speaks (RFC 9113, 3.4): its own connecting
+    does not end for minutes where nobody answers.
+
+    Raises:
+        UserError: nobody does, or something else.
+    """
     host, _, port = address.rpartition(":")
-    with suppress(OSError), socket.create_connection((host, int(port)), timeout=_ANSWER):
-        return
+    with suppress(OSError, OverflowError), socket.create_connection((host, int(port)), timeout=_ANSWER) as server:
+        server.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0)))
+        if server.recv(4)[3:] == bytes([_SETTINGS]):
+            return
     raise UserError(
         f"no Ray cluster answers at {address}: start one by ray start --head, or leave --ray-address out for one that "
         "this command starts for itself"
