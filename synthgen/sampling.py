@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -158,7 +159,7 @@ def generate(
     ledger = Ledger(work / "ledger.jsonl")
     plan = shards(config.samples, config.slots.rows, config.slots.depth, probes)
     scratch = private_folder(work / "scratch")
-    recorded, written = len(ledger.entries), 0
+    known = ledger.known()
     task = run.progress.task("generate ⇄ screen", config.samples + probes, "sample")
     tally = Tally()
     done: list[Shard] = []
@@ -169,11 +170,10 @@ def generate(
             spent += took
             rows = list(read_shard(shard_path(folder, shard)))
             entries = [row.entry() for row in rows]
-            known = ledger.entries[written : min(recorded, written + len(entries))]
-            if known != entries[: len(known)]:
+            told = list(islice(known, len(entries)))
+            if told != entries[: len(told)]:
                 raise UserError(f"the ledger and the shards of {work} disagree: use a new --work")
-            ledger.append(entries[len(known) :])
-            written += len(entries)
+            ledger.append(entries[len(told) :])
             for row in rows:
                 tally.add(row, run.modality.cohorts.condition_from(row.condition), shard.probe)
             if not shard.probe:
