@@ -6,12 +6,26 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 from flow_command import CXR, DIALOGUE, SPEECH, Flow, command, contents, result_of
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
+import synthgen
+from synthgen.engines import Engine
+from synthgen.engines.local import LocalEngine
+from synthgen.errors import UserError
+from synthgen.pipeline import Plan, release_from
+from synthgen.progress import Silent
+from synthgen.release import Sealed
+from synthgen.run import Run
+from synthgen.workfolder import opened
+
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed")
 
 RAY = ("--engine", "ray", "--workers", "2")
 SMALL = (
@@ -73,6 +87,7 @@ def same(ours: Path, theirs: Path) -> None:
     assert (ours / "work" / "ledger.jsonl").read_bytes() == (theirs / "work" / "ledger.jsonl").read_bytes()
 
 
+@needs_ray
 def test_vital_signs_by_two_workers_one_of_them_killed(installed: dict[str, str], tmp_path: Path) -> None:
     alone, many = tmp_path / "alone", tmp_path / "many"
     for folder in (alone, many):
@@ -86,6 +101,7 @@ def test_vital_signs_by_two_workers_one_of_them_killed(installed: dict[str, str]
 
 
 @pytest.mark.slow
+@needs_ray
 @pytest.mark.parametrize("flow", [CXR, DIALOGUE, SPEECH], ids=["cxr", "dialogue", "speech"])
 def test_a_modality_by_two_workers_one_of_them_killed(
     request: pytest.FixtureRequest, tmp_path: Path, flow: Flow
@@ -101,6 +117,7 @@ def test_a_modality_by_two_workers_one_of_them_killed(
     same(tmp_path, finished)
 
 
+@needs_ray
 def test_a_refusal_of_a_worker_leaves_what_resumes(installed: dict[str, str], tmp_path: Path) -> None:
     """An address where nobody answers is told after the fit, and the same command goes on without it."""
     nobody = ("--engine", "ray", "--ray-address", "127.0.0.1:9")
@@ -112,3 +129,63 @@ def test_a_refusal_of_a_worker_leaves_what_resumes(installed: dict[str, str], tm
     assert "Traceback" not in refused.stderr
     done = subprocess.run(command(*SMALL), cwd=tmp_path, env=installed, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """An engine whose worker runs where the disk of the work folder is not: what was laid there to be seen is gone."""
+
+    work: Path
+
+    def map(self, open_worker: Callable[[], Any], items: Iterable[Any]) -> Iterator[Any]:
+        for mark in (self.work / "scratch").glob(".mark-*"):
+            mark.unlink()
+        work = open_worker()
+        return map(work, items)
+
+
+def test_a_worker_that_does_not_see_the_work_folder(
+    vitals_module: ModuleType, vitals_data: Path, tmp_path: Path
+) -> None:
+    kind = vitals_module.VITALS
+    config = kind.config("demo", seed=1)
+    work, plan = tmp_path / "work", Plan(vitals_data, None, tmp_path / "release", "demo", ("csv",), (), False)
+
+    def run(engine: Engine) -> Sealed:
+        with opened(work, modality=kind.name, config_digest=config.digest()) as folder:
+            return release_from(Run(kind, config, folder, Silent()), plan, engine)
+
+    with pytest.raises(UserError, match=rf"^a worker does not see {work}: put --work on a disk that all machines"):
+        run(Elsewhere(work))
+    assert not run(LocalEngine()).quarantined
+    assert not list((work / "scratch").iterdir())
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch calls it, which this modality does not need."""
+
+
+@pytest.mark.parametrize("error", [MemoryError, OutOfMemoryError])
+def test_a_batch_that_memory_does_not_hold(
+    vitals_module: ModuleType, vitals_data: Path, tmp_path: Path, error: type[Exception]
+) -> None:
+    """The advice is followed: half of the rows."""
+
+    class Small(type(vitals_module.VITALS.generator)):  # type: ignore[misc]
+        def open(self, model: Path, config: Any, rows: int, scratch: Path) -> Any:
+            opened = super().open(model, config, rows, scratch)
+
+            def generate(requests: Sequence[Any]) -> list[Any]:
+                if len(requests) > 2:
+                    raise error("CUDA out of memory")
+                return opened(requests)
+
+            return generate
+
+    kind = replace(vitals_module.VITALS, generator=Small())
+    asked = {"data": vitals_data, "samples": 40, "seed": 1, "out": tmp_path / "release"}
+    with pytest.raises(UserError, match=r"does not hold a batch of 4: .*, or take --set slots.rows=2 and a new --work"):
+        synthgen.generate(kind, **asked, work=tmp_path / "w1", settings=("slots.rows=4",))
+    made = synthgen.generate(kind, **asked, work=tmp_path / "w2", settings=("slots.rows=2",))
+    assert (tmp_path / "w2" / "seconds.jsonl").read_text().count("\n") == 2
+    assert made.folder.exists()
