@@ -284,8 +284,8 @@ def ms_ssim_within(
     owners = [str(i) for i in range(len(images))] if patients is None else list(patients)
     if len(conditions) != len(images) or len(owners) != len(images):
         raise ValueError("one condition and one patient per image")
-    groups, names = np.asarray(conditions, dtype=np.str_), np.asarray(owners, dtype=np.str_)
-    a, b = np.triu_indices(len(images), k=1)
+    groups, names = (np.unique(np.asarray(x, dtype=np.str_), return_inverse=True)[1] for x in (conditions, owners))
+    a, b = np.triu_indices(len(images), k=1)  # numbers in place of names, whose characters would fill gigabytes
     kept = np.flatnonzero((groups[a] == groups[b]) & (names[a] != names[b]))
     if len(kept) == 0:
         raise NotMeasurableError("no condition has two images of different patients")

@@ -156,7 +156,7 @@ class _Crew:
                 found += int(min(fit))
         if not found:
             raise UserError(
-                f"no machine of the Ray cluster has {self._threads} cores for one worker: give fewer by --set threads=…"
+                f"no machine of the Ray cluster has {self._threads} cores for one worker: set OMP_NUM_THREADS to fewer"
             )
         return min(found, most or found)
 
@@ -315,7 +315,7 @@ def _threads() -> int:
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _on(ray: Any) -> str:
