@@ -170,15 +170,15 @@ def radial_spectra(images: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """
     n, size = len(images), images.shape[1]
     window = np.outer(*2 * [signal.windows.hann(size, sym=False)])
-    x = images.reshape(n, -1).astype(np.float64)
-    x = (x - x.mean(axis=1, keepdims=True)) / np.maximum(x.std(axis=1, keepdims=True), 1.0)
     axis = np.fft.fftfreq(size)
     ring = np.floor(np.hypot(axis[:, None], axis[None, :]) / RING + 1e-9).astype(int).ravel()
     count = np.bincount(ring)
     kept = np.flatnonzero(count[: int(0.5 / RING)])
     power = np.empty((n, len(kept)))
-    for i, image in enumerate(x.reshape(n, size, size)):
-        spectrum = np.abs(np.fft.fft2(image * window)) ** 2 / (window**2).sum()
+    for i, image in enumerate(images):
+        x = image.reshape(1, -1).astype(np.float64)
+        x = (x - x.mean(axis=1, keepdims=True)) / np.maximum(x.std(axis=1, keepdims=True), 1.0)
+        spectrum = np.abs(np.fft.fft2(x.reshape(size, size) * window)) ** 2 / (window**2).sum()
         power[i] = (np.bincount(ring, weights=spectrum.ravel()) / np.maximum(count, 1))[kept]
     return np.asarray((kept + 0.5) * RING, dtype=np.float64), power
 
