@@ -3,9 +3,12 @@
     OMP_NUM_THREADS=1 python benchmarks/ray_workers.py --model MODEL --config tests/helpers/tiny_dialogue.yaml \
         --samples 384 --repeats 3 --work W --out ray_workers.json
 
+    OMP_NUM_THREADS=1 python benchmarks/ray_workers.py --waiting 0.5 --samples 40 --repeats 3 --out ray_waiting.json
+
 Sessions by the grammar, from a model that was fitted before; without a cohort, so that all that is measured is filling
 shards. The rate is that of the samples after the first shard of every worker, whose time is Ray's own start and that
-of opening the model; the whole time stands beside it.
+of opening the model; the whole time stands beside it. With ``--waiting`` an item is so many seconds of sleep: what the
+engine adds to the work itself, however busy the machine is with other work.
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ import json
 import os
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import synthgen
+from synthgen.engines import Workers
 from synthgen.progress import Silent, Task
 
 _SHARD = 8  # samples
@@ -43,14 +48,20 @@ def rate(clock: _Clock, workers: int) -> float:
     return sum(steps for _, steps in later) / (later[-1][0] - began)
 
 
+def waiting(seconds: float) -> Callable[[], Callable[[int], None]]:
+    """Work that takes time and no processor."""
+    return lambda: lambda item: time.sleep(seconds)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--modality", default="dialogue")
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--config", required=True)
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--config")
+    parser.add_argument("--waiting", type=float)
     parser.add_argument("--samples", type=int, default=384)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--work", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     found: dict[str, list[dict[str, float]]] = {"local": [], "ray 1": [], "ray 2": []}
@@ -58,12 +69,16 @@ def main() -> None:
     for repeat in range(args.repeats):
         for name, engine, workers in (("local", "local", 0), ("ray 1", "ray", 1), ("ray 2", "ray", 2)):
             clock, began = _Clock(), time.perf_counter()
-            place = args.work / f"{name.replace(' ', '-')}-{repeat}"
-            synthgen.generate(
-                args.modality, model=args.model, config=args.config, samples=args.samples, seed=0,
-                settings=(f"slots.rows={_SHARD}", "slots.depth=1"), accept=("NO_COHORT",), out=place / "release",
-                work=place / "work", engine=engine, workers=workers, progress=clock,
-            )  # fmt: skip
+            if args.waiting:
+                for _ in Workers(engine, count=workers).open(clock).map(waiting(args.waiting), range(args.samples)):
+                    clock.advance()
+            else:
+                place = args.work / f"{name.replace(' ', '-')}-{repeat}"
+                synthgen.generate(
+                    args.modality, model=args.model, config=args.config, samples=args.samples, seed=0,
+                    settings=(f"slots.rows={_SHARD}", "slots.depth=1"), accept=("NO_COHORT",), out=place / "release",
+                    work=place / "work", engine=engine, workers=workers, progress=clock,
+                )  # fmt: skip
             figures = {"rate": rate(clock, workers or 1), "whole": clock.done[-1][0] - began}
             found[name].append({key: round(value, 3) for key, value in figures.items()})
             load.append(round(os.getloadavg()[0], 1))

@@ -243,7 +243,13 @@ def _cluster(address: str, cores: int) -> Iterator[Any]:
         _answers(address)
     # Of its own on one interface alone: what Ray calls its mode for systems without clusters. With a token, since other
     # users of this machine reach 127.0.0.1 too. Read when Ray is loaded and when it starts.
-    alone = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": _TOKEN}
+    # Workers are as urgent as this process, unlike Ray's.
+    alone = {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": _TOKEN,
+        "RAY_worker_niceness": "0",
+    }
     with ExitStack() as stack:
         stack.enter_context(_environment({"RAY_USAGE_STATS_ENABLED": "0", **({} if address else alone)}))
         asked: dict[str, Any] = {"address": address}
