@@ -63,16 +63,16 @@ def processes(title: str, above: int) -> list[int]:
 
 
 def with_a_kill(arguments: tuple[str | Path, ...], folder: Path, environment: dict[str, str]) -> str:
-    """Runs the command with two workers, one of which is killed when some shards are there; what it says."""
-    shards = folder / "work" / "shards"
-    before = len(list(shards.glob("*.parquet")))
+    """Runs the command with two workers, one of which is killed while it fills a shard; what it says."""
     with (folder / "told").open("w") as told:
         process = subprocess.Popen(command(*arguments, *RAY), cwd=folder, env=environment, stderr=told)
         try:
-            while process.poll() is None and len(list(shards.glob("*.parquet"))) < before + 1:
+            working: list[int] = []
+            while process.poll() is None and not working:
+                working = processes("ray::Worker.work", process.pid)
                 time.sleep(0.01)
-            if workers := processes("ray::Worker", process.pid):
-                os.kill(workers[0], signal.SIGKILL)
+            if working:
+                os.kill(working[0], signal.SIGKILL)
             process.wait(600)
         finally:
             process.kill()

@@ -185,7 +185,7 @@ def test_a_worker_that_lacks_a_package_says_which(address: str, monkeypatch: pyt
 @needs_ray
 def test_more_threads_than_any_machine_has(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synthgen.engines.ray._threads", lambda: 64)
-    with pytest.raises(UserError, match=r"no machine of the Ray cluster has 64 cores for one worker: set OMP_NUM_THREADS"):
+    with pytest.raises(UserError, match=r"no machine of the Ray cluster has 64 cores for one worker: set OMP_NUM"):
         list(RayEngine(Silent(), address).map(squares(), range(2)))
 
 
