@@ -170,15 +170,15 @@ def radial_spectra(images: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """
     n, size = len(images), images.shape[1]
     window = np.outer(*2 * [signal.windows.hann(size, sym=False)])
-    x = images.reshape(n, -1).astype(np.float64)
-    x = (x - x.mean(axis=1, keepdims=True)) / np.maximum(x.std(axis=1, keepdims=True), 1.0)
     axis = np.fft.fftfreq(size)
     ring = np.floor(np.hypot(axis[:, None], axis[None, :]) / RING + 1e-9).astype(int).ravel()
     count = np.bincount(ring)
     kept = np.flatnonzero(count[: int(0.5 / RING)])
     power = np.empty((n, len(kept)))
-    for i, image in enumerate(x.reshape(n, size, size)):
-        spectrum = np.abs(np.fft.fft2(image * window)) ** 2 / (window**2).sum()
+    for i, image in enumerate(images):
+        x = image.reshape(1, -1).astype(np.float64)
+        x = (x - x.mean(axis=1, keepdims=True)) / np.maximum(x.std(axis=1, keepdims=True), 1.0)
+        spectrum = np.abs(np.fft.fft2(x.reshape(size, size) * window)) ** 2 / (window**2).sum()
         power[i] = (np.bincount(ring, weights=spectrum.ravel()) / np.maximum(count, 1))[kept]
     return np.asarray((kept + 0.5) * RING, dtype=np.float64), power
 
@@ -284,8 +284,8 @@ def ms_ssim_within(
     owners = [str(i) for i in range(len(images))] if patients is None else list(patients)
     if len(conditions) != len(images) or len(owners) != len(images):
         raise ValueError("one condition and one patient per image")
-    groups, names = np.asarray(conditions, dtype=np.str_), np.asarray(owners, dtype=np.str_)
-    a, b = np.triu_indices(len(images), k=1)
+    groups, names = (np.unique(np.asarray(x, dtype=np.str_), return_inverse=True)[1] for x in (conditions, owners))
+    a, b = np.triu_indices(len(images), k=1)  # numbers in place of names, whose characters would fill gigabytes
     kept = np.flatnonzero((groups[a] == groups[b]) & (names[a] != names[b]))
     if len(kept) == 0:
         raise NotMeasurableError("no condition has two images of different patients")

@@ -17,6 +17,8 @@ from scipy import sparse
 
 Floats = NDArray[np.float32]
 _CELLS = 2**24  # cosines held at once: bounds memory
+_FEW = 8  # records
+_RUN = 256  # columns
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,10 @@ class PatientIndex:
     def _places(self) -> dict[str, int]:
         return {name: place for place, name in enumerate(self.patients)}
 
+    @cached_property
+    def _largest(self) -> _Largest:
+        return _Largest.over(self.starts, len(self.owner))
+
     def number(self, patient: str) -> int | None:
         """The patient's place in ``patients``; None for a patient who is not indexed."""
         return self._places.get(patient)
@@ -91,7 +97,7 @@ class PatientIndex:
     def _similarities(self, queries: Any, columns: Any, exclude: Sequence[str] | None) -> Floats:
         cosines = queries @ columns
         dense = cosines.toarray() if sparse.issparse(cosines) else cosines
-        best = np.maximum.reduceat(dense, self.starts, axis=1)
+        best = self._largest.of(dense)
         own = self.numbers(exclude)
         if own is not None:
             known = np.flatnonzero(own >= 0)
@@ -106,14 +112,80 @@ class PatientIndex:
         numbers = np.empty((queries.shape[0], k), dtype=np.intp)
         cosines = np.empty((queries.shape[0], k), dtype=np.float32)
         for rows, best in self.some_similarities(queries, exclude):
-            if k == 1:
-                top = best.argmax(axis=1)[:, None]
-            else:
-                top = np.argpartition(-best, k - 1, axis=1)[:, :k]
-                top = np.take_along_axis(top, np.argsort(-np.take_along_axis(best, top, axis=1), axis=1), axis=1)
+            top = _top(best, k)
             numbers[rows] = top
             cosines[rows] = np.take_along_axis(best, top, axis=1)
         return numbers, cosines
+
+
+@dataclass(frozen=True)
+class _Largest:
+    """The largest of each patient's columns, row by row, since a row stays in the cache.
+
+    ``np.maximum.reduceat`` takes ten times as long for each patient as for each record. Of patients with few records
+    the first ones are compared with the second ones, then with the third ones, each time a whole array at once.
+
+    Attributes:
+        records: the number N of columns.
+        few: shape [A], first columns of patients with few records, those with most of them first.
+        further: the second, the third, … column of the first of ``few``, as many as have one.
+        many: shape [B, 2], first column and end of each patient with many records.
+        place: shape [P], where each patient stands among ``many`` and ``few``.
+    """
+
+    records: int
+    few: NDArray[np.intp]
+    further: tuple[NDArray[np.intp], ...]
+    many: NDArray[np.intp]
+    place: NDArray[np.intp]
+
+    @classmethod
+    def over(cls, starts: NDArray[np.intp], records: int) -> _Largest:
+        """Of N columns, ``starts`` being the first of each patient's, in order."""
+        counts = np.diff(starts, append=records)
+        order = np.argsort(-np.minimum(counts, _FEW + 1), kind="stable")
+        counts, firsts = counts[order], starts[order]
+        split = int((counts > _FEW).sum())
+        few, left = firsts[split:], counts[split:]
+        further = tuple(few[: int((left > k).sum())] + k for k in range(1, int(left.max(initial=1))))
+        many = np.stack([firsts[:split], firsts[:split] + counts[:split]], axis=1)
+        return cls(records, few, further, many, np.argsort(order, kind="stable"))
+
+    def of(self, cosines: Floats) -> Floats:
+        """From [Q, N] to [Q, P]; the same array where every patient has one record."""
+        if len(self.place) == self.records:
+            return cosines
+        best = np.empty((len(cosines), len(self.place)), dtype=cosines.dtype)
+        edges = self.many.ravel()
+        edges = edges[:-1] if len(edges) and edges[-1] == self.records else edges
+        for row, found in zip(cosines, best, strict=True):
+            largest = row[self.few]
+            for columns in self.further:
+                np.maximum(largest[: len(columns)], row[columns], out=largest[: len(columns)])
+            if len(edges):
+                largest = np.concatenate([np.maximum.reduceat(row, edges)[::2], largest])
+            np.take(largest, self.place, out=found)
+        return best
+
+
+def _top(best: Floats, k: int) -> NDArray[np.intp]:
+    """Columns of the k largest of each row of [Q, P], the largest first.
+
+    The k-th largest of the largest of every ``_RUN`` columns bounds what has to be sorted.
+    """
+    if k == 1:
+        return np.asarray(best.argmax(axis=1)[:, None])
+    whole = best.shape[1] // _RUN * _RUN
+    bounds = best[:, :whole].reshape(len(best), whole // _RUN, _RUN).max(axis=2)
+    if bounds.shape[1] < k or np.isnan(bounds).any():
+        top = np.argpartition(-best, k - 1, axis=1)[:, :k]
+        return np.take_along_axis(top, np.argsort(-np.take_along_axis(best, top, axis=1), axis=1), axis=1)
+    least = np.partition(bounds, -k, axis=1)[:, -k]
+    top = np.empty((len(best), k), dtype=np.intp)
+    for row, bound, found in zip(best, least, top, strict=True):
+        columns = np.flatnonzero(row >= bound)
+        found[:] = columns[np.argsort(-row[columns], kind="stable")[:k]]
+    return top
 
 
 def chord(cosines: Floats) -> Floats:

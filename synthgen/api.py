@@ -47,6 +47,9 @@ def generate(
     accept: Sequence[str] = (),
     vouch_for_model: bool = False,
     steward: str | Path | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
+    workers: int = 0,
     progress: Progress | None = _SILENT,
 ) -> Sealed:
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals.
@@ -66,6 +69,10 @@ def generate(
         accept: seal these verdicts too; never REFUSE.
         vouch_for_model: states that a ``model`` that does not say so saw no held-out patient.
         steward: YAML file of what the data steward states of the release.
+        engine: ``"local"``, in this process, or ``"ray"``, by many workers; the release is the same.
+        ray_address: ``host:port`` of a cluster of which this machine is a part, or ``"auto"``; without it one is
+            started on 127.0.0.1.
+        workers: at most; 0 for as many as there is a place for.
 
     Returns:
         Where the result stands. ``quarantined`` is True where the verdict seals no release; reasons lie beside it.
@@ -76,6 +83,7 @@ def generate(
     demo = data is None and model is None
     offer, kind = _offered(modality)
     asked = arguments.asked(offer, config, settings, work=Path(work), seed=seed, samples=samples, demo=demo)
+    where = arguments.engine(engine, ray_address, workers)
     wanted, verdicts = arguments.formats(asked.offer, formats), arguments.accepted(accept)
     arguments.present(_path(data), "--data")
     arguments.apart(_path(data), work=Path(work), out=Path(out))
@@ -88,7 +96,7 @@ def generate(
 
     name = Path(asked.preset).stem
     plan = Plan(_path(data), _path(model), Path(out), name, wanted, verdicts, demo, vouch_for_model, stated)
-    return session.generate(asked, plan, Path(work), progress, kind)
+    return session.generate(asked, plan, Path(work), progress, kind, where)
 
 
 def anonymize(

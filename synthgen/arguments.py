@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from synthgen.choices import chosen
 from synthgen.config import RunConfig, load_config, preset_of
-from synthgen.errors import UserError
+from synthgen.engines import ENGINES, Workers
+from synthgen.errors import UserError, require_extra
 from synthgen.offer import Offer, names, offer_of
 from synthgen.settings import CONFIG, left_out_of
 
@@ -134,9 +135,23 @@ def apart(data: Path | None, **places: Path | None) -> None:
             raise UserError(f"--{option} {place} lies within --data {data}: choose a folder outside of it")
 
 
-def engine(name: str) -> None:
-    """Refuses an engine that there is not."""
-    chosen(name, ["local"], f"no engine {name!r}")
+def engine(name: str, address: str | None = None, workers: int = 0) -> Workers:
+    """The engine that is asked for.
+
+    Raises:
+        UserError: there is none of that name, or it takes no address and no number of workers.
+        MissingExtraError: it is not installed.
+    """
+    name = chosen(name, ENGINES, f"no engine {name!r}")
+    if name == "local":
+        if address or workers:
+            raise UserError(f"--{'ray-address' if address else 'workers'} is for many workers: give --engine ray too")
+        return Workers()
+    require_extra("--engine ray", "ray", "ray")
+    host, colon, port = (address or "").rpartition(":")
+    if address and address != "auto" and not (host and colon and port.isdecimal() and "/" not in host):
+        raise UserError(f"--ray-address {address}: give host:port of a cluster that this machine is a part of, or auto")
+    return Workers(name, address or "", workers)
 
 
 def accepted(words: Iterable[str] | None) -> tuple[Outcome, ...]:

@@ -158,7 +158,23 @@ def generate(
     config: Config = None,
     settings: Settings = None,
     exclude: Exclude = None,
-    engine: Annotated[str, typer.Option(help="Where shards are computed: local.")] = "local",
+    engine: Annotated[
+        str, typer.Option(help="Where shards are computed: local, in this process, or ray, by many workers.")
+    ] = "local",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="host:port of a Ray cluster that this machine is a part of, or auto; without it --engine ray starts "
+            "one on 127.0.0.1."
+        ),
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Workers of --engine ray at most; 0: one a GPU, or as many as the cores hold.",
+        ),
+    ] = 0,
     seed: Seed = None,
     formats: Annotated[
         list[str] | None,
@@ -180,12 +196,12 @@ def generate(
     """Makes a sealed release: fits if need be, generates, screens every sample, evaluates, seals."""
     from synthgen import api, arguments
 
-    arguments.engine(engine)
     left = arguments.without(settings, exclude)
     sealed = api.generate(
         modality_name, data=data, out=out, work=work, model=model, samples=samples, config=config,
         settings=arguments.private(left, dp_epsilon, dp_method, dp_release), seed=seed, formats=formats or (),
         accept=accept or (), vouch_for_model=vouch_for_model, steward=steward, progress=None,
+        engine=engine, ray_address=ray_address, workers=workers,
     )  # fmt: skip
     _end(sealed)
     print(f"{sealed.fitness}.")  # noqa: T201

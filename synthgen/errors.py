@@ -44,6 +44,18 @@ def require(*packages: str) -> None:
             raise ModuleNotFoundError(f"no module named {package!r}", name=package)
 
 
+def require_extra(feature: str, extra: str, package: str) -> None:
+    """Refuses a feature whose package is missing, before anything is loaded.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        require(package)
+    except ModuleNotFoundError:
+        raise MissingExtraError(feature, extra) from None
+
+
 def install_command(extra: str) -> str:
     """What installs an extra here: from the folder or the wheel that this installation came from, or by name."""
     import json  # what is missing is seldom told: --help does not wait for it

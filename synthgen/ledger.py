@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from synthgen.errors import UserError
@@ -31,35 +32,53 @@ def read_ledger(path: Path) -> tuple[list[dict[str, JsonValue]], int]:
     Raises:
         UserError: if a line was altered.
     """
-    entries: list[dict[str, JsonValue]] = []
-    if not path.exists():
-        return entries, 0
-    previous, size = _START, 0
-    for line in path.read_bytes().split(b"\n")[:-1]:
-        try:
-            entry = json.loads(line)
-            digest = entry.pop("digest")
-        except (ValueError, KeyError, AttributeError):
-            digest = None
-            entry = {}
-        if digest is None or digest != chain(previous, entry):
-            raise UserError(f"the ledger of this work folder was altered (line {len(entries) + 1}); use a new --work")
+    entries, size = [], 0
+    for entry, _, length in _lines(path):
         entries.append(entry)
-        previous, size = digest, size + len(line) + 1
+        size += length
     return entries, size
 
 
+def _lines(path: Path) -> Iterator[tuple[dict[str, JsonValue], str, int]]:
+    """Whole entries, one after the other, each with its digest and its length in bytes."""
+    if not path.exists():
+        return
+    previous = _START
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                entry = json.loads(line)
+                digest = entry.pop("digest")
+            except (ValueError, KeyError, AttributeError):
+                digest, entry = None, {}
+            if digest is None or digest != chain(previous, entry):
+                raise UserError(f"the ledger of this work folder was altered (line {number}); use a new --work")
+            yield entry, digest, len(line)
+            previous = digest
+
+
 class Ledger:
-    """Appends to a ledger file, from where its last whole line ends."""
+    """Appends to a ledger file, from where its last whole line ends. It holds no entry, however many there are.
+
+    Attributes:
+        recorded: entries that the file holds.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.entries, size = read_ledger(path)
-        self._path = path
-        self._previous = _START
-        for entry in self.entries:
-            self._previous = chain(self._previous, entry)
+        self.recorded, size = 0, 0
+        self._path, self._previous = path, _START
+        for _, digest, length in _lines(path):
+            self.recorded += 1
+            self._previous = digest
+            size += length
         if path.exists():
             os.truncate(path, size)
+
+    def known(self) -> Iterator[dict[str, JsonValue]]:
+        """The entries that are recorded now, in order; what is appended while they are read is none of them."""
+        return (entry for entry, _, _ in islice(_lines(self._path), self.recorded))
 
     def append(self, entries: Iterable[Mapping[str, JsonValue]]) -> None:
         """Appends entries and syncs them to disk before it returns."""
@@ -68,7 +87,7 @@ class Ledger:
             self._previous = chain(self._previous, entry)
             closed = {**entry, "digest": self._previous}
             lines.append(json.dumps(closed, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n")
-            self.entries.append(dict(entry))
+            self.recorded += 1
         with disk_errors(self._path.parent):
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             with os.fdopen(descriptor, "a", encoding="utf-8") as file:

@@ -35,6 +35,7 @@ from synthgen.report import LinkedFacts, Outcome, PrivacyReport, Provenance, Rel
 from synthgen.run import Run
 from synthgen.sampling import Generated, duplicates, first_attempts, generate, kept_samples
 from synthgen.screening import Judgement, open_screen, rules_of
+from synthgen.seconds import timed
 from synthgen.settings import CONFIG as SETTINGS
 from synthgen.settings import public_yaml
 from synthgen.sizes import RISK, Parts, SizeCheck, parts_in, parts_of_cohort
@@ -110,6 +111,11 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     Raises:
         UserError: for whatever the user must put right; nothing half-written is left outside the work folder.
     """
+    with timed(run) as watched:
+        return _release_from(watched, plan, engine)
+
+
+def _release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     mode = release_mode(run.config.privacy, plan.model, cohort=plan.data is not None)
     if mode == "dp" or mode == "dp+deniable":
         return release_by_guarantee(run, plan, engine, mode)

@@ -6,9 +6,13 @@ A shard that lies on disk is finished work; the ledger follows the shards in the
 from __future__ import annotations
 
 import hashlib
+import secrets
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -19,9 +23,11 @@ from synthgen.files import private_folder
 from synthgen.ledger import Ledger
 from synthgen.modality import Cohorts
 from synthgen.privacy_filters.gate import Facet, FirstAttempts, facets
-from synthgen.records import C, Condition, Synthetic
+from synthgen.progress import Silent
+from synthgen.records import C, Condition, Synthetic, Verdict
 from synthgen.report import ScreeningFacts
 from synthgen.run import Run
+from synthgen.seconds import Spent
 from synthgen.shards import Row, read_shard, shard_path, write_shard
 from synthgen.slots import Conditions, Judge, Shard, fill, shards
 
@@ -56,7 +62,11 @@ class Generated(Generic[T, C]):
 
 @dataclass(frozen=True)
 class Worker(Generic[T, C, M]):
-    """Fills shards; opened once per process."""
+    """Fills shards; opened once per process, on whatever machine.
+
+    Attributes:
+        mark: a file in the work folder, by which a worker knows that it sees the same folder.
+    """
 
     run: Run[T, C, M]
     model: Path
@@ -64,9 +74,22 @@ class Worker(Generic[T, C, M]):
     condition: Conditions[C]
     folder: Path
     scratch: Path
+    mark: Path
 
-    def open(self) -> Callable[[Shard], Shard]:
-        """Opens the model; the result fills one shard and returns it when its file is on disk."""
+    def open(self) -> Callable[[Shard], tuple[Shard, Spent]]:
+        """Opens the model; the result fills one shard, and returns it and what it took when its file is on disk.
+
+        Raises:
+            UserError: the work folder or the model is not to be seen from here.
+        """
+        for there, path, option in (
+            (self.mark, self.folder.parent, "--work"),
+            (self.model, self.model, "--model"),
+        ):
+            if not there.exists():
+                raise UserError(
+                    f"a worker does not see {path}: put {option} on a disk that all machines share, under one path"
+                )
         kind, config, settings = self.run.modality, self.run.config, self.run.settings
         seed, slots = config.seed, config.slots
         opened = kind.generator.open(self.model, settings, slots.rows, self.scratch)
@@ -75,15 +98,40 @@ class Worker(Generic[T, C, M]):
         def condition(slot: int) -> C:
             return self.condition(slot, seed)
 
-        def work(shard: Shard) -> Shard:
+        def work(shard: Shard) -> tuple[Shard, Spent]:
             path = shard_path(self.folder, shard)
-            if not path.exists():
+            if path.exists():
+                return shard, Spent()
+            began, screening = time.perf_counter(), 0.0
+
+            def judge(payloads: Sequence[T]) -> list[tuple[Verdict, ...]]:
+                nonlocal screening
+                start = time.perf_counter()
+                judged = self.judge(payloads)
+                screening += time.perf_counter() - start
+                return judged
+
+            with _memory(slots.rows):
                 tries, close = slots.attempts, slots.close
-                made = fill(shard, generator, self.judge, condition, run_seed=seed, attempts=tries, close=close)
-                write_shard(path, list(made), kind.cohorts.encode)
-            return shard
+                made = list(fill(shard, generator, judge, condition, run_seed=seed, attempts=tries, close=close))
+                write_shard(path, made, kind.cohorts.encode)
+            return shard, Spent(time.perf_counter() - began, screening)
 
         return work
+
+
+@contextmanager
+def _memory(rows: int) -> Iterator[None]:
+    """Turns a lack of memory, of a GPU's too, into a line that says what helps."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":  # torch's own name
+            raise
+        fewer = f", or take --set slots.rows={rows // 2} and a new --work" if rows > 1 else ""
+        raise UserError(
+            f"the memory does not hold a batch of {rows}: free some and run the same command again{fewer}"
+        ) from None
 
 
 def generate(
@@ -110,26 +158,30 @@ def generate(
     folder = private_folder(work / "shards")
     ledger = Ledger(work / "ledger.jsonl")
     plan = shards(config.samples, config.slots.rows, config.slots.depth, probes)
-    worker = Worker(run, model, judge, condition, folder, private_folder(work / "scratch"))
-    recorded, written = len(ledger.entries), 0
+    scratch = private_folder(work / "scratch")
+    known = ledger.known()
     task = run.progress.task("generate ⇄ screen", config.samples + probes, "sample")
     tally = Tally()
     done: list[Shard] = []
-    for shard in engine.map(worker.open, plan):
-        rows = list(read_shard(shard_path(folder, shard)))
-        entries = [row.entry() for row in rows]
-        known = ledger.entries[written : min(recorded, written + len(entries))]
-        if known != entries[: len(known)]:
-            raise UserError(f"the ledger and the shards of {work} disagree: use a new --work")
-        ledger.append(entries[len(known) :])
-        written += len(entries)
-        for row in rows:
-            tally.add(row, run.modality.cohorts.condition_from(row.condition), shard.probe)
-        if not shard.probe:
-            done.append(shard)
-        task.advance(shard.count, f"{tally.close} too close")
-        if limit is not None and tally.close > limit:
-            break
+    spent = Spent()
+    with _marked(scratch) as mark:
+        worker = Worker(replace(run, progress=Silent()), model.resolve(), judge, condition, folder, scratch, mark)
+        for shard, took in engine.map(worker.open, plan):
+            spent += took
+            rows = list(read_shard(shard_path(folder, shard)))
+            entries = [row.entry() for row in rows]
+            told = list(islice(known, len(entries)))
+            if told != entries[: len(told)]:
+                raise UserError(f"the ledger and the shards of {work} disagree: use a new --work")
+            ledger.append(entries[len(told) :])
+            for row in rows:
+                tally.add(row, run.modality.cohorts.condition_from(row.condition), shard.probe)
+            if not shard.probe:
+                done.append(shard)
+            task.advance(shard.count, f"{tally.close} too close")
+            if limit is not None and tally.close > limit:
+                break
+    spent.note(work, run.progress.say)
     slots = sum(shard.count for shard in done)
     facts = ScreeningFacts(
         slots=slots,
@@ -140,7 +192,20 @@ def generate(
         close_rejections=config.slots.close,
     )
     stopped = limit is not None and tally.close > limit
-    return Generated(folder, worker.scratch, tuple(done), facts, tally.first(), stopped)
+    return Generated(folder, scratch, tuple(done), facts, tally.first(), stopped)
+
+
+@contextmanager
+def _marked(scratch: Path) -> Iterator[Path]:
+    """A file that was not there before: a folder of the same path on another machine does not hold it."""
+    for left in scratch.glob(".mark-*"):  # by a run that was killed
+        left.unlink()
+    mark = scratch / f".mark-{secrets.token_hex(8)}"
+    mark.touch(0o600)
+    try:
+        yield mark
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 @dataclass

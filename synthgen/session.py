@@ -18,6 +18,7 @@ from synthgen.arguments import Asked
 from synthgen.comparing import ComparePlan
 from synthgen.comparing import compare as compare_ways
 from synthgen.digests import keyed
+from synthgen.engines import Workers
 from synthgen.engines.local import LocalEngine
 from synthgen.files import disk_errors
 from synthgen.forecast import costs, forecast, people_of
@@ -75,6 +76,7 @@ def generate(
     work: Path,
     progress: Progress | None = None,
     kind: Modality[Any, Any, Any] | None = None,
+    workers: Workers | None = None,
 ) -> Sealed:
     """From what was asked to a sealed release, or to quarantine; without data, of a simulated cohort."""
     people = people_of(asked.config) if plan.demo else 0
@@ -87,7 +89,7 @@ def generate(
         at.progress.say(forecast(asked, plan, costs()))
         if plan.demo:
             plan = replace(plan, data=_demo(at))
-        return release_from(at, plan, LocalEngine())
+        return release_from(at, plan, (workers or Workers()).open(at.progress))
 
 
 def anonymise(

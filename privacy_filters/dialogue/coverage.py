@@ -17,9 +17,9 @@ odds in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -132,31 +132,39 @@ class Coverage:
         return np.asarray(self.said_by[self.spread[said.indices] + one_more])
 
     @cached_property
-    def _expected(self) -> Callable[[int], NDArray[np.float64]]:
-        weights = self._weighted
-        missed = np.log1p(-np.minimum(self._others(self.runs) / (self.records + 2.0), 0.999))
+    def _missed(self) -> Scores:
+        """Logarithm of the chance that a new record does not say each entry of ``runs``."""
+        return np.asarray(np.log1p(-np.minimum(self._others(self.runs) / (self.records + 2.0), 0.999)))
 
-        @lru_cache(maxsize=256)
-        def expected(step: int) -> NDArray[np.float64]:
+    @cached_property
+    def _known(self) -> dict[int, Scores]:
+        return {}
+
+    def _expected(self, step: int) -> Scores:
+        """The share e of each record that a candidate of that size covers by chance, shape [R]."""
+        if step not in self._known:
+            weights = self._weighted
             chance = sparse.csr_matrix(
-                (weights.data * -np.expm1(missed * 2.0 ** (step / _STEPS)), weights.indices, weights.indptr),
+                (weights.data * -np.expm1(self._missed * 2.0 ** (step / _STEPS)), weights.indices, weights.indptr),
                 shape=weights.shape,
             )
-            return np.asarray(chance.sum(axis=1), dtype=np.float64).ravel()
-
-        return expected
+            self._known[step] = np.asarray(chance.sum(axis=1), dtype=np.float64).ravel()
+        return self._known[step]
 
     def _beyond(self, queries: Any, lengths: Scores) -> Scores:
         """1 - g of each candidate and record, shape [Q, R], in [0, 1]."""
         steps = np.rint(np.log2(np.maximum(lengths / self.size, 1e-3)) * _STEPS).astype(int)
         found = np.asarray((queries @ self._weighted.T).todense(), dtype=np.float64)
-        by_chance = np.stack([self._expected(step) for step in steps]) if len(steps) else found
+        by_chance = np.stack([self._expected(int(step)) for step in steps]) if len(steps) else found
         return ((1.0 + _DOUBT - found) / (1.0 + _DOUBT - by_chance)).clip(0.0, 1.0)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return dict(zip(self.patients, self.owner.tolist(), strict=True))
 
     def _numbers(self, patients: Sequence[str]) -> NDArray[np.intp]:
         """As in ``owner``; -1 for somebody who has no record."""
-        known = dict(zip(self.patients, self.owner, strict=True))
-        return np.array([known.get(patient, -1) for patient in patients], dtype=np.intp)
+        return np.array([self._places.get(patient, -1) for patient in patients], dtype=np.intp)
 
     def scores(self, dialogues: Sequence[Dialogue], exclude: Sequence[str] | None = None) -> Scores:
         """Shape [N], NaN for a dialogue without words."""

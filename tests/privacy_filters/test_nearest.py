@@ -114,3 +114,24 @@ def test_patients_without_neighbours_take_the_median() -> None:
 def test_rows_and_patients_must_agree() -> None:
     with pytest.raises(ValueError, match="one patient per row"):
         PatientIndex.build(np.zeros((2, 3), np.float32), ["a"])
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [[1] * 1500, [1, 2, 40] * 500, [3] * 700 + [30], [9, 8] * 400, [1]],
+    ids=lambda counts: f"{len(counts)} patients, up to {max(counts)}",
+)
+def test_in_large_cohorts_the_nearest_are_those_of_a_plain_maximum_and_a_plain_sort(counts: list[int]) -> None:
+    rng = np.random.default_rng(len(counts))
+    names = [f"p{number:04d}" for number in np.repeat(np.arange(len(counts)), rng.permutation(counts))]
+    vectors, queries = unit(rng, len(names)), unit(rng, 40)
+    index = PatientIndex.build(vectors, names)
+    expected = np.maximum.reduceat(queries @ index.vectors.T, index.starts, axis=1)
+    assert np.array_equal(index.similarities(queries), expected)
+    own = list(rng.choice(names, len(queries)))
+    expected[np.arange(len(queries)), index.numbers(own)] = -np.inf
+    for k in (1, 2, 5):
+        numbers, cosines = index.nearest(queries, k, own)
+        order = np.argsort(-expected, axis=1)[:, :k]
+        assert np.array_equal(numbers, order)
+        assert np.array_equal(cosines, np.take_along_axis(expected, order, axis=1))

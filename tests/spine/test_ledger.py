@@ -27,7 +27,7 @@ def test_a_torn_line_is_dropped_and_written_again(tmp_path: Path, cut: int) -> N
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
     ledger = Ledger(path)
-    assert ledger.entries == ENTRIES[:5]
+    assert list(ledger.known()) == ENTRIES[:5]
     ledger.append(ENTRIES[5:])
     assert path.read_bytes() == whole
 
@@ -50,3 +50,13 @@ def test_tampering_is_noticed(tmp_path: Path, damage: str) -> None:
     path.write_text("".join(lines))
     with pytest.raises(UserError, match="ledger of this work folder was altered"):
         Ledger(path)
+
+
+def test_what_is_appended_is_none_of_what_was_known(tmp_path: Path) -> None:
+    Ledger(tmp_path / "ledger").append(ENTRIES[:3])
+    ledger = Ledger(tmp_path / "ledger")
+    known = ledger.known()
+    assert next(known) == ENTRIES[0]
+    ledger.append(ENTRIES[3:])
+    assert list(known) == ENTRIES[1:3]
+    assert ledger.recorded == len(ENTRIES)
