@@ -38,15 +38,22 @@ class Aligner:
             samples: at 16 kHz, full scale at ±1.
             words: as they are said, numbers in words; only their letters count.
         """
-        known = [self._known(word) for word in words]
-        if not known or any(word is None for word in known):
+        known = [like for word in words if (like := self._known(word))]
+        if not known or len(known) < len(words):
             return None
+        found = self._heard(samples, known)
+        if found is None and len(known) > 1:  # a recording that is cut within its last word
+            found = self._heard(samples, known[:-1])
+            found = None if found is None else [*found, (found[-1][1], len(samples))]
+        return found
+
+    def _heard(self, samples: NDArray[np.float32], known: Sequence[str]) -> list[tuple[int, int]] | None:
         quiet = np.zeros(_MARGIN, dtype=np.float32)
         gain = 0.9 / max(float(np.abs(samples).max(initial=0.0)), 1e-4)
         padded = np.concatenate([quiet, samples * min(gain, 10.0), quiet])
         pcm = np.clip(np.rint(padded * 32767), -32768, 32767).astype(np.int16)
         try:
-            self.decoder.set_align_text(" ".join(str(word) for word in known))
+            self.decoder.set_align_text(" ".join(known))
             self.decoder.start_utt()
             self.decoder.process_raw(pcm.tobytes(), full_utt=True)
             self.decoder.end_utt()

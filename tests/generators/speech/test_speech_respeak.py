@@ -82,6 +82,17 @@ def test_words_are_found_by_alignment_where_they_are(track: Track) -> None:
     assert abs(found[0].start - known[0].start) < 0.12 * RATE and abs(found[0].end - known[0].end) < 0.12 * RATE
 
 
+def test_a_last_word_that_is_not_heard_to_its_end_keeps_the_others_in_their_places(track: Track) -> None:
+    pytest.importorskip("pocketsphinx")
+    (turn,) = track.segments
+    aligner, said = installed_aligner("en-us"), [word.text for word in turn.words]
+    assert aligner is not None
+    heard = excerpt(track.audio, 0, track.audio.frames).astype(np.float32) / 32768
+    found = aligner(heard, [*said, "extraordinarily"])
+    assert found is not None and len(found) == len(said) + 1 and found[-1][1] == len(heard)
+    assert abs(found[3][0] - turn.words[3].start) < 0.12 * RATE
+
+
 def test_numbers_are_aligned_as_they_are_said(track: Track) -> None:
     def aligner(samples: NDArray[np.float32], words: object) -> list[tuple[int, int]]:
         assert words == ["born", "on", "March", "fourth,", "nineteen", "sixty", "one", "in", "Leeds"]
