@@ -15,11 +15,14 @@ from synthgen.generators.dialogue.plan.empty_words import telling_words, words_o
 from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, rule, rule_of, tidy
 from synthgen.generators.dialogue.plan.persons import they_form
 from synthgen.generators.dialogue.plan.types import Fact, Situation
+from synthgen.generators.dialogue.plan.wordings import varied
 from synthgen.wordlists import word_lists
 
 CONTENT: Final = "synthgen.generators.dialogue.plan.content"
 MORE: Final = ("feel", "effect", "example", "cope", "others")
 _EMPTY: Final = Grammar({})
+_AS_WRITTEN: Final = frozenset({"techniques"})
+"""Files whose lines both sides know by heart: what a technique is called is said as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +94,16 @@ def content(name: str) -> Content:
     rules: dict[str, Rule] = {}
     entries: dict[str, tuple[Entry, ...]] = {}
     plain: dict[str, object] = {}
+    rewrite = None if name in _AS_WRITTEN else varied
     for key, value in word_lists(CONTENT, name, dict[str, object]).items():
         if isinstance(value, str) and "\n" in value:
-            rules[key] = rule_of(value, f"{name}.yaml: {key}")
+            rules[key] = rule_of(value, f"{name}.yaml: {key}", rewrite)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             entries[key] = tuple(_entry(cast(dict[str, object], one), f"{name}.yaml: {key}") for one in value)
         elif isinstance(value, dict) and value and all(isinstance(inner, str) for inner in value.values()):
             rules |= {
-                f"{key}.{inner}": rule_of(str(block), f"{name}.yaml: {key}: {inner}") for inner, block in value.items()
+                f"{key}.{inner}": rule_of(str(block), f"{name}.yaml: {key}: {inner}", rewrite)
+                for inner, block in value.items()
             }
         else:
             plain[key] = value
@@ -116,7 +121,7 @@ def _entry(values: Mapping[str, object], where: str) -> Entry:
     unless = frozenset(part.strip() for part in str(values.get("not", "")).split(",") if part.strip())
     return Entry(
         topic=str(values.get("topic", "")),
-        rules={key: rule_of(_as_block(str(value)), f"{where}: {key}") for key, value in fields.items()},
+        rules={key: rule_of(_as_block(str(value)), f"{where}: {key}", varied) for key, value in fields.items()},
         when=rule(f"{when} :: x") if when else None,
         unless=unless,
         sensitive=bool(values.get("sensitive", False)),

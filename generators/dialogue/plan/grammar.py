@@ -133,16 +133,21 @@ def _sequence(line: str, at: int, closers: str) -> tuple[Pieces, int]:
     return tuple(parts), at
 
 
-def rule(block: str) -> Rule:
-    """Reads a block of lines; empty lines and those that begin with # are left out."""
+def rule(block: str, rewrite: Callable[[str], str] | None = None) -> Rule:
+    """Reads a block of lines; empty lines and those that begin with # are left out.
+
+    Args:
+        rewrite: what is done to each line before it is read.
+    """
     lines = (line.strip() for line in block.splitlines())
-    return tuple(alternative(line) for line in lines if line and not line.startswith("#"))
+    kept = (line for line in lines if line and not line.startswith("#"))
+    return tuple(alternative(rewrite(line) if rewrite else line) for line in kept)
 
 
-def rule_of(block: str, where: str) -> Rule:
+def rule_of(block: str, where: str, rewrite: Callable[[str], str] | None = None) -> Rule:
     """The same of a file's block, which messages call ``where``. Raises UserError."""
     try:
-        return rule(block)
+        return rule(block, rewrite)
     except ValueError as error:
         raise UserError(f"{where}: {error}") from None
 
@@ -234,16 +239,24 @@ class Grammar:
 
     # Read backwards --------------------------------------------------------------------------------------------------
 
-    def asked(self, name: str) -> tuple[re.Pattern[str], ...]:
-        """What matches a realisation of each alternative of a rule, wherever it stands in a text, by :func:`plain`."""
+    def asked(self, name: str, between: str = "") -> tuple[re.Pattern[str], ...]:
+        """What matches a realisation of each alternative of a rule, wherever it stands in a text, by :func:`plain`.
+
+        Args:
+            between: what matches a word that may come in where a sentence ends.
+        """
         # Choices may be empty: spaces at their borders are as many as there are.
-        return tuple(re.compile(re.sub(r" +", " *", self._pattern(one.parts, 0))) for one in self.rules[name])
+        may_be = f"(?: (?:{between})\\b)*" if between else ""
+        return tuple(
+            re.compile(re.sub(r" +", " *", self._pattern(one.parts, 0)).replace(_END, may_be))
+            for one in self.rules[name]
+        )
 
     def _pattern(self, parts: Pieces, depth: int) -> str:
         out = []
         for part in parts:
             if isinstance(part, str):
-                literal = re.escape(_loose(part)).replace(r"\ ", " ")
+                literal = re.escape(_loose(_ENDED.sub(_END, part))).replace(r"\ ", " ")
                 out.append(re.sub(r"(?<!\S)a(?!\S)", "an?", literal))
             elif isinstance(part, Choice):
                 out.append("(?:" + "|".join(self._pattern(one, depth) for one in part.options) + ")")
@@ -309,6 +322,8 @@ def _sentences(parts: Pieces) -> list[Pieces]:
 
 
 _LEADING: Final = re.compile(r"^(?:(?:well|um|i mean|yeah|oh|so|look|you know|honestly|er|hm),\s+)+", re.IGNORECASE)
+_END: Final = "_end_"
+_ENDED: Final = re.compile(r"[.?!:;,](?=\s|$)")
 _NOT_WORD: Final = re.compile(r"[^\w']+")
 
 
@@ -322,7 +337,7 @@ def plain(text: str) -> str:
     return _NOT_WORD.sub(" ", text.lower()).strip()
 
 
-def read_rules(package: str, names: Iterable[str]) -> dict[str, Rule]:
+def read_rules(package: str, names: Iterable[str], rewrite: Callable[[str], str] | None = None) -> dict[str, Rule]:
     """The rules of YAML files that ship with ``package``: mappings of names to blocks of lines; nested ones are joined
     by a full stop.
 
@@ -334,7 +349,7 @@ def read_rules(package: str, names: Iterable[str]) -> dict[str, Rule]:
         for key, block in _flat(word_lists(package, name, dict[str, object]), ""):
             if key in rules:
                 raise UserError(f"{name}.yaml: the rule {key} stands twice")
-            rules[key] = rule_of(block, f"{name}.yaml: {key}")
+            rules[key] = rule_of(block, f"{name}.yaml: {key}", rewrite)
     return rules
 
 

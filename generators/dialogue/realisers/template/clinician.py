@@ -7,6 +7,7 @@ import random
 from synthgen.generators.dialogue.plan.persons import notes_to_you
 from synthgen.generators.dialogue.realisers.template.hear import (
     Heard,
+    breaks,
     details_of,
     grammar,
     hear,
@@ -18,6 +19,7 @@ from synthgen.generators.dialogue.realisers.template.hear import (
 from synthgen.generators.dialogue.realisers.template.listening import listening, technique_spoken
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, joined
 from synthgen.generators.dialogue.realisers.template.scripts import script, scripts
+from synthgen.generators.dialogue.realisers.template.speech import CLINICIAN, spoken
 from synthgen.generators.dialogue.views import ClinicianView
 
 
@@ -26,7 +28,8 @@ def clinician_says(view: ClinicianView, seed: int) -> str:
     heard = hear(view.transcript, view.setting, {"work": view.technique})
     rng = random.Random(seed)  # noqa: S311 (not for cryptography)
     voice = Voice(grammar(), rng, _values(view, heard), _tags(view), heard)
-    return best_draft(lambda: _draft(view, voice), heard)
+    text = best_draft(lambda: _draft(view, voice), heard)
+    return spoken(text, rng, CLINICIAN.get(view.setting, CLINICIAN["therapy"]))
 
 
 def _tags(view: ClinicianView) -> set[str]:
@@ -64,8 +67,22 @@ def _points(view: ClinicianView) -> list[str]:
     return [point for point in view.position.stage.goal.partition(": ")[2].rstrip(".").split("; ") if point]
 
 
+def _after_break(view: ClinicianView, voice: Voice) -> str:
+    """What is said where the last answer broke off or asked what was meant; empty where it did neither."""
+    if not view.transcript or view.position.last:
+        return ""
+    said = view.transcript[-1].text
+    if breaks(said, "unfinished"):
+        return voice.fresh("go_on.say")
+    if breaks(said, "misheard") and voice.heard.moves:
+        return f"{voice.fresh('rephrase.say')} {voice.fresh(f'{voice.heard.moves[-1][1]}.ask')}"
+    return ""
+
+
 def _draft(view: ClinicianView, voice: Voice) -> str:
     stage = view.position.stage.name
+    if answer := _after_break(view, voice):
+        return answer
     if view.position.last:
         return voice.say("farewell_visit.say" if view.setting == "visit" else "farewell.say")
     if view.setting == "visit" and stage in {"examination", "assessment", "plan"}:
@@ -215,6 +232,8 @@ def _told_last(view: ClinicianView) -> str:
     if not view.disclosed or len(view.transcript) < 2:
         return ""
     asked = view.transcript[-2]
+    if breaks(asked.text, "go_on"):
+        return ""
     move = move_of(asked.text, view.setting, asked.stage, view.technique if asked.stage == "work" else "")
     return "" if move and move not in scripts().greetings else notes_to_you(view.disclosed[-1])
 
