@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from synthgen.generators.dialogue.conduct.emotion import emotion_of
 from synthgen.generators.dialogue.plan.types import CaseArc, Fact, Patient, SessionPlan, Stage
 from synthgen.generators.dialogue.views import Position
 from synthgen.payloads.dialogue import Dialogue, Label, Speaker, Turn
@@ -126,7 +127,7 @@ class Session:
         Args:
             told: keys of the facts that the utterance disclosed.
         """
-        emotion = self.stage.emotion if self.speaker == "patient" else "neutral"
+        emotion = emotion_of(text, self.stage.emotion) if self.speaker == "patient" else "neutral"
         turn = Turn(self.speaker, text, emotion, self.stage.name)
         return replace(self, turns=(*self.turns, turn), told=(*self.told, *told))
 

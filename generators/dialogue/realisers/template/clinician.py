@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from synthgen.generators.dialogue.plan.persons import notes_to_you
+from synthgen.generators.dialogue.plan.scores import BANDS, band, total_label
 from synthgen.generators.dialogue.realisers.template.hear import (
     Heard,
     breaks,
@@ -35,9 +36,11 @@ def clinician_says(view: ClinicianView, seed: int) -> str:
 def _tags(view: ClinicianView) -> set[str]:
     tags = {view.setting or "therapy", "final" if view.number == view.sessions else "more_to_come"}
     tags.add("first_visit" if view.number == 1 else "return_visit")
+    if "drink" in view.referral:
+        tags.add("drinking")
     tags.add("review" if view.referral.endswith("review") else "acute")
     for scores in view.scores:
-        tags.add("phq" if scores.instrument == "PHQ-9" else "gad")
+        tags.add(total_label(scores.instrument).removesuffix("_total"))
         if scores.instrument == "PHQ-9" and scores.items[8] > 0:
             tags.add("item9")
     return tags
@@ -46,7 +49,9 @@ def _tags(view: ClinicianView) -> set[str]:
 def _values(view: ClinicianView, heard: Heard) -> dict[str, str]:
     values = {key: value for key, value in heard.values.items() if value}
     for scores in view.scores:
-        values["phq9" if scores.instrument == "PHQ-9" else "gad7"] = str(scores.total)
+        values[total_label(scores.instrument).removesuffix("_total")] = str(scores.total)
+        if scores.instrument in BANDS:
+            values[f"{total_label(scores.instrument).removesuffix('_total')}_band"] = band(scores.instrument, scores.total)
     values["agenda"] = joined(view.agenda)
     values["referral"] = view.referral.split(", ", 2)[-1]
     values["technique_name"] = technique_spoken(view.technique)

@@ -79,6 +79,9 @@ def _tags(view: PatientView) -> set[str]:
     tags.add("first_visit" if view.number == 1 else "return_visit")
     tags |= {"older"} if view.age >= 60 else {"younger"} if view.age < 35 else set()
     tags.add("review" if view.disorder.endswith("_review") else "acute")
+    tags.add(f"death_{min(view.death, 2)}")
+    if any("attempt to die" in note for note in view.history):
+        tags.add("attempt")
     life = " ".join(view.situation_in_life)
     if re.search(r"lives with a (?:husband|wife|boyfriend|girlfriend|partner)", life):
         tags.add("partnered")
@@ -117,7 +120,7 @@ def _values(view: PatientView, heard: Heard) -> dict[str, str]:
     if view.conceptualisation is not None:
         diagram = view.conceptualisation
         values |= {"core": diagram.core_belief, "rule": next(iter(diagram.intermediate_beliefs), ""),
-                   "coping": next(iter(diagram.coping), "")}  # fmt: skip
+                   "coping": next(iter(diagram.coping), ""), "happened": diagram.event}  # fmt: skip
     if view.homework is not None and view.homework.obstacle:
         obstacle = view.homework.obstacle
         values |= {"obstacle": obstacle, "Obstacle": obstacle[:1].upper() + obstacle[1:]}

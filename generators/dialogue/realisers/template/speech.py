@@ -58,9 +58,9 @@ class Speech(WordLists):
 
 @cache
 def between() -> str:
-    """A pattern of what a clinician may put in where a sentence ends, as :func:`plain` has it."""
-    said = {plain(one) for one in (*speech().openers_asking, *speech().strings_of_the_clinician)}
-    return "|".join(sorted((re.escape(one) for one in said if one), key=len, reverse=True))
+    """A pattern of a word that a clinician may put in where a sentence ends, as :func:`plain` has it."""
+    put_in = (*speech().openers_asking, *speech().strings_of_the_clinician, *speech().hesitations)
+    return "|".join(sorted({re.escape(word) for one in put_in for word in plain(one).split()}))
 
 
 @cache
@@ -162,9 +162,9 @@ def _hesitant(
         plainly, roll = part.strip("\"'").lower(), rng.random()
         if plainly in words.repeated and roll < 6 * of["repeat"]:
             out[-1] = f"{part}, {lowered(part)}"
-        elif roll > 1 - 1.4 * of["hesitation"]:
+        elif plainly != "thank" and roll > 1 - 1.4 * of["hesitation"]:
             out[-1] = f"{part}, {rng.choice(words.hesitations)},"
-        elif roll > 1 - 1.4 * of["hesitation"] - 4 * of["little"] and after.strip(",.?!").lower() in words.joints:
+        elif roll > 1 - 1.4 * of["hesitation"] - 4 * of["little"] and len(out) > 2 and after in words.joints:
             out[-1] = f"{part}, {rng.choice(little)},"
     return " ".join(out)
 
