@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from typing import Final
 
 from synthgen.errors import UserError
@@ -139,17 +140,33 @@ def rule(block: str, rewrite: Callable[[str], str] | None = None) -> Rule:
     Args:
         rewrite: what is done to each line before it is read.
     """
-    lines = (line.strip() for line in block.splitlines())
-    kept = (line for line in lines if line and not line.startswith("#"))
-    return tuple(alternative(rewrite(line) if rewrite else line) for line in kept)
+    found = []
+    for line in lines_of(block):
+        try:
+            found.append(alternative(rewrite(line) if rewrite else line))
+        except ValueError:
+            raise ValueError(f"unmatched bracket in {line!r}") from None
+    return tuple(found)
 
 
-def rule_of(block: str, where: str, rewrite: Callable[[str], str] | None = None) -> Rule:
-    """The same of a file's block, which messages call ``where``. Raises UserError."""
+def lines_of(block: str) -> list[str]:
+    """The lines of a block that count."""
+    return [line for one in block.splitlines() if (line := one.strip()) and not line.startswith("#")]
+
+
+def rule_of(block: str, where: str, rewrite: Callable[[str], str] | None = None, text: str = "") -> Rule:
+    """The same of a file's block, which messages call ``where``. Raises UserError.
+
+    Args:
+        text: of the whole file, so that a message can say which line is meant.
+    """
     try:
         return rule(block, rewrite)
     except ValueError as error:
-        raise UserError(f"{where}: {error}") from None
+        name, _, key = where.partition(": ")
+        quoted = str(error).partition(" in ")[2]
+        at = next((n for n, line in enumerate(text.splitlines(), 1) if repr(line.strip()) == quoted), 0)
+        raise UserError(f"{name}, line {at}: {key}: {error}" if at else f"{where}: {error}") from None
 
 
 class Grammar:
@@ -346,10 +363,11 @@ def read_rules(package: str, names: Iterable[str], rewrite: Callable[[str], str]
     """
     rules: dict[str, Rule] = {}
     for name in names:
+        text = resources.files(package).joinpath(f"{name}.yaml").read_text("utf-8")
         for key, block in _flat(word_lists(package, name, dict[str, object]), ""):
             if key in rules:
                 raise UserError(f"{name}.yaml: the rule {key} stands twice")
-            rules[key] = rule_of(block, f"{name}.yaml: {key}", rewrite)
+            rules[key] = rule_of(block, f"{name}.yaml: {key}", rewrite, text)
     return rules
 
 
