@@ -2,8 +2,8 @@
 
     python benchmarks/dialogue_grammar.py --data dialogue --seeds 3 --out dialogue_grammar.json
 
-Forty cases of four sessions a seed, as the demo configuration has them (160 sessions), and 300 cases of eight sessions that
-are planned and not put into words.
+Forty cases of four sessions a seed, as the demo configuration has them (160 sessions), and 300 cases of eight
+sessions that are planned and not put into words.
 
 - risk: of the sessions after one in which item 9 of the PHQ-9 was positive, how many ask about such thoughts again, and
   in how many the clinician speaks of a safety plan; by the words of the clinician, not by what the plan calls them;
@@ -34,7 +34,6 @@ from pathlib import Path
 
 import numpy as np
 
-from synthgen.estimates import mean
 from synthgen.eval.dialogue import diversity
 from synthgen.eval.dialogue.records import Dialogues, words
 from synthgen.generators.dialogue.conditions import condition_sampler
@@ -47,7 +46,8 @@ from synthgen.records import Estimate, Request
 
 SESSIONS, CASES, PLANNED = 4, 40, 300
 ASKS = re.compile(
-    r"better off dead|not be alive|be dead|hurt(?:ing)? yourself|harm(?:ing)? yourself|not wanting to (?:be here|go on)|"
+    r"better off dead|not be alive|be dead|hurt(?:ing)? yourself|harm(?:ing)? yourself|"
+    r"not wanting to (?:be here|go on)|"
     r"wish(?:ing)? (?:you were|to be) dead|thoughts? of (?:death|dying|suicide|ending)|suicid|end(?:ing)? your life|"
     r"those thoughts|the dark thoughts|not (?:to )?be here|last question on the form|item nine",
     re.IGNORECASE,
@@ -74,6 +74,7 @@ def sentences(dialogue: Dialogue) -> list[tuple[str, ...]]:
 
 def bare(dialogue: Dialogue) -> Dialogue:
     """Without fillers and repeated words."""
+
     def plain(text: str) -> str:
         text = re.sub(r"\s+", " ", _FILLED.sub(" ", text.lower()))
         return re.sub(r"\b(\w+(?:'\w+)?)(?: \1\b)+", r"\1", text)
@@ -132,7 +133,9 @@ def of_words(dialogues: Sequence[Dialogue], conditions: Sequence[DialogueConditi
         positive = bool(labels.get("risk_check")) if "item9" not in labels else bool(labels["item9"])
         if positive:
             found["positive: asked about"].append(bool(ASKS.search(said)))
-            found["positive: earlier attempts asked"].append(bool(re.search(r"ever (?:tried|attempted|done|harmed|hurt)|tried to (?:harm|hurt|end)|attempt", said)))
+            found["positive: earlier attempts asked"].append(
+                bool(re.search(r"ever (?:tried|attempted|done|harmed|hurt)|tried to (?:harm|hurt|end)|attempt", said))
+            )
         if risky[key]:
             found["after a positive session: followed up"].append(bool(ASKS.search(said)))
             found["after a positive session: safety plan spoken of"].append(bool(PLAN.search(said)))
@@ -198,6 +201,8 @@ def of_plans(seed: int) -> dict[str, object]:
 BANDS = (("minimal", 4), ("mild", 9), ("moderate", 14), ("moderately severe", 19), ("severe", 27))
 
 
+FILLERS = set("um uh uhm er okay ok yeah yes no mm hmm oh well like just right".split())  # noqa: SIM905
+
 # Words ---------------------------------------------------------------------------------------------------------------
 
 
@@ -210,7 +215,7 @@ def function_words(grammar: Dialogues, real: Dialogues, seed: int) -> Estimate:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    known = sorted(ENGLISH_STOP_WORDS | set("um uh uhm er okay ok yeah yes no mm hmm oh well like just right".split()))
+    known = sorted(ENGLISH_STOP_WORDS | FILLERS)
     at = {word: i for i, word in enumerate(known)}
     rows, sides, people = [], [], []
     rng = np.random.default_rng(seed)
@@ -229,7 +234,9 @@ def function_words(grammar: Dialogues, real: Dialogues, seed: int) -> Estimate:
     table, target = np.array(rows), np.array(sides)
     score = np.zeros(len(target))
     for train, test in GroupKFold(5).split(table, target, people):
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)).fit(table[train], target[train])
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000)).fit(
+            table[train], target[train]
+        )
         score[test] = model.decision_function(table[test])
     auc = float(roc_auc_score(target, score))
     groups = sorted(set(people))
@@ -240,7 +247,9 @@ def function_words(grammar: Dialogues, real: Dialogues, seed: int) -> Estimate:
         if 0 < target[take].sum() < len(take):
             drawn.append(roc_auc_score(target[take], score[take]))
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return Estimate("function_word_auc", auc, (float(low), float(high)), len(groups), "0.5", "windows of 100 words, visits")
+    return Estimate(
+        "function_word_auc", auc, (float(low), float(high)), len(groups), "0.5", "windows of 100 words, visits"
+    )
 
 
 def severity_auc(arcs: Sequence[tuple[str, bool, int]]) -> float:
@@ -255,7 +264,9 @@ def severity_auc(arcs: Sequence[tuple[str, bool, int]]) -> float:
         train, test = [a for a in arcs if a[2] != held], [a for a in arcs if a[2] == held]
         if len({a[1] for a in train}) < 2 or len({a[1] for a in test}) < 2:
             continue
-        model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), LogisticRegression(C=30))
+        model = make_pipeline(
+            TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), LogisticRegression(C=30)
+        )
         model.fit([a[0] for a in train], [a[1] for a in train])
         found.append(roc_auc_score([a[1] for a in test], model.decision_function([a[0] for a in test])))
     return float(np.mean(found)) if found else float("nan")
@@ -265,7 +276,11 @@ def osce(folder: Path) -> Dialogues:
     lines = [json.loads(line) for line in (folder / "osce_interviews.jsonl").read_text("utf-8").splitlines() if line]
     dialogues, people = [], []
     for row in lines:
-        turns = tuple(Turn("clinician" if t["role"] == "doctor" else "patient", t["text"]) for t in row["turns"] if t["text"].strip())
+        turns = tuple(
+            Turn("clinician" if t["role"] == "doctor" else "patient", t["text"])
+            for t in row["turns"]
+            if t["text"].strip()
+        )
         if turns:
             dialogues.append(Dialogue(turns))
             people.append(str(row["patient_id"]))
@@ -287,7 +302,10 @@ def main() -> int:
     arcs: list[tuple[str, bool, int]] = []
     if real is not None:
         chosen = real.take(list(range(0, len(real), max(1, len(real) // 160)))[:160])
-        for name, side in (("real: recurring", chosen.dialogues), ("real: recurring, bare", [bare(d) for d in chosen.dialogues])):
+        for name, side in (
+            ("real: recurring", chosen.dialogues),
+            ("real: recurring, bare", [bare(d) for d in chosen.dialogues]),
+        ):
             figures[name].append(share_recurring(name, side, chosen.patients, 0).value)
     for seed in range(parsed.seeds):
         started = time.process_time()

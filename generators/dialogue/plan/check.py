@@ -2,8 +2,8 @@
 
     python -m synthgen.generators.dialogue.plan.check [FOLDER]
 
-``FOLDER`` holds changed copies of the files in ``plan/content/``; a file that is not there is taken as it ships. What is
-wrong is said in one line, with the file and the line in it, and the exit status is 2.
+``FOLDER`` holds changed copies of the files in ``plan/content/``; a file that is not there is taken as it ships.
+What is wrong is said in one line, with the file and the line in it, and the exit status is 2.
 """
 
 from __future__ import annotations
@@ -149,9 +149,9 @@ def _questions() -> frozenset[str]:
 
 def main(arguments: Sequence[str]) -> int:
     try:
-        print(check(Path(arguments[0]) if arguments else None))
+        sys.stdout.write(f"{check(Path(arguments[0]) if arguments else None)}\n")
     except UserError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         return 2
     return 0
 

@@ -32,7 +32,7 @@ from synthgen.generators.dialogue.plan.types import (
     SessionPlan,
     highest,
 )
-from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity
+from synthgen.payloads.dialogue import Emotion, Label, Severity
 
 _ATTEMPT: Final = 0.3
 """Chance that somebody who thinks of death has tried to die before."""
@@ -90,7 +90,7 @@ def plan_therapy(rng: random.Random, disorder: str, severity: Severity, sessions
                 reviewed=reviewed,
                 set=homework,
                 alliance=alliance,
-                labels=_labels("therapy", disorder, number, sessions, now, technique, reviewed, alliance, life, tags),
+                labels=_labels(disorder, number, now, ever, technique, reviewed, alliance, life, tags),
             )
         )
     conceptualisation = Conceptualisation(
@@ -169,9 +169,7 @@ def _course(
             before = next(one.total for one in last.scores if one.instrument == leading)
             trend = "better" if total <= before - 2 else "worse" if total >= before + 2 else "same"
         rating = min(10, max(1, round(10 * total / highest(leading))))
-        course.append(
-            Course(week, answered["PHQ-9"], answered["GAD-7"], band(leading, total), rating, trend, mine)
-        )
+        course.append(Course(week, answered["PHQ-9"], answered["GAD-7"], band(leading, total), rating, trend, mine))
     return course
 
 
@@ -324,8 +322,8 @@ def _reviewed(
 
 
 def _labels(
-    setting: Setting, disorder: str, number: int, sessions: int, now: Course, technique: str,
-    reviewed: Homework | None, alliance: str, life: Life, tags: set[str],
+    disorder: str, number: int, now: Course, ever: bool, technique: str, reviewed: Homework | None, alliance: str,
+    life: Life, tags: set[str],
 ) -> tuple[tuple[str, Label], ...]:  # fmt: skip
     labels: dict[str, Label] = {
         "age_band": age_band(life.age),
@@ -334,7 +332,7 @@ def _labels(
         "disorder": disorder,
         "homework_done": None if reviewed is None else reviewed.done,
         "session": number,
-        "setting": setting,
+        "setting": "therapy",
         "severity": now.severity,
         "sex": life.sex,
         "style": marked(tags, "style_"),
@@ -343,5 +341,5 @@ def _labels(
         "week": now.week,
     }
     labels |= {total_label(one.instrument): one.total for one in now.scores}
-    labels |= {"item9": now.death, "risk_check": now.death > 0}
+    labels |= {"item9": now.death, "risk_check": now.death > 0 or ever}
     return tuple(sorted(labels.items()))

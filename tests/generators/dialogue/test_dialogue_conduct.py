@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.errors import SynthgenError
+from synthgen.generators.dialogue.conduct.emotion import emotion_of
 from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessions
 from synthgen.generators.dialogue.conduct.session import Brief, begin, restart_seed, turn_seed
 from synthgen.generators.dialogue.config import ConductConfig
 from synthgen.generators.dialogue.plan.types import CaseArc, Stage
 from synthgen.generators.dialogue.realisers.protocol import Prompt, Response
-from synthgen.payloads.dialogue import Dialogue
+from synthgen.payloads.dialogue import Dialogue, Emotion
 
 
 def conducted(result: Dialogue | Failure) -> Dialogue:
@@ -34,7 +35,28 @@ def test_sessions_keep_their_order_and_budgets(seed: int) -> None:
         assert dialogue.turns[-2].text.startswith("Goodbye") and dialogue.turns[-1].text.startswith("Goodbye")
         assert list(dict.fromkeys(turn.stage for turn in dialogue.turns)) == ["check-in", "work", "closing"]
         assert dict(dialogue.labels)["severity"] == "moderate"
-        assert {turn.emotion for turn in dialogue.turns if turn.stage == "work"} == {"neutral", "anxious"}
+        assert all(turn.emotion == "neutral" for turn in dialogue.turns if turn.speaker == "clinician")
+        assert all(
+            turn.emotion == emotion_of(turn.text, "anxious")
+            for turn in dialogue.turns
+            if turn.speaker == "patient" and turn.stage == "work"
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "found"),
+    [
+        ("I was frightened, and my heart was racing.", "sad", "anxious"),
+        ("I cried, and then I laughed.", "happy", "happy"),  # of several the expected one
+        ("I cried, and then I laughed.", "sad", "sad"),
+        ("I had toast for breakfast.", "anxious", "neutral"),
+        ("I wasn't frightened.", "anxious", "neutral"),
+        ("It's hopeless, there's no point.", "sad", "sad"),
+        ("It's hopeless, there's no point.", "depressed", "depressed"),
+    ],
+)
+def test_the_emotion_of_a_turn_follows_its_words(text: str, expected: Emotion, found: Emotion) -> None:
+    assert emotion_of(text, expected) == found
 
 
 def test_a_session_does_not_depend_on_its_neighbours() -> None:

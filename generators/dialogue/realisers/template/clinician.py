@@ -51,7 +51,9 @@ def _values(view: ClinicianView, heard: Heard) -> dict[str, str]:
     for scores in view.scores:
         values[total_label(scores.instrument).removesuffix("_total")] = str(scores.total)
         if scores.instrument in BANDS:
-            values[f"{total_label(scores.instrument).removesuffix('_total')}_band"] = band(scores.instrument, scores.total)
+            values[f"{total_label(scores.instrument).removesuffix('_total')}_band"] = band(
+                scores.instrument, scores.total
+            )
     values["agenda"] = joined(view.agenda)
     values["referral"] = view.referral.split(", ", 2)[-1]
     values["technique_name"] = technique_spoken(view.technique)

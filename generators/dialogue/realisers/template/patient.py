@@ -11,7 +11,15 @@ from typing import Final
 from synthgen.generators.dialogue.plan.empty_words import words_of
 from synthgen.generators.dialogue.plan.grammar import tidy
 from synthgen.generators.dialogue.plan.types import Fact
-from synthgen.generators.dialogue.realisers.template.hear import Heard, breaks, grammar, has_tail, hear, move_of, question_in
+from synthgen.generators.dialogue.realisers.template.hear import (
+    Heard,
+    breaks,
+    grammar,
+    has_tail,
+    hear,
+    move_of,
+    question_in,
+)
 from synthgen.generators.dialogue.realisers.template.listening import listening
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, first_sentences
 from synthgen.generators.dialogue.realisers.template.scripts import scripts
@@ -201,6 +209,7 @@ _MANNERS: Final[Mapping[str, tuple[tuple[float, str], ...]]] = {
 }
 _MOST_TAILS: Final = {"verbose": 5, "tangential": 4}
 _FILLED: Final = {"plain": 0.07, "verbose": 0.1, "terse": 0.03, "tangential": 0.12, "guarded": 0.1, "pleasing": 0.07}
+
 
 def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False) -> str:
     """The text as this patient would say it.

@@ -86,9 +86,7 @@ def bare(text: str) -> str:
     return re.sub(r"\b((?:[\w']+ )?[\w']+), \1\b", r"\1", text, flags=re.IGNORECASE)
 
 
-def spoken(
-    text: str, rng: random.Random, style: str, *, kept: Sequence[str] = (), young: bool = False
-) -> str:
+def spoken(text: str, rng: random.Random, style: str, *, kept: Sequence[str] = (), young: bool = False) -> str:
     """A text as this speaker would get it out.
 
     Args:
@@ -122,8 +120,8 @@ def _opened(sentence: str, rng: random.Random, words: Speech, asking: bool) -> s
     if asking:
         opener = rng.choice(words.openers_asking)
     else:
-        few = len(sentence.split()) < 5
-        opener = rng.choice([one for one in words.openers if len(one.split()) == 1 and one not in _JOINING or not few])
+        short = tuple(one for one in words.openers if " " not in one and one not in _JOINING)
+        opener = rng.choice(short if len(sentence.split()) < 5 else words.openers)
     # What is no conjunction is set off.
     return f"{_cap(opener)}{'' if opener.split()[-1] in _JOINING else ','} {lowered(sentence)}"
 
