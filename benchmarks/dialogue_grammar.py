@@ -57,7 +57,7 @@ NAMES = re.compile(r"questionnaire|the forms?\b|PHQ|GAD|Y-BOCS|PCL|AUDIT|\bscore
 UNFIT = {
     "panic": {"behavioural activation", "urge surfing"},
     "ptsd": {"behavioural experiment", "problem solving"},
-    "ocd": {"thought record", "problem solving", "cognitive restructuring"},
+    "ocd": {"thought record", "problem solving"},
     "insomnia": {"exposure hierarchy"},
     "alcohol_use": {"exposure hierarchy"},
     "grief": {"problem solving"},

@@ -213,6 +213,7 @@ def release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         generator=kind.generator.describe(model, run.settings),
         reads_cohort=reads,
         model_note=str(origin) if origin is Origin.VOUCHED else "",
+        counts=kind.generator.counts(model, run.settings),
     )
     end_try(work, privacy.outcome)
     return sealed
@@ -353,6 +354,7 @@ def release(
     generator: str,
     reads_cohort: bool = True,
     model_note: str = "",
+    counts: str = "",
 ) -> Sealed:
     """Writes the kept samples and everything that is said of them, and seals or quarantines it.
 
@@ -372,6 +374,7 @@ def release(
         skipped=source.skipped,
         reads_cohort=reads_cohort,
         model_note=model_note,
+        counts=counts,
     )
     paths = {str(work.folder), *([] if plan.data is None else [str(plan.data.resolve())])}
     seed = keyed_seed(work.key, "release", model_digest, config.digest())  # DICOM's UIDs show what depends on it
