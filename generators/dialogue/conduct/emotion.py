@@ -41,11 +41,14 @@ def emotion_words() -> EmotionWords:
 
 
 @lru_cache(maxsize=16_384)
-def emotion_of(text: str, expected: Emotion) -> Emotion:
+def emotion_of(text: str, expected: Emotion, held: Emotion = "neutral") -> Emotion:
     """The emotion that the words speak of, the expected one where they speak of several; neutral where of none.
+
+    A feeling that was just spoken of outlasts an answer that speaks of none, where the stage leads one to expect it.
 
     Args:
         expected: the leading emotion of the stage. Sad and depressed are told apart by it alone.
+        held: the emotion of the same speaker's last turn in the stage.
     """
     low, words = text.lower(), emotion_words()
     counts = {name: sum(_counts(low, found.start()) for found in words.said[name].finditer(low)) for name in _NAMES}
@@ -53,7 +56,7 @@ def emotion_of(text: str, expected: Emotion) -> Emotion:
         counts[expected] += counts.pop("depressed" if expected == "sad" else "sad")
     best = max(counts.values())
     if best == 0:
-        return "neutral"
+        return expected if held == expected else "neutral"
     return expected if counts.get(expected) == best else next(name for name in _NAMES if counts.get(name) == best)
 
 

@@ -30,7 +30,12 @@ def clinician_says(view: ClinicianView, seed: int) -> str:
     rng = random.Random(seed)  # noqa: S311 (not for cryptography)
     voice = Voice(grammar(), rng, _values(view, heard), _tags(view), heard)
     text = best_draft(lambda: _draft(view, voice), heard)
-    return spoken(text, rng, CLINICIAN.get(view.setting, CLINICIAN["therapy"]))
+    whole = [value for name in _WHOLE if (value := voice.values.get(name, ""))]
+    return spoken(text, rng, CLINICIAN.get(view.setting, CLINICIAN["therapy"]), kept=whole)
+
+
+_WHOLE = ("task", "warning", "agenda", "thought", "alternative", "remembered")
+"""What is said as it stands in the plan or was heard."""
 
 
 def _tags(view: ClinicianView) -> set[str]:

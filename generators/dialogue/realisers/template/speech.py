@@ -55,6 +55,12 @@ class Speech(WordLists):
         words = "|".join(re.escape(w) for w in sorted({*self.hesitations, *self.little_words}, key=len, reverse=True))
         return re.compile(rf"(?:(?<![^.?!]\s)(?<![^\s])(?:{words}),\s|,\s(?:{words}),(?=\s))", re.IGNORECASE)
 
+    @cached_property
+    def twice(self) -> re.Pattern[str]:
+        """A word that is said twice."""
+        words = "|".join(re.escape(word) for word in sorted(self.repeated, key=len, reverse=True))
+        return re.compile(rf"\b({words}), \1(?![\w'])", re.IGNORECASE)
+
 
 @cache
 def between() -> str:
@@ -83,7 +89,7 @@ def bare(text: str) -> str:
     for _ in range(2):  # two may stand in a row
         text = speech().put_in.sub("", text)
     text = _CORRECTED.sub("", text)
-    return re.sub(r"\b((?:[\w']+ )?[\w']+), \1\b", r"\1", text, flags=re.IGNORECASE)
+    return speech().twice.sub(r"\1", text)
 
 
 def spoken(text: str, rng: random.Random, style: str, *, kept: Sequence[str] = (), young: bool = False) -> str:
