@@ -52,6 +52,7 @@ ASKS = re.compile(
     r"those thoughts|the dark thoughts|not (?:to )?be here|last question on the form|item nine",
     re.IGNORECASE,
 )
+ATTEMPTS = re.compile(r"(?:ever|in the past,?).{0,20}(?:tried|attempted|harm|hurt)|been an attempt|attempted to", re.I)
 PLAN = re.compile(r"safety plan|crisis plan|plan for the bad|crisis card|what you'll do if it gets stronger", re.I)
 NAMES = re.compile(r"questionnaire|the forms?\b|PHQ|GAD|Y-BOCS|PCL|AUDIT|\bscores?\b", re.IGNORECASE)
 UNFIT = {
@@ -133,9 +134,8 @@ def of_words(dialogues: Sequence[Dialogue], conditions: Sequence[DialogueConditi
         positive = bool(labels.get("risk_check")) if "item9" not in labels else bool(labels["item9"])
         if positive:
             found["positive: asked about"].append(bool(ASKS.search(said)))
-            found["positive: earlier attempts asked"].append(
-                bool(re.search(r"ever (?:tried|attempted|done|harmed|hurt)|tried to (?:harm|hurt|end)|attempt", said))
-            )
+            if not risky[key]:
+                found["first positive session: earlier attempts asked"].append(bool(ATTEMPTS.search(said)))
         if risky[key]:
             found["after a positive session: followed up"].append(bool(ASKS.search(said)))
             found["after a positive session: safety plan spoken of"].append(bool(PLAN.search(said)))

@@ -163,11 +163,14 @@ def test_every_move_is_recognised_by_its_own_words() -> None:
 
     values = dict.fromkeys(
         ("agenda", "referral", "task", "remembered", "warning", "recap", "thought", "emotion", "behaviour", "phq9",
-         "gad7", "technique_name", "close", "pastime", "alternative", "phq9_band", "gad7_band", "ybocs", "pcl5", "audit",
-         "isi"), "what we said"
+         "gad7", "technique_name", "close", "pastime", "alternative", "phq9_band", "gad7_band", "ybocs", "pcl5",
+         "audit", "isi"), "what we said"
     )  # fmt: skip
     stages = [("therapy", "work", technique) for technique in scripts().techniques]
-    stages += [("therapy", stage, "") for stage in ("check-in", "homework", "homework review", "closing", "risk check", "risk follow-up")]
+    stages += [
+        ("therapy", stage, "")
+        for stage in ("check-in", "homework", "homework review", "closing", "risk check", "risk follow-up")
+    ]
     stages += [("visit", stage, "") for stage in ("opening", "history", "plan", "assessment", "closing")]
     assert set(scripts().further) >= {"work", "check-in"}
     for setting, stage, technique in stages:

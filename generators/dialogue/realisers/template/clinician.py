@@ -122,13 +122,16 @@ def _move(view: ClinicianView, voice: Voice, stage: str) -> str:
     after = max((names.index(move) + 1 for move in here if move in names), default=0)
     rest = [move for move in plan[after:] if move.removeprefix("?") not in voice.heard.done]
     required = [move for move in rest if not move.startswith("?")]
+    if any(move in scripts().urgent for move in required):
+        rest = required
     spare = turns - len(required)
     optional = len(rest) - len(required)
     for move in rest:
         if move in {"goodbye", "come_back"}:  # not before the end
             break
         if not move.startswith("?"):
-            return move if not _wants_more(view, voice, spare, optional, here) else _further(view, voice)
+            stays = move not in scripts().urgent and _wants_more(view, voice, spare, optional, here)
+            return _further(view, voice) if stays else move
         if spare > 0 and voice.chance(min(1.0, spare / max(1, optional))):
             return move.removeprefix("?")
         optional -= 1

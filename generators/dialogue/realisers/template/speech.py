@@ -30,6 +30,9 @@ _ASKS: Final = re.compile(
     r"since)\b",
     re.IGNORECASE,
 )
+_DENIES: Final = re.compile(
+    r"(?:never|none|nothing|not|nobody|neither|i haven't|i've not|i've no|i don't|i didn't)\b", re.I
+)
 _JOINING: Final = frozenset({"and", "so", "then", "now"})
 _SPLIT: Final = re.compile(r"(?<=[.?!])\s+")
 
@@ -41,6 +44,7 @@ class Speech(WordLists):
     little_words: Phrases
     of_the_young: Phrases
     openers: Lines
+    openers_of_denials: Lines
     openers_asking: Lines
     strings: Lines
     strings_of_the_clinician: Lines
@@ -113,7 +117,8 @@ def spoken(text: str, rng: random.Random, style: str, *, kept: Sequence[str] = (
             link = rng.choice(words.strings_of_the_clinician if asking else words.strings)
             out[-1] = f"{out[-1][:-1]}{link} {lowered(said)}"
             continue
-        if rng.random() < of["opener"] and (question if asking else not question and not out):
+        denied = not asking and _DENIES.match(said) is not None
+        if rng.random() < max(of["opener"], 0.7 * denied) and (question if asking else not question and not out):
             said = _opened(said, rng, words, asking)
         out.append(said)
     return " ".join(out)
@@ -125,6 +130,8 @@ def _opened(sentence: str, rng: random.Random, words: Speech, asking: bool) -> s
         return sentence
     if asking:
         opener = rng.choice(words.openers_asking)
+    elif _DENIES.match(sentence):
+        opener = rng.choice(words.openers_of_denials)
     else:
         short = tuple(one for one in words.openers if " " not in one and one not in _JOINING)
         opener = rng.choice(short if len(sentence.split()) < 5 else words.openers)
