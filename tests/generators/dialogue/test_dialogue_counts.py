@@ -115,3 +115,24 @@ def test_counts_round_trip_and_nothing_else_is_read(tmp_path: Path) -> None:
         (tmp_path / COUNTS).write_text(text)
         with pytest.raises(UserError, match="no counts of plans"):
             read_counts(tmp_path / COUNTS)
+
+
+def test_the_papers_say_that_nothing_was_read_beyond_counts(tmp_path: Path) -> None:
+    from synthgen.modalities.dialogue.binding import DIALOGUE
+    from synthgen.modalities.dialogue.settings import DialogueConfig
+    from synthgen.release import words
+    from synthgen.report import Provenance
+
+    config = DialogueConfig.model_validate({"generator": {"follow_cohort": True, "plan": {"sessions": 1}}})
+    fit_generator(cohort(), config.generator, FitConfig(), tmp_path / "model", seed=0, progress=Silent())
+    generator = DIALOGUE.generator
+    counts, said = generator.counts(tmp_path / "model", config), generator.describe(tmp_path / "model", config)
+    assert "shared by 5 patients" in counts and f"counts of the cohort ({counts})" in said
+    assert "no transcript was read beyond them" in said
+    assert not generator.reads_cohort(tmp_path / "model")
+    paper = Provenance("1", "cpu", "c0ffee", "decaf", "cohort", "", said, reads_cohort=False, counts=counts)
+    assert "beyond counts" in words.whose_records(paper) and "beyond counts" in words.collection(paper)
+    assert "beyond counts" in words.source_label(paper)
+    plain = Provenance("1", "cpu", "c0ffee", "decaf", "cohort", "", "a grammar", reads_cohort=False)
+    assert "counts" not in words.whose_records(plain) + words.collection(plain) + words.source_label(plain)
+    assert generator.counts(tmp_path / "model", DialogueConfig()) == counts  # what a model follows it follows anywhere
