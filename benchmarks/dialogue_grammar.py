@@ -54,7 +54,9 @@ ASKS = re.compile(
 )
 ATTEMPTS = re.compile(r"(?:ever|in the past,?).{0,20}(?:tried|attempted|harm|hurt)|been an attempt|attempted to", re.I)
 PLAN = re.compile(r"safety plan|crisis plan|plan for the bad|crisis card|what you'll do if it gets stronger", re.I)
-NAMES = re.compile(r"questionnaire|the forms?\b|PHQ|GAD|Y-BOCS|PCL|AUDIT|\bscores?\b", re.IGNORECASE)
+NAMES = re.compile(
+    r"questionnaire|the forms?\b|some forms|the (?:two )?sheets?\b|PHQ|GAD|Y-BOCS|PCL|AUDIT|\bscores?\b", re.IGNORECASE
+)
 UNFIT = {
     "panic": {"behavioural activation", "urge surfing"},
     "ptsd": {"behavioural experiment", "problem solving"},
@@ -65,7 +67,10 @@ UNFIT = {
 }
 """Techniques that guidelines do not name for the disorder, or warn of (docs/clinical_content.md)."""
 SOCIAL = re.compile(r"go red|count how many (?:people )?notice|somebody says something|small mistake on purpose", re.I)
-AMOUNT = re.compile(r"how (?:much|many).{0,60}(?:drink|units|glasses|bottle|cans)|drinks? (?:did|do) you have", re.I)
+AMOUNT = re.compile(
+    r"how (?:much|many).{0,60}(?:drink|units|glasses|bottle|cans)|drinks? (?:did|do) you have|how much is it|how much, honestly|what do you drink",
+    re.I,
+)
 _FILLED = re.compile(r"\b(?:um+|uh+|uhm|erm?|mm+|hm+|you know|i mean|sort of|kind of|like)\b|[,–—-]")
 
 

@@ -123,5 +123,5 @@ def _fits(line: str, start: int, end: int) -> bool:
 
 
 def _first(text: str) -> str:
-    found = re.match(r"[\w']+|[,:?\"]", text)
+    found = re.match(r"[\w']+|[.,:?\"]", text)
     return found.group().lower() if found else ""
