@@ -68,7 +68,8 @@ UNFIT = {
 """Techniques that guidelines do not name for the disorder, or warn of (docs/clinical_content.md)."""
 SOCIAL = re.compile(r"go red|count how many (?:people )?notice|somebody says something|small mistake on purpose", re.I)
 AMOUNT = re.compile(
-    r"how (?:much|many).{0,60}(?:drink|units|glasses|bottle|cans)|drinks? (?:did|do) you have|how much is it|how much, honestly|what do you drink",
+    r"how (?:much|many).{0,60}(?:drink|units|glasses|bottle|cans)|"
+    r"drinks? (?:did|do) you have|how much is it|how much, honestly|what do you drink",
     re.I,
 )
 _FILLED = re.compile(r"\b(?:um+|uh+|uhm|erm?|mm+|hm+|you know|i mean|sort of|kind of|like)\b|[,–—-]")
