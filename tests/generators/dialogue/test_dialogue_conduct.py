@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.errors import SynthgenError
-from synthgen.generators.dialogue.conduct.emotion import emotion_of
+from synthgen.generators.dialogue.conduct.emotion import emotion_of, emotion_words
 from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessions
 from synthgen.generators.dialogue.conduct.session import Brief, begin, restart_seed, turn_seed
 from synthgen.generators.dialogue.config import ConductConfig
@@ -166,3 +166,9 @@ def test_seeds_differ_by_session_turn_and_try() -> None:
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert restart_seed(9, 0) == 9
     assert len({restart_seed(9, n) for n in range(5)}) == 5
+
+
+def test_no_word_of_an_emotion_stands_in_any_sentence() -> None:
+    words = emotion_words()
+    for name in ("sad", "depressed", "anxious", "angry", "happy", "calm"):
+        assert all(len(phrase.rstrip("*")) > 2 for phrase in getattr(words, name)), name
