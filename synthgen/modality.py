@@ -226,6 +226,13 @@ class GeneratorKind(Protocol[T, C, M]):
         """False only where it is certain that fitting lets no record into the model: see :meth:`reads_cohort`."""
         return True
 
+    def counts(self, model: Path, config: M) -> str:
+        """What of the cohort the samples follow by counts alone, in words ("what ..."); empty where nothing is counted.
+
+        Counts that many patients share let no record into the model: :meth:`reads_cohort` may be False beside them.
+        """
+        return ""
+
     def open(self, model: Path, config: M, rows: int, scratch: Path) -> Generator[T, C]:
         """Opens a fitted generator for batches of ``rows``.
 

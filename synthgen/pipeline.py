@@ -230,6 +230,7 @@ def _release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         generator=kind.generator.describe(model, run.settings),
         reads_cohort=reads,
         model_note=str(origin) if origin is Origin.VOUCHED else "",
+        counts=kind.generator.counts(model, run.settings),
     )
     end_try(work, privacy.outcome)
     return sealed
@@ -370,6 +371,7 @@ def release(
     generator: str,
     reads_cohort: bool = True,
     model_note: str = "",
+    counts: str = "",
 ) -> Sealed:
     """Writes the kept samples and everything that is said of them, and seals or quarantines it.
 
@@ -389,6 +391,7 @@ def release(
         skipped=source.skipped,
         reads_cohort=reads_cohort,
         model_note=model_note,
+        counts=counts,
     )
     paths = {str(work.folder), *([] if plan.data is None else [str(plan.data.resolve())])}
     seed = keyed_seed(work.key, "release", model_digest, config.digest())  # DICOM's UIDs show what depends on it

@@ -444,6 +444,7 @@ class Provenance:
         source: public name of the kind of source (``"demo phantom"``, ``"nih"``), with its licence.
         reads_cohort: False where it is certain that no record of the source entered the generator.
         model_note: what else must be said of a model that was given; may be empty.
+        counts: what of the source the samples follow by counts alone, in words; empty where nothing was counted.
     """
 
     synthgen_version: str
@@ -456,6 +457,7 @@ class Provenance:
     skipped: tuple[Skipped, ...] = ()
     reads_cohort: bool = True
     model_note: str = ""
+    counts: str = ""
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ class GeneratorConfig(Section):
     server: ServerConfig = ServerConfig()
     in_process: InProcessConfig = InProcessConfig()
     few_shot: bool = Field(False, description="Show the model excerpts of training transcripts, kept in its folder")
+    follow_cohort: bool = Field(
+        False,
+        description="Plans follow counts of the cohort (what sessions are about, setting, length), each shared by at "
+        "least five patients; a chat model has its plans as configured",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -83,6 +88,11 @@ class GeneratorConfig(Section):
         if self.realiser != "template" and not self.base:
             raise ValueError(f"base must name a chat model for the realiser {self.realiser}")
         return self
+
+
+def follows_cohort(config: GeneratorConfig) -> bool:
+    """Whether the plans follow counts of the cohort: they do where a grammar puts them into words."""
+    return config.follow_cohort and config.realiser == "template"
 
 
 class DemoCohortConfig(Section):

@@ -50,7 +50,7 @@ _LENGTH: Final = 2.5
 _OPENING: Final = 12
 """Utterances of the patient in which the complaint is told, before everything else is asked about."""
 _WORDS: Final[Mapping[str, float]] = {
-    "terse": 9.8, "guarded": 11.2, "plain": 11.6, "pleasing": 11.8, "tangential": 12.4, "verbose": 12.5,
+    "terse": 10.6, "guarded": 12.3, "plain": 12.8, "pleasing": 13.3, "tangential": 14.2, "verbose": 14.7,
 }  # fmt: skip
 """Mean words of a patient's utterance in the grammar's own sessions, 24 in each style."""
 

@@ -3,6 +3,7 @@
 synthgen_dialogue.json   modality, format, realiser, base model; written last: a folder without it is not finished
 adapter/                 the PEFT adapter where the base was fine-tuned, in safetensors
 excerpts.jsonl           private: excerpts of training transcripts, one a line, where few-shot prompts were asked for
+plan_counts.json         counts of the cohort that the plans follow, where that was asked for (see cohort_counts)
 checkpoints/             private: the state of an unfinished training; not part of the model
 """
 
@@ -16,6 +17,7 @@ from typing import cast, get_args
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
+from synthgen.generators.dialogue.cohort_counts import COUNTS, read_counts
 from synthgen.generators.dialogue.config import GeneratorConfig, RealiserName
 from synthgen.generators.model_folder import check_kind, digest_of, read_json, refuse_pickled
 from synthgen.payloads.dialogue import Speaker, Turn
@@ -109,13 +111,17 @@ def check_folder(folder: Path) -> ModelCard:
 def is_bare_grammar(folder: Path) -> bool:
     """True where the model is the grammar and nothing else: no transcript, and no model that could know one.
 
+    Counts of a cohort (``cohort_counts``) hold no record; a file of that name that holds anything else makes it False.
     An unfinished or foreign folder, an adapter, excerpts or any file that the grammar does not write make it False.
     """
     try:
         card = check_folder(folder)
+        if (folder / COUNTS).exists():
+            read_counts(folder / COUNTS)
     except UserError:
         return False
-    others = [p for p in folder.rglob("*") if p.is_file() and p != folder / CARD and not p.name.startswith(".")]
+    known = {folder / CARD, folder / COUNTS}
+    others = [p for p in folder.rglob("*") if p.is_file() and p not in known and not p.name.startswith(".")]
     return card.realiser == "template" and not card.base and not card.adapted and not others
 
 

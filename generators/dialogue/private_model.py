@@ -7,6 +7,7 @@ from pathlib import Path
 
 from synthgen.dp.accounting import Event
 from synthgen.dp.ballots import evolved, vote_events
+from synthgen.generators.dialogue.cohort_counts import COUNTS, counted_conditions, counted_planner, read_counts
 from synthgen.generators.dialogue.conditions import condition_sampler
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.evolution import (
@@ -62,12 +63,19 @@ def fit_prior(
 
 
 def conditions_of(model: Path, config: PlanConfig) -> Callable[[int, int], DialogueCondition]:
-    """The condition of a slot: of plans drawn from a model's prior; as configured where the model has none."""
-    if not holds_prior(model):
-        return condition_sampler(config)
-    return evolved_conditions(read_prior(model / PRIOR), config)
+    """The condition of a slot: of plans drawn from a model's prior, by its counts, or as configured."""
+    if holds_prior(model):
+        return evolved_conditions(read_prior(model / PRIOR), config)
+    return counted_conditions(read_counts(model / COUNTS), config) if holds_counts(model) else condition_sampler(config)
 
 
 def planner_of(model: Path, config: PlanConfig) -> Planner:
     """How a model plans the case of a condition: likewise."""
-    return evolved_planner(read_prior(model / PRIOR), config) if holds_prior(model) else planner(config)
+    if holds_prior(model):
+        return evolved_planner(read_prior(model / PRIOR), config)
+    return counted_planner(read_counts(model / COUNTS), config) if holds_counts(model) else planner(config)
+
+
+def holds_counts(folder: Path) -> bool:
+    """True where the plans of the model in ``folder`` follow counts of a cohort."""
+    return (folder / COUNTS).is_file()

@@ -88,6 +88,7 @@ class PatientView:
         withheld: what the patient keeps back for now; a language model is told to keep it to itself.
         homework: last time's, with how far it was done.
         emotion: the leading emotion of this stage.
+        death: the own answer to item 9 of the PHQ-9, thoughts of death or self-harm, 0 to 3; 0 where it was not asked.
     """
 
     setting: Setting
@@ -112,6 +113,7 @@ class PatientView:
     alliance: str
     position: Position
     transcript: tuple[Turn, ...]
+    death: int = 0
 
 
 View = ClinicianView | PatientView

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, cast, get_args
 
+from synthgen.errors import UserError
 from synthgen.generators.cohort.emotions import emotion_of
 from synthgen.generators.dialogue.cohort.markup import stripped
 from synthgen.generators.dialogue.cohort.raw import Raw, RawTurn, Reading
@@ -16,6 +17,7 @@ from synthgen.generators.dialogue.cohort.roles import is_chat, joined, speaker_o
 from synthgen.generators.dialogue.cohort.tally import Unknown
 from synthgen.generators.dialogue.cohort.text import clean, has_control, mended, one_line
 from synthgen.generators.dialogue.cohort_config import Side
+from synthgen.generators.dialogue.plan.types import SCALES, highest
 from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity, Speaker, Turn
 
 _BANDS: Final[Mapping[str, Severity]] = {
@@ -208,6 +210,7 @@ def labels_of(raw: Raw, reading: Reading) -> Labels:
         else:
             kept[one_line(name)] = label
     by_name: dict[str, Label] = {_plain(name): value for name, value in kept.items()}
+    _refuse_beyond(by_name, kept, raw.where)
     setting = str(by_name.get("setting", "")).lower()
     topic = next((str(by_name[name]) for name in _TOPIC if isinstance(by_name.get(name), str)), "")
     return Labels(
@@ -242,6 +245,21 @@ def _scalar(value: Any) -> Label:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return None
+
+
+def _refuse_beyond(labels: Mapping[str, Label], kept: Mapping[str, Label], where: str) -> None:
+    """Raises UserError where a total lies beyond the scale of its instrument: a label that cannot be is no label."""
+    for instrument in SCALES:
+        short = _plain(instrument)
+        alone = () if instrument in {"AUDIT", "ISI"} else (short,)  # these are words of other tables, too
+        for name in (*alone, f"{short}total", f"{short}score", f"{short}sum"):
+            total = _number(labels.get(name))
+            if total is not None and not 0 <= total <= highest(instrument):
+                written = next(key for key in kept if _plain(key) == name)
+                raise UserError(
+                    f"{where}: {written} is {total:g}, and the {instrument} goes from 0 to {highest(instrument)}: put "
+                    "it right, or leave the label out"
+                )
 
 
 def _severity(labels: Mapping[str, Label]) -> Severity:

@@ -105,6 +105,7 @@ def _patient_system(view: PatientView) -> str:
         _listed("Notes on your history", view.history),
         f"What troubles you, in your own words: {view.problem}",
         f"How bad it is these days: {view.severity}." if view.severity else "",
+        _death(view),
         *_beliefs(view),
         *_lately(view),
         _homework(view.homework),
@@ -136,6 +137,12 @@ def _lately(view: PatientView) -> list[str]:
         f"A situation of the last days: {_bare(now.event)}. You thought: {_bare(now.thought)}. "
         f"You felt: {_bare(now.emotion)}. What you did: {_bare(now.behaviour)}."
     ]
+
+
+def _death(view: PatientView) -> str:
+    """What the patient wrote down before the session about thoughts of death."""
+    often = {1: "on some days", 2: "on more than half the days", 3: "nearly every day"}.get(view.death, "")
+    return f"You have had thoughts of being better off dead {often}, and no plan; say so where asked." if often else ""
 
 
 def _homework(homework: Homework | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from synthgen.generators.dialogue.conduct.emotion import emotion_of
 from synthgen.generators.dialogue.plan.types import CaseArc, Fact, Patient, SessionPlan, Stage
 from synthgen.generators.dialogue.views import Position
 from synthgen.payloads.dialogue import Dialogue, Label, Speaker, Turn
@@ -126,7 +127,9 @@ class Session:
         Args:
             told: keys of the facts that the utterance disclosed.
         """
-        emotion = self.stage.emotion if self.speaker == "patient" else "neutral"
+        before = self.turns[-2] if len(self.turns) > 1 and self.turns[-2].stage == self.stage.name else None
+        held = before.emotion if before is not None else "neutral"
+        emotion = emotion_of(text, self.stage.emotion, held) if self.speaker == "patient" else "neutral"
         turn = Turn(self.speaker, text, emotion, self.stage.name)
         return replace(self, turns=(*self.turns, turn), told=(*self.told, *told))
 

@@ -65,6 +65,7 @@ def patient_view(session: Session) -> PatientView:
         # The goal of a stage is the clinician's.
         position=replace(position, stage=replace(position.stage, goal="")),
         transcript=session.turns,
+        death=next((one.items[8] for one in plan.scores if one.instrument == "PHQ-9"), 0),
     )
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from synthgen.digests import agrees, write_mark
 from synthgen.errors import MissingExtraError, UserError
 from synthgen.files import private_folder, write_atomically
-from synthgen.generators.dialogue.config import GeneratorConfig
+from synthgen.generators.dialogue.cohort_counts import COUNTS, count, write_counts
+from synthgen.generators.dialogue.config import GeneratorConfig, follows_cohort
 from synthgen.generators.dialogue.fit.canaries import draw_canaries, plant_canaries, write_canaries
 from synthgen.generators.dialogue.fit.config import FitConfig
 from synthgen.generators.dialogue.fit.examples import ChatLayout, draw_examples, few_shot_examples, session_examples
@@ -46,9 +47,10 @@ def fit_generator(
 ) -> None:
     """Makes the model folder that ``generator`` asks for; returns at once where it is finished.
 
-    The template realiser and a server's model are not fitted to anything. A chat model in this process is fine-tuned
-    on ``train`` (see :func:`fit_adapters`) unless ``config.adapt`` is off. Excerpts of transcripts are kept for the
-    prompts where ``generator.few_shot`` asks for them, and never otherwise.
+    The template realiser's words and a server's model are not fitted to anything. A chat model in this process is
+    fine-tuned on ``train`` (see :func:`fit_adapters`) unless ``config.adapt`` is off. Excerpts of transcripts are kept
+    for the prompts where ``generator.few_shot`` asks for them, and never otherwise; counts for the plans where
+    ``generator.follow_cohort`` does.
 
     Raises:
         UserError: a base model beside the template realiser; a folder that holds another model; see
@@ -71,6 +73,8 @@ def fit_generator(
     if is_finished(folder):
         progress.say(f"model found in {folder}: nothing to fit")
         return
+    if follows_cohort(generator):
+        write_counts(private_folder(folder) / COUNTS, count(train))
     excerpts = few_shot_examples(train, config.excerpts, config.excerpt_turns, seed) if generator.few_shot else ()
     write_model_folder(folder, generator, excerpts=[excerpt.turns for excerpt in excerpts], about=about)
 

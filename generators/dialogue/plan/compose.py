@@ -6,8 +6,9 @@ import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib import resources
 from typing import Final, cast
 
 from synthgen.errors import UserError
@@ -15,11 +16,14 @@ from synthgen.generators.dialogue.plan.empty_words import telling_words, words_o
 from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, rule, rule_of, tidy
 from synthgen.generators.dialogue.plan.persons import they_form
 from synthgen.generators.dialogue.plan.types import Fact, Situation
-from synthgen.wordlists import word_lists
+from synthgen.generators.dialogue.plan.wordings import varied
+from synthgen.wordlists import parsed
 
 CONTENT: Final = "synthgen.generators.dialogue.plan.content"
 MORE: Final = ("feel", "effect", "example", "cope", "others")
 _EMPTY: Final = Grammar({})
+_AS_WRITTEN: Final = frozenset({"techniques"})
+"""Files whose lines both sides know by heart: what a technique is called is said as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class Entry:
         when, unless: tags that must hold, and that must not.
         first, last: told before, and after, whatever else is drawn.
         once: whether its topic comes up once in an arc, because two of its statements would contradict each other.
+        must: asked before others: the file names its topic among its red flags.
     """
 
     topic: str
@@ -40,6 +45,7 @@ class Entry:
     first: bool
     last: bool
     once: bool
+    must: bool = False
 
     def open_to(self, tags: Set[str]) -> bool:
         return not (self.unless & tags) and (self.when is None or any(one.open_to(tags) for one in self.when))
@@ -88,27 +94,47 @@ def content(name: str) -> Content:
         FileNotFoundError: there is none of this name.
         UserError: it is malformed.
     """
+    return read_content(resources.files(CONTENT).joinpath(f"{name}.yaml").read_text("utf-8"), name)
+
+
+def read_content(text: str, name: str, where: str = "") -> Content:
+    """A content file of this name from its text.
+
+    Args:
+        where: what messages call the file; its name unless given.
+
+    Raises:
+        UserError: it is malformed; with the line.
+    """
+    where = where or f"{name}.yaml"
     rules: dict[str, Rule] = {}
     entries: dict[str, tuple[Entry, ...]] = {}
     plain: dict[str, object] = {}
-    for key, value in word_lists(CONTENT, name, dict[str, object]).items():
+    rewrite = None if name in _AS_WRITTEN else varied
+    for key, value in parsed(text, where, dict[str, object]).items():
         if isinstance(value, str) and "\n" in value:
-            rules[key] = rule_of(value, f"{name}.yaml: {key}")
+            rules[key] = rule_of(value, f"{where}: {key}", rewrite, text)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
-            entries[key] = tuple(_entry(cast(dict[str, object], one), f"{name}.yaml: {key}") for one in value)
+            entries[key] = tuple(_entry(cast(dict[str, object], one), f"{where}: {key}", text) for one in value)
         elif isinstance(value, dict) and value and all(isinstance(inner, str) for inner in value.values()):
             rules |= {
-                f"{key}.{inner}": rule_of(str(block), f"{name}.yaml: {key}: {inner}") for inner, block in value.items()
+                f"{key}.{inner}": rule_of(str(block), f"{where}: {key}: {inner}", rewrite, text)
+                for inner, block in value.items()
             }
         else:
             plain[key] = value
-    return Content(rules, entries, plain)
+    flags = plain.get("red_flags", ())
+    asked = {
+        key: tuple(replace(one, must=one.topic in cast(Sequence[str], flags)) for one in found)
+        for key, found in entries.items()
+    }
+    return Content(rules, asked, plain)
 
 
 _FLAGS: Final = frozenset({"topic", "when", "not", "sensitive", "first", "last", "once"})
 
 
-def _entry(values: Mapping[str, object], where: str) -> Entry:
+def _entry(values: Mapping[str, object], where: str, text: str) -> Entry:
     fields = {key: value for key, value in values.items() if key not in _FLAGS}
     if not all(isinstance(value, str) for value in fields.values()):
         raise UserError(f"{where}: what is said must be blocks of lines")
@@ -116,7 +142,7 @@ def _entry(values: Mapping[str, object], where: str) -> Entry:
     unless = frozenset(part.strip() for part in str(values.get("not", "")).split(",") if part.strip())
     return Entry(
         topic=str(values.get("topic", "")),
-        rules={key: rule_of(_as_block(str(value)), f"{where}: {key}") for key, value in fields.items()},
+        rules={key: rule_of(_as_block(str(value)), f"{where}: {key}", varied, text) for key, value in fields.items()},
         when=rule(f"{when} :: x") if when else None,
         unless=unless,
         sensitive=bool(values.get("sensitive", False)),
@@ -151,7 +177,7 @@ class Teller:
         ever = {fact.topic for fact in self.facts}
         here = {fact.topic for fact in self.facts if fact.session == session}
         fitting = [one for one in entries if one.open_to(tags) and one.topic not in (ever if one.once else here)]
-        marked = [one for one in fitting if one.first or one.last]
+        marked = sorted((one for one in fitting if one.first or one.last or one.must), key=lambda one: not one.first)
         others = [one for one in fitting if one not in marked]
         self.rng.shuffle(others)
         told = Counter(fact.topic for fact in self.facts)

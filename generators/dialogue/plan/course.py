@@ -24,6 +24,8 @@ Trend = Literal["better", "same", "worse"]
 
 _DECADES: Final = {2: "twenty", 3: "thirty", 4: "forty", 5: "fifty", 6: "sixty", 7: "seventy"}
 
+_OF_KINDS: Final = frozenset({"ptsd"})
+"""Disorders of therapy that come in kinds; those of a visit are drawn where it is planned."""
 K = TypeVar("K", bound=Hashable)
 
 
@@ -37,6 +39,17 @@ class Course:
     severity: Severity
     rating: int
     trend: Trend
+    own: Scores | None = None
+    """Of the instrument that is the disorder's own, where it has one and it was filled in."""
+
+    @property
+    def scores(self) -> tuple[Scores, ...]:
+        return tuple(one for one in (self.phq9, self.gad7, self.own) if one is not None)
+
+    @property
+    def death(self) -> int:
+        """Item 9 of the PHQ-9; 0 where it was not asked."""
+        return 0 if self.phq9 is None else self.phq9.items[8]
 
 
 def draw(weights: Mapping[K, float], rng: random.Random) -> K:
@@ -54,6 +67,7 @@ def life_of(
     attitude = draw(cast(Mapping[str, float], config.attitudes), rng)
     values = dict(life.values)
     habits = {rng.choice(("never_smoked", "never_smoked", "ex_smoker", "smokes"))}
+    habits |= {draw(cast(Mapping[str, float], own.plain["kinds"]), rng)} if disorder in _OF_KINDS else set()
     habits |= {tag for tag, share in (("drinks", 0.75), ("on_tablets", 0.35)) if rng.random() < share}
     values["decade"] = _DECADES.get(life.age // 10, "")
     return life, values, {*life.tags, *habits, disorder, attitude, f"style_{style}", f"attitude_{attitude}"}
@@ -87,7 +101,7 @@ def patient_of(
         sex=life.sex,
         occupation=life.occupation.name,
         situation_in_life=life.clauses,
-        history=history or tuple(fact.summary for fact in facts if fact.topic in _HISTORY),
+        history=(*history, *(fact.summary for fact in facts if fact.topic in _HISTORY)),
         problem=problem,
         disorder=disorder,
         conceptualisation=conceptualisation,

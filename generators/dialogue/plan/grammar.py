@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from typing import Final
 
 from synthgen.errors import UserError
@@ -133,18 +134,39 @@ def _sequence(line: str, at: int, closers: str) -> tuple[Pieces, int]:
     return tuple(parts), at
 
 
-def rule(block: str) -> Rule:
-    """Reads a block of lines; empty lines and those that begin with # are left out."""
-    lines = (line.strip() for line in block.splitlines())
-    return tuple(alternative(line) for line in lines if line and not line.startswith("#"))
+def rule(block: str, rewrite: Callable[[str], str] | None = None) -> Rule:
+    """Reads a block of lines; empty lines and those that begin with # are left out.
+
+    Args:
+        rewrite: what is done to each line before it is read.
+    """
+    found = []
+    for line in lines_of(block):
+        try:
+            found.append(alternative(rewrite(line) if rewrite else line))
+        except ValueError:
+            raise ValueError(f"unmatched bracket in {line!r}") from None
+    return tuple(found)
 
 
-def rule_of(block: str, where: str) -> Rule:
-    """The same of a file's block, which messages call ``where``. Raises UserError."""
+def lines_of(block: str) -> list[str]:
+    """The lines of a block that count."""
+    return [line for one in block.splitlines() if (line := one.strip()) and not line.startswith("#")]
+
+
+def rule_of(block: str, where: str, rewrite: Callable[[str], str] | None = None, text: str = "") -> Rule:
+    """The same of a file's block, which messages call ``where``. Raises UserError.
+
+    Args:
+        text: of the whole file, so that a message can say which line is meant.
+    """
     try:
-        return rule(block)
+        return rule(block, rewrite)
     except ValueError as error:
-        raise UserError(f"{where}: {error}") from None
+        name, _, key = where.partition(": ")
+        quoted = str(error).partition(" in ")[2]
+        at = next((n for n, line in enumerate(text.splitlines(), 1) if repr(line.strip()) == quoted), 0)
+        raise UserError(f"{name}, line {at}: {key}: {error}" if at else f"{where}: {error}") from None
 
 
 class Grammar:
@@ -234,16 +256,24 @@ class Grammar:
 
     # Read backwards --------------------------------------------------------------------------------------------------
 
-    def asked(self, name: str) -> tuple[re.Pattern[str], ...]:
-        """What matches a realisation of each alternative of a rule, wherever it stands in a text, by :func:`plain`."""
+    def asked(self, name: str, between: str = "") -> tuple[re.Pattern[str], ...]:
+        """What matches a realisation of each alternative of a rule, wherever it stands in a text, by :func:`plain`.
+
+        Args:
+            between: what matches a word that may come in where a sentence ends.
+        """
         # Choices may be empty: spaces at their borders are as many as there are.
-        return tuple(re.compile(re.sub(r" +", " *", self._pattern(one.parts, 0))) for one in self.rules[name])
+        may_be = f"(?: (?:{between})\\b)*" if between else ""
+        return tuple(
+            re.compile(re.sub(r" +", " *", self._pattern(one.parts, 0)).replace(_END, may_be))
+            for one in self.rules[name]
+        )
 
     def _pattern(self, parts: Pieces, depth: int) -> str:
         out = []
         for part in parts:
             if isinstance(part, str):
-                literal = re.escape(_loose(part)).replace(r"\ ", " ")
+                literal = re.escape(_loose(_ENDED.sub(_END, part))).replace(r"\ ", " ")
                 out.append(re.sub(r"(?<!\S)a(?!\S)", "an?", literal))
             elif isinstance(part, Choice):
                 out.append("(?:" + "|".join(self._pattern(one, depth) for one in part.options) + ")")
@@ -309,6 +339,8 @@ def _sentences(parts: Pieces) -> list[Pieces]:
 
 
 _LEADING: Final = re.compile(r"^(?:(?:well|um|i mean|yeah|oh|so|look|you know|honestly|er|hm),\s+)+", re.IGNORECASE)
+_END: Final = "_end_"
+_ENDED: Final = re.compile(r"[.?!:;,](?=\s|$)")
 _NOT_WORD: Final = re.compile(r"[^\w']+")
 
 
@@ -322,7 +354,7 @@ def plain(text: str) -> str:
     return _NOT_WORD.sub(" ", text.lower()).strip()
 
 
-def read_rules(package: str, names: Iterable[str]) -> dict[str, Rule]:
+def read_rules(package: str, names: Iterable[str], rewrite: Callable[[str], str] | None = None) -> dict[str, Rule]:
     """The rules of YAML files that ship with ``package``: mappings of names to blocks of lines; nested ones are joined
     by a full stop.
 
@@ -331,10 +363,11 @@ def read_rules(package: str, names: Iterable[str]) -> dict[str, Rule]:
     """
     rules: dict[str, Rule] = {}
     for name in names:
+        text = resources.files(package).joinpath(f"{name}.yaml").read_text("utf-8")
         for key, block in _flat(word_lists(package, name, dict[str, object]), ""):
             if key in rules:
                 raise UserError(f"{name}.yaml: the rule {key} stands twice")
-            rules[key] = rule_of(block, f"{name}.yaml: {key}")
+            rules[key] = rule_of(block, f"{name}.yaml: {key}", rewrite, text)
     return rules
 
 

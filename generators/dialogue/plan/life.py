@@ -89,6 +89,7 @@ def draw_life(
         values |= {"partner": f"my {partner}", "close": f"my {partner}"}
         if partner != "partner":
             values["partner_they"] = "he" if sex == "female" else "she"
+        tags |= {"married"} if partner in {"husband", "wife"} else set()
         clauses.append(f"lives with a {partner}")
     at_home = age >= 26 and work.name == "at home with the children"
     if at_home or (age >= 27 and rng.random() < (0.7 if partnered else 0.3)):

@@ -40,6 +40,7 @@ class Parts(WordLists):
     intake: tuple[StagePlan, ...]
     later: tuple[StagePlan, ...]
     risk: StagePlan
+    risk_again: StagePlan
     alliance: tuple[StagePlan, ...]
     visit: tuple[StagePlan, ...]
     return_visit: tuple[StagePlan, ...]

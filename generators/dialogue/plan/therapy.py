@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from synthgen.generators.dialogue.plan import stages
 from synthgen.generators.dialogue.plan.compose import Content, Entry, Teller, content, draw_situations
@@ -22,17 +22,20 @@ from synthgen.generators.dialogue.plan.course import (
     patient_of,
 )
 from synthgen.generators.dialogue.plan.life import Life, age_band
-from synthgen.generators.dialogue.plan.scores import Instrument, band, items, total_within
+from synthgen.generators.dialogue.plan.scores import band, item9, items, no_faster, total_label, total_within
 from synthgen.generators.dialogue.plan.types import (
     CaseArc,
     Conceptualisation,
     Homework,
+    Instrument,
+    Scores,
     SessionPlan,
+    highest,
 )
-from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity
+from synthgen.payloads.dialogue import Emotion, Label, Severity
 
-_GENERAL: Final = ("thought record", "Socratic questioning", "problem solving", "cognitive restructuring",
-                   "behavioural activation")  # fmt: skip
+_ATTEMPT: Final = 0.3
+"""Chance that somebody who thinks of death has tried to die before."""
 
 
 def plan_therapy(rng: random.Random, disorder: str, severity: Severity, sessions: int, config: PlanConfig) -> CaseArc:
@@ -45,6 +48,7 @@ def plan_therapy(rng: random.Random, disorder: str, severity: Severity, sessions
     plans: list[SessionPlan] = []
     homework: Homework | None = None
     order = _techniques(rng, own, sessions)
+    in_past = any(one.death for one in course) and rng.random() < _ATTEMPT
     for number, now in enumerate(course, start=1):
         technique = order[number - 1]
         reviewed = None if homework is None else _reviewed(rng, homework, plans[-1].technique, now, config, techniques)
@@ -56,7 +60,8 @@ def plan_therapy(rng: random.Random, disorder: str, severity: Severity, sessions
             # What is left open is mended in the next session, so that the last one leaves nothing open.
             open_ended: tuple[Alliance, ...] = ("rupture",) if number < sessions else ()
             alliance = rng.choice(("rupture and repair", "rupture and repair", *open_ended))
-        parts = _parts(rng, number, now, technique, alliance)
+        ever = any(one.death for one in course[: number - 1])
+        parts = _parts(number, now, alliance, ever)
         target = length_of(rng, config)
         situation = situations[(number - 1) % len(situations)]
         built = [
@@ -77,7 +82,7 @@ def plan_therapy(rng: random.Random, disorder: str, severity: Severity, sessions
                 sessions=sessions,
                 week=now.week,
                 severity=now.severity,
-                scores=tuple(scores for scores in (now.phq9, now.gad7) if scores is not None),
+                scores=now.scores,
                 technique=technique,
                 agenda=_agenda(number, sessions, technique, reviewed is not None),
                 stages=tuple(built),
@@ -85,7 +90,7 @@ def plan_therapy(rng: random.Random, disorder: str, severity: Severity, sessions
                 reviewed=reviewed,
                 set=homework,
                 alliance=alliance,
-                labels=_labels("therapy", disorder, number, sessions, now, technique, reviewed, alliance, life, tags),
+                labels=_labels(disorder, number, now, ever, technique, reviewed, alliance, life, tags),
             )
         )
     conceptualisation = Conceptualisation(
@@ -93,10 +98,11 @@ def plan_therapy(rng: random.Random, disorder: str, severity: Severity, sessions
         intermediate_beliefs=tuple(own.several("rules", rng, values, tags, 2)),
         coping=tuple(own.several("coping", rng, values, tags, 2)),
         situations=tuple(situations),
+        event=own.say("event", rng, values, tags) if "event" in own.rules else "",
     )
-    return CaseArc(
-        patient_of(life, own, rng, values, tags, disorder, problem, conceptualisation, teller.facts), tuple(plans)
-    )
+    history = (common.say("attempt", rng, values, tags),) if in_past else ()
+    patient = patient_of(life, own, rng, values, tags, disorder, problem, conceptualisation, teller.facts, history)
+    return CaseArc(patient, tuple(plans))
 
 
 @cache
@@ -108,37 +114,83 @@ def _situations(disorder: str) -> tuple[Entry, ...]:
 def _course(
     rng: random.Random, own: Content, disorder: str, severity: Severity, sessions: int, config: PlanConfig
 ) -> list[Course]:
-    """Totals over the weeks: an exponential fall towards a floor by the kind of response, with noise and setbacks."""
+    """Totals over the weeks: an exponential fall towards a floor by the kind of response, with noise and setbacks.
+
+    No total falls faster than its instrument allows (``scores.FASTEST``); answers remember those of last time.
+    """
     leading: Instrument = "GAD-7" if disorder in WITH_GAD7 else "PHQ-9"
     other: Instrument = "PHQ-9" if leading == "GAD-7" else "GAD-7"
     start = total_within(leading, severity, rng)
-    most = {"PHQ-9": 27, "GAD-7": 21}
     response = draw(config.response, rng)
     floor = {"responds": 0.25, "responds partly": 0.6, "does not respond": 0.95}[response]
     rate = rng.uniform(0.12, 0.3)
     beside = rng.uniform(0.45, 0.95)
+    of_own = rng.uniform(0.8, 1.0)
+    further = cast(Instrument | None, next((one for one in measures(own) if one not in {leading, other}), None))
     raw = own.plain.get("leading")
     weights = {int(k): float(v) for k, v in raw.items()} if isinstance(raw, dict) else {}
+    factor = float(cast(float, own.plain.get("death", 1.0)))
     course: list[Course] = []
     week, total = 0, start
     for number in range(1, sessions + 1):
+        weeks = 0
         if number > 1:
-            week += 1 if rng.random() < 0.75 else 2
+            weeks = 1 if rng.random() < 0.75 else 2
+            week += weeks
             level = start * (floor + (1 - floor) * 2.718281828 ** (-rate * week))
             if number > 2 and rng.random() < config.setback:
                 level += rng.uniform(0.15, 0.35) * start
-            total = min(most[leading] - (3 if leading == "PHQ-9" else 0), max(1, round(level + rng.gauss(0, 1.2))))
+            total = min(_most(leading), max(1, round(level + rng.gauss(0, 1.2))))
+        last = course[-1] if course else None
+        answered: dict[Instrument, Scores] = {}
+
+        def fill(instrument: Instrument, wanted: int, **more: Any) -> Scores:
+            before = next((one for one in last.scores if one.instrument == instrument), None) if last else None  # noqa: B023
+            held = wanted if before is None else no_faster(instrument, wanted, before.total, weeks)  # noqa: B023
+            leading_items = weights if instrument == leading else None
+            return items(instrument, held, rng, leading_items, before=before, **more)
+
+        share = total / highest(leading)
+        second = min(_most(other), max(0, round(share * highest(other) * beside + rng.gauss(0, 1.0))))
+        totals: dict[Instrument, int] = {leading: total, other: second}
+        answered["GAD-7"] = fill("GAD-7", totals["GAD-7"])
+        held = totals["PHQ-9"]
+        if last is not None and last.phq9 is not None:
+            held = no_faster("PHQ-9", held, last.phq9.total, weeks)
+        ever = any(one.death for one in course)
+        death = item9(rng, band("PHQ-9", held), None if last is None else last.death, ever, factor)
+        answered["PHQ-9"] = fill("PHQ-9", max(held, death), death=death)
+        mine = None
+        if further is not None and (further != "AUDIT" or number in {1, sessions}):
+            mine = fill(further, _own_total(further, share, of_own, rng))
+        total = answered[leading].total
         trend: Trend = "same"
-        if course:
-            before = sum((course[-1].phq9 if leading == "PHQ-9" else course[-1].gad7).items)  # type: ignore[union-attr]
+        if last is not None:
+            before = next(one.total for one in last.scores if one.instrument == leading)
             trend = "better" if total <= before - 2 else "worse" if total >= before + 2 else "same"
-        second = min(most[other] - 4, max(0, round(total * most[other] / most[leading] * beside + rng.gauss(0, 1.0))))
-        first_scores, second_scores = items(leading, total, rng, weights), items(other, second, rng)
-        phq9, gad7 = (first_scores, second_scores) if leading == "PHQ-9" else (second_scores, first_scores)
-        course.append(
-            Course(week, phq9, gad7, band(leading, total), min(10, max(1, round(10 * total / most[leading]))), trend)
-        )
+        rating = min(10, max(1, round(10 * total / highest(leading))))
+        course.append(Course(week, answered["PHQ-9"], answered["GAD-7"], band(leading, total), rating, trend, mine))
     return course
+
+
+def measures(own: Content) -> tuple[str, ...]:
+    """The instruments of a disorder, the leading one first."""
+    return tuple(name.strip() for name in str(own.plain["measures"]).split(","))
+
+
+def _most(instrument: Instrument) -> int:
+    """The highest total that is planned: the very top of a scale is rare."""
+    return highest(instrument) - (4 if instrument == "PHQ-9" else 0)
+
+
+def _own_total(instrument: Instrument, share: float, factor: float, rng: random.Random) -> int:
+    """A total of the disorder's own instrument at about the same height as the leading one's.
+
+    Insomnia and drinking bring patients with mild low mood: their totals begin above the cut-off.
+    """
+    top = highest(instrument)
+    base = {"ISI": 9, "AUDIT": 10}.get(instrument, 0)
+    return min(top - 2, max(0, round(base + (top - base) * 0.9 * share * factor + rng.gauss(0, 0.02 * top))))
 
 
 def _techniques(rng: random.Random, own: Content, sessions: int) -> list[str]:
@@ -146,21 +198,22 @@ def _techniques(rng: random.Random, own: Content, sessions: int) -> list[str]:
     own_ones = [name.strip() for name in str(own.plain["techniques"]).split(",")]
     if rng.random() < 0.3 and len(own_ones) > 2:
         own_ones[1], own_ones[2] = own_ones[2], own_ones[1]
-    middle = (own_ones + rng.sample(_GENERAL, len(_GENERAL)))[: max(0, sessions - 1)]
+    further = [name.strip() for name in str(own.plain["further"]).split(",")]
+    middle = (own_ones + rng.sample(further, len(further)) + own_ones)[: max(0, sessions - 1)]
     order = ["self-monitoring", *middle]
     if sessions >= 4:
         order[-1] = "relapse prevention"
     return order[:sessions]
 
 
-def _parts(
-    rng: random.Random, number: int, now: Course, technique: str, alliance: Alliance
-) -> tuple[stages.StagePlan, ...]:
+def _parts(number: int, now: Course, alliance: str, ever: bool) -> tuple[stages.StagePlan, ...]:
+    """The stages of a session. Whoever spoke of death once is asked again in every session that follows."""
     known = stages.parts()
     parts = list(known.intake if number == 1 else known.later)
-    if now.phq9 is not None and now.phq9.items[8] > 0:
+    if now.death or ever:
         after = "background" if number == 1 else "check-in"
-        parts.insert(next(i for i, part in enumerate(parts) if part.name == after) + 1, known.risk)
+        at = next(i for i, part in enumerate(parts) if part.name == after) + 1
+        parts.insert(at, known.risk_again if ever else known.risk)
     if alliance:
         at = next(i for i, part in enumerate(parts) if part.name == "exploration") + (alliance != "repair")
         parts[at:at] = [part for part in known.alliance if part.name in alliance]
@@ -200,7 +253,7 @@ def _by_topic(entries: Sequence[Entry], topics: Sequence[str]) -> list[Entry]:
 
 _EMOTIONS_AT: Final[Mapping[str, str]] = {
     "opening": "neutral", "agenda": "neutral", "homework": "neutral", "closing": "calm", "goals": "calm",
-    "rupture": "angry", "repair": "calm", "risk check": "sad",
+    "rupture": "angry", "repair": "calm", "risk check": "sad", "risk follow-up": "sad",
 }  # fmt: skip
 
 
@@ -269,8 +322,8 @@ def _reviewed(
 
 
 def _labels(
-    setting: Setting, disorder: str, number: int, sessions: int, now: Course, technique: str,
-    reviewed: Homework | None, alliance: str, life: Life, tags: set[str],
+    disorder: str, number: int, now: Course, ever: bool, technique: str, reviewed: Homework | None, alliance: str,
+    life: Life, tags: set[str],
 ) -> tuple[tuple[str, Label], ...]:  # fmt: skip
     labels: dict[str, Label] = {
         "age_band": age_band(life.age),
@@ -279,7 +332,7 @@ def _labels(
         "disorder": disorder,
         "homework_done": None if reviewed is None else reviewed.done,
         "session": number,
-        "setting": setting,
+        "setting": "therapy",
         "severity": now.severity,
         "sex": life.sex,
         "style": marked(tags, "style_"),
@@ -287,6 +340,6 @@ def _labels(
         "trend": now.trend if number > 1 else None,
         "week": now.week,
     }
-    if now.phq9 is not None and now.gad7 is not None:
-        labels |= {"phq9_total": now.phq9.total, "gad7_total": now.gad7.total, "risk_check": now.phq9.items[8] > 0}
+    labels |= {total_label(one.instrument): one.total for one in now.scores}
+    labels |= {"item9": now.death, "risk_check": now.death > 0 or ever}
     return tuple(sorted(labels.items()))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from synthgen.payloads.dialogue import Emotion, Label, Setting, Severity
 
@@ -11,12 +12,37 @@ Style = Literal["plain", "verbose", "terse", "tangential", "guarded", "pleasing"
 Attitude = Literal["open", "hopeful", "sceptical", "ambivalent", "resigned"]
 
 
+Instrument = Literal["PHQ-9", "GAD-7", "Y-BOCS", "PCL-5", "AUDIT", "ISI"]
+
+SCALES: Final[Mapping[Instrument, tuple[int, int]]] = {
+    "PHQ-9": (9, 3), "GAD-7": (7, 3), "Y-BOCS": (10, 4), "PCL-5": (20, 4), "AUDIT": (10, 4), "ISI": (7, 4),
+}  # fmt: skip
+"""How many items an instrument has, and the most that each can score (sources: docs/clinical_content.md)."""
+
+
+def highest(instrument: Instrument) -> int:
+    """The highest total of an instrument; the lowest is 0."""
+    items, most = SCALES[instrument]
+    return items * most
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Item scores of an instrument, each 0 to 3, that add up to a total within its severity band."""
+    """Item scores of an instrument that add up to a total.
 
-    instrument: Literal["PHQ-9", "GAD-7"]
+    Raises:
+        ValueError: too many items or too few, or one beyond its scale.
+    """
+
+    instrument: Instrument
     items: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        count, most = SCALES[self.instrument]
+        if len(self.items) != count:
+            raise ValueError(f"the {self.instrument} has {count} items, got {len(self.items)}")
+        if not all(0 <= item <= most for item in self.items):
+            raise ValueError(f"an item of the {self.instrument} is 0 to {most}, got {self.items}")
 
     @property
     def total(self) -> int:
@@ -44,12 +70,16 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Conceptualisation:
-    """A cognitive conceptualisation diagram."""
+    """A cognitive conceptualisation diagram.
+
+    ``event`` is what the disorder began with, a clause in the first person, where it began with one.
+    """
 
     core_belief: str
     intermediate_beliefs: tuple[str, ...]
     coping: tuple[str, ...]
     situations: tuple[Situation, ...]
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, cast
 
 from synthgen.english import ONES
@@ -56,6 +57,7 @@ def plan_visits(rng: random.Random, problem: str, severity: Severity, sessions: 
         parts = stages.parts().visit if number == 1 else stages.parts().return_visit
         built: list[Stage] = []
         points = {name: _points(name, number, own, rng, values, now_tags) for name in _HEADS}
+        parts = tuple(_long_enough(part, points) for part in parts)
         shares = stages.share_out(parts, length_of(rng, config))
         # Nothing is examined, explained or proposed beyond what the plan holds; one more turn sums it up.
         most = {name: 2 * len(found) + 2 for name, found in points.items()}
@@ -91,6 +93,12 @@ def plan_visits(rng: random.Random, problem: str, severity: Severity, sessions: 
         )
     patient = patient_of(life, own, rng, values, tags, problem, complaint, None, teller.facts)
     return CaseArc(patient, tuple(plans))
+
+
+def _long_enough(part: stages.StagePlan, points: Mapping[str, Sequence[tuple[str, bool]]]) -> stages.StagePlan:
+    """An examination has room for all that must be examined before anything is concluded."""
+    needed = 2 * sum(must for _, must in points.get(part.name, ())) + 2
+    return replace(part, usual=max(part.usual, needed), least=needed) if part.name == "examination" else part
 
 
 def _visit_course(
@@ -155,7 +163,11 @@ def _points(
     case alone does, and so does when to come back."""
     name = part if number == 1 else f"{part}_again"
     found = own.lines(name, rng, values, tags)
-    return [(text, guarded or (part == "plan" and text == found[-1][0])) for text, guarded in found]
+    must = tuple(cast(Sequence[str], own.plain.get("must_examine", ()))) if part == "examination" else ()
+    return [
+        (text, guarded or text.startswith(must) if must else guarded or (part == "plan" and text == found[-1][0]))
+        for text, guarded in found
+    ]
 
 
 def _visit_goal(

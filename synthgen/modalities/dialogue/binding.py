@@ -14,7 +14,9 @@ from synthgen.errors import require
 from synthgen.eval.dialogue.evaluate import evaluate, judge_release
 from synthgen.generators.dialogue.candidates import load_candidates
 from synthgen.generators.dialogue.cohort import load_cohort
+from synthgen.generators.dialogue.cohort_counts import SAID, count, counted_conditions
 from synthgen.generators.dialogue.conditions import condition_sampler
+from synthgen.generators.dialogue.config import follows_cohort
 from synthgen.generators.dialogue.demo_cohort import write_demo_cohort
 from synthgen.generators.dialogue.encode import decode, encode
 from synthgen.generators.dialogue.evolution import BY, NEAR, PlanPopulation, session_features
@@ -27,6 +29,7 @@ from synthgen.generators.dialogue.private_model import (
     conditions_of,
     events,
     fit_prior,
+    holds_counts,
     holds_prior,
     planner_of,
 )
@@ -90,6 +93,8 @@ class DialogueCohorts(Cohorts[Dialogue, DialogueCondition, DialogueConfig]):
         return same_cases([r.payload for r in records], [r.patient for r in records])
 
     def conditions(self, train: Sequence[DialogueReal], config: DialogueConfig) -> Conditions[DialogueCondition]:
+        if follows_cohort(config.generator):
+            return counted_conditions(count(train), config.generator.plan)
         return condition_sampler(config.generator.plan)
 
     def condition_from(self, values: dict[str, JsonValue]) -> DialogueCondition:
@@ -152,6 +157,10 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
 
     def will_read(self, config: DialogueConfig) -> bool:
         return config.generator.realiser != "template" or bool(config.generator.base)
+
+    def counts(self, model: Path, config: DialogueConfig) -> str:
+        """What of the cohort the plans follow: the counts in the model, or those that conditions are drawn by."""
+        return SAID if not holds_prior(model) and (holds_counts(model) or follows_cohort(config.generator)) else ""
 
     def private_fits(self, config: DialogueConfig) -> tuple[PrivateFit[Dialogue, DialogueCondition], ...]:
         """Of plans, where a grammar puts them into words; of few weights, where a chat model in this process does."""
@@ -219,7 +228,13 @@ class DialogueGeneratorKind(GeneratorKind[Dialogue, DialogueCondition, DialogueC
             "openai": f"{base} behind a local OpenAI-compatible server",
         }[realiser_of(card, config.generator)]
         voted = "; patients voted privately on what is planned" if holds_prior(model) else ""
-        return f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}{voted}"
+        counts = self.counts(model, config)
+        counted = (
+            f"; plans follow counts of the cohort ({counts}), and no transcript was read beyond them" if counts else ""
+        )
+        return (
+            f"Planned patients, arcs and sessions (seeded, without a model), put into words by {words}{voted}{counted}"
+        )
 
 
 def _told_again(config: NearDuplicateConfig) -> Builder:

@@ -235,3 +235,22 @@ def test_a_folder_that_cannot_be_read_beyond_its_files(tmp_path: Path) -> None:
     (tmp_path / ".hidden.jsonl").write_text("broken")
     (tmp_path / "croissant.json").write_text("{}")
     assert len(load_cohort(tmp_path, CohortConfig(), Silent()).records) == 1
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ({"phq9_total": 31}, ("phq9_total is 31", "PHQ-9 goes from 0 to 27")),
+        ({"GAD-7": -1}, ("GAD-7 is -1", "from 0 to 21")),
+        ({"ybocs_total": "41"}, ("Y-BOCS goes from 0 to 40",)),
+        ({"pcl5_score": 81}, ("PCL-5 goes from 0 to 80",)),
+    ],
+)
+def test_a_total_beyond_its_scale_is_refused(tmp_path: Path, labels: dict[str, object], words: tuple[str, ...]) -> None:
+    refused(tmp_path / "d.jsonl", "\n".join([line(1), line(2, labels=labels)]), "line 2", *words)
+
+
+def test_totals_within_their_scale_and_other_tables_words_stay(tmp_path: Path) -> None:
+    labels = {"phq9_total": 27, "gad7_total": 0, "audit": 2024}
+    (record,) = load(tmp_path / "d.jsonl", line(1, labels=labels))
+    assert dict(record.payload.labels) == labels

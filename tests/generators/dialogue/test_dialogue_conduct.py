@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthgen.errors import SynthgenError
+from synthgen.generators.dialogue.conduct.emotion import emotion_of, emotion_words
 from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessions
 from synthgen.generators.dialogue.conduct.session import Brief, begin, restart_seed, turn_seed
 from synthgen.generators.dialogue.config import ConductConfig
 from synthgen.generators.dialogue.plan.types import CaseArc, Stage
 from synthgen.generators.dialogue.realisers.protocol import Prompt, Response
-from synthgen.payloads.dialogue import Dialogue
+from synthgen.payloads.dialogue import Dialogue, Emotion
 
 
 def conducted(result: Dialogue | Failure) -> Dialogue:
@@ -34,7 +35,28 @@ def test_sessions_keep_their_order_and_budgets(seed: int) -> None:
         assert dialogue.turns[-2].text.startswith("Goodbye") and dialogue.turns[-1].text.startswith("Goodbye")
         assert list(dict.fromkeys(turn.stage for turn in dialogue.turns)) == ["check-in", "work", "closing"]
         assert dict(dialogue.labels)["severity"] == "moderate"
-        assert {turn.emotion for turn in dialogue.turns if turn.stage == "work"} == {"neutral", "anxious"}
+        assert all(turn.emotion == "neutral" for turn in dialogue.turns if turn.speaker == "clinician")
+        assert all(
+            turn.emotion == emotion_of(turn.text, "anxious")
+            for turn in dialogue.turns
+            if turn.speaker == "patient" and turn.stage == "work"
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "found"),
+    [
+        ("I was frightened, and my heart was racing.", "sad", "anxious"),
+        ("I cried, and then I laughed.", "happy", "happy"),  # of several the expected one
+        ("I cried, and then I laughed.", "sad", "sad"),
+        ("I had toast for breakfast.", "anxious", "neutral"),
+        ("I wasn't frightened.", "anxious", "neutral"),
+        ("It's hopeless, there's no point.", "sad", "sad"),
+        ("It's hopeless, there's no point.", "depressed", "depressed"),
+    ],
+)
+def test_the_emotion_of_a_turn_follows_its_words(text: str, expected: Emotion, found: Emotion) -> None:
+    assert emotion_of(text, expected) == found
 
 
 def test_a_session_does_not_depend_on_its_neighbours() -> None:
@@ -144,3 +166,9 @@ def test_seeds_differ_by_session_turn_and_try() -> None:
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert restart_seed(9, 0) == 9
     assert len({restart_seed(9, n) for n in range(5)}) == 5
+
+
+def test_no_word_of_an_emotion_stands_in_any_sentence() -> None:
+    words = emotion_words()
+    for name in ("sad", "depressed", "anxious", "angry", "happy", "calm"):
+        assert all(len(phrase.rstrip("*")) > 2 for phrase in getattr(words, name)), name

@@ -14,9 +14,11 @@ from pydantic import ValidationError
 
 from synthgen.generators.dialogue.conduct.validate import withheld_fact_told
 from synthgen.generators.dialogue.plan.arc import plan_case
+from synthgen.generators.dialogue.plan.compose import content
 from synthgen.generators.dialogue.plan.config import THERAPY, VISIT, WITH_GAD7, PlanConfig, severities
-from synthgen.generators.dialogue.plan.scores import BANDS, Instrument, band, items, total_within
-from synthgen.generators.dialogue.plan.types import CaseArc, Scores, SessionPlan
+from synthgen.generators.dialogue.plan.scores import BANDS, FASTEST, band, item9, items, total_label, total_within
+from synthgen.generators.dialogue.plan.therapy import measures
+from synthgen.generators.dialogue.plan.types import SCALES, CaseArc, Instrument, Scores, SessionPlan, highest
 from synthgen.payloads.dialogue import Setting, Severity
 
 CONFIG = PlanConfig()
@@ -56,9 +58,37 @@ def test_items_add_up_to_their_total_and_stay_in_the_band(instrument: Instrument
     assert low <= total <= high, name
 
 
-@given(st.integers(0, 2**32), st.integers(0, 14))
-def test_thoughts_of_death_are_ticked_in_the_upper_bands_alone(seed: int, total: int) -> None:
-    assert items("PHQ-9", total, dice(seed)).items[8] == 0
+def test_item_9_may_be_positive_in_any_band_and_is_more_often_so_in_the_upper_ones() -> None:
+    shares = [
+        sum(item9(dice(seed), severity, None, ever=False) > 0 for seed in range(2_000)) / 2_000
+        for severity, _, _ in BANDS["PHQ-9"]
+    ]
+    assert shares == sorted(shares) and shares[0] > 0.005 and shares[-1] > 0.3
+
+
+def test_item_9_remembers() -> None:
+    again = [item9(dice(seed), "mild", 1, ever=True) > 0 for seed in range(1_000)]
+    back = [item9(dice(seed), "mild", 0, ever=True) > 0 for seed in range(1_000)]
+    fresh = [item9(dice(seed), "mild", 0, ever=False) > 0 for seed in range(1_000)]
+    assert sum(again) > 400 > 4 * sum(fresh) and sum(back) > 2 * sum(fresh)
+
+
+@given(st.sampled_from(sorted(SCALES)), st.data())
+def test_answers_move_with_the_total_and_keep_to_the_scale(instrument: Instrument, data: st.DataObject) -> None:
+    first, second = (data.draw(st.integers(0, highest(instrument))) for _ in range(2))
+    before = items(instrument, first, dice(0))
+    after = items(instrument, second, dice(1), before=before, death=before.items[8] if len(before.items) > 8 else 0)
+    assert (before.total, after.total) == (first, second)
+
+
+def test_totals_and_items_beyond_their_scale_are_refused() -> None:
+    for instrument in SCALES:
+        with pytest.raises(ValueError, match=f"no total of {highest(instrument) + 1}"):
+            items(instrument, highest(instrument) + 1, dice(0))
+    with pytest.raises(ValueError, match="10 items"):
+        Scores("Y-BOCS", (1,) * 9)
+    with pytest.raises(ValueError, match="0 to 3"):
+        Scores("GAD-7", (4, 0, 0, 0, 0, 0, 0))
 
 
 @pytest.mark.parametrize("instrument", ["PHQ-9", "GAD-7"])
@@ -112,20 +142,30 @@ def test_every_condition_is_planned_and_holds_together(
 
 
 def check_therapy(arc: CaseArc, disorder: str) -> None:
+    positive = False
+    named = {scores.instrument for session in arc.sessions for scores in session.scores}
+    assert named == set(measures(content(disorder)))
     for session in arc.sessions:
         scores = leading(session, disorder)
         assert band(scores.instrument, scores.total) == session.severity
         labels = dict(session.labels)
         for instrument in session.scores:
-            key = "phq9_total" if instrument.instrument == "PHQ-9" else "gad7_total"
-            assert labels[key] == instrument.total == sum(instrument.items)
+            assert labels[total_label(instrument.instrument)] == instrument.total == sum(instrument.items)
         phq9 = next(one for one in session.scores if one.instrument == "PHQ-9")
         names = [stage.name for stage in session.stages]
-        assert ("risk check" in names) == (phq9.items[8] > 0) == labels["risk_check"]
+        asked = positive or phq9.items[8] > 0
+        assert labels["risk_check"] == asked and labels["item9"] == phq9.items[8]
+        assert ("risk check" in names) == (asked and not positive)
+        assert ("risk follow-up" in names) == positive  # in every session after the first
+        positive = asked
         assert (session.situation is not None) and session.situation.thought
         for part in ("rupture", "repair"):
             assert (part in names) == (part in session.alliance)
     for before, after in pairwise(arc.sessions):
+        totals = {scores.instrument: scores.total for scores in before.scores}
+        for scores in after.scores:
+            fallen = totals.get(scores.instrument, scores.total) - scores.total
+            assert fallen <= FASTEST[scores.instrument] * (after.week - before.week) < 20
         assert before.set is not None and after.reviewed is not None
         assert after.reviewed.task == before.set.task
         assert bool(after.reviewed.obstacle) == (after.reviewed.done != "done")

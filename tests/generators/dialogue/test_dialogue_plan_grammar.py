@@ -15,7 +15,8 @@ from synthgen.generators.dialogue.plan.config import THERAPY, VISIT
 from synthgen.generators.dialogue.plan.grammar import Grammar, Rule, alternative, plain, read_rules, rule, tidy
 from synthgen.generators.dialogue.plan.life import draw_life
 from synthgen.generators.dialogue.plan.persons import notes_to_you, they_form, you_form
-from synthgen.generators.dialogue.plan.types import Attitude, Style
+from synthgen.generators.dialogue.plan.scores import total_label
+from synthgen.generators.dialogue.plan.types import SCALES, Attitude, Style
 from synthgen.generators.dialogue.realisers.template.hear import grammar
 
 
@@ -151,13 +152,15 @@ def known_tags() -> set[str]:
     """Every tag that some patient, session or view can have."""
     known = {*THERAPY, *VISIT, "therapy", "visit", "acute", "review", "better", "same", "worse", "much"}
     known |= {"minimal", "mild", "moderate", "moderately severe", "severe", "low", "middling", "high"}
-    known |= {"first_visit", "return_visit", "final", "more_to_come", "phq", "gad", "item9"}
+    known |= {"first_visit", "return_visit", "final", "more_to_come", "item9", "drinking", "attempt"}
+    known |= {total_label(instrument).removesuffix("_total") for instrument in SCALES}
+    known |= {f"death_{often}" for often in range(3)}
     known |= {"hw_done", "hw_partly", "hw_not", "older", "younger", "middle"}
     known |= {"never_smoked", "ex_smoker", "smokes", "drinks", "on_tablets"}
     known |= {"neutral", "sad", "depressed", "anxious", "angry", "happy", "calm"}
     known |= {*(f"style_{one}" for one in get_args(Style)), *(f"attitude_{one}" for one in get_args(Attitude))}
     known |= {f"q{line}" for line in range(1, 6)} | {f"visit_{number}" for number in range(1, 13)}
-    for name in VISIT:
+    for name in (*VISIT, "ptsd"):
         kinds = content(name).plain["kinds"]
         assert isinstance(kinds, dict)
         known |= set(kinds)

@@ -22,8 +22,16 @@ from synthgen.generators.dialogue.plan.persons import notes_to_you, you_form
 from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.protocol import Prompt, Sampling
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
-from synthgen.generators.dialogue.realisers.template.hear import grammar, question_in, question_of, topic_of, topics
+from synthgen.generators.dialogue.realisers.template.hear import (
+    breaks,
+    grammar,
+    question_in,
+    question_of,
+    topic_of,
+    topics,
+)
 from synthgen.generators.dialogue.realisers.template.scripts import every, scripts
+from synthgen.generators.dialogue.realisers.template.speech import bare
 from synthgen.generators.dialogue.sampler import DialogueGenerator, is_failed
 from synthgen.generators.dialogue.views import ClinicianView
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic
@@ -131,7 +139,7 @@ def test_no_markup_reaches_the_words(seed: int) -> None:
             text = turn.text
             assert not re.search(r"[{}\[\]|^_]|::|//|  |\.\.|,[.,]|\s[.,?!]|\?\.", text), text
             assert text[0].isupper() or text[0] in "\"'", text
-            assert text[-1] in ".?!", text
+            assert text[-1] in ".?!…", text
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -155,10 +163,14 @@ def test_every_move_is_recognised_by_its_own_words() -> None:
 
     values = dict.fromkeys(
         ("agenda", "referral", "task", "remembered", "warning", "recap", "thought", "emotion", "behaviour", "phq9",
-         "gad7", "technique_name", "close", "pastime", "alternative"), "what we said"
+         "gad7", "technique_name", "close", "pastime", "alternative", "phq9_band", "gad7_band", "ybocs", "pcl5",
+         "audit", "isi"), "what we said"
     )  # fmt: skip
     stages = [("therapy", "work", technique) for technique in scripts().techniques]
-    stages += [("therapy", stage, "") for stage in ("check-in", "homework", "homework review", "closing", "risk check")]
+    stages += [
+        ("therapy", stage, "")
+        for stage in ("check-in", "homework", "homework review", "closing", "risk check", "risk follow-up")
+    ]
     stages += [("visit", stage, "") for stage in ("opening", "history", "plan", "assessment", "closing")]
     assert set(scripts().further) >= {"work", "check-in"}
     for setting, stage, technique in stages:
@@ -177,12 +189,12 @@ def test_every_question_has_an_answer() -> None:
     """Whatever the patient is like: no line of a question is left to a phrase that fits anything."""
     names = (
         "problem friend Friend close Close child Child pastime Pastime place town event thought emotion behaviour body "
-        "relief evidence_for evidence_against alternative core rule coping obstacle Obstacle number_lower"
+        "relief evidence_for evidence_against alternative core rule coping obstacle Obstacle number_lower happened"
     )
     values = dict.fromkeys(re.split(" ", names), "what we said")
     people = [
-        {severity, "neutral", "style_plain", "attitude_open", work, home, visit, kind, "hw_done"}
-        for severity in ("low", "middling", "high")
+        {severity, "neutral", "style_plain", "attitude_open", work, home, visit, kind, "hw_done", death}
+        for severity, death in (("low", "death_0"), ("middling", "death_1"), ("high", "death_2"))
         for work in ("working", "retired")
         for home in ("partnered", "alone", "small_children", "flatmates")
         for visit, kind in (("first_visit", "acute"), ("return_visit", "review"), ("return_visit", "acute"))
@@ -302,7 +314,7 @@ def test_questions_of_the_patient_in_visits_are_answered(seed: int) -> None:
         for asked, answer in pairwise(turns):
             move = question_of(asked.text) if asked.speaker == "patient" and sample.condition.setting == "visit" else ""
             if move and answer is not turns[-1]:
-                said = " ".join(words(answer.text))
+                said = " ".join(words(bare(answer.text)))
                 patterns = grammar().asked(f"{move}.answer")
                 assert any(pattern.search(said) for pattern in patterns), (asked.text, answer.text)
 
@@ -338,6 +350,8 @@ def test_what_the_plan_tells_survives_the_manner_of_speaking(style: str) -> None
             move, _ = question_in(asked.text, "therapy", asked.stage, arc.sessions[1].technique)
             value = {"ask_event": situation.event, "ask_thought": situation.thought}.get(move)
             if value and asked.speaker == "clinician" and asked.stage == "work":
+                if any(breaks(answer.text, kind) for kind in ("unfinished", "misheard")):
+                    continue  # it is told in the answer after the next
                 told += 1
                 assert " ".join(words(value)) in " ".join(words(answer.text))
     assert told > 6

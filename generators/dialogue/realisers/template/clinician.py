@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 
 from synthgen.generators.dialogue.plan.persons import notes_to_you
+from synthgen.generators.dialogue.plan.scores import BANDS, band, total_label
 from synthgen.generators.dialogue.realisers.template.hear import (
     Heard,
+    breaks,
     details_of,
     grammar,
     hear,
@@ -18,6 +20,7 @@ from synthgen.generators.dialogue.realisers.template.hear import (
 from synthgen.generators.dialogue.realisers.template.listening import listening, technique_spoken
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, joined
 from synthgen.generators.dialogue.realisers.template.scripts import script, scripts
+from synthgen.generators.dialogue.realisers.template.speech import CLINICIAN, spoken
 from synthgen.generators.dialogue.views import ClinicianView
 
 
@@ -26,15 +29,23 @@ def clinician_says(view: ClinicianView, seed: int) -> str:
     heard = hear(view.transcript, view.setting, {"work": view.technique})
     rng = random.Random(seed)  # noqa: S311 (not for cryptography)
     voice = Voice(grammar(), rng, _values(view, heard), _tags(view), heard)
-    return best_draft(lambda: _draft(view, voice), heard)
+    text = best_draft(lambda: _draft(view, voice), heard)
+    whole = [value for name in _WHOLE if (value := voice.values.get(name, ""))]
+    return spoken(text, rng, CLINICIAN.get(view.setting, CLINICIAN["therapy"]), kept=whole)
+
+
+_WHOLE = ("task", "warning", "agenda", "thought", "alternative", "remembered")
+"""What is said as it stands in the plan or was heard."""
 
 
 def _tags(view: ClinicianView) -> set[str]:
     tags = {view.setting or "therapy", "final" if view.number == view.sessions else "more_to_come"}
     tags.add("first_visit" if view.number == 1 else "return_visit")
+    if "drink" in view.referral:
+        tags.add("drinking")
     tags.add("review" if view.referral.endswith("review") else "acute")
     for scores in view.scores:
-        tags.add("phq" if scores.instrument == "PHQ-9" else "gad")
+        tags.add(total_label(scores.instrument).removesuffix("_total"))
         if scores.instrument == "PHQ-9" and scores.items[8] > 0:
             tags.add("item9")
     return tags
@@ -43,7 +54,11 @@ def _tags(view: ClinicianView) -> set[str]:
 def _values(view: ClinicianView, heard: Heard) -> dict[str, str]:
     values = {key: value for key, value in heard.values.items() if value}
     for scores in view.scores:
-        values["phq9" if scores.instrument == "PHQ-9" else "gad7"] = str(scores.total)
+        values[total_label(scores.instrument).removesuffix("_total")] = str(scores.total)
+        if scores.instrument in BANDS:
+            values[f"{total_label(scores.instrument).removesuffix('_total')}_band"] = band(
+                scores.instrument, scores.total
+            )
     values["agenda"] = joined(view.agenda)
     values["referral"] = view.referral.split(", ", 2)[-1]
     values["technique_name"] = technique_spoken(view.technique)
@@ -64,8 +79,22 @@ def _points(view: ClinicianView) -> list[str]:
     return [point for point in view.position.stage.goal.partition(": ")[2].rstrip(".").split("; ") if point]
 
 
+def _after_break(view: ClinicianView, voice: Voice) -> str:
+    """What is said where the last answer broke off or asked what was meant; empty where it did neither."""
+    if not view.transcript or view.position.last:
+        return ""
+    said = view.transcript[-1].text
+    if breaks(said, "unfinished"):
+        return voice.fresh("go_on.say")
+    if breaks(said, "misheard") and voice.heard.moves:
+        return f"{voice.fresh('rephrase.say')} {voice.fresh(f'{voice.heard.moves[-1][1]}.ask')}"
+    return ""
+
+
 def _draft(view: ClinicianView, voice: Voice) -> str:
     stage = view.position.stage.name
+    if answer := _after_break(view, voice):
+        return answer
     if view.position.last:
         return voice.say("farewell_visit.say" if view.setting == "visit" else "farewell.say")
     if view.setting == "visit" and stage in {"examination", "assessment", "plan"}:
@@ -93,13 +122,16 @@ def _move(view: ClinicianView, voice: Voice, stage: str) -> str:
     after = max((names.index(move) + 1 for move in here if move in names), default=0)
     rest = [move for move in plan[after:] if move.removeprefix("?") not in voice.heard.done]
     required = [move for move in rest if not move.startswith("?")]
+    if any(move in scripts().urgent for move in required):
+        rest = required
     spare = turns - len(required)
     optional = len(rest) - len(required)
     for move in rest:
         if move in {"goodbye", "come_back"}:  # not before the end
             break
         if not move.startswith("?"):
-            return move if not _wants_more(view, voice, spare, optional, here) else _further(view, voice)
+            stays = move not in scripts().urgent and _wants_more(view, voice, spare, optional, here)
+            return _further(view, voice) if stays else move
         if spare > 0 and voice.chance(min(1.0, spare / max(1, optional))):
             return move.removeprefix("?")
         optional -= 1
@@ -215,6 +247,8 @@ def _told_last(view: ClinicianView) -> str:
     if not view.disclosed or len(view.transcript) < 2:
         return ""
     asked = view.transcript[-2]
+    if breaks(asked.text, "go_on"):
+        return ""
     move = move_of(asked.text, view.setting, asked.stage, view.technique if asked.stage == "work" else "")
     return "" if move and move not in scripts().greetings else notes_to_you(view.disclosed[-1])
 

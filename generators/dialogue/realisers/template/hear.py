@@ -11,7 +11,9 @@ from typing import Final
 from synthgen.generators.dialogue.plan.compose import MORE, content
 from synthgen.generators.dialogue.plan.config import THERAPY
 from synthgen.generators.dialogue.plan.grammar import Grammar, plain, read_rules
+from synthgen.generators.dialogue.plan.wordings import varied
 from synthgen.generators.dialogue.realisers.template.scripts import every, scripts
+from synthgen.generators.dialogue.realisers.template.speech import bare, between
 from synthgen.payloads.dialogue import Turn
 
 MOVES: Final = "synthgen.generators.dialogue.realisers.template.moves"
@@ -33,18 +35,18 @@ _FILLER: Final = re.compile(r"^(?:(?:well|um|i mean|oh|honestly|hm|you know|let 
 @cache
 def grammar() -> Grammar:
     """All rules of the moves."""
-    return Grammar(read_rules(MOVES, _FILES))
+    return Grammar(read_rules(MOVES, _FILES, varied))
 
 
 @cache
 def topics() -> Grammar:
     """How each topic is asked about."""
-    return Grammar(read_rules(MOVES, ("topics",)))
+    return Grammar(read_rules(MOVES, ("topics",), varied))
 
 
 @cache
 def _asked(move: str) -> tuple[re.Pattern[str], ...]:
-    return grammar().asked(f"{move}.ask")
+    return grammar().asked(f"{move}.ask", between())
 
 
 @lru_cache(maxsize=65_536)
@@ -53,7 +55,7 @@ def question_in(text: str, setting: str, stage: str, technique: str) -> tuple[st
 
     Where several match, it is the one that ends last, and of those the one that is longest.
     """
-    said = plain(text)
+    said = plain(bare(text))
     best, line, reach = "", 0, (-1, 0)
     for move in every(setting, stage, technique):
         if f"{move}.ask" not in grammar():
@@ -73,7 +75,7 @@ def move_of(text: str, setting: str, stage: str, technique: str) -> str:
 @lru_cache(maxsize=16_384)
 def topic_of(text: str) -> str:
     """The topic that an utterance asks about, empty where there is none."""
-    said = plain(text)
+    said = plain(bare(text))
     best, reach = "", (-1, 0)
     for topic in topics().rules:
         for pattern in _topic(topic):
@@ -99,7 +101,7 @@ def details_of(topic: str) -> frozenset[str]:
 
 @cache
 def _topic(topic: str) -> tuple[re.Pattern[str], ...]:
-    return topics().asked(topic)
+    return topics().asked(topic, between())
 
 
 @cache
@@ -110,7 +112,7 @@ def _tails() -> tuple[re.Pattern[str], ...]:
 @lru_cache(maxsize=16_384)
 def has_tail(text: str) -> bool:
     """Whether an utterance ends in one of the phrases by which a manner of speaking is known."""
-    said = plain(text)
+    said = plain(bare(text))
     return any(pattern.search(said) for pattern in _tails())
 
 
@@ -119,14 +121,26 @@ def question_of(text: str) -> str:
     """The question that the patient asks in an utterance, empty where there is none."""
     if "?" not in text:
         return ""
-    said = plain(text)
+    said = plain(bare(text))
     return next((move for move in scripts().questions if any(one.search(said) for one in _asked(move))), "")
+
+
+@lru_cache(maxsize=16_384)
+def breaks(text: str, kind: str) -> bool:
+    """Whether an utterance is one of ``unfinished``, ``go_on`` or ``misheard``."""
+    said = plain(text)
+    return any(pattern.fullmatch(said) for pattern in _whole(kind))
+
+
+@cache
+def _whole(kind: str) -> tuple[re.Pattern[str], ...]:
+    return grammar().asked(f"{kind}.say")
 
 
 @lru_cache(maxsize=16_384)
 def values_of(text: str, move: str) -> tuple[tuple[str, str], ...]:
     """What the patient's answer to a move says of event, thought, feeling and the like."""
-    heard = grammar().hears(f"{move}.answer", text, SLOTS)
+    heard = grammar().hears(f"{move}.answer", bare(text), SLOTS)
     return tuple((slot, _as_noted(value)) for slot, value in heard.items())
 
 
@@ -139,7 +153,7 @@ def _as_noted(value: str) -> str:
 @lru_cache(maxsize=16_384)
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences of an utterance, plain."""
-    return tuple(said for part in _SENTENCE.findall(text) if (said := _FILLER.sub("", plain(part))))
+    return tuple(said for part in _SENTENCE.findall(bare(text)) if (said := _FILLER.sub("", plain(part))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +193,8 @@ def hear(transcript: tuple[Turn, ...], setting: str, technique_of: Mapping[str, 
         beginnings.add(" ".join(plain(turn.text).split()[:3]))
         if turn.speaker == "clinician":
             move = move_of(turn.text, setting, turn.stage, technique_of.get(turn.stage, ""))
+            if moves and not move and breaks(turn.text, "go_on"):
+                move = moves[-1][1]  # the question still stands
             if move:
                 moves.append((index, move))
         elif moves and moves[-1][0] == index - 1:

@@ -8,13 +8,22 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from synthgen.english import MONTHS, WEEKDAYS
 from synthgen.generators.dialogue.plan.empty_words import words_of
+from synthgen.generators.dialogue.plan.grammar import tidy
 from synthgen.generators.dialogue.plan.types import Fact
-from synthgen.generators.dialogue.realisers.template.hear import Heard, grammar, has_tail, hear, move_of, question_in
+from synthgen.generators.dialogue.realisers.template.hear import (
+    Heard,
+    breaks,
+    grammar,
+    has_tail,
+    hear,
+    move_of,
+    question_in,
+)
 from synthgen.generators.dialogue.realisers.template.listening import listening
 from synthgen.generators.dialogue.realisers.template.say import Voice, best_draft, first_sentences
 from synthgen.generators.dialogue.realisers.template.scripts import scripts
+from synthgen.generators.dialogue.realisers.template.speech import NAMED, bare, rates, spoken
 from synthgen.generators.dialogue.views import PatientView
 
 _FRIEND: Final = "a friend of mine"
@@ -27,7 +36,12 @@ def patient_says(view: PatientView, seed: int) -> str:
     rng = random.Random(seed)  # noqa: S311 (not for cryptography)
     move, line = _asked(view, technique)
     voice = Voice(grammar(), rng, _values(view, heard), _tags(view) | {f"q{line}"}, heard)
-    return best_draft(lambda: _draft(view, voice, move), heard)
+    if broken := _broken(view, voice, move):
+        return broken
+    text = best_draft(lambda: _draft(view, voice, move), heard)
+    carried = [value for name in _CARRIED if (value := voice.values.get(name, "").rstrip("."))]
+    phrases = [cue for fact in view.due for cue in fact.cues if " " in cue]  # told only where they stay whole
+    return spoken(text, rng, view.style, kept=(*carried, *phrases, *_NUMBERS), young=view.age < 40)
 
 
 @cache
@@ -47,7 +61,23 @@ def _asked(view: PatientView, technique: str) -> tuple[str, int]:
     last = view.transcript[-1] if view.transcript else None
     if last is None or last.speaker != "clinician":
         return "", 0
+    if breaks(last.text, "go_on") and len(view.transcript) > 2:
+        last = view.transcript[-3]
     return question_in(last.text, view.setting, last.stage, technique if last.stage == "work" else "")
+
+
+_ROOM: Final = 8
+"""Utterances that a stage must still hold for an answer to break off: the question takes two more."""
+
+
+def _broken(view: PatientView, voice: Voice, move: str) -> str:
+    """An answer that breaks off, or asks what was meant; empty where there is none."""
+    room = view.position.left >= _ROOM and view.position.stage.name not in {"examination", "assessment", "plan"}
+    if view.due or not room or not move or move in scripts().greetings or not voice.chance(rates(view.style)["break"]):
+        return ""
+    if any(breaks(turn.text, kind) for turn in view.transcript[-12:] for kind in ("unfinished", "misheard")):
+        return ""
+    return tidy(voice.say("misheard.say" if voice.chance(0.4) else "unfinished.say"))
 
 
 def _tags(view: PatientView) -> set[str]:
@@ -57,6 +87,9 @@ def _tags(view: PatientView) -> set[str]:
     tags.add("first_visit" if view.number == 1 else "return_visit")
     tags |= {"older"} if view.age >= 60 else {"younger"} if view.age < 35 else set()
     tags.add("review" if view.disorder.endswith("_review") else "acute")
+    tags.add(f"death_{min(view.death, 2)}")
+    if any("attempt to die" in note for note in view.history):
+        tags.add("attempt")
     life = " ".join(view.situation_in_life)
     if re.search(r"lives with a (?:husband|wife|boyfriend|girlfriend|partner)", life):
         tags.add("partnered")
@@ -95,7 +128,7 @@ def _values(view: PatientView, heard: Heard) -> dict[str, str]:
     if view.conceptualisation is not None:
         diagram = view.conceptualisation
         values |= {"core": diagram.core_belief, "rule": next(iter(diagram.intermediate_beliefs), ""),
-                   "coping": next(iter(diagram.coping), "")}  # fmt: skip
+                   "coping": next(iter(diagram.coping), ""), "happened": diagram.event}  # fmt: skip
     if view.homework is not None and view.homework.obstacle:
         obstacle = view.homework.obstacle
         values |= {"obstacle": obstacle, "Obstacle": obstacle[:1].upper() + obstacle[1:]}
@@ -149,7 +182,7 @@ def _detail(view: PatientView, voice: Voice, move: str) -> str:
     if fact is None:
         return ""
     detail = dict(fact.more).get(kind, "")
-    if detail and any(detail in turn.text for turn in view.transcript):
+    if detail and any(bare(detail) in bare(turn.text) for turn in view.transcript):
         return ""
     return detail
 
@@ -177,9 +210,6 @@ _MANNERS: Final[Mapping[str, tuple[tuple[float, str], ...]]] = {
 _MOST_TAILS: Final = {"verbose": 5, "tangential": 4}
 _FILLED: Final = {"plain": 0.07, "verbose": 0.1, "terse": 0.03, "tangential": 0.12, "guarded": 0.1, "pleasing": 0.07}
 
-_NAMED: Final = re.compile(rf"(?:I|(?:{'|'.join(WEEKDAYS).title()})s?|{'|'.join(MONTHS).title()}|Christmas|Easter)\b")
-"""What begins with a capital wherever it stands."""
-
 
 def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False) -> str:
     """The text as this patient would say it.
@@ -197,11 +227,16 @@ def _mannered(view: PatientView, voice: Voice, text: str, *, keep: bool = False)
                 text = f"{text} {voice.fresh(told)}"
                 break
     if voice.chance(_FILLED[view.style]) and not listening().opened_said.match(text):
-        text = text if _NAMED.match(text) else text[:1].lower() + text[1:]
+        text = text if NAMED.match(text) else text[:1].lower() + text[1:]
         text = f"{voice.say('filler')}, {text}"
     return text
 
 
+_NUMBERS: Final = (
+    "ninety-five", "ninety", "eighty-five", "eighty", "seventy-five", "seventy", "sixty", "fifty-five", "fifty",
+    "forty-five", "forty", "thirty-five", "thirty", "twenty-five", "twenty",
+)  # fmt: skip
+"""What a rating is said in, which the other side takes down."""
 _CARRIED: Final = (
     "problem", "event", "thought", "emotion", "body", "behaviour", "relief", "evidence_for", "evidence_against",
     "alternative", "core", "rule", "obstacle",

@@ -27,6 +27,7 @@ class Scripts(WordLists):
     visit_further: Words
     questions: Words
     told: Mapping[str, str]
+    urgent: Words
     greetings: Words
     assess: Words
     plan: Words
