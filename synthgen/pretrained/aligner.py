@@ -16,7 +16,6 @@ from synthgen.errors import MissingExtraError
 
 _RATE = 16_000
 _FRAME = _RATE // 100
-_BEAM = 1e-120  # next to nothing is given up before the end of a turn: there is one path of words
 _MARGIN = _RATE // 4  # of silence on both sides: a turn cut at its first sound would lose its first word
 
 
@@ -94,5 +93,5 @@ def installed_aligner(language: str) -> Aligner | None:
         return None
     lines = Path(sphinx.get_model_path("en-us/cmudict-en-us.dict")).read_text("utf-8").splitlines()
     spelt = tuple(word for line in lines if (word := line.split(" ", 1)[0]).replace("'", "").isalpha())
-    decoder = sphinx.Decoder(samprate=_RATE, loglevel="FATAL", lm=None, beam=_BEAM, pbeam=_BEAM, wbeam=_BEAM)
-    return Aligner(decoder, spelt)
+    # "live", the default, would make an alignment depend on what was heard before.
+    return Aligner(sphinx.Decoder(samprate=_RATE, loglevel="FATAL", lm=None, cmn="batch"), spelt)
