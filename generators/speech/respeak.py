@@ -19,7 +19,7 @@ from synthgen.generators.speech.backends.protocol import Backend
 from synthgen.generators.speech.config import RATE
 from synthgen.generators.speech.operators import Floats, Own, as_said_by, at_level
 from synthgen.generators.speech.spoken import read_aloud
-from synthgen.generators.speech.tracks import TrackWriter, blocks, excerpt
+from synthgen.generators.speech.tracks import RoomTone, TrackWriter, blocks, excerpt
 from synthgen.generators.speech.voices import Person, VoiceCard, draw_voice
 from synthgen.generators.speech.world import at_rate, speech_bounds
 from synthgen.payloads.speech import Audio, Segment, Track, Word
@@ -29,6 +29,7 @@ Edit = tuple[int, int, str]
 
 _FADE = RATE // 50
 _GAP = RATE // 20  # samples beside a word, where nothing is said, that go with it
+_AROUND, _FRAME, _QUIETEST = RATE, RATE // 100, 5.0  # samples, samples, percent
 _FEMALE_F0 = 160.0  # Hz
 _SLOWEST, _FASTEST = 0.6, 2.0
 
@@ -157,7 +158,8 @@ def respoken(track: Track, places: Sequence[Place], voice: Voice, language: str,
         for place in _apart(places):
             _copied(writer, track.audio, place.start)
             was = excerpt(track.audio, place.start, place.end).astype(np.float64) / 32768
-            writer.write(_faded(was, _said(place, was, voice, language)).astype(np.float32))
+            now = _said(place, was, voice, language) + _room(track.audio, place)
+            writer.write(_faded(was, now).astype(np.float32))
         _copied(writer, track.audio, track.audio.frames)
         return writer.finish()
 
@@ -201,6 +203,17 @@ def _spoken_by(backend: Backend, said: str, card: VoiceCard, rate: float) -> Flo
     except SynthgenError:  # it is silent
         return None
     return sound[first:last]
+
+
+def _room(audio: Audio, place: Place) -> Floats:
+    """Noise as loud as the quietest frames of the seconds about the place, so that no hole is heard there."""
+    around = excerpt(audio, max(0, place.start - _AROUND), min(audio.frames, place.end + _AROUND)) / 32768
+    framed = around[: len(around) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    floor = float(np.percentile(np.sqrt(np.mean(framed**2, axis=1)), _QUIETEST)) if len(framed) else 0.0
+    if floor <= 0:
+        return np.zeros(place.end - place.start)
+    tone = RoomTone(20 * float(np.log10(floor)), place.start)
+    return tone(place.end - place.start).astype(np.float64)
 
 
 def _faded(was: Floats, now: Floats) -> Floats:
