@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from synthgen.config import Section
+from synthgen.errors import UserError
 from synthgen.files import disk_errors
 from synthgen.progress import Progress, Task
 from synthgen.records import C
@@ -50,12 +51,15 @@ class Spent:
 
 @contextmanager
 def timed(run: Run[T, C, M]) -> Iterator[Run[T, C, M]]:
-    """The run, whose stages are timed; when the block ends, however it does, they are said and kept."""
-    watch = _Watch(run.progress)
+    """The run, whose stages are timed; when the block ends they are said and kept, but not after a user's mistake."""
+    watch, mistaken = _Watch(run.progress), False
     try:
         yield replace(run, progress=watch)
+    except UserError:  # what must be put right is the last line, and the work folder is as it was
+        mistaken = True
+        raise
     finally:
-        if stages := watch.ended():
+        if not mistaken and (stages := watch.ended()):
             run.progress.say("seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in stages.items()))
             _keep(run.work.folder, {"stages": {name: round(seconds, 3) for name, seconds in stages.items()}})
 
