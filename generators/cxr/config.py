@@ -151,7 +151,7 @@ class PrivateSgdConfig(Section):
     records: int = Field(1, ge=1, description="Most images of one patient in a step, drawn at random")
     draws: int = Field(2, ge=1, description="How often each of them is used in a step, at other timesteps and noise")
     clip: float = Field(1e-4, gt=0, description="Largest norm of a patient's mean gradient")
-    learning_rate: float = Field(1e-2, gt=0, le=1, description="Learning rate of Adam")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of Adam")
     ema_decay: float = Field(0.98, ge=0, lt=1, description="Final decay of the moving average of the weights")
     rows: int = Field(32, ge=1, description="Most rows that are computed together: memory, no part of the guarantee")
 
