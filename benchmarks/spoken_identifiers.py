@@ -44,7 +44,7 @@ from synthgen.privacy_filters.dialogue.identifier_config import SAFE_HARBOR, Ide
 from synthgen.privacy_filters.dialogue.identifiers import identifier_spans, surrogate_edits
 from synthgen.progress import Silent
 
-COUNT, VOICES, LANGUAGE = 100, 10, "en-us"
+COUNT, LANGUAGE = 100, "en-us"
 SENTENCES = (
     "My name is {name} and I have been coming here since {date}.",
     "Could you tell {name} that the pain in my knee is worse at night?",

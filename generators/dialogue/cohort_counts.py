@@ -19,9 +19,8 @@ from typing import Final, cast
 
 from synthgen.errors import UserError
 from synthgen.files import write_atomically
-from synthgen.generators.dialogue.conditions import condition_sampler
+from synthgen.generators.dialogue.conditions import case_of, condition_sampler
 from synthgen.generators.dialogue.evolution import LONGEST, SHORTEST, SUBJECTS, dialogue_features
-from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.config import THERAPY, VISIT, PlanConfig
 from synthgen.generators.dialogue.plan.course import draw
 from synthgen.generators.dialogue.plan.types import CaseArc
@@ -114,14 +113,7 @@ def counted_planner(counts: PlanCounts, config: PlanConfig) -> Callable[[Dialogu
     def plan(condition: DialogueCondition) -> CaseArc:
         rng = random.Random(f"length,{condition.case_seed}")  # noqa: S311 (not for cryptography)
         update = {"utterances": ends[draw(counts.lengths, rng)]} if counts.lengths else {}
-        return plan_case(
-            condition.case_seed,
-            setting=condition.setting,
-            disorder=condition.disorder,
-            severity=condition.severity,
-            sessions=condition.sessions,
-            config=config.model_copy(update=update),
-        )
+        return case_of(condition, config.model_copy(update=update))
 
     return plan
 

@@ -6,8 +6,10 @@ import hashlib
 import random
 from collections.abc import Callable
 
+from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.config import PlanConfig, severities
 from synthgen.generators.dialogue.plan.course import draw
+from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.payloads.dialogue import DialogueCondition
 
 
@@ -35,3 +37,15 @@ def case_seed(run_seed: int, case: int) -> int:
     """blake2b(run seed, "case", case) as an integer in [0, 2^63)."""
     text = f"{run_seed},case,{case}"
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def case_of(condition: DialogueCondition, config: PlanConfig) -> CaseArc:
+    """The case that is planned for a condition, drawn from its seed under these distributions."""
+    return plan_case(
+        condition.case_seed,
+        setting=condition.setting,
+        disorder=condition.disorder,
+        severity=condition.severity,
+        sessions=condition.sessions,
+        config=config,
+    )

@@ -21,8 +21,7 @@ import numpy as np
 
 from synthgen.dp.evolution import EvolutionSettings, Evolved, Floats, Voters, sample
 from synthgen.dp.prior_file import read_prior_file, write_prior_file
-from synthgen.generators.dialogue.conditions import case_seed
-from synthgen.generators.dialogue.plan.arc import plan_case
+from synthgen.generators.dialogue.conditions import case_of, case_seed
 from synthgen.generators.dialogue.plan.compose import CONTENT
 from synthgen.generators.dialogue.plan.config import THERAPY, VISIT, PlanConfig, severities
 from synthgen.generators.dialogue.plan.course import draw
@@ -212,13 +211,9 @@ def evolved_planner(prior: Evolved[PlanCandidate], config: PlanConfig) -> Callab
     def plan(condition: DialogueCondition) -> CaseArc:
         one = _plan_of(prior, condition.case_seed)
         around = (max(SHORTEST, one.utterances - 2), one.utterances + 1)
-        return plan_case(
-            condition.case_seed,
-            setting=condition.setting,
-            disorder=condition.disorder,
-            severity=condition.severity,
-            sessions=condition.sessions,
-            config=config.model_copy(
+        return case_of(
+            condition,
+            config.model_copy(
                 update={"styles": {one.style: 1.0}, "attitudes": {one.attitude: 1.0}, "utterances": around}
             ),
         )

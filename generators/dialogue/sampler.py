@@ -14,11 +14,11 @@ import numpy as np
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
+from synthgen.generators.dialogue.conditions import case_of
 from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessions
 from synthgen.generators.dialogue.conduct.session import Brief, restart_seed
 from synthgen.generators.dialogue.config import GeneratorConfig, RealiserName
 from synthgen.generators.dialogue.model_folder import ADAPTER, ModelCard, check_folder, model_digest, read_excerpts
-from synthgen.generators.dialogue.plan.arc import plan_case
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.journal import Forgetful, Journaled
@@ -173,14 +173,7 @@ def planner(config: PlanConfig) -> Planner:
     """Draws the case of a condition from its seed, under these distributions."""
 
     def plan(condition: DialogueCondition) -> CaseArc:
-        return plan_case(
-            condition.case_seed,
-            setting=condition.setting,
-            disorder=condition.disorder,
-            severity=condition.severity,
-            sessions=condition.sessions,
-            config=config,
-        )
+        return case_of(condition, config)
 
     return plan
 

@@ -84,8 +84,8 @@ def places_of(
         return None
     found = []
     for (first, last), (_, _, said) in zip(covered, edits, strict=True):
-        if first == last:  # nothing of it is read aloud
-            continue
+        if first == last:  # it is heard somehow, and not known where
+            return None
         before = times[first - 1][1] if first else segment.start
         after = times[last][0] if last < len(times) else segment.end
         start, end = times[first][0], times[last - 1][1]
@@ -142,7 +142,7 @@ def _given(known: Sequence[Word], words: Sequence[str]) -> list[tuple[int, int]]
 
 
 def _letters(word: str) -> str:
-    return "".join(filter(str.isalpha, word.lower()))
+    return "".join(filter(str.isalnum, word.lower()))
 
 
 def respoken(track: Track, places: Sequence[Place], voice: Voice, language: str, scratch: Path) -> Audio:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError
+from synthgen.pretrained.recogniser import MARGIN, RATE, listen, pocketsphinx
 
-_RATE = 16_000
-_FRAME = _RATE // 100
-_MARGIN = _RATE // 4  # of silence on both sides: a turn cut at its first sound would lose its first word
+_FRAME = RATE // 100
 
 
 @dataclass(frozen=True)
@@ -47,19 +45,13 @@ class Aligner:
         return found
 
     def _heard(self, samples: NDArray[np.float32], known: Sequence[str]) -> list[tuple[int, int]] | None:
-        quiet = np.zeros(_MARGIN, dtype=np.float32)
-        gain = 0.9 / max(float(np.abs(samples).max(initial=0.0)), 1e-4)
-        padded = np.concatenate([quiet, samples * min(gain, 10.0), quiet])
-        pcm = np.clip(np.rint(padded * 32767), -32768, 32767).astype(np.int16)
         try:
             self.decoder.set_align_text(" ".join(known))
-            self.decoder.start_utt()
-            self.decoder.process_raw(pcm.tobytes(), full_utt=True)
-            self.decoder.end_utt()
+            listen(self.decoder, samples)
         except RuntimeError:  # no path through the words: they are not what is heard
             return None
         found = [
-            (max(0, part.start_frame * _FRAME - _MARGIN), min(len(samples), (part.end_frame + 1) * _FRAME - _MARGIN))
+            (max(0, part.start_frame * _FRAME - MARGIN), min(len(samples), (part.end_frame + 1) * _FRAME - MARGIN))
             for part in self.decoder.seg() or ()
             if not part.word.startswith(("<", "[", "+"))
         ]
@@ -85,13 +77,10 @@ class Aligner:
 @lru_cache(maxsize=1)
 def installed_aligner(language: str) -> Aligner | None:
     """The aligner; None where pocketsphinx is not installed, or the language is not English."""
-    if not language.lower().startswith("en"):
-        return None
-    try:
-        sphinx = importlib.import_module("pocketsphinx")
-    except ImportError:
+    sphinx = pocketsphinx(language)
+    if sphinx is None:
         return None
     lines = Path(sphinx.get_model_path("en-us/cmudict-en-us.dict")).read_text("utf-8").splitlines()
     spelt = tuple(word for line in lines if (word := line.split(" ", 1)[0]).replace("'", "").isalpha())
     # "live", the default, would make an alignment depend on what was heard before.
-    return Aligner(sphinx.Decoder(samprate=_RATE, loglevel="FATAL", lm=None, cmn="batch"), spelt)
+    return Aligner(sphinx.Decoder(samprate=RATE, loglevel="FATAL", lm=None, cmn="batch"), spelt)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from synthgen.errors import MissingExtraError
 
-_RATE = 16_000
+RATE = 16_000
+MARGIN = RATE // 4
+"""Samples of silence about a turn that is listened to."""
 _SILENT = 1e-4
 
 
@@ -27,26 +29,38 @@ class Sphinx:
     def __call__(self, samples: NDArray[np.float32], /) -> str:
         if not float(np.abs(samples).max(initial=0.0)) > _SILENT:
             return ""  # it would hear some short word
-        quiet = np.zeros(_RATE // 4, dtype=np.float32)  # a turn cut at its first sound loses its first word
-        padded = np.concatenate([quiet, samples, quiet])
-        gain = min(0.9 / max(float(np.abs(padded).max(initial=0.0)), 1e-4), 10.0)
-        pcm = np.clip(np.rint(padded * gain * 32767), -32768, 32767).astype(np.int16)
-        self.decoder.start_utt()
-        self.decoder.process_raw(pcm.tobytes(), full_utt=True)
-        self.decoder.end_utt()
+        listen(self.decoder, samples)
         found = self.decoder.hyp()
         return str(found.hypstr) if found is not None else ""
 
 
-def installed_recogniser(language: str) -> Sphinx | None:
-    """The recogniser; None where pocketsphinx is not installed, or the language is not English."""
+def listen(decoder: Any, samples: NDArray[np.float32]) -> None:
+    """Has a decoder hear a turn at 16 kHz, at one level, :data:`MARGIN` of silence on both sides."""
+    quiet = np.zeros(MARGIN, dtype=np.float32)  # a turn cut at its first sound loses its first word
+    padded = np.concatenate([quiet, samples, quiet])
+    gain = min(0.9 / max(float(np.abs(padded).max(initial=0.0)), 1e-4), 10.0)
+    pcm = np.clip(np.rint(padded * gain * 32767), -32768, 32767).astype(np.int16)
+    decoder.start_utt()
+    decoder.process_raw(pcm.tobytes(), full_utt=True)
+    decoder.end_utt()
+
+
+def pocketsphinx(language: str) -> Any | None:
+    """The module; None where it is not installed, or the language is not English."""
     if not language.lower().startswith("en"):
         return None
     try:
-        sphinx = importlib.import_module("pocketsphinx")
+        return importlib.import_module("pocketsphinx")
     except ImportError:
         return None
-    return Sphinx(sphinx.Decoder(samprate=_RATE, loglevel="FATAL"), f"pocketsphinx {metadata.version('pocketsphinx')}")
+
+
+def installed_recogniser(language: str) -> Sphinx | None:
+    """The recogniser; None where pocketsphinx is not installed, or the language is not English."""
+    sphinx = pocketsphinx(language)
+    if sphinx is None:
+        return None
+    return Sphinx(sphinx.Decoder(samprate=RATE, loglevel="FATAL"), f"pocketsphinx {metadata.version('pocketsphinx')}")
 
 
 def word_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> int:
