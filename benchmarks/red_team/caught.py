@@ -58,7 +58,7 @@ def main() -> None:
     kind = load(given.modality)
     preset = kind.presets[given.data != "demo"]
     settings = ("threads=1", *given.settings)
-    parts = parts_of(_cohort(kind, preset, settings, given), given.parts, given.seed)
+    parts = parts_of(nobody_twice(kind, given.data, preset, settings, given.work), given.parts, given.seed)
     folder = given.work / f"{Path(given.data).stem}-{given.seed}"
     config = kind.config(preset, settings, seed=recorded_seed(folder))
     with opened(folder, modality=kind.name, config_digest=config.digest(), seed=config.seed) as work:
@@ -69,19 +69,22 @@ def main() -> None:
         with TemporaryDirectory(prefix="synthgen-copies-") as scratch:
             copies = chain(
                 _planted(run, parts, Path(scratch), given) if given.planted else (),
-                _copies(_chosen(given), parts, Path(scratch), given),
+                copies_of(_chosen(given), parts, Path(scratch), given.copies, given.seed),
             )
             found = measured(gated, parts, copies, given.seed)
     given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def _cohort(kind: Modality[Any, Any, Any], preset: str, settings: Sequence[str], given: argparse.Namespace) -> Records:
+def nobody_twice(
+    kind: Modality[Any, Any, Any], data: str, preset: str, settings: Sequence[str], work: Path
+) -> Records:
+    """The records of a cohort, or of the simulated one for ``demo``, without those that link to an earlier patient."""
     config = kind.config(preset, settings, seed=0)
-    folder = given.work / "cohort" if given.data == "demo" else Path(given.data)
+    folder = work / "cohort" if data == "demo" else Path(data)
     if not folder.exists():
-        given.work.mkdir(parents=True, exist_ok=True)
+        work.mkdir(parents=True, exist_ok=True)
         kind.cohorts.write_demo(folder, config.modality, 0, Silent())
-    records = kind.cohorts.load(folder, config.modality, given.work / "cache", Silent()).records
+    records = kind.cohorts.load(folder, config.modality, work / "cache", Silent()).records
     links = kind.cohorts.links(records, config.modality, Silent())
     linked = {records[link.second].patient for link in links}
     return tuple(record for record in records if record.patient not in linked)
@@ -133,16 +136,17 @@ def _victims(parts: Cohort[Any, Any], seed: int) -> list[Real[Any, Any]]:
     return [each[i] for i in np.random.default_rng(number("victims", seed)).permutation(len(each))]
 
 
-def _copies(
-    kinds: Sequence[AnyKind], parts: Cohort[Any, Any], scratch: Path, given: argparse.Namespace
+def copies_of(
+    kinds: Sequence[AnyKind], parts: Cohort[Any, Any], scratch: Path, most: int, seed: int
 ) -> Iterator[tuple[str, list[Any]]]:
-    victims, strangers = _victims(parts, given.seed), one_record_each(parts.audit, given.seed)
+    """Copies of ``most`` patients of T at most, by kind; what is pasted onto is a record of a patient of E."""
+    victims, strangers = _victims(parts, seed), one_record_each(parts.audit, seed)
     for kind in kinds:
         made = []
         for i, victim in enumerate(v for v in victims if kind.applies(v.record, v.payload)):
-            if i == given.copies:
+            if i == most:
                 break
-            rng = np.random.default_rng(number(kind.name, victim.record, given.seed))
+            rng = np.random.default_rng(number(kind.name, victim.record, seed))
             second = victims[(victims.index(victim) + 1 + int(rng.integers(len(victims) - 1))) % len(victims)]
             stranger = strangers[int(rng.integers(len(strangers)))]
             of = (victim.payload, victim.record, second.payload, stranger.payload)
