@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.gates.releases import Pool, alarms
 from benchmarks.gates.rules import Fitted, Rule, Scores, at_one_in_a_hundred
 from benchmarks.red_team.bench import kinds_of
-from benchmarks.red_team.caught import copies_of, nobody_twice, parts_of
+from benchmarks.red_team.caught import copies_of, nobody_twice, parts_of, victims_of
 from benchmarks.red_team.kinds import AnyKind, number
 from synthgen.estimates import one_record_each
 from synthgen.fitting import fit_filters
@@ -93,7 +93,11 @@ def _others(name: str) -> tuple[tuple[Rule[Any], ...], Callable[[Sequence[Any]],
 
 
 def split(
-    run: Run[Any, Any, Any], parts: Cohort[Any, Any], records: Sequence[Real[Any, Any]], copies: dict[str, list[Any]]
+    run: Run[Any, Any, Any],
+    parts: Cohort[Any, Any],
+    records: Sequence[Real[Any, Any]],
+    copies: dict[str, list[Any]],
+    number_of: int,
 ) -> dict[str, Any]:
     """What every gate makes of the copies and of the people of one split."""
     rules, embed = _others(run.modality.name)
@@ -109,7 +113,7 @@ def split(
     return {
         "people": len(people),
         "samples": {name: _sampled(fitted[name], found) for name, found in scores.items()},
-        "releases": _released(gate, parts, samples, embed, scores[OURS], _rejected(*identical), seed),
+        "releases": _released(gate, parts, samples, embed, scores[OURS], _rejected(*identical), number_of),
     }
 
 
@@ -142,8 +146,11 @@ def _released(
     identical: dict[str, NDArray[np.bool_]],
     seed: int,
 ) -> dict[str, Any]:
-    """How many of ``DRAWS`` releases raise each alarm, by kind and share."""
-    train, strangers = one_record_each(parts.train, seed), one_record_each(parts.calibration, seed)
+    """How many of ``DRAWS`` releases raise each alarm, by kind and share.
+
+    As many patients of T as of C are known to the tests of others, those whose copies are in the pool first.
+    """
+    train, strangers = victims_of(parts, seed), one_record_each(parts.calibration, seed)
     train = train[: len(strangers)]
     strangers = strangers[: len(train)]
     vectors = {side: embed([r.payload for r in of]) for side, of in (("T", train), ("C", strangers))}

@@ -75,9 +75,7 @@ def main() -> None:
     given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def nobody_twice(
-    kind: Modality[Any, Any, Any], data: str, preset: str, settings: Sequence[str], work: Path
-) -> Records:
+def nobody_twice(kind: Modality[Any, Any, Any], data: str, preset: str, settings: Sequence[str], work: Path) -> Records:
     """The records of a cohort, or of the simulated one for ``demo``, without those that link to an earlier patient."""
     config = kind.config(preset, settings, seed=0)
     folder = work / "cohort" if data == "demo" else Path(data)
@@ -130,7 +128,7 @@ def measured(
     return table
 
 
-def _victims(parts: Cohort[Any, Any], seed: int) -> list[Real[Any, Any]]:
+def victims_of(parts: Cohort[Any, Any], seed: int) -> list[Real[Any, Any]]:
     """One record of each patient of T, in random order."""
     each = one_record_each(parts.train, seed)
     return [each[i] for i in np.random.default_rng(number("victims", seed)).permutation(len(each))]
@@ -140,7 +138,7 @@ def copies_of(
     kinds: Sequence[AnyKind], parts: Cohort[Any, Any], scratch: Path, most: int, seed: int
 ) -> Iterator[tuple[str, list[Any]]]:
     """Copies of ``most`` patients of T at most, by kind; what is pasted onto is a record of a patient of E."""
-    victims, strangers = _victims(parts, seed), one_record_each(parts.audit, seed)
+    victims, strangers = victims_of(parts, seed), one_record_each(parts.audit, seed)
     for kind in kinds:
         made = []
         for i, victim in enumerate(v for v in victims if kind.applies(v.record, v.payload)):
@@ -157,7 +155,7 @@ def copies_of(
 def _planted(
     run: Run[Any, Any, Any], parts: Cohort[Any, Any], scratch: Path, given: argparse.Namespace
 ) -> Iterator[tuple[str, Sequence[Any]]]:
-    chosen = _victims(parts, given.seed)[: given.copies]
+    chosen = victims_of(parts, given.seed)[: given.copies]
     planting = Planting(chosen, (), one_record_each(parts.audit, given.seed), run.seed("planted"), scratch)
     for planted in run.modality.filters.planted(planting, run.settings):
         yield planted.perturbation, planted.payloads
