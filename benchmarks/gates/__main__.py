@@ -57,12 +57,8 @@ def main() -> None:
         ):
             run: Run[Any, Any, Any] = Run(kind, config, work, Silent())
             copies = dict(copies_of(_kinds(kind.name), parts, Path(scratch), given.copies, seed))
-            line = {
-                "modality": kind.name,
-                "data": Path(given.data).name,
-                "seed": seed,
-                **split(run, parts, records, copies),
-            }
+            key = {"modality": kind.name, "data": Path(given.data).name, "seed": seed}
+            line = {**key, **split(run, parts, records, copies, seed)}
         done.append(line)
         given.out.write_text(json.dumps(done, indent=1) + "\n", encoding="utf-8")
         print(f"split {seed}: {len(copies)} kinds, {line['people']} people", flush=True)
@@ -97,9 +93,9 @@ def split(
     parts: Cohort[Any, Any],
     records: Sequence[Real[Any, Any]],
     copies: dict[str, list[Any]],
-    number_of: int,
+    drawn: int,
 ) -> dict[str, Any]:
-    """What every gate makes of the copies and of the people of one split."""
+    """What every gate makes of the copies and of the people of the split that ``drawn`` gives."""
     rules, embed = _others(run.modality.name)
     seed = run.seed("calibration")
     filters = run.modality.filters.open(parts.train, run.settings, fit_filters(run, parts))
@@ -113,7 +109,7 @@ def split(
     return {
         "people": len(people),
         "samples": {name: _sampled(fitted[name], found) for name, found in scores.items()},
-        "releases": _released(gate, parts, samples, embed, scores[OURS], _rejected(*identical), number_of),
+        "releases": _released(gate, parts, samples, embed, scores[OURS], _rejected(*identical), drawn),
     }
 
 
