@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from benchmarks.gates.results import gates
 from benchmarks.red_team import results
 from synthgen.records import Estimate
 from synthgen.release.comparison import table as comparison_table
@@ -57,7 +58,7 @@ def table(kind: str, path: Path) -> str:
     made |= {"siamese": siamese, "burned_in": burned_in}
     made |= {"anonymised_voices": anonymised_voices}
     made |= {"longitudinal": longitudinal, "parrot": parrot, "changed_identifiers": changed_identifiers}
-    made |= {"compared": compared}
+    made |= {"compared": compared, "gates": gates}
     if kind not in made:
         raise SystemExit(f"no table of the kind {kind!r}: {', '.join(made)}")
     return made[kind](json.loads(path.read_text("utf-8")))
