@@ -179,7 +179,7 @@ class PrivacyConfig(Section):
     method: Literal["auto", "evolution", "sgd"] = Field(
         "auto",
         description="evolution: patients vote on what a public generator draws; sgd: noisy steps on few weights of a "
-        "public base; auto: by the size of the cohort",
+        "public base; auto: the first of them that the generator has",
     )
     budget: float = Field(
         10.0, gt=0, le=100, description="largest epsilon that all private fits on one cohort may come to together"

@@ -139,7 +139,6 @@ class PrivateFit(Generic[T, C]):
         drawn: how many draws of noise (rounds of votes, steps) a folder holds that the fit goes on from; where that is
             fewer than were noted (:func:`synthgen.dp.begun.note_drawn`), it is paid for anew. None: it goes on from
             nothing, so that all that is unfinished is.
-        lacks: what is missing here, in a word or two, without which it is not chosen by itself.
     """
 
     method: str
@@ -150,7 +149,6 @@ class PrivateFit(Generic[T, C]):
     not_covered: tuple[str, ...] = ()
     check: Callable[[Sequence[Real[T, C]], tuple[Event, ...], Path, int], None] = _nothing
     drawn: Callable[[Path], int] | None = None
-    lacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +179,7 @@ class GeneratorKind(Protocol[T, C, M]):
         ...
 
     def private_fits(self, config: M) -> Sequence[PrivateFit[T, C]]:
-        """The ways to fit it with differential privacy, the best for small cohorts first; none unless there are."""
+        """The ways to fit it with differential privacy, the default first; none unless there are."""
         return ()
 
     def public_space(self, config: M) -> PublicSpace[T, C] | None:

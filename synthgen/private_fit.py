@@ -22,8 +22,6 @@ from synthgen.run import Run
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
-ENOUGH_FOR_SGD = 1000
-"""Patients from which noisy gradients are the default: by the arithmetic of their noise, not by a comparison."""
 NOT_COVERED = (f"{ORIGIN}, a salted digest by which the holder of the cohort knows the model's patients again",)
 
 
@@ -41,7 +39,7 @@ def fit_privately(
     """
     privacy, patients = run.config.privacy, len({record.patient for record in train})
     delta = check_delta(privacy.delta or default_delta(patients), patients)
-    way, because = chosen(run.modality.generator.private_fits(run.settings), privacy, patients)
+    way, because = chosen(run.modality.generator.private_fits(run.settings), privacy)
     events = way.events(epsilon, delta, patients)
     way.check(train, events, folder, run.seed("model"))
     state = ledger_state()
@@ -77,7 +75,7 @@ def _begun(way: PrivateFit[T, C], folder: Path) -> Begun:
     return Begun(secrets.token_hex(16))
 
 
-def chosen(ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig, patients: int) -> tuple[PrivateFit[T, C], str]:
+def chosen(ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig) -> tuple[PrivateFit[T, C], str]:
     """The way to fit, and why.
 
     Raises:
@@ -90,10 +88,4 @@ def chosen(ways: Sequence[PrivateFit[T, C]], privacy: PrivacyConfig, patients: i
         if privacy.method not in known:
             raise UserError(f"privacy.method={privacy.method}: this generator has {', '.join(known)}")
         return known[privacy.method], "as asked for"
-    if patients < ENOUGH_FOR_SGD:
-        return ways[0], f"the default below {ENOUGH_FOR_SGD:,} patients"
-    many = f"the default from {ENOUGH_FOR_SGD:,} patients on"
-    if "sgd" not in known:
-        return ways[0], "its only private fit"
-    sgd = known["sgd"]
-    return (sgd, many) if not sgd.lacks else (ways[0], f"sgd, {many}, needs {sgd.lacks}, and there is none")
+    return ways[0], "the default" if len(ways) > 1 else "its only private fit"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from datasketch import MinHash, MinHashLSH
+from datasketch import MinHash
 from numpy.typing import NDArray
 
 from benchmarks.gates.rules import Fitted, Rule, Scores, nearest, protected
@@ -58,14 +58,11 @@ def _shared_run(size: int) -> Rule[Dialogue]:
 
 def _minhash(cohort: Cohort[Dialogue, Any], seed: int) -> Fitted[Dialogue]:
     def sketch(dialogue: Dialogue) -> MinHash:
-        made = MinHash(num_perm=128, seed=seed + 1)
+        made = MinHash(num_perm=128)
         made.update_batch([run.encode() for run in sorted(_runs(dialogue, _SHINGLE))])
         return made
 
     known = [sketch(one) for one in protected(cohort)]
-    index = MinHashLSH(threshold=0.8, num_perm=128)
-    for i, one in enumerate(known):
-        index.insert(i, one)
 
     def scores(samples: Sequence[Dialogue]) -> Scores:
         return np.array([1.0 - max(own.jaccard(one) for one in known) for own in map(sketch, samples)])

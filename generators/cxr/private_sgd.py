@@ -122,11 +122,6 @@ class PrivateSgd:
             self._finish(base, unet, folder)
         (folder / _CHECKPOINT).unlink(missing_ok=True)
 
-    @property
-    def lacks(self) -> str:
-        """What is missing here; empty where a fit can begin."""
-        return "a public base" if self.config.base == NONE else ""
-
     def drawn(self, folder: Path) -> int:
         """Steps that lie in a model's folder: all of them where it is finished."""
         return self.private.steps if is_finished(folder) else steps_in(folder / _CHECKPOINT)

@@ -166,32 +166,17 @@ def test_a_way_that_cannot_tell_what_was_drawn_pays_anew_unless_it_is_finished(
         assert spent(tmp_path) == 2
 
 
-def ways(private: Modality[Any, Any, Any], lacks: str) -> list[PrivateFit[Any, Any]]:
+def ways(private: Modality[Any, Any, Any]) -> list[PrivateFit[Any, Any]]:
     (way,) = private.generator.private_fits(None)
-    return [way, replace(way, method="sgd", lacks=lacks)]
+    return [way, replace(way, method="sgd")]
 
 
-@pytest.mark.parametrize(
-    ("patients", "lacks", "method", "because"),
-    [
-        (999, "", "evolution", "the default below 1,000 patients"),
-        (1000, "", "sgd", "the default from 1,000 patients on"),
-        (
-            1000,
-            "a public base",
-            "evolution",
-            "sgd, the default from 1,000 patients on, needs a public base, and there is none",
-        ),
-    ],
-)
-def test_the_way_by_the_size_of_the_cohort(
-    private: Modality[Any, Any, Any], patients: int, lacks: str, method: str, because: str
-) -> None:
-    way, why = chosen(ways(private, lacks), PrivacyConfig(), patients)
-    assert (way.method, why) == (method, because)
+def test_the_first_way_is_the_default(private: Modality[Any, Any, Any]) -> None:
+    way, why = chosen(ways(private), PrivacyConfig())
+    assert (way.method, why) == ("evolution", "the default")
+    assert chosen(ways(private)[:1], PrivacyConfig())[1] == "its only private fit"
 
 
 def test_what_is_asked_for_is_not_replaced(private: Modality[Any, Any, Any]) -> None:
-    way, why = chosen(ways(private, "a public base"), PrivacyConfig(method="sgd"), 5000)
-    assert (way.method, why) == ("sgd", "as asked for")  # and refused by its own check
-    assert chosen(ways(private, "")[:1], PrivacyConfig(), 5000)[1] == "its only private fit"
+    way, why = chosen(ways(private), PrivacyConfig(method="sgd"))
+    assert (way.method, why) == ("sgd", "as asked for")

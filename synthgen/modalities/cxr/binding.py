@@ -202,9 +202,7 @@ def _from_public_base(config: CxrConfig) -> PrivateFit[CxrImage, CxrCondition]:
             )
         sgd.check(train, noise, folder, seed)
 
-    return PrivateFit(
-        SGD, sgd.mechanism, sgd.events, sgd.fit, PUBLIC, NOT_COVERED, check, drawn=sgd.drawn, lacks=sgd.lacks
-    )
+    return PrivateFit(SGD, sgd.mechanism, sgd.events, sgd.fit, PUBLIC, NOT_COVERED, check, drawn=sgd.drawn)
 
 
 class CxrGenerators(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):

@@ -154,10 +154,6 @@ def test_the_model_says_of_itself_what_is_true_of_a_private_one(base: Path, tmp_
     assert "memorised" in (base.parent / "model" / "README.md").read_text()
 
 
-def test_what_a_fit_lacks_is_told() -> None:
-    assert way("none").lacks == "a public base" and not way("packaged").lacks
-
-
 def test_nothing_of_a_step_is_told(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     notes: list[str] = []
 
