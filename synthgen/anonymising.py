@@ -73,7 +73,6 @@ def anonymise(run: Run[T, C, M], plan: ChangePlan) -> Sealed:
 
     # 2. Every record, changed, by an operator that learnt on T alone.
     run.progress.stage(2, STAGES, "change")
-    work.claim_key()
     tries = begin_try(loaded.records, (run.config.digest(), cohort.digest, name), work, run.progress)
     work.begin()
     opened = open_operator(run, cohort, name, settings.strength, work.operator)

@@ -152,7 +152,7 @@ def generate(
         probes: first attempts beyond the release, for the test of the generator alone.
 
     Raises:
-        UserError: if the ledger and the shards of the work folder disagree.
+        UserError: if a shard of the work folder is not what its ledger says.
     """
     config, work = run.config, run.work.folder
     folder = private_folder(work / "shards")
@@ -172,7 +172,8 @@ def generate(
             entries = [row.entry() for row in rows]
             told = list(islice(known, len(entries)))
             if told != entries[: len(told)]:
-                raise UserError(f"the ledger and the shards of {work} disagree: use a new --work")
+                path = shard_path(folder, shard)
+                raise UserError(f"{path} is not what the ledger says: delete it and run the same command again")
             ledger.append(entries[len(told) :])
             for row in rows:
                 tally.add(row, run.modality.cohorts.condition_from(row.condition), shard.probe)

@@ -77,7 +77,7 @@ def write_shard(path: Path, attempts: Sequence[Attempt[T, C]], encode: Callable[
         "payload": [encode(a.sample.payload) for a in attempts],
     }
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=_SCHEMA), buffer, compression="zstd")
+    pq.write_table(pa.table(columns, schema=_SCHEMA), buffer, compression="zstd", write_page_checksum=True)
     write_atomically(path, buffer.getvalue())
 
 
@@ -85,10 +85,10 @@ def read_shard(path: Path) -> Iterator[Row]:
     """Reads a shard's attempts in order.
 
     Raises:
-        UserError: if the file is no shard.
+        UserError: if the file is no shard, or is not what was written.
     """
     try:
-        table = pq.read_table(path, schema=_SCHEMA)
+        table = pq.read_table(path, schema=_SCHEMA, page_checksum_verification=True)
     except (pa.ArrowException, OSError):
         raise UserError(f"{path} is damaged: delete it and run the same command again") from None
     for batch in table.to_batches(max_chunksize=64):

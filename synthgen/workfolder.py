@@ -64,10 +64,16 @@ class Workfolder:
 
     @property
     def key(self) -> bytes:
-        """The run's random key (mode 0600), under which every digest stands that leaves this folder."""
+        """The run's random key (mode 0600), under which every digest stands that leaves this folder.
+
+        Raises:
+            UserError: it is not the one that the work was begun with, which was lost or damaged.
+        """
         if not (self.folder / _KEY).exists():
             write_atomically(self.folder / _KEY, _new_key(self.noted("modality"), self.noted("config")))
-        return (self.folder / _KEY).read_bytes()
+        key = (self.folder / _KEY).read_bytes()
+        self._claim("keyed", keyed(key, "claim"), "another key, which is lost or damaged")
+        return key
 
     def begin(self) -> None:
         """Work begins: from now on a refusal leaves everything where it is, and the same command resumes."""
@@ -109,14 +115,6 @@ class Workfolder:
         """Likewise for the model that fills the shards."""
         self._claim("model", digest, "another model")
 
-    def claim_key(self) -> None:
-        """Likewise for the key, where work that lies here was done under it.
-
-        Raises:
-            UserError: the key is not the one that the work was begun with: it was lost, and another was drawn.
-        """
-        self._claim("keyed", keyed(self.key, "claim"), "another key, which is lost")
-
     def claim_settings(self, digest: str, config: RunConfig[Any] | None) -> None:
         """Likewise for the settings, which are kept in readable form too, but for the seed.
 
@@ -139,9 +137,10 @@ class Workfolder:
 
     def _claim(self, key: str, value: str, what: str) -> None:
         run = _read(self.folder / _RUN)
-        if run.setdefault(key, value) != value:
+        if run.get(key, value) != value:
             raise UserError(f"the work folder {self.folder} was begun with {what}: use a new --work")
-        self._write(run)
+        if key not in run:
+            self._write({**run, key: value})
 
     def _write(self, run: dict[str, str]) -> None:
         write_atomically(self.folder / _RUN, json.dumps(run, sort_keys=True, indent=1).encode())
