@@ -30,8 +30,9 @@ from synthgen.progress import Silent
 
 TOKENS: tuple[bytes, ...] = (
     b"\x00", b"\r", b"\n\n", b"\t", b"\xef\xbb\xbf", b"\xff\xfe", b"\xf0\x9f\xa9\xba", b"\\", b"\\ud800", b"\\u0000",
-    b'"', b"'", b",", b";", b"{", b"}", b"[", b"]]", b"(" * 300, b"NaN", b"1e999", b"-1", b"9" * 400, b"null", b"true",
-    b"../../etc/passwd", b"=cmd|'/c calc'!A1", b"<script>", b"&lol;", b"!!python/object/apply:os.system", b"*a", b"%s%n",
+    b'"', b"'", b",", b";", b"{", b"}", b"[", b"]]", b"(" * 300, b"NaN", b"1e999", b"-1", b"9" * 5000,
+    b"\xc2\xb2", b"null", b"true", b"../../etc/passwd", b"=cmd|'/c calc'!A1", b"<script>", b"&lol;", b"*a", b"%s%n",
+    b"!!python/object/apply:os.system",
 )  # fmt: skip
 
 

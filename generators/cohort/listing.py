@@ -137,6 +137,11 @@ def wide_enough(where: str, cells: Sequence[str], least: int, columns: int, sepa
         )
 
 
+def whole(text: str) -> int | None:
+    """A cell as a whole number; None where it is none, as ² is a digit and no number, or is longer than nine digits."""
+    return int(text) if text.isdecimal() and len(text) <= 9 else None
+
+
 def counted(reasons: Counter[str]) -> tuple[Skipped, ...]:
     """The reasons with their counts, the most frequent first."""
     return tuple(Skipped(reason, count) for reason, count in sorted(reasons.items(), key=lambda rc: (-rc[1], rc[0])))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import also_skipped, files_below, in_order, inside, licence_of
+from synthgen.generators.cohort.listing import also_skipped, files_below, in_order, inside, licence_of, whole
 from synthgen.generators.cohort.recognise import Layout, recognise
 from synthgen.records import Skipped
 
@@ -64,3 +64,10 @@ def test_of_two_layouts_that_fit_the_first_is_taken_only_where_that_is_wanted(tm
     assert recognise(tmp_path, layouts, "b", holds="files").read == 1
     with pytest.raises(UserError, match=r"a \(a.csv\) and b \(b.csv\); name one with modality.cohort.layout"):
         recognise(tmp_path, layouts, "auto", holds="files")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("12", 12), ("007", 7), ("٣", 3), ("²", None), ("9" * 5000, None), ("-1", None), ("", None)]
+)
+def test_a_cell_is_a_whole_number_or_none(text: str, number: int | None) -> None:
+    assert whole(text) == number

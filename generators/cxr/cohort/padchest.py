@@ -19,6 +19,7 @@ from synthgen.generators.cohort.listing import (
     counted,
     files_by_name,
     in_order,
+    whole,
 )
 from synthgen.generators.cxr.cohort import cells, pixels, tables
 from synthgen.generators.cxr.cohort import labels as findings
@@ -80,9 +81,10 @@ def labels(cell: str, where: str) -> tuple[str, ...]:
 def _age(row: TableRow) -> int | None:
     """Completed years are not to be had from a year of birth: this is the age reached in the year of the study."""
     study, birth = row["StudyDate_DICOM"][:4], row["PatientBirth"].split(".")[0]
-    if not (study.isdigit() and birth.isdigit()):
+    year, born = whole(study), whole(birth)
+    if year is None or born is None:
         return None
-    reached = int(study) - int(birth)
+    reached = year - born
     return reached if 0 <= reached <= cells.OLDEST else None
 
 

@@ -97,6 +97,6 @@ def _number(value: Any) -> Any:
     if is_empty(text):
         return None
     try:
-        return int(text) if text.lstrip("-").isdigit() else float(text)
+        return int(text) if text.removeprefix("-").isdecimal() else float(text)
     except ValueError:
         return value

@@ -63,7 +63,7 @@ def textgrid(path: Path, reading: Reading) -> list[Cue]:
                         cues.append(Cue(start, name, said, f"{path.name}, interval {entry}"))
                 else:  # points mark moments; nobody speaks in them
                     number(), string()
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, OverflowError):  # an infinite count is none
         raise damaged from None
     return sorted(_without_alignment(cues), key=lambda cue: cue.start)
 

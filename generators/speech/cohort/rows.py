@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import TableRow
+from synthgen.generators.cohort.listing import TableRow, whole
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.decoding import UnreadableError, header
 from synthgen.generators.speech.cohort.listing import Entry
@@ -88,12 +88,12 @@ def _refuse_diarised(rows: Sequence[TableRow], config: CohortConfig) -> None:
 
 def channels_of(entries: Sequence[Entry], rows: Sequence[TableRow]) -> tuple[list[Entry], tuple[str, ...]]:
     """The entries with the channels that their rows tell: left or right, A or B, 1 or 2, or counted from 0."""
-    numbers = {int(row["channel"]) for row in rows if row["channel"].isdigit()}
-    first = 0 if 0 in numbers else 1
+    first = 0 if any(whole(row["channel"]) == 0 for row in rows) else 1
     found, mono = [], 0
     for entry, row in zip(entries, rows, strict=True):
         word = row["channel"].strip().lower()
-        channel = int(word) - first if word.isdigit() else _CHANNELS.get(word)
+        number = whole(word)
+        channel = _CHANNELS.get(word) if number is None else number - first
         if channel is not None and _channels_there(entry) == 1:
             channel, mono = None, mono + (channel != 0)
         found.append(entry if channel is None else replace(entry, channel=channel))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import whole
 
 Span = tuple[float, float]
 
@@ -106,7 +107,8 @@ def _fields(line: str, name: str, number: int) -> tuple[str, int, float, float, 
 
 
 def _channel(written: str) -> int:
-    return int(written) if written.isdigit() else _no_channel(written)
+    number = whole(written)
+    return _no_channel(written) if number is None else number
 
 
 def _no_channel(written: str) -> int:

@@ -136,6 +136,8 @@ def test_broken_files(tmp_path: Path) -> None:
     refused(
         tmp_path / "g.TextGrid", '"ooTextFile"\n"TextGrid"\n0\n1\n<exists>\n1\n"IntervalTier"\n', "damaged TextGrid"
     )
+    endless = '"ooTextFile"\n"TextGrid"\n0\n1\n<exists>\n1\n"IntervalTier"\n"ann"\n0\n1\n1e999\n'
+    refused(tmp_path / "g2.TextGrid", endless, "damaged TextGrid")
     refused(tmp_path / "h.jsonl", b"\xff\xfe" + line(1).encode("utf-16-le")[:-1], "damaged")
     pq.write_table(pa.table({"remark": [PERSON]}), tmp_path / "i.parquet")
     refused(tmp_path / "i.parquet", (tmp_path / "i.parquet").read_bytes(), "i.parquet, row 1", "turns")
