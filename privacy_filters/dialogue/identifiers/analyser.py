@@ -21,6 +21,7 @@ from synthgen.privacy_filters.dialogue.identifier_config import IdentifierConfig
 from synthgen.privacy_filters.dialogue.identifiers.patterns import patterns
 from synthgen.privacy_filters.dialogue.identifiers.people import people
 from synthgen.privacy_filters.dialogue.identifiers.places import places
+from synthgen.privacy_filters.dialogue.identifiers.spoken import said
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
     eponyms,
@@ -113,6 +114,7 @@ def _engine(language: str, ner: str) -> AnalyzerEngine:
             "places", places, ("ADDRESS", "POSTCODE", "LOCATION", "COUNTRY", "ORGANISATION", "GROUP"), language
         ),
         _recogniser("patterns", patterns, _KINDS, language),
+        _recogniser("said", said, _KINDS, language),
         *_presidio_recognisers(language),
     ]
     if kind == "spacy" and model:

@@ -22,6 +22,7 @@ from synthgen.privacy_filters.dialogue.clinical import clinical
 from synthgen.privacy_filters.dialogue.identifier_config import Entity
 from synthgen.privacy_filters.dialogue.identifiers.moved_dates import date_moved
 from synthgen.privacy_filters.dialogue.identifiers.patterns import luhn
+from synthgen.privacy_filters.dialogue.identifiers.said_anew import date_anew, email_anew, number_said, numbers_anew
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
     folded,
     given_names,
@@ -111,8 +112,8 @@ class Inventor:
             "ADDRESS": self._address,
             "LOCATION": lambda was: _cased(self._town(), was),
             "ORGANISATION": lambda was: _cased(f"{fake.last_name()} {_kind(was)}", was),
-            "EMAIL": lambda _: str(fake.user_name()) + "@example.org",
-            "URL": lambda _: f"https://{fake.domain_word()}.example.org",
+            "EMAIL": self._email,
+            "URL": lambda was: f"https://{fake.domain_word()}.example.org" if "." in was else self._page(),
             "USERNAME": lambda was: ("@" if was.startswith("@") else "") + str(fake.user_name()),
             "IP_ADDRESS": lambda _: "192.0.2." + str(self._random.randint(1, 254)),
             "CREDIT_CARD": self._card,
@@ -186,10 +187,23 @@ class Inventor:
     def _address(self, original: str) -> str:
         """A street of another name and, where it is known, of the same kind, with a number of as many digits."""
         number = re.search(r"\d+", original)
-        words = re.findall(r"[^\W\d_]+", original.split(",")[0].split("\n")[0])
-        kind = words[-1] if words and words[-1].lower() in place_words().streets_after else ""
+        last = (re.findall(r"[^\W\d_]+", part)[-1:] for part in re.split("[,\n]", original))
+        kind = next((word for words in last for word in words if word.lower() in place_words().streets_after), "")
         said = f"{self._faker.last_name()} {kind}" if kind else str(self._faker.street_name())
-        return _cased(f"{self._number(number[0])} {said}" if number else said, original)
+        if number:
+            said = f"{self._number(number[0])} {said}"
+        elif spelt := number_said(original):
+            said = f"{numbers_anew(spelt, self._random)} {said}"
+        return _cased(said, original)
+
+    def _email(self, original: str) -> str:
+        if "@" in original:
+            return str(self._faker.user_name()) + "@example.org"
+        return email_anew(original, lambda: str(self._faker.last_name()))
+
+    def _page(self) -> str:
+        """As it is said."""
+        return f"{str(self._faker.last_name()).lower()} dot example dot org"
 
     def _number(self, digits: str) -> str:
         return self._random.choice("123456789") + self._digits(digits[1:])
@@ -201,7 +215,9 @@ class Inventor:
         return kept + self._digits(original[len(kept) :])
 
     def _digits(self, original: str) -> str:
-        """Another number of the same form: digits for digits, letters for letters."""
+        """Another number of the same form: digits for digits, letters for letters, words for words."""
+        if not any(c.isdigit() for c in original):
+            return numbers_anew(original, self._random)
         return "".join(
             self._random.choice("0123456789") if c.isdigit()
             else self._random.choice("ABCDEFGHJKLMNPRSTUVWXYZ") if c.isalpha() and c.isupper()
@@ -216,7 +232,8 @@ class Inventor:
         return made
 
     def _date(self, original: str) -> str:
-        moved = date_moved(original, self._days, day_first=self._faker.locales[0] != "en_US")
+        moved = date_anew(original, self._days) if number_said(original) else None
+        moved = moved or date_moved(original, self._days, day_first=self._faker.locales[0] != "en_US")
         return self._digits(original) if moved is None else moved
 
 
