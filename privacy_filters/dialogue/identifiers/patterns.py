@@ -117,6 +117,12 @@ def _forms() -> tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...]:
         ("PHONE", _p(r"(?<![\w.,/$£€+(-])(0\d{2,5}[ -]\d{2,4}(?:[ -]\d{2,4}){0,3}|[6789]\d{2}[ -]\d{2,3}[ -]\d{2,3}(?:[ -]\d{2})?|[6789]\d[ -]\d{3}[ -]\d{2}[ -]\d{2})(?![\w-])"), 0.6, _telephone),
         ("PHONE", _p(r"\b(?:phone|telephone|tel[ée]fono|telf?|cell|mobile|fax|m[óo]vil|pager|call(?:ing)? (?:me|us|you|him|her)|reach (?:me|us)|text(?: me)?|"
                      r"messages? to|answering|number)\b[^\d\n+(]{0,20}([+(]?\d[\d ()./+-]{5,18}\d)(?!\w)"), 0.8, lambda s: 7 <= sum(c.isdigit() for c in s) <= 15),
+        ("ID", _p(r"(?<![\w.,/-])(\d{8,12})(?![\w/-]|[.,]\d)"), 0.6, None),
+        ("ID", _p(r"\b([A-Z]{1,3}-\d{5,}(?:-[A-Z\d]{1,3})?)\b"), 0.7, None),
+        ("ID", _p(r"\b([A-Z9]{5}\d{6}[A-Z9]{2}\d[A-Z]{2})\b"), 0.9, None),
+        ("PLATE", re.compile(r"\b([A-Z]{2}\d{2} [A-Z]{3})\b"), 0.7, None),
+        ("PLATE", _p(r"\b(?:plates?|registration|reg|park(?:ing|ed)?|car)\b[^.?!\n]{0,25}?\b([A-Z]{2}\d{2} ?[A-Z]{3})\b"), 0.7, None),
+        ("PLATE", _p(r"\b([A-Z]{2}\d{2} ?[A-Z]{3})\b(?=[^.?!\n]{0,25}\b(?:parking|parked|plates?|registration)\b)"), 0.7, None),
         ("PHONE", _p(r"((?<!\d)[+(]?\d[\d ()./-]{5,18}\d)(?=[\s\\,-]*(?:office|fax|mobile|cell|home|work|direct)\b)"), 0.7, lambda s: 7 <= sum(c.isdigit() for c in s) <= 15),
         ("DATE", _p(rf"(?<![\d./-])({_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}})(?:[ T]\d{{1,2}}:\d{{2}}(?::\d{{2}})?)?(?![\d-])"), 0.95, None),
         ("DATE", _p(r"(?<![\d./-])((?:0?[1-9]|[12]\d|3[01])[/.-](?:0?[1-9]|[12]\d|3[01])[/.-](?:(?:1[89]|20)\d\d|\d\d))(?![\d/-])"), 0.9, None),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from synthgen.privacy_filters.dialogue.clinical import clinical
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
     cues,
@@ -81,7 +82,8 @@ def _organisation_patterns() -> list[tuple[re.Pattern[str], float]]:
         (re.compile(rf"\b((?:{_NAME}(?:[ ]|[ ]?&[ ]?)(?:(?:and|of|for|the)[ ])?){{1,5}}(?i:{after})\b)"), 0.75),
         (re.compile(rf"\b((?i:{before})[ ](?:(?:de|del|la|las|los|el|y|e|i|d['’]|the|of)[ ]?)*{_NAMES}"
                     rf"(?:[ ](?:de|del|y)[ ](?:(?:la|las|los|el)[ ])?{_NAMES}){{0,3}})"), 0.75),
-        (re.compile(rf"(?i:\b(?:work(?:s|ed|ing)?|job|employed|intern(?:ed|ing)?|founded|office|meet \w+|ordered|applied|position) (?:at|for|by|with|from)[ ])({_NAMES})"), 0.65),
+        (re.compile(rf"(?i:\b(?:work(?:s|ed|ing)?|job|employed|intern(?:ed|ing)?|founded|office|meet \w+|ordered|applied|position|boss|nights|shifts|manager|bookkeeper|receptionist|driver|lorries|laid off|redundant|volunteer(?:s|ed|ing)?) (?:at|for|by|with|from)(?: the)?[ ])({_NAMES})"), 0.65),
+        (re.compile(rf"\b(?i:been with)[ ]({_NAMES})(?=[ ](?:for|since)[ ])"), 0.6),
         (re.compile(rf"(?i:\b(?:year|years|months?|studied|nurse|doctor|teacher|manager|student|seen|treated|admitted) at[ ])({_NAMES})"), 0.6),
         (re.compile(rf"\b(?i:the)[ ]({_NAMES})[ ](?:office|orchestra|building|headquarters|team|company|store|branch|factory|plant|website|app)\b"), 0.6),
         (re.compile(rf"\b(?i:address of|company|recorded for|employer(?: is|:)?)[ ]({_NAMES})"), 0.55),
@@ -108,7 +110,8 @@ def places(text: str, language: str = "en") -> list[Identifier]:
     """Everything that says where somebody lives, works or comes from."""
     streets = list(_streets(text))
     found = [*streets, *_postcodes(text), *_organisations(text, language), *_fields(text)]
-    return [*found, *_towns(text, language), *_uncapitalised(text), *_groups(text)]
+    said = _uncapitalised_organisations(text) if language == "en" else ()
+    return [*found, *said, *_towns(text, language), *_uncapitalised(text), *_groups(text)]
 
 
 def _streets(text: str) -> Iterator[Identifier]:
@@ -158,6 +161,32 @@ def _organisations(text: str, language: str) -> Iterator[Identifier]:
             first = next((word for word in words if not ordinary(word) and len(word) > 1), "")
             if first and not (len(words) == 1 and (words[0] in lexicon().given or words[0] in lexicon().countries)):
                 yield Identifier(match.start(1), match.end(1), "ORGANISATION", score)
+
+
+@cache
+def _said_organisations() -> tuple[re.Pattern[str], ...]:
+    words = place_words()
+    kinds, saints = alternatives(words.organisations_said), alternatives(words.organisations_of_saints)
+    word, led = r"[a-z][a-z'’]+", r"(?:at|to|from|with|for|the|through|by|in)"
+    return (
+        re.compile(rf"\b{led} (?:the )?((?:st |saint )?({word})(?: (?!(?:road|street|hill|park) )({word}))?(?: road| street| hill| park)? (?:{kinds}))\b"),
+        re.compile(rf"\b((?:st|saint) ({word}) (?:{saints}))\b"),
+        re.compile(rf"\b(university of ({word}))\b"),
+        re.compile(rf"\b(?:work at|works at|worked at|boss at|work for|works for|worked for|keeper for|nights at) (({word}) and ({word}))\b"),
+    )  # fmt: skip
+
+
+def _uncapitalised_organisations(text: str) -> Iterator[Identifier]:
+    """In small letters: a kind after one or two words that are none of the language."""
+    for form in _said_organisations():
+        for match in form.finditer(text):
+            if all(_could_name(word) for word in match.groups()[1:] if word):
+                yield Identifier(match.start(1), match.end(1), "ORGANISATION", 0.6)
+
+
+def _could_name(word: str) -> bool:
+    plain = folded(word).removesuffix("'s").removesuffix("’s")
+    return len(plain) > 3 and not ordinary(plain) and not clinical(plain) and plain not in lexicon().countries
 
 
 def _fields(text: str) -> Iterator[Identifier]:

@@ -47,6 +47,7 @@ def spoken() -> Spoken:
 
 _WORD = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _GAP = re.compile(r"\.?[ \t,–-]{1,4}")
+_LONGEST = 9  # words of a part of a run: no postcode has more
 _EXAMPLE = re.compile(r"[ ,]+(?:as in|for)[ ,]+(?:a )?[^\W\d_]+", re.IGNORECASE)
 
 
@@ -65,7 +66,8 @@ class Code:
 
     Attributes:
         start, end: of its words in the text.
-        spelt: digits and capital letters.
+        spelt: digits and capital letters; "o" is 0.
+        with_o: the same where "o" is the letter.
         words: how many words, or groups of digits, it took.
         single: how many of them are single digits or letters.
         values: of its numbers as they were said, one after the other.
@@ -74,6 +76,7 @@ class Code:
     start: int
     end: int
     spelt: str
+    with_o: str
     words: int
     single: int
     values: tuple[int, ...]
@@ -101,7 +104,7 @@ class _Atom:
     single: bool
 
 
-def codes(text: str, words: Sequence[Word]) -> Iterator[tuple[Code, ...]]:
+def codes(text: str, words: Sequence[Word]) -> Iterator[Iterator[Code]]:
     """Every run of two words or more that spell, each with all its parts: itself first, then what begins later in it.
 
     A letter ``a`` or ``i`` at an edge of a run is taken for the word.
@@ -115,7 +118,7 @@ def codes(text: str, words: Sequence[Word]) -> Iterator[tuple[Code, ...]]:
         while len(atoms) > 1 and words[atoms[-1].first].text in {"a", "i"} and _ends(text, atoms[-2:]):
             atoms = atoms[:-1]
         if len(atoms) > 1:
-            yield tuple(_code(words, atoms[low:high]) for low, high in _parts(len(atoms)))
+            yield (_code(words, atoms[low:high]) for low, high in _parts(len(atoms)))
 
 
 def _ends(text: str, last: Sequence[_Atom]) -> bool:
@@ -125,8 +128,9 @@ def _ends(text: str, last: Sequence[_Atom]) -> bool:
 
 
 def _parts(count: int) -> Iterator[tuple[int, int]]:
-    """The longer first."""
-    for size in range(count, 1, -1):
+    """All of it, then what is short enough to be told by its form alone, the longer first."""
+    yield 0, count
+    for size in range(min(count - 1, _LONGEST), 1, -1):
         for low in range(count - size + 1):
             yield low, low + size
 
@@ -136,6 +140,7 @@ def _code(words: Sequence[Word], atoms: Sequence[_Atom]) -> Code:
         words[atoms[0].first].start,
         atoms[-1].end,
         "".join(atom.spelt for atom in atoms),
+        "".join("O" if words[atom.first].text == "o" else atom.spelt for atom in atoms),
         len(atoms),
         sum(atom.single for atom in atoms),
         tuple(atom.value for atom in atoms if atom.value is not None),

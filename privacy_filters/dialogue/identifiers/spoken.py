@@ -13,9 +13,11 @@ from functools import cache
 from synthgen.english import MONTHS, ONES, ORDINALS, TENS
 from synthgen.privacy_filters.dialogue.identifiers.said import Code, Word, codes, spoken, words_of
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
-from synthgen.privacy_filters.dialogue.identifiers.vocabulary import dates
+from synthgen.privacy_filters.dialogue.identifiers.vocabulary import dates, folded, lexicon
 from synthgen.wordlists import alternatives
 
+_HOW = re.compile(r"[, ]*\ball (?:in )?(?:lower ?case|one word|small letters|caps|capitals)[, ]*$", re.IGNORECASE)
+_MOST = 40  # words of a run that is looked through for a postcode
 _NEAR = 45  # characters before a number in which a word says what it is
 _POSTCODES = re.compile(
     r"(?:[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKSTUW]|[A-HK-Y]\d[ABEHMNPRVWXY])\d[ABD-HJLNP-UW-Z]{2}"
@@ -59,14 +61,14 @@ def _date_forms() -> tuple[re.Pattern[str], ...]:
     return tuple(
         re.compile(form, re.IGNORECASE)
         for form in (
-            rf"\b{numbered}(?: day)?(?: +of)? +{month}\b{year}?",
+            rf"\b(?:the +)?{numbered}(?: day)?(?: +of)? +{month}\b{year}?",
             rf"\b{cardinal}(?: +of)? +(?:{sure})\b{year}?",
             rf"\b{cardinal} +(?:may|march){year}",
             rf"\b(?:{sure}) +(?:the +)?{day}\b{year}?(?! *(?:times|percent|people|years|months|weeks|days))",
             rf"\b(?:may|march) +(?:the +)?{numbered}\b{year}?",
             rf"\b(?:may|march) +(?:the +)?{cardinal}{year}",
-            rf"\b{ordinal} +of +(?:the +)?(?:{alternatives(ORDINALS[:12])})\b{year}?",
-            rf"\b{ordinal} +of +(?:(?:last|next|this) +(?:{month}|month)\b|the month\b)",
+            rf"\b(?:the +)?{ordinal} +of +(?:the +)?(?:{alternatives(ORDINALS[:12])})\b{year}?",
+            rf"\b(?:the +)?{ordinal} +of +(?:(?:last|next|this) +(?:{month}|month)\b|the month\b)",
         )
     )  # fmt: skip
 
@@ -101,7 +103,8 @@ def _street_forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     flat = rf"(?:(?:flat|apartment|apt|unit|suite) +(?:number )?(?:{number}|[a-z])[, ]+)?"
     direction = rf"(?:(?:{_any(known.directions)}) +)?"
     name = rf"(?:(?!(?:{_any(known.not_named)})\b)[^\W\d_]+(?:['’][^\W\d_]+)? +){{1,3}}"
-    start = rf"\b{flat}{number}[,]? +{direction}{name}"
+    numbered = rf"(?:(?:(?:{_UNITS}) +)?hundred +(?:and +)?)?{_ORDINAL} +"
+    start = rf"\b{flat}{number}[,]? +{direction}(?:{numbered}|{name})"
     return tuple(
         (re.compile(rf"{start}(?:{_any(kinds)})\b", re.IGNORECASE), cue)
         for kinds, cue in ((known.streets, False), (known.streets_too, True))
@@ -116,8 +119,9 @@ def _streets(text: str) -> Iterator[Identifier]:
     for form, needs_cue in _street_forms():
         for found in form.finditer(text):
             capitals = re.search(r"[A-Z][^\W\d_]+ +[A-Z][^\W\d_]+$", found[0]) is not None
-            one = found[0].lower().startswith(("one ", "a "))
-            if capitals or not (needs_cue or one) or _near(text, found.start(), spoken().addresses):
+            begins = found[0].lower().startswith
+            one, flat = begins(("one ", "a ")), begins(("flat ", "ap", "unit ", "suite "))
+            if capitals or flat or not (needs_cue or one) or _near(text, found.start(), spoken().addresses):
                 yield Identifier(found.start(), found.end(), "ADDRESS", 0.75)
 
 
@@ -164,13 +168,17 @@ def _host(text: str, words: Sequence[Word], dot: int) -> int | None:
 def _local(text: str, words: Sequence[Word], at: int) -> int | None:
     """The first word of what stands before "at"."""
     known, first = spoken(), at
+    said_how = _HOW.search(text, max(0, words[at].start - 40), words[at].start)
+    while said_how is not None and first > 0 and words[first - 1].start >= said_how.start():
+        first -= 1
+    at = first
     while first > 0 and at - first < 24:
         word, following = words[first - 1].text, words[first].text
         gap = text[words[first - 1].end : words[first].start]
         if "\n" in gap or (re.search(r"[.?!:;]\s", gap) and len(word) > 1):
             break
         joined = following in known.joints or (first > 1 and words[first - 2].text in known.joints)
-        if word in known.not_local and not joined:
+        if word in known.not_local and not joined and len(word) > 1:
             break
         first -= 1
     return first if first < at else None
@@ -181,10 +189,10 @@ def _local(text: str, words: Sequence[Word], at: int) -> int | None:
 
 def _coded(text: str, words: Sequence[Word]) -> Iterator[Identifier]:
     for parts in codes(text, words):
-        whole = parts[0]
+        whole = next(parts)
         if whole.words == whole.single == 2 or whole.counts:
             continue
-        for code in parts:
+        for code in (whole, *parts) if whole.words <= _MOST else (whole,):
             if (entity := _kind(text, code, whole=code is whole)) is not None:
                 yield Identifier(code.start, code.end, entity, 0.75)
                 break
@@ -200,13 +208,13 @@ def _kind(text: str, code: Code, *, whole: bool) -> Entity | None:
     digits, letters = sum(c.isdigit() for c in spelt), sum(c.isalpha() for c in spelt)
     if _VERTEBRAE.fullmatch(spelt):
         return None
-    if _POSTCODES.fullmatch(spelt) and code.single >= 3:
+    if code.single >= 3 and any(map(_POSTCODES.fullmatch, {spelt, code.with_o})):
         return "POSTCODE"
     if not whole or text[code.start : code.end].isdecimal():
         return None
     if code.words == 2 and _YEARS.fullmatch(spelt):
         return None
-    if said_so(known.postcodes) and 3 <= len(spelt) <= 9 and digits:
+    if 3 <= len(spelt) <= 9 and digits and (said_so(known.postcodes) or _follows(text, code.end, known.postcodes)):
         return "POSTCODE"
     if said_so(known.plates) and 4 <= len(spelt) <= 8 and digits:
         return "PLATE"
@@ -222,17 +230,26 @@ def _kind(text: str, code: Code, *, whole: bool) -> Entity | None:
         return "PLATE"
     if len(spelt) >= 7 and digits >= 2 and letters >= 2 and code.single >= 6:
         return "ID"
-    if not letters and digits == 5 and code.single >= 3 and _after_place(text, code.start):
+    if not letters and digits == 5 and code.single >= 3 and _beside_place(text, code):
         return "POSTCODE"
     return None
 
 
 def _near(text: str, start: int, cues: tuple[str, ...]) -> bool:
-    """Whether one of these is said shortly before, in the same sentence."""
-    before = re.split(r"[.?!]\s", text[max(0, start - _NEAR) : start])[-1]
+    """Whether one of these is said shortly before, in the same sentence or in a question before it."""
+    before = re.split(r"[.!]\s", text[max(0, start - _NEAR) : start])[-1]
     return re.search(rf"\b(?:{alternatives(cues)})\b", before, re.IGNORECASE) is not None
 
 
-def _after_place(text: str, start: int) -> bool:
-    """After a word with a capital that begins no sentence, as a town's name is: "Springfield, nine oh two one oh"."""
-    return re.search(r"[\w,] [A-Z][^\W\d_]{2,},?\s*$", text[:start]) is not None
+def _follows(text: str, end: int, cues: tuple[str, ...]) -> bool:
+    """Whether it is said right afterwards what it was: ", that's my zip code"."""
+    told = rf"[, ]*(?:that['’]?s|is|was) (?:my|the|our|his|her|their) (?:{alternatives(cues)})\b"
+    return re.match(told, text[end : end + _NEAR], re.IGNORECASE) is not None
+
+
+def _beside_place(text: str, code: Code) -> bool:
+    """Before a town, or after a word with a capital that begins no sentence: "Springfield, nine oh two one oh"."""
+    after = re.match(r"[, ]{1,2}([^\W\d_]{3,})", text[code.end : code.end + _NEAR])
+    if after is not None and folded(after[1]) in lexicon().places:
+        return True
+    return re.search(r"[\w,] [A-Z][^\W\d_]{2,},?\s*$", text[max(0, code.start - _NEAR) : code.start]) is not None

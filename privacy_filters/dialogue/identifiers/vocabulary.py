@@ -62,6 +62,8 @@ class Places(WordLists):
     streets_ending: Phrases
     organisations_after: Phrases
     organisations_before: Phrases
+    organisations_said: Phrases
+    organisations_of_saints: Phrases
     kept_kinds: WordSet
     leading: Phrases
 
