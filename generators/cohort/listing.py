@@ -22,6 +22,7 @@ ARCHIVES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7
 """Ends of names, in lower case."""
 _NOT_ENTERED: Final = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})
 _LONGEST_LINK: Final = 512
+_LONGEST_NAME: Final = 255  # bytes of a part of a path, on all file systems in use
 _DRIVE: Final = re.compile(r"[A-Za-z]:[/\\]|\\\\|//")
 
 
@@ -183,10 +184,12 @@ def none_absent(entries: Sequence[Entry], absent: Sequence[Entry], what: str, ke
 
 
 def inside(folder: Path, name: str, where: str) -> Path:
-    """A file below the folder. Raises RowError for an empty name, an absolute path, or one that leads outside."""
+    """A file below the folder. Raises RowError for an empty name, one too long, an absolute path, or one that leads outside."""
     relative = PurePosixPath(name.replace("\\", "/"))
     if not name.strip():
         raise RowError(f"{where}: the file_name is empty", "row without a file name")
+    if any(len(part.encode("utf-8", "surrogatepass")) > _LONGEST_NAME for part in relative.parts):
+        raise RowError(f"{where}: the file_name is longer than any file's", "file name longer than any file's")
     if relative.is_absolute() or ".." in relative.parts or _DRIVE.match(name):
         raise RowError(
             f"{where}: the file_name must be a path below the table's folder",

@@ -66,6 +66,11 @@ def test_of_two_layouts_that_fit_the_first_is_taken_only_where_that_is_wanted(tm
         recognise(tmp_path, layouts, "auto", holds="files")
 
 
+def test_a_name_longer_than_any_file_s_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="row 2: the file_name is longer than any file's"):
+        inside(tmp_path, "images/" + "9" * 5000, "row 2")
+
+
 @pytest.mark.parametrize(
     ("text", "number"), [("12", 12), ("007", 7), ("٣", 3), ("²", None), ("9" * 5000, None), ("-1", None), ("", None)]
 )
