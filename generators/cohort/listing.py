@@ -184,7 +184,7 @@ def none_absent(entries: Sequence[Entry], absent: Sequence[Entry], what: str, ke
 
 
 def inside(folder: Path, name: str, where: str) -> Path:
-    """A file below the folder. Raises RowError for an empty name, one too long, an absolute path, or one that leads outside."""
+    """A file below the folder. Raises RowError for a name that is empty, too long, absolute, or leads outside."""
     relative = PurePosixPath(name.replace("\\", "/"))
     if not name.strip():
         raise RowError(f"{where}: the file_name is empty", "row without a file name")

@@ -17,6 +17,8 @@ from synthgen.wordlists import Phrases, WordLists, Words, WordSet, word_lists
 class Spoken(WordLists):
     """``spoken.yaml``."""
 
+    fillers: WordSet
+    holidays: Phrases
     zeros: WordSet
     twice: WordSet
     thrice: WordSet
@@ -35,6 +37,7 @@ class Spoken(WordLists):
     addresses: Phrases
     streets: WordSet
     streets_too: WordSet
+    streets_before_number: WordSet
     directions: WordSet
     not_named: WordSet
 
@@ -46,9 +49,9 @@ def spoken() -> Spoken:
 
 
 _WORD = re.compile(r"\d+|[^\W\d_]+(?:['’][^\W\d_]+)*")
-_GAP = re.compile(r"\.?[ \t,–-]{1,4}")
+_GAP = re.compile(r"(?:\.{1,3}|…)?[ \t,–-]{1,12}")
 _LONGEST = 9  # words of a part of a run: no postcode has more
-_EXAMPLE = re.compile(r"[ ,]+(?:as in|for)[ ,]+(?:a )?[^\W\d_]+", re.IGNORECASE)
+_EXAMPLE = re.compile(r"[ ,]+(?:as in|for|like)[ ,]+(?:a )?[^\W\d_]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from synthgen.privacy_filters.dialogue.identifiers.vocabulary import dates
 from synthgen.wordlists import alternatives
 
 _WORD = re.compile(r"(?i:\bx[ -]ray\b)|[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
-_EXAMPLE = re.compile(r"([^\W\d_])([\s,]+(?:as in|for)[\s,]+(?:a )?)([^\W\d_]+)", re.IGNORECASE)
+_EXAMPLE = re.compile(r"([^\W\d_])([\s,]+(?:as in|for|like)[\s,]+(?:a )?)([^\W\d_]+)", re.IGNORECASE)
 _NO_YEAR = 2001  # of dates that name none
 _MIDDLE = 15  # of months that name no day
 

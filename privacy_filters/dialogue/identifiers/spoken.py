@@ -20,7 +20,7 @@ _HOW = re.compile(r"[, ]*\ball (?:in )?(?:lower ?case|one word|small letters|cap
 _MOST = 40  # words of a run that is looked through for a postcode
 _NEAR = 45  # characters before a number in which a word says what it is
 _POSTCODES = re.compile(
-    r"(?:[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKSTUW]|[A-HK-Y]\d[ABEHMNPRVWXY])\d[ABD-HJLNP-UW-Z]{2}"
+    r"(?:[A-PR-UWYZ](?:\d{1,2}|[A-HK-Y]\d{1,2}|\d[A-HJKMPS-W]|[A-HK-Y]\d[ABEHMNPRVWXY])\d[ABD-HJLNP-UW-Z]{2}"
     r"|[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z]\d[ABCEGHJ-NPRSTV-Z]\d)"
 )
 _PLATES = re.compile(r"[A-Z]{2}\d{2}[A-Z]{3}|[A-Z]{3}\d{3,4}")
@@ -32,8 +32,14 @@ def said(text: str, language: str = "en") -> list[Identifier]:
     """Everything that is said rather than written; English only."""
     if language != "en":
         return []
+    text = _fillers().sub(lambda found: " " * len(found[0]), text)
     words = words_of(text)
     return [*_dates(text), *_streets(text), *_electronic(text, words), *_coded(text, words)]
+
+
+@cache
+def _fillers() -> re.Pattern[str]:
+    return re.compile(rf"(?:, *)?\b(?:{_any(spoken().fillers)})\b,?", re.IGNORECASE)
 
 
 # Dates
@@ -61,14 +67,15 @@ def _date_forms() -> tuple[re.Pattern[str], ...]:
     return tuple(
         re.compile(form, re.IGNORECASE)
         for form in (
-            rf"\b(?:the +)?{numbered}(?: day)?(?: +of)? +{month}\b{year}?",
+            rf"\b{numbered}(?: day)?(?: +of)? +{month}\b{year}?",
             rf"\b{cardinal}(?: +of)? +(?:{sure})\b{year}?",
             rf"\b{cardinal} +(?:may|march){year}",
             rf"\b(?:{sure}) +(?:the +)?{day}\b{year}?(?! *(?:times|percent|people|years|months|weeks|days))",
             rf"\b(?:may|march) +(?:the +)?{numbered}\b{year}?",
             rf"\b(?:may|march) +(?:the +)?{cardinal}{year}",
-            rf"\b(?:the +)?{ordinal} +of +(?:the +)?(?:{alternatives(ORDINALS[:12])})\b{year}?",
-            rf"\b(?:the +)?{ordinal} +of +(?:(?:last|next|this) +(?:{month}|month)\b|the month\b)",
+            rf"\b{ordinal} +of +(?:the +)?(?:{alternatives(ORDINALS[:12])})\b{year}?",
+            rf"\b(?:{alternatives(spoken().holidays)})\b{year}",
+            rf"\b{ordinal} +of +(?:(?:last|next|this) +(?:{month}|month)\b|the month\b)",
         )
     )  # fmt: skip
 
@@ -98,17 +105,20 @@ def _street_forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     below = rf"(?:(?:{alternatives(TENS)})(?:[ -](?:{alternatives(ONES[1:10])}))?|{alternatives(ONES[1:])})"
     number = (
         rf"(?:\d{{1,5}}|(?:{below}|a) (?:hundred|thousand)(?:(?: and)? {below})?|"
-        rf"{below}(?:[ -](?:{below}|oh|zero))*)(?:[ -]?[a-d]\b)?"
+        rf"{below}(?:[ -](?:{below}|oh|zero))*)(?: (?:stroke|slash) {below})?(?:[ -]?[a-d]\b)?"
     )
     flat = rf"(?:(?:flat|apartment|apt|unit|suite) +(?:number )?(?:{number}|[a-z])[, ]+)?"
     direction = rf"(?:(?:{_any(known.directions)}) +)?"
     name = rf"(?:(?!(?:{_any(known.not_named)})\b)[^\W\d_]+(?:['’][^\W\d_]+)? +){{1,3}}"
     numbered = rf"(?:(?:(?:{_UNITS}) +)?hundred +(?:and +)?)?{_ORDINAL} +"
+    before = rf"\b[^\W\d_]{{3,}}(?:{_any(known.streets_before_number)}) +{number}"
     start = rf"\b{flat}{number}[,]? +{direction}(?:{numbered}|{name})"
-    return tuple(
-        (re.compile(rf"{start}(?:{_any(kinds)})\b", re.IGNORECASE), cue)
-        for kinds, cue in ((known.streets, False), (known.streets_too, True))
+    forms = (
+        (before, False),
+        (rf"{start}(?:{_any(known.streets)})\b", False),
+        (rf"{start}(?:{_any(known.streets_too)})\b", True),
     )
+    return tuple((re.compile(form, re.IGNORECASE), cue) for form, cue in forms)
 
 
 def _any(words: frozenset[str]) -> str:
@@ -118,11 +128,17 @@ def _any(words: frozenset[str]) -> str:
 def _streets(text: str) -> Iterator[Identifier]:
     for form, needs_cue in _street_forms():
         for found in form.finditer(text):
-            capitals = re.search(r"[A-Z][^\W\d_]+ +[A-Z][^\W\d_]+$", found[0]) is not None
+            capitals = re.search(r"[A-Z][^\W\d_]+(?:['’]s)? +[A-Z][^\W\d_]+$", found[0]) is not None
             begins = found[0].lower().startswith
             one, flat = begins(("one ", "a ")), begins(("flat ", "ap", "unit ", "suite "))
-            if capitals or flat or not (needs_cue or one) or _near(text, found.start(), spoken().addresses):
+            if capitals or flat or not (needs_cue or one) or _placed(text, found.start()):
                 yield Identifier(found.start(), found.end(), "ADDRESS", 0.75)
+
+
+def _placed(text: str, start: int) -> bool:
+    """Whether something says that it is an address, or that somebody is or goes there."""
+    there = re.search(r"\b(?:at|to|from|is|in)[,:]? *$", text[max(0, start - 8) : start], re.IGNORECASE)
+    return there is not None or _near(text, start, spoken().addresses)
 
 
 # Electronic addresses
@@ -224,7 +240,7 @@ def _kind(text: str, code: Code, *, whole: bool) -> Entity | None:
         return "PHONE"
     if said_so(known.filed) and len(spelt) >= 4 and digits >= 2:
         return "ID"
-    if not letters and 7 <= digits <= 15 and code.single >= 5:
+    if not letters and 7 <= digits <= 15 and (code.single >= 5 or (digits >= 10 and spelt[0] == "0")):
         return "PHONE"
     if _PLATES.fullmatch(spelt) and code.single >= 4 and any(code.values):
         return "PLATE"
