@@ -120,6 +120,8 @@ def _forms() -> tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...]:
         ("ID", _p(r"(?<![\w.,/-])(\d{8,12})(?![\w/-]|[.,]\d)"), 0.6, None),
         ("ID", _p(r"\b([A-Z]{1,3}-\d{5,}(?:-[A-Z\d]{1,3})?)\b"), 0.7, None),
         ("ID", _p(r"\b([A-Z9]{5}\d{6}[A-Z9]{2}\d[A-Z]{2})\b"), 0.9, None),
+        ("ID", _p(r"\b([1-9][A-Z][A-Z\d]\d-?[A-Z][A-Z\d]\d-?[A-Z]{2}\d{2})\b"), 0.8, None),
+        ("IBAN", _p(r"\b(GB\d{2}(?: ?[A-Z]{4})(?: ?\d{4}){3} ?\d{2})\b"), 0.8, None),
         ("PLATE", re.compile(r"\b([A-Z]{2}\d{2} [A-Z]{3})\b"), 0.7, None),
         ("PLATE", _p(r"\b(?:plates?|registration|reg|park(?:ing|ed)?|car)\b[^.?!\n]{0,25}?\b([A-Z]{2}\d{2} ?[A-Z]{3})\b"), 0.7, None),
         ("PLATE", _p(r"\b([A-Z]{2}\d{2} ?[A-Z]{3})\b(?=[^.?!\n]{0,25}\b(?:parking|parked|plates?|registration)\b)"), 0.7, None),

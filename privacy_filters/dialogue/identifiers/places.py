@@ -153,11 +153,18 @@ def _postcodes(text: str) -> Iterator[Identifier]:
             yield Identifier(match.start(1), match.end(1), "POSTCODE", score)
 
 
+@cache
+def _plain_kind() -> re.Pattern[str]:
+    """Kinds that are said of nobody's own too, "my primary", "which foods": alone they make no name."""
+    return re.compile(rf" (?:{alternatives(place_words().plain_kinds)})$", re.IGNORECASE)
+
+
 def _organisations(text: str, language: str) -> Iterator[Identifier]:
     # In Spanish the kind stands first: what ends in "Hospital" is a name and the next line's heading.
     for pattern, score in _organisation_patterns()[language == "es" :]:
         for match in pattern.finditer(text):
-            words = [folded(word) for word in re.findall(r"[^\W\d_]+", match[1])]
+            name = _plain_kind().sub("", match[1])
+            words = [folded(word) for word in re.findall(r"[^\W\d_]+", name)]
             first = next((word for word in words if not ordinary(word) and len(word) > 1), "")
             if first and not (len(words) == 1 and (words[0] in lexicon().given or words[0] in lexicon().countries)):
                 yield Identifier(match.start(1), match.end(1), "ORGANISATION", score)
@@ -167,7 +174,7 @@ def _organisations(text: str, language: str) -> Iterator[Identifier]:
 def _said_organisations() -> tuple[re.Pattern[str], ...]:
     words = place_words()
     kinds, saints = alternatives(words.organisations_said), alternatives(words.organisations_of_saints)
-    word, led = r"[a-z][a-z'’]+", r"(?:at|to|from|with|for|the|through|by|in)"
+    word, led = r"[a-z][a-z'’]+", r"(?:at|to|from|with|for|the|through|by|in|into)"
     return (
         re.compile(rf"\b{led} (?:the )?((?:st |saint )?({word})(?: (?!(?:road|street|hill|park) )({word}))?(?: road| street| hill| park)? (?:{kinds}))\b"),
         re.compile(rf"\b((?:st|saint) ({word}) (?:{saints}))\b"),

@@ -65,6 +65,7 @@ class Places(WordLists):
     organisations_said: Phrases
     organisations_of_saints: Phrases
     kept_kinds: WordSet
+    plain_kinds: Phrases
     leading: Phrases
 
 
