@@ -183,6 +183,14 @@ def none_absent(entries: Sequence[Entry], absent: Sequence[Entry], what: str, ke
         )
 
 
+def is_there(path: Path) -> bool:
+    """Whether it is a file; no name that a table has is too long to ask."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def inside(folder: Path, name: str, where: str) -> Path:
     """A file below the folder. Raises RowError for a name that is empty, too long, absolute, or leads outside."""
     relative = PurePosixPath(name.replace("\\", "/"))
@@ -275,7 +283,7 @@ class Finder:
 
     def find(self, file: Path, rows: Rows) -> Path:
         """The file, or the one that is meant by it, which is noted; the same path again where there is none."""
-        if file.is_file():
+        if is_there(file):
             return file
         named = _folded(unquote(file.relative_to(self._folder).as_posix()))
         stem = self._stem(named)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import also_skipped, archives_in, none_absent, walk
+from synthgen.generators.cohort.listing import also_skipped, archives_in, is_there, none_absent, walk
 from synthgen.generators.cxr.burned_in import text_in
 from synthgen.generators.cxr.cohort import dicom_header, labels, store
 from synthgen.generators.cxr.cohort.listing import Entry, Listing
@@ -170,7 +170,7 @@ def _present(listing: Listing, data: Path, *, absent_is_error: bool) -> tuple[Li
     """The entries whose files are there, with bytes and modification time of each."""
     sizes: dict[Path, tuple[int, int]] = {}
     for entry in listing.entries:
-        if entry.file.is_file():
+        if is_there(entry.file):
             status = entry.file.stat()
             sizes[entry.file] = status.st_size, status.st_mtime_ns
     kept = [entry for entry in listing.entries if entry.file in sizes]

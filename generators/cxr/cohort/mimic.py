@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import Finder, LeftOutError, RowError, Rows, TableRow, counted, in_order
+from synthgen.generators.cohort.listing import (
+    Finder,
+    LeftOutError,
+    RowError,
+    Rows,
+    TableRow,
+    counted,
+    in_order,
+    is_there,
+)
 from synthgen.generators.cxr.cohort import cells, dicom_pixels, labeler, pixels, tables
 from synthgen.generators.cxr.cohort.listing import Entry, Listing
 from synthgen.generators.cxr.cohort_config import CohortConfig
@@ -103,7 +112,7 @@ def read(data: Path, config: CohortConfig, cache: Path, progress: Progress) -> L
     for row in tables.read_rows(images, _IMAGES, _IMAGES_OPTIONAL, rows):
         with rows.reading():
             entries.append(_entry(row, studies, files, finder, rows))
-    kinds = {entry.file.suffix == ".dcm" for entry in entries if entry.file.is_file()}
+    kinds = {entry.file.suffix == ".dcm" for entry in entries if is_there(entry.file)}
     if len(kinds) > 1:
         raise UserError(f"{files} holds both JPEG or PNG and DICOM files: give one kind a folder of its own")
     reader = dicom_pixels if kinds == {True} else pixels
@@ -132,4 +141,4 @@ def _entry(row: TableRow, studies: dict[str, tuple[str, ...] | str], files: Path
 def _file(files: Path, record: str) -> Path | None:
     """The image, whatever it was converted to."""
     tries = (files / f"{record}{ending}" for ending in _ENDINGS)
-    return next((file for file in tries if file.is_file()), None)
+    return next((file for file in tries if is_there(file)), None)

@@ -24,6 +24,7 @@ from synthgen.generators.cohort.listing import (
     files_below,
     in_order,
     inside,
+    is_there,
     licence_of,
 )
 from synthgen.generators.cxr.cohort import cells, labels, pixels, tables
@@ -85,7 +86,7 @@ def names_files(table: Path) -> bool:
 def _drawn(folder: Path, name: str) -> bool:
     """True where a picture has the name that stands in the table without its ending."""
     try:
-        return any((folder / f"{name}{ending}").is_file() for suffix in SUFFIXES for ending in (suffix, suffix.upper()))
+        return any(is_there(folder / f"{name}{ending}") for suffix in SUFFIXES for ending in (suffix, suffix.upper()))
     except (OSError, ValueError):
         return False
 

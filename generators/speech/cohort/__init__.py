@@ -10,7 +10,7 @@ from typing import Final
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder
-from synthgen.generators.cohort.listing import also_skipped, counted, none_absent
+from synthgen.generators.cohort.listing import also_skipped, counted, is_there, none_absent
 from synthgen.generators.cohort.releases import told_synthetic
 from synthgen.generators.speech.cohort.conversion import RATE, Converted, Store
 from synthgen.generators.speech.cohort.damage import no_last_page
@@ -106,8 +106,8 @@ def _say_what_is_poor(converted: list[tuple[Entry, Converted]], progress: Progre
 
 def _present(listing: Listing, config: CohortConfig) -> Listing:
     """The entries whose files are there."""
-    kept = tuple(entry for entry in listing.entries if entry.file.is_file())
-    absent = [entry for entry in listing.entries if not entry.file.is_file()]
+    kept = tuple(entry for entry in listing.entries if is_there(entry.file))
+    absent = [entry for entry in listing.entries if not is_there(entry.file)]
     if config.absent == "error":
         none_absent(listing.entries, absent, "recordings", "modality.cohort.absent")
     return replace(listing, entries=kept, skipped=also_skipped(listing.skipped, "absent recording", len(absent)))

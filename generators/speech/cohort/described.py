@@ -10,6 +10,7 @@ from statistics import median
 from typing import Final
 
 from synthgen.errors import UserError
+from synthgen.generators.cohort.listing import is_there
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.decoding import Header, UnreadableError, header
 from synthgen.generators.speech.cohort.finding import spelt
@@ -82,7 +83,7 @@ def descriptions(data: Path, files: Sequence[Path], config: CohortConfig) -> Des
     for annotation in rttm_files(data):
         for name, turns in _by_recording(read_turns(annotation)).items():
             file = sounds.of(name, annotation)
-            if spelt(name) in _NAMELESS and not file.is_file() and sounds.of(annotation.stem, annotation).is_file():
+            if spelt(name) in _NAMELESS and not is_there(file) and sounds.of(annotation.stem, annotation).is_file():
                 file, renamed = sounds.of(annotation.stem, annotation), renamed + 1
             same = frozenset(_unplaced(turns))
             if file in told:
@@ -193,7 +194,7 @@ def _regions(data: Path) -> Mapping[str, list[Span]]:
 def header_of_sound(file: Path) -> Header | None:
     """None for a file that is absent or damaged, which is told later."""
     try:
-        return header(file) if file.is_file() else None
+        return header(file) if is_there(file) else None
     except UnreadableError:
         return None
 

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from synthgen.generators.cohort.listing import is_there
+
 Parts = tuple[str, ...]
 
 
@@ -38,7 +40,7 @@ class Finder:
         """The file of a name that is relative to ``base``; None where none fits, or several do."""
         plain = PurePosixPath(name.replace("\\", "/"))
         exact = base / plain
-        if not plain.is_absolute() and ".." not in plain.parts and exact.is_file():
+        if not plain.is_absolute() and ".." not in plain.parts and is_there(exact):
             return self._as_listed(exact)
         inside = _normal(base, plain, self._root)
         parts = _parts(plain.as_posix())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from synthgen.errors import UserError
-from synthgen.generators.cohort.listing import TableRow, whole
+from synthgen.generators.cohort.listing import TableRow, is_there, whole
 from synthgen.generators.speech.cohort import listing
 from synthgen.generators.speech.cohort.decoding import UnreadableError, header
 from synthgen.generators.speech.cohort.listing import Entry
@@ -102,7 +102,7 @@ def channels_of(entries: Sequence[Entry], rows: Sequence[TableRow]) -> tuple[lis
 
 def _channels_there(entry: Entry) -> int:
     try:
-        return header(entry.file).channels if entry.file.is_file() else 0
+        return header(entry.file).channels if is_there(entry.file) else 0
     except UnreadableError:
         return 0
 
@@ -184,7 +184,7 @@ def _seconds(written: str) -> float:
 
 def _of_the_file(entry: Entry, times: tuple[float, float]) -> bool:
     try:
-        seconds = header(entry.file).seconds if entry.file.is_file() else -1.0
+        seconds = header(entry.file).seconds if is_there(entry.file) else -1.0
     except UnreadableError:
         return False
     if seconds < 0 or abs(times[1] - times[0] - seconds) <= _SAME_LENGTH + 0.02 * seconds:

@@ -118,7 +118,7 @@ def _forms() -> tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...]:
         ("PHONE", _p(r"\b(?:phone|telephone|tel[ée]fono|telf?|cell|mobile|fax|m[óo]vil|pager|call(?:ing)? (?:me|us|you|him|her)|reach (?:me|us)|text(?: me)?|"
                      r"messages? to|answering|number)\b[^\d\n+(]{0,20}([+(]?\d[\d ()./+-]{5,18}\d)(?!\w)"), 0.8, lambda s: 7 <= sum(c.isdigit() for c in s) <= 15),
         ("ID", _p(r"(?<![\w.,/-])(\d{8,12})(?![\w/-]|[.,]\d)"), 0.6, None),
-        ("ID", _p(r"\b([A-Z]{1,3}-\d{5,}(?:-[A-Z\d]{1,3})?)\b"), 0.7, None),
+        ("ID", _p(r"\b([A-Z]{1,3}-\d{6,}(?:-[A-Z\d]{1,3})?)\b"), 0.7, None),
         ("ID", _p(r"\b([A-Z9]{5}\d{6}[A-Z9]{2}\d[A-Z]{2})\b"), 0.9, None),
         ("ID", _p(r"\b([1-9][A-Z][A-Z\d]\d-?[A-Z][A-Z\d]\d-?[A-Z]{2}\d{2})\b"), 0.8, None),
         ("IBAN", _p(r"\b(GB\d{2}(?: ?[A-Z]{4})(?: ?\d{4}){3} ?\d{2})\b"), 0.8, None),
