@@ -23,7 +23,7 @@ def numbers_anew(said: str, rng: random.Random) -> str:
     """Every numeral in words, group of digits, letter and word of the spelling alphabet is another of its kind.
 
     >>> numbers_anew("K V one nine, sierra", random.Random(1))
-    'E S two three, india'
+    'E U three five, delta'
     """
     alphabet, letters = spoken().alphabet, "abcdefghjklmnpqrstuvwxyz"
 
@@ -31,7 +31,7 @@ def numbers_anew(said: str, rng: random.Random) -> str:
         plain = re.sub("[ -]", "", word.lower())
         for kind in (ONES[:10], ONES[10:], TENS, ORDINALS[:9], ORDINALS[9:], alphabet):
             if plain in kind:
-                return rng.choice([one for one in kind if one != plain])
+                return rng.choice([one for one in kind if one not in {plain, "zero"}])
         if plain in spoken().zeros and len(plain) > 1:
             return rng.choice(ONES[1:10])
         if plain.isdecimal():

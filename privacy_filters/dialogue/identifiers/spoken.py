@@ -105,7 +105,7 @@ def _street_forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     below = rf"(?:(?:{alternatives(TENS)})(?:[ -](?:{alternatives(ONES[1:10])}))?|{alternatives(ONES[1:])})"
     number = (
         rf"(?:\d{{1,5}}|(?:{below}|a) (?:hundred|thousand)(?:(?: and)? {below})?|"
-        rf"{below}(?:[ -](?:{below}|oh|zero))*)(?: (?:stroke|slash) {below})?(?:[ -]?[a-d]\b)?"
+        rf"{below}(?:[ -](?:{below}|oh|zero)){{0,4}})(?: (?:stroke|slash) {below})?(?:[ -]?[a-d]\b)?"
     )
     flat = rf"(?:(?:flat|apartment|apt|unit|suite) +(?:number )?(?:{number}|[a-z])[, ]+)?"
     direction = rf"(?:(?:{_any(known.directions)}) +)?"

@@ -405,7 +405,9 @@ def test_any_text_is_read(text: str) -> None:
         assert ENGLISH.confidence <= hit.score <= 1
 
 
-@pytest.mark.parametrize("piece", ["a", "7", "A", "a-", "a@", "Ann ", "1 ", "id A1", " ", "\n"])
+@pytest.mark.parametrize(
+    "piece", ["a", "7", "A", "a-", "a@", "Ann ", "1 ", "id A1", " ", "\n", "one ", "s w ", "dot com "]
+)
 def test_long_text_takes_time_in_proportion(piece: str) -> None:
     """Nothing backtracks over a page of one letter, of digits, of capitals or of names: 8 times the text, not 64."""
 
