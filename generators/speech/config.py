@@ -59,7 +59,7 @@ class GeneratorConfig(Section):
     model: str = Field(
         "", description="Model of the other back-ends: name, file or folder; piper and kokoro have one of their own"
     )
-    language: str = Field("en", min_length=2, max_length=20, description="BCP-47 tag; 'en' draws an accent per voice")
+    language: str = Field("en", min_length=2, max_length=20, description="BCP-47 tag; 'en' is American English")
     intensity: float = Field(
         0.7, ge=0, le=2, description="Mean intensity of the emotions: 1 is as actors do it, 0 neutral throughout"
     )

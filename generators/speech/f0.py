@@ -46,7 +46,7 @@ def _candidates(samples: NDArray[np.float32], rate: int, frame: float, floor: fl
     weight = (own[0] / own[lowest - 1 : highest + 2]).astype(np.float32)
     padded = np.pad(samples, (size // 2, size + hop))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: len(samples) + 1 : hop]
-    loudest = float(np.abs(samples - samples.mean()).max(initial=0.0)) or 1.0
+    loudest = float(np.abs(samples).max(initial=0.0)) or 1.0
     hz = np.zeros((len(frames), 1 + _CANDIDATES))
     strength = np.full(hz.shape, -np.inf)
     for start in range(0, len(frames), _BLOCK):

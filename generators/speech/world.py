@@ -26,8 +26,10 @@ from synthgen.payloads.speech import Word
 
 Floats = NDArray[np.float64]
 
-FRAME = 0.010
-"""Seconds from frame to frame."""
+FRAME = 0.005
+"""Seconds from frame to frame. At 10 ms a recogniser lost a quarter more of espeak's words."""
+_SPARSE = 4
+"""The aperiodicity, which costs most and changes least, is computed at every so-many-th frame."""
 _F0_FLOOR, _F0_CEILING = 65.0, 500.0  # Hz, where nothing is known of the voice
 _F0_BELOW, _F0_ABOVE = 0.5, 2.2
 """Where F0 is looked for in a known voice, as factors of its median: keeps errors of an octave out."""
@@ -84,7 +86,7 @@ class Frames:
     Attributes:
         f0: Hz, 0 where unvoiced, [frames].
         envelope: power, [frames, 1 + 1024 / 2].
-        aperiodicity: 0 to 1, of the same shape.
+        aperiodicity: 0 to 1, [frames, 1 + 512 / 2].
     """
 
     f0: Floats
@@ -93,7 +95,7 @@ class Frames:
 
 
 def analyse(samples: Floats, f0_hz: float = 0.0) -> Frames:
-    """Takes a waveform at :data:`RATE` apart. The aperiodicity, which costs most, is computed at every other frame.
+    """Takes a waveform at :data:`RATE` apart.
 
     Args:
         f0_hz: the voice's median F0, where it is known.
@@ -102,12 +104,9 @@ def analyse(samples: Floats, f0_hz: float = 0.0) -> Frames:
     f0 = _f0(samples, f0_hz)
     times = np.arange(len(f0)) * FRAME
     envelope = world.cheaptrick(samples, f0, times, RATE, fft_size=_FFT_IN)
-    half = world.d4c(samples, f0[::2].copy(), times[::2].copy(), RATE, fft_size=_FFT_IN)
-    aperiodicity = np.repeat(half, 2, axis=0)[: len(f0)]
-    inner = slice(1, 2 * len(half) - 1, 2)
-    between = 0.5 * (half[:-1] + half[1:])
-    aperiodicity[inner][: len(between)] = between
-    return Frames(f0, envelope, aperiodicity)
+    sparse = world.d4c(samples, f0[::_SPARSE].copy(), times[::_SPARSE].copy(), RATE, fft_size=_FFT_IN)
+    places = np.minimum(np.arange(len(f0)) / _SPARSE, len(sparse) - 1)
+    return Frames(f0, envelope, resampled(sparse[:, :: _FFT_IN // _FFT_OUT], places))
 
 
 def _f0(samples: Floats, f0_hz: float = 0.0) -> Floats:
@@ -272,7 +271,7 @@ def _tract_between(own: Sex | None, wanted: Sex) -> float:
 
 def _new_aperiodicity(aperiodicity: Floats, voice: VoiceCard, manner: Manner) -> Floats:
     breathy = 1 - (1 - voice.breathiness) * (1 - manner.breathy)
-    out = aperiodicity[:, :: _FFT_IN // _FFT_OUT] * (1 - 0.5 * manner.tense)
+    out = aperiodicity * (1 - 0.5 * manner.tense)
     return np.ascontiguousarray(np.clip(1 - (1 - out) * (1 - breathy * _breath()), 1e-6, 1 - 1e-6))
 
 
