@@ -34,6 +34,7 @@ from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.sampler import DialogueGenerator, planner
 from synthgen.generators.speech.backends.espeak import Espeak
+from synthgen.generators.speech.backends.opening import open_backend
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.render import Speaker, render_session
@@ -72,11 +73,12 @@ def long_dialogue(minutes: float, seed: int) -> Dialogue:
     return Dialogue(tuple(turns))
 
 
-def render(minutes: float, seed: int, folder: Path) -> dict[str, float]:
+def render(minutes: float, seed: int, folder: Path, name: str) -> dict[str, float]:
     """Speaks and releases one session; to be called in a process of its own."""
     dialogue = long_dialogue(minutes, seed)
-    backend = Espeak.installed()
-    speaker = Speaker(backend, GeneratorConfig())
+    config = GeneratorConfig(backend=name)
+    backend = open_backend(config)
+    speaker = Speaker(backend, config)
     before, start = time.process_time(), time.perf_counter()
     (folder / "scratch").mkdir(parents=True)
     recording = render_session(
@@ -87,7 +89,8 @@ def render(minutes: float, seed: int, folder: Path) -> dict[str, float]:
     condition = SpeechCondition(setting="therapy", severity="moderate")
     write_release(folder / "release", [(0, Synthetic(0, condition, Speech((recording,))))])
     written = time.process_time() - before - spoken
-    backend.close()
+    if isinstance(backend, Espeak):
+        backend.close()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     espeak = children.ru_utime + children.ru_stime
     seconds = recording.tracks[0].audio.seconds
@@ -257,6 +260,7 @@ def rate(found: list[tuple[int, int]], cluster: int) -> dict[str, Any]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--backend", default="espeak", help="that speaks the session")
     options.add_argument("--minutes", type=float, default=60.0, help="of the session; 0 leaves it out")
     options.add_argument("--voices", type=int, default=0, help="that the recogniser hears; 0 leaves it out")
     options.add_argument("--utterances", type=int, default=4, help="of each voice, twice each")
@@ -266,14 +270,14 @@ def main() -> None:
     options.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = options.parse_args()
     if arguments.child:
-        print(json.dumps(render(arguments.minutes, arguments.seed, arguments.work)))
+        print(json.dumps(render(arguments.minutes, arguments.seed, arguments.work, arguments.backend)))
         return
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.work or Path(temporary) / "work"
         if arguments.minutes:
             command = [sys.executable, __file__, "--child", "--minutes", str(arguments.minutes)]
-            command += ["--seed", str(arguments.seed), "--work", str(work)]
+            command += ["--seed", str(arguments.seed), "--work", str(work), "--backend", arguments.backend]
             child = subprocess.run(command, check=True, capture_output=True, text=True)
             report["session"] = json.loads(child.stdout)
             report["agreement"] = agreement(work / "release")

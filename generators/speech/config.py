@@ -54,7 +54,7 @@ class GeneratorConfig(Section):
     backend: str = Field(
         "espeak",
         description="espeak, which needs no weights, piper, kokoro, coqui, transformers, or one that a package brings "
-        "(entry points synthgen.speech_backends); auto: piper where it is installed and speaks the language, else espeak",
+        "(entry points synthgen.speech_backends); auto: piper where it is installed and speaks the language, or espeak",
     )
     model: str = Field(
         "", description="Model of the other back-ends: name, file or folder; piper and kokoro have one of their own"

@@ -19,7 +19,11 @@ Floats = NDArray[np.float64]
 _PERIODS = 3
 """Of the lowest F0, in a window."""
 _VOICING, _SILENCE = 0.45, 0.03  # least autocorrelation of a voiced frame; least level of one, against the loudest
-_OCTAVE, _JUMP, _CHANGE = 0.01, 0.35, 0.14  # costs per octave of F0, per octave of a jump, of voicing that begins or ends
+_OCTAVE, _JUMP, _CHANGE = (
+    0.01,
+    0.35,
+    0.14,
+)  # costs per octave of F0, per octave of a jump, of voicing that begins or ends
 _CANDIDATES = 6
 _BLOCK = 512  # frames that are transformed at a time
 
@@ -36,7 +40,9 @@ def track(samples: Floats, rate: int, frame: float, floor: float, ceiling: float
     return _best_path(hz, strength, 0.01 / frame)
 
 
-def _candidates(samples: NDArray[np.float32], rate: int, frame: float, floor: float, ceiling: float) -> tuple[Floats, Floats]:
+def _candidates(
+    samples: NDArray[np.float32], rate: int, frame: float, floor: float, ceiling: float
+) -> tuple[Floats, Floats]:
     """Frequencies and strengths, [frames, 1 + candidates]; the first of each is unvoiced, at 0 Hz."""
     size = round(_PERIODS * rate / floor)
     hop, length = round(frame * rate), fft.next_fast_len(2 * size, real=True)
@@ -65,7 +71,7 @@ def _candidates(samples: NDArray[np.float32], rate: int, frame: float, floor: fl
 
 
 def _peaks(correlation: NDArray[np.float32], first: int, rate: int, floor: float) -> tuple[Floats, Floats]:
-    """The best local maxima of each row, between two lags by a parabola; equation 26 takes the higher of two octaves."""
+    """The best local maxima of each row, between two lags by a parabola; the higher of two octaves wins (eq. 26)."""
     left, middle, right = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
     peak = (middle > left) & (middle >= right) & (middle > _VOICING / 2)
     lags = np.arange(first + 1, first + 1 + middle.shape[1])

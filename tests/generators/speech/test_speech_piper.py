@@ -185,7 +185,17 @@ def test_without_the_packages_the_extra_is_named(module: str, kind: str, tmp_pat
     import pydantic
 
     site = Path(pydantic.__file__).parents[1]
-    needed = ("numpy", "numpy.libs", "pydantic", "pydantic_core", "annotated_types", "typing_inspection", "yaml", "scipy", "scipy.libs")
+    needed = (
+        "numpy",
+        "numpy.libs",
+        "pydantic",
+        "pydantic_core",
+        "annotated_types",
+        "typing_inspection",
+        "yaml",
+        "scipy",
+        "scipy.libs",
+    )
     modules = ("typing_extensions.py",)
     for name in (*needed, *modules):
         if (site / name).exists():
