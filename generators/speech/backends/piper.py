@@ -92,6 +92,7 @@ class Piper:
             length_scale=self.voice.config.length_scale / tempo,
             noise_scale=0.0,
             noise_w_scale=0.0,
+            normalize_audio=False,  # each sentence would be as loud as its loudest sound lets it be
         )
         plain = text.replace("[[", "[ [").replace("\0", " ")  # phonemes between double brackets would be read as such
         with self._lock:

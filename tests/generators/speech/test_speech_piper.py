@@ -21,7 +21,7 @@ from synthgen.generators.speech.render import Speaker
 from synthgen.generators.speech.voices import Person, VoiceCard, draw_voice
 from synthgen.generators.speech.world import pitch, reference
 
-SAID = "I took fifty milligrams of it, and nobody said a word."
+SAID = "I took fifty milligrams of it."
 
 
 def with_packages(*names: str) -> None:
@@ -57,18 +57,18 @@ def test_the_same_arguments_give_the_same_sound_whatever_was_said_before(backend
     backend("Something else.", card(1), "neutral", 1.0, 7, 1.3)
     again = backend(SAID, card(), "neutral", 1.0, 0)
     assert np.array_equal(first.samples, again.samples)
-    assert 2.0 < len(first.samples) / first.rate < 6.0
+    assert 1.0 < len(first.samples) / first.rate < 4.0
 
 
-def test_the_rate_that_is_asked_for_is_spoken(backend: Backend) -> None:
-    slow, fast = (len(backend(SAID, card(), "neutral", 1.0, 0, rate).samples) for rate in (0.8, 1.4))
+def test_the_rate_that_is_asked_for_is_spoken(piper: Piper) -> None:
+    slow, fast = (len(piper(SAID, card(), "neutral", 1.0, 0, rate).samples) for rate in (0.8, 1.4))
     assert 1.4 < slow / fast < 2.0
 
 
 def test_their_speakers_are_declared(piper: Piper, kokoro: Kokoro) -> None:
     assert piper.speakers("en") == ("en_US-joe-medium",)
     assert len(kokoro.speakers("en")) == 5
-    said = [kokoro(SAID, card(seed), "neutral", 1.0, 0).samples for seed in (0, 4, 5)]
+    said = [kokoro("I see.", card(seed), "neutral", 1.0, 0).samples for seed in (0, 4, 5)]
     assert not np.array_equal(said[0], said[1]) and np.array_equal(said[0], said[2])
 
 
@@ -97,9 +97,9 @@ def test_a_voice_without_its_fundamental_is_measured_at_its_pitch(piper: Piper) 
 
 
 @pytest.mark.parametrize(("sex", "low", "high"), [("f", 160, 270), ("m", 75, 158)])
-def test_a_card_of_either_sex_is_spoken_at_its_pitch(backend: Backend, sex: str, low: float, high: float) -> None:
+def test_a_card_of_either_sex_is_spoken_at_its_pitch(piper: Piper, sex: str, low: float, high: float) -> None:
     voice = draw_voice(4, "patient", "en", Person(sex))  # type: ignore[arg-type]
-    said = Speaker(backend, GeneratorConfig()).speak(SAID, voice, "neutral", 1.0, MANNERS["neutral"], 1)
+    said = Speaker(piper, GeneratorConfig()).speak(SAID, voice, "neutral", 1.0, MANNERS["neutral"], 1)
     f0 = pitch(said.samples, 16_000)
     assert low < np.median(f0[f0 > 0]) < high
 
