@@ -102,6 +102,7 @@ class Whisper:
             temperature=0.0,
             without_timestamps=True,
             condition_on_previous_text=False,
+            no_repeat_ngram_size=4,  # it would go on with "mm, mm" for half a minute
             suppress_tokens=[-1, *self.figures],
         )
         return " ".join(part.text.strip() for part in found)
