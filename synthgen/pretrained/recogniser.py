@@ -105,9 +105,11 @@ class Whisper:
             no_repeat_ngram_size=4,  # it would go on with "mm, mm" for half a minute
             suppress_tokens=[-1, *self.figures],
         )
-        return " ".join(part.text.strip() for part in found)
+        text = " ".join(part.text for part in found).lower().replace("’", "'")
+        return " ".join(_HEARD.findall(text))
 
 
+_HEARD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 _FIGURE = re.compile(r"^[^<]*[\d%$£€]")
 """Of a token that is no word: suppressed, so that "four o'clock" is written as it is said."""
 
