@@ -92,7 +92,8 @@ def check_spoken_language(voice: str, language: str, spoken: Sequence[str]) -> N
     own = sorted({one.partition("-")[0].lower() for one in spoken})
     if language.partition("-")[0].lower() not in own:
         raise UserError(
-            f"the voice {voice} does not speak {language!r}: set generator.language={own[0]}, or choose another voice"
+            f"the voice {voice} does not speak {language!r}: say --set modality.generator.language={own[0]}, or choose "
+            "another voice or back-end"
         )
 
 
