@@ -25,14 +25,14 @@ from sklearn.metrics import confusion_matrix
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from synthgen.generators.speech.backends.espeak import Espeak
+from synthgen.generators.speech.backends.opening import open_backend
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.demo_cohort import sentence
 from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.plan import plan_session
 from synthgen.generators.speech.render import Speaker
 from synthgen.generators.speech.voices import VoiceCard, draw_voice
-from synthgen.generators.speech.world import pitch
+from synthgen.generators.speech.world import FRAME, pitch
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.payloads.speech import EMOTIONS, Emotion
 
@@ -65,7 +65,7 @@ def features(samples: Floats) -> Floats:
     energy = power.sum(axis=1) + 1e-12
     level = 10 * np.log10(energy)
     active = level > np.percentile(level, 95) - 30
-    f0 = pitch(samples, RATE)[:count]
+    f0 = pitch(samples, RATE)[:: round(frame / RATE / FRAME)][:count]
     voiced = (f0 > 0) & active[: len(f0)]
     semitones = 12 * np.log2(np.maximum(f0, 1) / 100)
     both = voiced[1:] & voiced[:-1]
@@ -134,7 +134,8 @@ class Spoken:
 def turn(text: str, emotion: Emotion, voice: VoiceCard, speaker: Speaker, seed: int) -> tuple[Floats, float]:
     """One turn, planned and rendered, and its pace."""
     dialogue = Dialogue((Turn("clinician", "Yes.", "neutral"), Turn("patient", text, emotion)))
-    plan = plan_session(dialogue, severity="", seed=seed, config=speaker.config, unit="phrase").turns[1]
+    unit = speaker.backend.capabilities.unit
+    plan = plan_session(dialogue, severity="", seed=seed, config=speaker.config, unit=unit).turns[1]
     parts, spoken = [], 0
     for number, phrase in enumerate(plan.phrases):
         said = speaker.speak(phrase.text, voice, emotion, plan.intensity, plan.manner, seed + number)
@@ -155,7 +156,7 @@ def text_of(rng: np.random.Generator, half: int) -> str:
 
 def run(train: int, test: int, turns: int, seed: int, config: GeneratorConfig) -> list[Spoken]:
     """The first ``train`` voices are for training; the numbers of voices are unique over seeds."""
-    speaker = Speaker(Espeak.installed(), config)
+    speaker = Speaker(open_backend(config), config)
     found = []
     for number in range(train + test):
         rng = np.random.default_rng([seed, number])
@@ -266,6 +267,7 @@ def _means(found: list[Spoken]) -> dict[str, float]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--backend", default="espeak")
     options.add_argument("--train", type=int, default=60, help="voices of each seed that train")
     options.add_argument("--test", type=int, default=40, help="voices of each seed that judge")
     options.add_argument("--turns", type=int, default=2, help="of each voice in each emotion")
@@ -274,7 +276,9 @@ def main() -> None:
     options.add_argument("--seeds", type=int, nargs="+", default=[20])
     options.add_argument("--out", type=Path, required=True)
     arguments = options.parse_args()
-    config = GeneratorConfig(intensity=arguments.intensity, intensity_spread=arguments.spread)
+    config = GeneratorConfig(
+        backend=arguments.backend, intensity=arguments.intensity, intensity_spread=arguments.spread
+    )
     everything: list[Spoken] = []
     matrices: dict[bool, list[NDArray[np.int64]]] = {False: [], True: []}
     for seed in arguments.seeds:

@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/speech_people.py --patients 60 --out people.json
 
-Planned patients; the patient's voice says a neutral sentence by espeak-ng and WORLD, and the median F0 of its first
-three seconds is measured on the sound (Harvest, which nothing in the generator uses for espeak). A voice is heard as a
-woman's above 160 Hz.
+Planned patients; the patient's voice says a neutral sentence by the back-end and WORLD, and the median F0 of its first
+three seconds is measured on the sound (Harvest, which nothing in the generator uses). A voice is heard as a woman's
+above 160 Hz.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from synthgen.generators.dialogue.plan.config import PlanConfig
-from synthgen.generators.speech.backends.espeak import Espeak
+from synthgen.generators.speech.backends.opening import open_backend
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.demo_cohort import sentence
 from synthgen.generators.speech.emotions import MANNERS
@@ -33,10 +33,11 @@ SECONDS = 3
 """Of the sound that are measured: Harvest is slow."""
 
 
-def patients(count: int, seed: int) -> list[dict[str, Any]]:
+def patients(count: int, seed: int, backend: str) -> list[dict[str, Any]]:
     plan = PlanConfig(sessions=1)
     words, condition = Planned.by_grammar(plan), planned_conditions(plan)
-    speaker = Speaker(Espeak.installed(), GeneratorConfig())
+    config = GeneratorConfig(backend=backend)
+    speaker = Speaker(open_backend(config), config)
     return [_patient(slot, words(condition(slot, seed))[0], speaker, seed) for slot in range(count)]
 
 
@@ -73,11 +74,12 @@ def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--backend", default="espeak")
     options.add_argument("--patients", type=int, default=60)
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--out", type=Path, required=True)
     told = options.parse_args()
-    found = patients(told.patients, told.seed)
+    found = patients(told.patients, told.seed, told.backend)
     report = {"summary": summary(found), "patients": found}
     print(json.dumps(report["summary"], indent=1))
     told.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")

@@ -34,6 +34,7 @@ from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.realisers.template import TemplateRealiser
 from synthgen.generators.dialogue.sampler import DialogueGenerator, planner
 from synthgen.generators.speech.backends.espeak import Espeak
+from synthgen.generators.speech.backends.opening import open_backend
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.emotions import MANNERS
 from synthgen.generators.speech.render import Speaker, render_session
@@ -72,11 +73,12 @@ def long_dialogue(minutes: float, seed: int) -> Dialogue:
     return Dialogue(tuple(turns))
 
 
-def render(minutes: float, seed: int, folder: Path) -> dict[str, float]:
+def render(minutes: float, seed: int, folder: Path, name: str) -> dict[str, float]:
     """Speaks and releases one session; to be called in a process of its own."""
     dialogue = long_dialogue(minutes, seed)
-    backend = Espeak.installed()
-    speaker = Speaker(backend, GeneratorConfig())
+    config = GeneratorConfig(backend=name)
+    backend = open_backend(config)
+    speaker = Speaker(backend, config)
     before, start = time.process_time(), time.perf_counter()
     (folder / "scratch").mkdir(parents=True)
     recording = render_session(
@@ -87,7 +89,8 @@ def render(minutes: float, seed: int, folder: Path) -> dict[str, float]:
     condition = SpeechCondition(setting="therapy", severity="moderate")
     write_release(folder / "release", [(0, Synthetic(0, condition, Speech((recording,))))])
     written = time.process_time() - before - spoken
-    backend.close()
+    if isinstance(backend, Espeak):
+        backend.close()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     espeak = children.ru_utime + children.ru_stime
     seconds = recording.tracks[0].audio.seconds
@@ -111,9 +114,14 @@ def _peak_mib() -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
-def agreement(release: Path) -> dict[str, int]:
-    """Holds RTTM, table and mix against the tracks, sample by sample; all of it is to be zero but the first two."""
+SILENT_DB = -58.0
+"""Of full scale: above the room's noise (some -70 dB), below the quietest sound of speech."""
+
+
+def agreement(release: Path) -> dict[str, float]:
+    """Holds RTTM, table and mix against the tracks; all counts are to be zero but those of samples and stretches."""
     found: Counter[str] = Counter()
+    levels: list[float] = []
     rows = [json.loads(line) for line in (release / "data/train/metadata.jsonl").read_text("utf-8").splitlines()]
     for folder in sorted(path for path in (release / "sessions").iterdir() if path.is_dir()):
         tracks = {path.stem: _samples(path) for path in sorted(folder.glob("*.flac"))}
@@ -126,26 +134,54 @@ def agreement(release: Path) -> dict[str, int]:
         for line in (folder / f"{folder.name}.rttm").read_text("utf-8").splitlines():
             _, _, _, start, length, _, _, speaker, *_ = line.split()
             first, last = float(start) * RATE, (float(start) + float(length)) * RATE
-            role = speaker.rpartition("-")[2]
-            spans[role].add((round(first), round(last)))
-            inside = tracks[role][round(first) : round(last)]
-            found["turns"] += 1
-            found["turns off the sample grid by more than a hundredth"] += abs(first - round(first)) > 0.01
-            edge = round(0.03 * RATE)  # of silence about the first and the last sound of a turn
-            quiet = not inside[:edge].any() or not inside[-edge:].any()
-            found["turns with more than 30 ms of zeros at an end"] += quiet
+            spans[speaker.rpartition("-")[2]].add((round(first), round(last)))
+            found["stretches"] += 1
+            found["stretches off the sample grid by more than a hundredth"] += abs(first - round(first)) > 0.01
+        own = {
+            role: [row for row in rows if (row["session_id"], row["speaker"]) == (folder.name, role)] for role in tracks
+        }
         for role, track in tracks.items():
+            loud = _levels(track) > SILENT_DB
             outside = np.ones(len(track), bool)
             for first, last in spans[role]:
                 outside[first:last] = False
-            found["samples of sound outside the turns"] += int(np.count_nonzero(track[outside]))
-        for row in (row for row in rows if row["session_id"] == folder.name):
-            span = (row["start_sample"], row["end_sample"])
-            found["rows that are not in the RTTM"] += span not in spans[row["speaker"]]
-            clip = _samples(release / "data/train" / row["file_name"])
-            own = tracks[row["speaker"]][slice(*span)]
-            found["clips that differ from their track"] += not np.array_equal(clip, own)
-    return dict(found)
+                found["stretches with 0.4 s of silence inside"] += _longest_quiet(track[first:last]) >= 0.4
+                within = [r for r in own[role] if r["start_sample"] <= first and last <= r["end_sample"]]
+                found["stretches in no row of the table"] += not within
+            frame = RATE // 100
+            clear = outside[: len(loud) * frame].reshape(-1, frame).all(axis=1)
+            found["frames of sound outside the stretches, of 10 ms"] += int(np.count_nonzero(loud & clear))
+            tone = _levels(track)[clear & ~loud]
+            found["samples of digital silence"] += int(np.count_nonzero(tone < -150)) * frame
+            for row in own[role]:
+                clip = _samples(release / "data/train" / row["file_name"])
+                cut = track[row["start_sample"] : row["end_sample"]]
+                found["clips that differ from their track"] += not np.array_equal(clip, cut)
+                if row["emotion"] in {"", "neutral"}:
+                    inside = _levels(cut)
+                    levels.append(float(10 * np.log10(np.mean(10 ** (inside[inside > inside.max() - 30] / 10)))))
+    low, middle, high = np.percentile(levels, [5, 50, 95]) if levels else (math.nan,) * 3
+    turns = Counter(row["emotion"] or "neutral" for row in rows if row["speaker"] == "patient")
+    return {
+        **found,
+        "dB of neutral turns, 5%": round(float(low), 1),
+        "dB of neutral turns, median": round(float(middle), 1),
+        "dB of neutral turns, 95%": round(float(high), 1),
+        "share of the patient's turns that are not neutral": round(1 - turns["neutral"] / turns.total(), 3),
+    }
+
+
+def _levels(track: NDArray[np.int16]) -> NDArray[np.float64]:
+    """RMS of frames of 10 ms, dB against full scale."""
+    frames = track[: len(track) // (RATE // 100) * (RATE // 100)].reshape(-1, RATE // 100) / 32768.0
+    return np.asarray(10 * np.log10(np.mean(frames**2, axis=1) + 1e-20))
+
+
+def _longest_quiet(cut: NDArray[np.int16]) -> float:
+    """Seconds."""
+    quiet = np.concatenate([[0], (_levels(cut) <= SILENT_DB).astype(np.int8), [0]])
+    edges = np.flatnonzero(np.diff(quiet))
+    return float((edges[1::2] - edges[::2]).max(initial=0)) / 100
 
 
 def _samples(path: Path) -> NDArray[np.int16]:
@@ -257,6 +293,7 @@ def rate(found: list[tuple[int, int]], cluster: int) -> dict[str, Any]:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--backend", default="espeak", help="that speaks the session")
     options.add_argument("--minutes", type=float, default=60.0, help="of the session; 0 leaves it out")
     options.add_argument("--voices", type=int, default=0, help="that the recogniser hears; 0 leaves it out")
     options.add_argument("--utterances", type=int, default=4, help="of each voice, twice each")
@@ -266,14 +303,14 @@ def main() -> None:
     options.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = options.parse_args()
     if arguments.child:
-        print(json.dumps(render(arguments.minutes, arguments.seed, arguments.work)))
+        print(json.dumps(render(arguments.minutes, arguments.seed, arguments.work, arguments.backend)))
         return
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.work or Path(temporary) / "work"
         if arguments.minutes:
             command = [sys.executable, __file__, "--child", "--minutes", str(arguments.minutes)]
-            command += ["--seed", str(arguments.seed), "--work", str(work)]
+            command += ["--seed", str(arguments.seed), "--work", str(work), "--backend", arguments.backend]
             child = subprocess.run(command, check=True, capture_output=True, text=True)
             report["session"] = json.loads(child.stdout)
             report["agreement"] = agreement(work / "release")

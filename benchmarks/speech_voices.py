@@ -1,7 +1,7 @@
 """Does a voice stay itself? Cards over emotions and sessions, told apart by a speaker encoder (Resemblyzer).
 
-    OMP_NUM_THREADS=1 python benchmarks/speech_voices.py --out voices.json [--cards 200] [--probed 40] [--sessions 2] \\
-        [--real librispeech_multi]
+    OMP_NUM_THREADS=1 python benchmarks/speech_voices.py --out voices.json [--backend piper] [--cards 200] \\
+        [--probed 40] [--sessions 2] [--intensity 1] [--real librispeech_multi]
 
 Every card is enrolled by a neutral clip of one session. The first ones are probed by clips of further sessions, other
 sentences, in every emotion. A trial is a probe against its own card and one other card; it is won when its own is
@@ -32,7 +32,7 @@ from sklearn.linear_model import LogisticRegression
 
 from synthgen.errors import SynthgenError, UserError
 from synthgen.estimates import mean
-from synthgen.generators.speech.backends.espeak import Espeak
+from synthgen.generators.speech.backends.opening import open_backend
 from synthgen.generators.speech.config import RATE, GeneratorConfig
 from synthgen.generators.speech.demo_cohort import sentence
 from synthgen.generators.speech.emotions import MANNERS
@@ -53,13 +53,16 @@ _DRAWS = 200
 _QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 
 
-def clip(card: VoiceCard, emotion: Emotion, session: int, speaker: Speaker, seconds: float) -> Floats:
+def clip(
+    card: VoiceCard, emotion: Emotion, session: int, speaker: Speaker, seconds: float, intensity: float = 1.0
+) -> Floats:
     """Sentences of a session, some ``seconds`` long in neutral speech."""
     rng = stream(card.seed, "voices", session, emotion)
     parts: list[Floats] = []
-    wanted = seconds * RATE / MANNERS[emotion].rate
+    manner = MANNERS[emotion].at(intensity)
+    wanted = seconds * RATE / manner.rate
     while sum(map(len, parts)) < wanted:
-        said = speaker.speak(sentence(rng), card, emotion, 1.0, MANNERS[emotion], int(rng.integers(2**31)))
+        said = speaker.speak(sentence(rng), card, emotion, intensity, manner, int(rng.integers(2**31)))
         parts += [said.samples.astype(np.float32), np.zeros(RATE // 4, dtype=np.float32)]
     return np.concatenate(parts)
 
@@ -151,11 +154,12 @@ def trials(probes: Floats, enrolled: Floats) -> tuple[Scores, Scores]:
 
 def run(options: argparse.Namespace) -> dict[str, object]:
     encoder = Resemblyzer.load()
-    speaker = Speaker(Espeak.installed(), GeneratorConfig())
+    config = GeneratorConfig(backend=options.backend)
+    speaker = Speaker(open_backend(config), config)
     cards = [draw_voice(100_000 * options.seed + number, "patient") for number in range(options.cards)]
 
     def embed(card: VoiceCard, emotion: Emotion, session: int) -> Floats:
-        return heard(clip(card, emotion, session, speaker, options.seconds), encoder)
+        return heard(clip(card, emotion, session, speaker, options.seconds, options.intensity), encoder)
 
     enrolled = np.stack([embed(card, "neutral", 0) for card in cards])
     shares: list[Scores] = []
@@ -194,6 +198,7 @@ def run(options: argparse.Namespace) -> dict[str, object]:
     rows.append(spread("distance_between_cards", apart))
     rows += [spread(f"distance_within_card_{e}", np.concatenate(values)) for e, values in within.items()]
     return {
+        "backend": options.backend,
         "cards": len(cards),
         "probes": len(owners),
         "trials": len(owners) * (len(cards) - 1),
@@ -205,6 +210,8 @@ def run(options: argparse.Namespace) -> dict[str, object]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backend", default="espeak")
+    parser.add_argument("--intensity", type=float, default=1.0, help="of the emotions; a session's mean is 0.7")
     parser.add_argument("--cards", type=int, default=200)
     parser.add_argument("--probed", type=int, default=40, help="cards that are probed, of all")
     parser.add_argument("--sessions", type=int, default=2, help="sessions in which a card is probed")

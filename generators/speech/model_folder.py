@@ -12,14 +12,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from synthgen.errors import UserError
+from synthgen.errors import UserError, install_command
 from synthgen.files import private_folder, write_atomically
 from synthgen.generators.model_folder import check_kind
 from synthgen.generators.speech.backends.espeak import Espeak
 from synthgen.generators.speech.backends.opening import backend_names, open_backend
 from synthgen.generators.speech.backends.protocol import Backend
 from synthgen.generators.speech.calibration import phrases
-from synthgen.generators.speech.config import SpeakingConfig
+from synthgen.generators.speech.config import NEED_MODELS, PACKAGED, SpeakingConfig, neural_or_espeak
 from synthgen.generators.speech.voices import draw_voice
 from synthgen.generators.speech.words import Told, told_bytes, told_from, told_in
 from synthgen.progress import Progress, Silent
@@ -48,10 +48,10 @@ def check(config: SpeakingConfig) -> None:
     """Refuses at once, before a cohort is read, what fitting and speaking would refuse later.
 
     Raises:
-        UserError: there is no such back-end, espeak-ng lacks the language, or the dialogues cannot be read.
-        MissingExtraError: espeak-ng is not installed.
+        UserError: there is no such back-end, or it lacks the voice or the language; or the dialogues cannot be read.
+        MissingExtraError: the packages of a back-end that needs no model of the user's are not installed.
     """
-    if config.backend not in backend_names():
+    if config.backend not in NEED_MODELS or config.backend not in backend_names():
         open_backend(config)
     if config.backend == "espeak":
         backend = Espeak.installed()
@@ -71,6 +71,7 @@ def fit(config: SpeakingConfig, folder: Path, progress: Progress) -> None:
     if (folder / CARD).is_file():
         return
     backend = open_backend(config)
+    progress.say(f"spoken by {spoken_by(config.backend, config.model)}{_advice(config)}")
     private_folder(folder)
     if config.dialogues:
         patients = told_in(config, progress)
@@ -89,6 +90,20 @@ def fit(config: SpeakingConfig, folder: Path, progress: Progress) -> None:
         "dialogues": bool(config.dialogues),
     }
     write_atomically(folder / CARD, (json.dumps(card, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def spoken_by(backend: str, model: str) -> str:
+    """What speaks, for people to read."""
+    named = f"{Path(model).name} ({backend})" if model else ""
+    return named or {"espeak": "espeak-ng", "piper": "Piper's voice joe", "kokoro": "Kokoro"}.get(backend, backend)
+
+
+def _advice(config: SpeakingConfig) -> str:
+    """Where a voice that is understood better is not installed, how to have it."""
+    if config.backend != "espeak" or neural_or_espeak(config.language) == "piper":
+        return ""
+    english = config.language.partition("-")[0].lower() == "en"
+    return f"; a neural voice is understood better: {install_command('piper')}" if english else ""
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -131,17 +146,17 @@ def read_dialogues(folder: Path) -> tuple[Told, ...]:
 
 
 def reads_cohort(folder: Path) -> bool:
-    """False for planned words in a formant synthesiser's voices, which no recording and no transcript can have entered.
+    """False for planned words by rule or in a voice that a package carries, which no record of a cohort has entered.
 
-    Dialogues that were given may be the cohort's own, a neural model's weights may have been trained on it, and a
-    private prior is what its speakers voted for.
+    Dialogues that were given may be the cohort's own, the weights of a model that is named may have been trained on it,
+    and a private prior is what its speakers voted for.
 
     Raises:
         UserError: see :func:`read_card`.
     """
     card = read_card(folder)
     return (
-        card.backend != "espeak"
+        card.backend not in PACKAGED
         or bool(card.model)
         or card.dialogues
         or (folder / DIALOGUES).exists()

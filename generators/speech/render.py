@@ -29,7 +29,7 @@ from synthgen.generators.speech.world import Reference, reference, shape
 from synthgen.payloads.dialogue import Dialogue, Label
 from synthgen.payloads.speech import Emotion, Recording, Role, Segment, Track, Word
 
-VERSION = 3
+VERSION = 4
 """Of the planning, the emotion layer and the rendering: part of what a finished session is found again by."""
 _LEAD, _CLOSE = 0.4, 0.6  # seconds of silence before and after a session
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from synthgen.errors import UserError
 from synthgen.generators.speech.spoken import read_aloud
@@ -67,3 +68,44 @@ def folder_digest(folder: Path) -> str:
 def text_digest(*parts: object) -> str:
     """Hex digest of what names a model that lies in no folder of the user's."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+
+def file_digest(*files: Path) -> str:
+    """Hex digest of the contents of files, in order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def check_spoken_language(voice: str, language: str, spoken: Sequence[str]) -> None:
+    """Refuses a language that a voice does not speak; an accent of its own is none of that.
+
+    Args:
+        voice: its name, for the message.
+        language, spoken: BCP-47 tags; only their first parts are compared.
+
+    Raises:
+        UserError: it names the languages of the voice.
+    """
+    own = sorted({one.partition("-")[0].lower() for one in spoken})
+    if language.partition("-")[0].lower() not in own:
+        raise UserError(
+            f"the voice {voice} does not speak {language!r}: say --set modality.generator.language={own[0]}, or choose "
+            "another voice or back-end"
+        )
+
+
+def one_thread_session(model: Path) -> Any:
+    """ONNX Runtime over a file, on one thread: the same sums in the same order everywhere.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(model), sess_options=options, providers=["CPUExecutionProvider"])

@@ -21,6 +21,7 @@ from synthgen.eval.speech.evaluate import evaluate
 from synthgen.generators.speech.candidates import load_candidates
 from synthgen.generators.speech.cohort import load_cohort
 from synthgen.generators.speech.cohort.recognise import recognise
+from synthgen.generators.speech.config import PACKAGED
 from synthgen.generators.speech.demo_cohort import write_demo_cohort
 from synthgen.generators.speech.encode import decode, encode
 from synthgen.generators.speech.evolution import BY, NEAR, VoicePopulation, speech_features
@@ -33,6 +34,7 @@ from synthgen.generators.speech.model_folder import (
     read_card,
     read_dialogues,
     reads_cohort,
+    spoken_by,
 )
 from synthgen.generators.speech.preview import preview_html, show
 from synthgen.generators.speech.private_model import MECHANISM, events, fit_prior, voice_of
@@ -149,7 +151,7 @@ class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
 
     def will_read(self, config: SpeechConfig) -> bool:
         speaking = config.generator
-        return speaking.backend != "espeak" or bool(speaking.model or speaking.dialogues)
+        return speaking.backend not in PACKAGED or bool(speaking.model or speaking.dialogues)
 
     def private_fits(self, config: SpeechConfig) -> tuple[PrivateFit[Speech, SpeechCondition], ...]:
         """Of the pitch of voices, where planned words are spoken by rule; of a neural back-end there is none yet."""
@@ -192,7 +194,7 @@ class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
     def describe(self, model: Path, config: SpeechConfig) -> str:
         card = read_card(model)
         words = "Dialogues that were given" if card.dialogues else "Planned dialogues in the words of a grammar"
-        spoken = "espeak-ng" if card.backend == "espeak" else f"{Path(card.model).name} ({card.backend})"
+        spoken = spoken_by(card.backend, card.model)
         if card.backend != "espeak" and not config.generator.protect_presets:
             spoken += ", whose own speakers are not protected,"
         voices = "voices whose pitch patients voted on privately" if holds_prior(model) else "voices drawn from a prior"

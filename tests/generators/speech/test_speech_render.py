@@ -159,6 +159,9 @@ class Counting:
     name: str = "counting"
     capabilities: Capabilities = field(default=Capabilities(rate=True, words=True, unit="phrase"))
 
+    def speakers(self, language: str) -> tuple[str, ...]:
+        return ()
+
     def __call__(
         self, text: str, voice: VoiceCard, emotion: Emotion, intensity: float, seed: int, rate: float = 1.0
     ) -> Utterance:
@@ -191,6 +194,9 @@ class Faulty:
     digest: str = "faulty"
     name: str = "faulty"
     capabilities: Capabilities = field(default=Capabilities(rate=False, words=False, unit="sentence"))
+
+    def speakers(self, language: str) -> tuple[str, ...]:
+        return ()
 
     def __call__(
         self, text: str, voice: VoiceCard, emotion: Emotion, intensity: float, seed: int, rate: float = 1.0

@@ -27,7 +27,7 @@ def test_patient_and_clinician_differ_and_a_language_is_kept() -> None:
     voices = cards(3, "de")
     assert len(set(voices.values())) == 3
     assert {card.language for card in voices.values()} == {"de"}
-    assert {draw_voice(seed, "patient").language for seed in range(50)} >= {"en-us", "en-gb"}
+    assert {draw_voice(seed, "patient").language for seed in range(50)} == {"en-us"}  # what espeak is understood in
 
 
 @pytest.mark.field("spoken text", "read")

@@ -50,7 +50,8 @@ def band_db(samples: NDArray[np.float64], low: float, high: float) -> float:
 
 
 def range_of(samples: NDArray[np.float64]) -> float:
-    return float(np.std(12 * np.log2(f0_of(samples))))
+    low, high = np.percentile(12 * np.log2(f0_of(samples)), [15.87, 84.13])  # Harvest slides off at the edges of sound
+    return float(high - low) / 2
 
 
 @pytest.mark.parametrize("factor", [0.8, 0.9, 1.3])
@@ -81,7 +82,7 @@ def test_breath_makes_noise_between_the_harmonics() -> None:
     def noise_share(samples: NDArray[np.float64]) -> float:
         frames = world.analyse(samples)
         voiced = frames.f0 > 0
-        return float(frames.aperiodicity[voiced][:, 150:400].mean())
+        return float(frames.aperiodicity[voiced][:, 75:200].mean())
 
     shares = [noise_share(shaped(Manner(breathy=share))) for share in (0.0, 0.3, 0.6)]
     assert shares[0] < shares[1] < shares[2]
