@@ -37,6 +37,9 @@ class ServerConfig(Section):
     timeout: float = Field(300.0, gt=0, le=86_400, description="Longest wait for one answer, seconds")
     concurrency: int = Field(32, ge=1, le=4096, description="Requests under way at once")
     retries: int = Field(6, ge=0, le=100, description="Further tries after a failed request, with growing pauses")
+    draws: bool = Field(
+        False, description="Have transformers serve draw its words, which it does only where its model's settings say so"
+    )
     key_variable: str = Field("", description="Environment variable with the server's API key; empty: none is sent")
 
 

@@ -17,6 +17,7 @@ from synthgen.files import private_folder, write_atomically
 from synthgen.generators.dialogue.conditions import case_of
 from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessions
 from synthgen.generators.dialogue.conduct.session import Brief, restart_seed
+from synthgen.generators.dialogue.conduct.tally import ACCEPTED, Tally, is_hopeless, remedy
 from synthgen.generators.dialogue.config import GeneratorConfig, RealiserName
 from synthgen.generators.dialogue.model_folder import ADAPTER, ModelCard, check_folder, model_digest, read_excerpts
 from synthgen.generators.dialogue.plan.config import PlanConfig
@@ -26,6 +27,8 @@ from synthgen.generators.dialogue.realisers.protocol import Realiser, Sampling
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic, Turn
 from synthgen.records import Request, Synthetic
 
+FAILURES = "failed"
+"""Folder of the traces of sessions that were given up, in the private work folder."""
 FAILED = ("failed", True)
 """The label of a dialogue that stands for a session which was given up; the screen rejects it by rule."""
 
@@ -67,6 +70,8 @@ class DialogueGenerator:
         self._identity, self._excerpts, self._scratch, self._segment = identity, tuple(excerpts), scratch, segment
         self.given_up: Counter[str] = Counter()
         """How often an utterance was turned down for each reason in sessions that were given up."""
+        self.tally = Tally()
+        """Of all answers and starts."""
 
     def __call__(self, requests: Sequence[Request[DialogueCondition]]) -> list[DialogueSynthetic]:
         """One session per request; the same request twice is conducted once.
@@ -75,7 +80,8 @@ class DialogueGenerator:
         :data:`FAILED` stands in its place, which no screen keeps.
 
         Raises:
-            UserError: if every session of four or more is given up, or the back-end is gone for good.
+            UserError: if the run so far shows that its model gives no sessions (see conduct.tally), or the back-end is
+                gone for good.
         """
         wanted = list(dict.fromkeys(requests))
         arcs = {condition: self._plan(condition) for condition in dict.fromkeys(r.condition for r in wanted)}
@@ -89,19 +95,27 @@ class DialogueGenerator:
                         made[request] = result
                     else:
                         self._trace(result)
-        if not made and len(wanted) >= 4:
-            often = ", ".join(f"{reason} ({count})" for reason, count in self.given_up.most_common(3))
-            raise UserError(
-                f"the model gives no usable session: all {len(wanted)} were given up, mostly for: {often}. Choose a "
-                "larger or better instructed model, or raise conduct.tries"
-            )
+            if is_hopeless(self.tally, self._config.conduct.tries):
+                raise UserError(self._no_use())
         return [Synthetic(r.seed, r.condition, made.get(r) or _stand_in()) for r in requests]
+
+    def _no_use(self) -> str:
+        tally = self.tally
+        often = ", ".join(f"{reason} ({count})" for reason, count in tally.mostly())
+        where = "" if self._scratch is None else f". What was said lies in {self._scratch / FAILURES}"
+        return (
+            f"the model gives no usable session: of {tally.started} starts {tally.finished} came to an end, and of "
+            f"{sum(tally.answers.values())} answers {tally.answers[ACCEPTED]} were accepted; the others were turned down "
+            f"mostly for: {often}{where}. Advice: {remedy(tally)}"
+        )
 
     def _conduct(self, briefs: Sequence[Brief]) -> list[Dialogue | Failure]:
         sampling = Sampling(**self._config.sampling.model_dump())
         examples = [self._excerpts_for(brief) for brief in briefs]
         with self._journaled(briefs) as realiser:
-            return conduct_sessions(briefs, realiser, self._config.conduct, sampling=sampling, examples=examples)
+            return conduct_sessions(
+                briefs, realiser, self._config.conduct, sampling=sampling, examples=examples, tally=self.tally
+            )
 
     def _journaled(self, briefs: Sequence[Brief]) -> Journaled | nullcontext[Realiser]:
         if self._scratch is None or not self._segment:
@@ -131,7 +145,7 @@ class DialogueGenerator:
             "turns": [asdict(turn) for turn in failure.turns],
         }
         content = json.dumps(trace, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-        write_atomically(private_folder(self._scratch / "failed") / f"{failure.brief.seed}.json", content)
+        write_atomically(private_folder(self._scratch / FAILURES) / f"{failure.brief.seed}.json", content)
 
 
 def _stand_in() -> Dialogue:

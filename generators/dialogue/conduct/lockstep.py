@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synthgen.errors import SynthgenError
+from synthgen.errors import SynthgenError, UserError
 from synthgen.generators.dialogue.conduct.prompts import render
+from synthgen.generators.dialogue.conduct.repair import repaired
 from synthgen.generators.dialogue.conduct.session import Brief, Session, begin, turn_seed
-from synthgen.generators.dialogue.conduct.validate import complaint, session_fault, spoken, told_now
+from synthgen.generators.dialogue.conduct.tally import ACCEPTED, Tally, repeats_itself
+from synthgen.generators.dialogue.conduct.validate import complaint, session_fault, told_now
 from synthgen.generators.dialogue.conduct.views import view
 from synthgen.generators.dialogue.config import ConductConfig
 from synthgen.generators.dialogue.realisers.protocol import Prompt, Realiser, Sampling
@@ -43,7 +45,12 @@ class Failure:
     @property
     def reasons(self) -> Counter[str]:
         """How often each reason was given, without the names of facts."""
-        return Counter(rejected.reason.partition(":")[0] for rejected in self.rejected)
+        return Counter(without_key(rejected.reason) for rejected in self.rejected)
+
+
+def without_key(reason: str) -> str:
+    """A reason without the keys of facts."""
+    return reason.partition(":")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ def conduct_sessions(
     *,
     sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
     examples: Sequence[Sequence[tuple[Turn, ...]]] | None = None,
+    tally: Tally | None = None,
     task: Task | None = None,
 ) -> list[Dialogue | Failure]:
     """Conducts one session per brief, in order of the briefs.
@@ -71,12 +79,16 @@ def conduct_sessions(
 
     Args:
         examples: excerpts for each brief's prompts; None shows none.
+        tally: of the run, which goes on counting here.
         task: advances by one per utterance.
 
     Raises:
         SynthgenError: if the back-end is gone for good; nothing of the step is lost where the realiser is journaled.
+        UserError: if every further try brings the same words, though they are to be drawn.
         ValueError: if a plan cannot be conducted (see :func:`begin`).
     """
+    counts = Tally() if tally is None else tally
+    counts.started += len(briefs)
     shown = [()] * len(briefs) if examples is None else examples
     results: list[Dialogue | Failure | None] = [None] * len(briefs)
     open_sessions = {index: Underway(begin(brief)) for index, brief in enumerate(briefs)}
@@ -87,13 +99,14 @@ def conduct_sessions(
         if len(responses) != len(requests):
             raise SynthgenError(f"the back-end gave {len(responses)} answers to {len(requests)} requests")
         for (index, underway), response in zip(step, responses, strict=True):
-            text = spoken(response.text)
+            text = repaired(response, underway.session.speaker, config.max_words)
             reason = complaint(underway.session, text, response, max_words=config.max_words)
+            _count(counts, underway, text, reason)
             if reason is None:
                 session = underway.session.with_turn(text, told_now(underway.session, text))
                 underway = Underway(session)
                 if task is not None:
-                    task.advance()
+                    task.advance(1, f"{counts.answers[ACCEPTED] / sum(counts.answers.values()):.0%} of answers taken")
             else:
                 underway = Underway(underway.session, (*underway.rejected, Rejected(reason, text)))
             outcome = _outcome(underway, config.tries)
@@ -101,8 +114,26 @@ def conduct_sessions(
                 open_sessions[index] = underway
             else:
                 results[index] = outcome
+                counts.finished += isinstance(outcome, Dialogue)
                 del open_sessions[index]
+        if sampling.temperature > 0 and repeats_itself(counts):
+            raise UserError(SAME_WORDS)
     return [result for result in results if result is not None]
+
+
+SAME_WORDS = (
+    "the model gives the same words at every further try, though their seeds differ: it does not draw, and tries are in "
+    "vain. Where transformers serve runs it, set modality.generator.server.draws=true, or write "
+    '"do_sample": true into the generation_config.json of its model and start it again; elsewhere see that the server '
+    "heeds temperature"
+)
+
+
+def _count(tally: Tally, underway: Underway, text: str, reason: str | None) -> None:
+    tally.answers[ACCEPTED if reason is None else without_key(reason)] += 1
+    if underway.rejected:
+        tally.retried += 1
+        tally.same += any(text == rejected.text for rejected in underway.rejected)
 
 
 def _request(underway: Underway, sampling: Sampling, examples: Sequence[tuple[Turn, ...]]) -> Prompt:
