@@ -22,6 +22,8 @@ class UtteranceWords(WordLists):
     about_the_task: PhraseSet
     narration: PhraseSet
     letters: PhraseSet
+    only_patient: PhraseSet
+    only_clinician: PhraseSet
 
 
 @cache

@@ -21,6 +21,7 @@ from synthgen.generators.dialogue.realisers.protocol import Response
 from synthgen.payloads.dialogue import Speaker, Turn
 
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
+_QUOTED = re.compile(r'"[^"]*"')
 _SENTENCE = re.compile(r"[^.!?…\n]+")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _ROLE = (
@@ -148,6 +149,14 @@ def not_said(text: str) -> str | None:
     return "letter" if letter else None
 
 
+def other_role(text: str, speaker: Speaker) -> str | None:
+    """What only the other side says; not where the words are told of, in quotation marks."""
+    known = utterance_words()
+    plain = f" {' '.join(words(_QUOTED.sub(' ', text.translate(_QUOTES))))} "
+    foreign = known.only_patient if speaker == "clinician" else known.only_clinician
+    return "role of the other side" if any(f" {phrase} " in plain for phrase in _plain(foreign)) else None
+
+
 @cache
 def _plain(phrases: frozenset[str]) -> frozenset[str]:
     return frozenset(" ".join(words(phrase)) for phrase in phrases)
@@ -273,6 +282,7 @@ def complaint(session: Session, text: str, response: Response, *, max_words: int
         lambda: enumerated(text),
         lambda: not_said(text),
         lambda: leaked_instruction(text, session.stage.goal.partition(":")[0]),  # behind the colon stands what is said
+        lambda: other_role(text, session.speaker),
         lambda: truncated(text, response),
         lambda: too_long(text, max_words),
         lambda: looping(text),

@@ -44,7 +44,7 @@ def test_a_model_with_none_is_given_up_soon() -> None:
 
 
 def test_a_model_that_says_nothing_usable_is_given_up_sooner() -> None:
-    assert is_hopeless(Tally(Counter({"role name": 4 * TRIES}), started=4), TRIES)
+    assert is_hopeless(Tally(Counter({"role name": 12 * TRIES}), started=12), TRIES)
     assert not is_hopeless(Tally(Counter({"role name": 2}), started=1), TRIES)
     assert not is_hopeless(Tally(), TRIES)
 
