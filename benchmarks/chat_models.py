@@ -48,11 +48,14 @@ def opened(given: argparse.Namespace) -> Realiser:
 def conducted(realiser: Realiser, given: argparse.Namespace) -> tuple[list[Dialogue], Tally]:
     """The finished sessions, and the counts of the run."""
     low, high = given.utterances
-    plan = PlanConfig(utterances=(low, high), sessions=1)
+    settings = {"therapy": 1.0, "visit": 1.0} if given.setting == "both" else {given.setting: 1.0}
+    plan = PlanConfig(utterances=(low, high), sessions=1, settings=settings)
     config = GeneratorConfig(
         plan=plan,
         sampling=Drawn(max_tokens=given.tokens, temperature=given.temperature),
-        conduct=ConductConfig(tries=given.tries, restarts=given.restarts, batch=given.sessions),
+        conduct=ConductConfig(
+            tries=given.tries, restarts=given.restarts, batch=given.sessions, relevance=not given.no_relevance
+        ),
     )
     work = Path(given.work) if given.work else None
     generator = DialogueGenerator(
@@ -87,7 +90,8 @@ def table(found: dict[str, JsonValue], tally: Tally) -> str:
     rows = [f"| {reason} | {count} | {count / answers:.1%} |" for reason, count in tally.answers.most_common()]
     head = (
         f"{found['started']} starts, {found['finished']} finished sessions of {found['shortest']} utterances and more, "
-        f"{found['utterances']} utterances; {answers} answers in {found['cpu_seconds']} s of CPU, {found['peak_gib']} GiB"
+        f"{found['utterances']} utterances; {answers} answers in {found['cpu_seconds']} s of CPU, "
+        f"{found['peak_gib']} GiB"
     )
     return "\n".join([head, "", "| answer | n | share |", "| --- | ---: | ---: |", *rows])
 
@@ -101,10 +105,12 @@ def main() -> None:
     arguments.add_argument("--concurrency", type=int, default=8, help="requests under way at once, with --url")
     arguments.add_argument("--sessions", type=int, default=24)
     arguments.add_argument("--utterances", type=int, nargs=2, default=(16, 20), metavar=("LEAST", "MOST"))
+    arguments.add_argument("--setting", choices=["therapy", "visit", "both"], default="both")
     arguments.add_argument("--tries", type=int, default=8)
     arguments.add_argument("--restarts", type=int, default=2)
     arguments.add_argument("--tokens", type=int, default=60, help="most tokens of an answer")
     arguments.add_argument("--temperature", type=float, default=0.8)
+    arguments.add_argument("--no-relevance", action="store_true", help="do not ask whether utterances are answers")
     arguments.add_argument("--seed", type=int, default=0)
     arguments.add_argument("--work", default="", help="private folder for answers and traces; a run goes on from it")
     arguments.add_argument("--out", default="", help="JSON with the counts")

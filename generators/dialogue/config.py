@@ -27,6 +27,9 @@ class ConductConfig(Section):
     restarts: int = Field(2, ge=0, le=20, description="New starts of a session that was given up")
     max_words: int = Field(160, ge=10, le=2000, description="Longest utterance, words")
     batch: int = Field(64, ge=1, le=4096, description="Most sessions that advance together")
+    relevance: bool = Field(
+        True, description="Ask a model in this process (transformers) whether its utterances answer what was said"
+    )
 
 
 class ServerConfig(Section):
@@ -38,7 +41,8 @@ class ServerConfig(Section):
     concurrency: int = Field(32, ge=1, le=4096, description="Requests under way at once")
     retries: int = Field(6, ge=0, le=100, description="Further tries after a failed request, with growing pauses")
     draws: bool = Field(
-        False, description="Have transformers serve draw its words, which it does only where its model's settings say so"
+        False,
+        description="Have transformers serve draw its words, which it does only where its model's settings say so",
     )
     key_variable: str = Field("", description="Environment variable with the server's API key; empty: none is sent")
 

@@ -8,22 +8,25 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
-from synthgen.generators.dialogue.conditions import case_of
+from synthgen.generators.dialogue.conditions import case_of, condition_sampler
 from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessions
+from synthgen.generators.dialogue.conduct.relevance import LEAST_WORDS, Line, Relevance, calibrated
 from synthgen.generators.dialogue.conduct.session import Brief, restart_seed
 from synthgen.generators.dialogue.conduct.tally import ACCEPTED, Tally, is_hopeless, remedy
-from synthgen.generators.dialogue.config import GeneratorConfig, RealiserName
+from synthgen.generators.dialogue.conduct.validate import words
+from synthgen.generators.dialogue.config import ConductConfig, GeneratorConfig, RealiserName
 from synthgen.generators.dialogue.model_folder import ADAPTER, ModelCard, check_folder, model_digest, read_excerpts
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.journal import Forgetful, Journaled
-from synthgen.generators.dialogue.realisers.protocol import Realiser, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Realiser, Sampling, Weighing
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic, Turn
 from synthgen.records import Request, Synthetic
 
@@ -70,6 +73,7 @@ class DialogueGenerator:
         self._identity, self._excerpts, self._scratch, self._segment = identity, tuple(excerpts), scratch, segment
         self.given_up: Counter[str] = Counter()
         """How often an utterance was turned down for each reason in sessions that were given up."""
+        self._relevance: Relevance | None = None
         self.tally = Tally()
         """Of all answers and starts."""
 
@@ -105,8 +109,8 @@ class DialogueGenerator:
         where = "" if self._scratch is None else f". What was said lies in {self._scratch / FAILURES}"
         return (
             f"the model gives no usable session: of {tally.started} starts {tally.finished} came to an end, and of "
-            f"{sum(tally.answers.values())} answers {tally.answers[ACCEPTED]} were accepted; the others were turned down "
-            f"mostly for: {often}{where}. Advice: {remedy(tally)}"
+            f"{sum(tally.answers.values())} answers {tally.answers[ACCEPTED]} were accepted; the others were turned "
+            f"down mostly for: {often}{where}. Advice: {remedy(tally)}"
         )
 
     def _conduct(self, briefs: Sequence[Brief]) -> list[Dialogue | Failure]:
@@ -114,8 +118,22 @@ class DialogueGenerator:
         examples = [self._excerpts_for(brief) for brief in briefs]
         with self._journaled(briefs) as realiser:
             return conduct_sessions(
-                briefs, realiser, self._config.conduct, sampling=sampling, examples=examples, tally=self.tally
+                briefs,
+                realiser,
+                self._config.conduct,
+                sampling=sampling,
+                examples=examples,
+                relevance=self._judge(),
+                tally=self.tally,
             )
+
+    def _judge(self) -> Relevance | None:
+        """Asks the realiser whether its words are to the point, where it can be asked; calibrated at the first call."""
+        if not self._config.conduct.relevance or not isinstance(self._realiser, Weighing):
+            return None
+        if self._relevance is None:
+            self._relevance = calibrated(self._realiser, grammar_lines())
+        return self._relevance
 
     def _journaled(self, briefs: Sequence[Brief]) -> Journaled | nullcontext[Realiser]:
         if self._scratch is None or not self._segment:
@@ -146,6 +164,24 @@ class DialogueGenerator:
         }
         content = json.dumps(trace, ensure_ascii=False, indent=1).encode("utf-8", "replace")
         write_atomically(private_folder(self._scratch / FAILURES) / f"{failure.brief.seed}.json", content)
+
+
+def grammar_lines(sessions: int = 6, most: int = 48) -> list[Line]:
+    """Utterances of the grammar's own sessions, each behind what it answers: the same ones whoever asks."""
+    from synthgen.generators.dialogue.realisers.template import TemplateRealiser
+
+    plan = PlanConfig(utterances=(16, 40), sessions=1)
+    conditions = [condition_sampler(plan)(slot, 0) for slot in range(sessions)]
+    briefs = [Brief(case_of(condition, plan), condition.session, slot) for slot, condition in enumerate(conditions)]
+    lines: list[Line] = []
+    for brief, made in zip(briefs, conduct_sessions(briefs, TemplateRealiser(), ConductConfig()), strict=True):
+        turns = made.turns
+        lines += [
+            Line(brief.plan.setting, turn.speaker, before.text, turn.text)
+            for before, turn in pairwise(turns[:-2])
+            if len(words(turn.text)) >= LEAST_WORDS
+        ]
+    return lines[:: max(1, len(lines) // most)][:most]
 
 
 def _stand_in() -> Dialogue:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from synthgen.errors import SynthgenError, UserError
 from synthgen.generators.dialogue.conduct.prompts import render
+from synthgen.generators.dialogue.conduct.relevance import Relevance
 from synthgen.generators.dialogue.conduct.repair import repaired
 from synthgen.generators.dialogue.conduct.session import Brief, Session, begin, turn_seed
 from synthgen.generators.dialogue.conduct.tally import ACCEPTED, Tally, repeats_itself
 from synthgen.generators.dialogue.conduct.validate import complaint, session_fault, told_now
 from synthgen.generators.dialogue.conduct.views import view
 from synthgen.generators.dialogue.config import ConductConfig
-from synthgen.generators.dialogue.realisers.protocol import Prompt, Realiser, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Prompt, Realiser, Response, Sampling
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.progress import Task
 
@@ -68,6 +69,7 @@ def conduct_sessions(
     *,
     sampling: Sampling = Sampling(),  # noqa: B008 (frozen)
     examples: Sequence[Sequence[tuple[Turn, ...]]] | None = None,
+    relevance: Relevance | None = None,
     tally: Tally | None = None,
     task: Task | None = None,
 ) -> list[Dialogue | Failure]:
@@ -79,6 +81,7 @@ def conduct_sessions(
 
     Args:
         examples: excerpts for each brief's prompts; None shows none.
+        relevance: judges whether an utterance answers what was said; None judges nothing.
         tally: of the run, which goes on counting here.
         task: advances by one per utterance.
 
@@ -98,9 +101,8 @@ def conduct_sessions(
         responses = realiser.generate(requests)
         if len(responses) != len(requests):
             raise SynthgenError(f"the back-end gave {len(responses)} answers to {len(requests)} requests")
-        for (index, underway), response in zip(step, responses, strict=True):
-            text = repaired(response, underway.session.speaker, config.max_words)
-            reason = complaint(underway.session, text, response, max_words=config.max_words)
+        judged = _judged([underway for _, underway in step], responses, config, relevance)
+        for (index, underway), (text, reason) in zip(step, judged, strict=True):
             _count(counts, underway, text, reason)
             if reason is None:
                 session = underway.session.with_turn(text, told_now(underway.session, text))
@@ -122,11 +124,30 @@ def conduct_sessions(
 
 
 SAME_WORDS = (
-    "the model gives the same words at every further try, though their seeds differ: it does not draw, and tries are in "
-    "vain. Where transformers serve runs it, set modality.generator.server.draws=true, or write "
+    "the model gives the same words at every further try, though their seeds differ: it does not draw, and tries are "
+    "in vain. Where transformers serve runs it, set modality.generator.server.draws=true, or write "
     '"do_sample": true into the generation_config.json of its model and start it again; elsewhere see that the server '
     "heeds temperature"
 )
+
+
+def _judged(
+    step: Sequence[Underway], responses: Sequence[Response], config: ConductConfig, relevance: Relevance | None
+) -> list[tuple[str, str | None]]:
+    """What is said in each answer, and the reason against it."""
+    texts = [
+        repaired(response, underway.session.speaker, config.max_words)
+        for underway, response in zip(step, responses, strict=True)
+    ]
+    reasons = [
+        complaint(underway.session, text, response, max_words=config.max_words)
+        for underway, text, response in zip(step, texts, responses, strict=True)
+    ]
+    if relevance is not None:
+        good = [i for i, reason in enumerate(reasons) if reason is None]
+        for i, reason in zip(good, relevance.reasons([(step[i].session, texts[i]) for i in good]), strict=True):
+            reasons[i] = reason
+    return list(zip(texts, reasons, strict=True))
 
 
 def _count(tally: Tally, underway: Underway, text: str, reason: str | None) -> None:

@@ -37,10 +37,14 @@ _NAMES: dict[Speaker, str] = {
     "clinician": r"therapist|counsell?or|clinician|doctor|physician|nurse|psychologist|psychiatrist|dr\.?|assistant",
     "patient": r"client|patient",
 }
-_LABEL = r"(?:\*\*|__)?(?:the\s+)?(?:{names})(?:'s)?(?:\s+(?:answer|response|reply|utterance|\d))?(?:\*\*|__)?\s*(?:\([^)\n]*\)\s*)?:(?:\*\*|__)?\s*"
+_LABEL = (
+    r"(?:\*\*|__)?(?:the\s+)?(?:{names})(?:'s)?(?:\s+(?:answer|response|reply|utterance|\d))?(?:\*\*|__)?\s*"
+    r"(?:\([^)\n]*\)\s*)?:(?:\*\*|__)?\s*"
+)
 _SIDES = {side: re.compile(rf"^\W*{_LABEL.format(names=names)}", re.IGNORECASE) for side, names in _NAMES.items()}
 _ANY = re.compile(
-    rf"(?:^|\n|(?<=[.!?\"'*] ))\W{{0,3}}{_LABEL.format(names='|'.join((*_NAMES.values(), 'user', 'system')))}", re.IGNORECASE
+    rf"(?:^|\n|(?<=[.!?\"'*] ))\W{{0,3}}{_LABEL.format(names='|'.join((*_NAMES.values(), 'user', 'system')))}",
+    re.IGNORECASE,
 )
 _MARKED = re.compile(r"\*\*?([^*\n]+?)\*\*?|\[([^\]\n]*)\]|\(([^)\n]*)\)|(?<!\w)_([^_\n]+)_(?!\w)")
 _PLACEHOLDER = re.compile(
@@ -54,8 +58,8 @@ _TURN_END = re.compile(r"<\|[^>\n]*\|>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|
 def repaired(response: Response, speaker: Speaker, most_words: int) -> str:
     """What is said in an answer: the words alone, cut where the own utterance ends, at most ``most_words`` of them.
 
-    Taken off: a reasoning model's thoughts, chat markup and all behind it, the label of the own side, all from the label
-    of any other, stage directions; the marks around words that are said; what is left of a sentence that was not
+    Taken off: a reasoning model's thoughts, chat markup and all behind it, the label of the own side, all from the
+    label of any other, stage directions; the marks around words that are said; what is left of a sentence that was not
     finished, and sentences beyond ``most_words``, where a whole one stays.
     """
     text = re.sub(r"(?s)^.*</think>", "", response.text.translate(_QUOTES)).strip()

@@ -44,8 +44,8 @@ def share_of_starts(tally: Tally) -> float:
 
 
 def is_hopeless(tally: Tally, tries: int) -> bool:
-    """True where the run shows that its model gives no sessions: fewer than :data:`LEAST_SHARE` of the starts come to an
-    end; or none has, and so few answers are accepted that ``tries`` of them for each of :data:`SHORTEST` utterances
+    """True where the run shows that its model gives no sessions: fewer than :data:`LEAST_SHARE` of the starts come to
+    an end; or none has, and so few answers are accepted that ``tries`` of them for each of :data:`SHORTEST` utterances
     would not do in a thousand starts."""
     if share_of_starts(tally) < LEAST_SHARE:
         return True

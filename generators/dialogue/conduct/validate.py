@@ -1,8 +1,7 @@
 """What an utterance and a session must be, in code: pure functions that return the reason against, or None.
 
-The reasons go into traces and counts; they hold nothing of the utterance but the keys of facts. What can be taken off an
-answer has been (see repair.py); whether the words belong to the side and to what was said is asked of the model itself
-(see belonging.py).
+The reasons go into traces and counts; they hold nothing of the utterance but the keys of facts. What can be taken off
+an answer has been (see repair.py); whether it answers what was said is asked of the model itself (see relevance.py).
 """
 
 from __future__ import annotations
@@ -39,12 +38,16 @@ _SCHEMA = re.compile(r"""^\s*\{|["'][\w ]+["']\s*:\s*["'\[{\d]|^\W*(?:json|null|
 _DIRECTION = re.compile(r"\*[^*\n]*\*?|\[[^\]\n]*$|\([^)\n]*$|(?<!\w)_[^_\n]+_(?!\w)")
 _PLACEHOLDER = re.compile(r"\[[^\]\n]*\]|<[A-Za-z ]{3,30}>|\b(?:Name|Date|Location)\s*[_]{2,}|_{3,}|\bX{2,}\b")
 _LIST = re.compile(r"(?:^|\n)\s*(?:[-•*]|\d+[.)])\s+\S")
+_MONTH = (
+    "(?:January|February|March|April|May|June|July|August|September|October|November|December|"
+    "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
+)
 _IDENTIFIER = re.compile(
-    r"\b(?:Dr|Mr|Mrs|Ms|Prof)\.? ?[A-Z][a-z]+|\b(?:[Mm]y name is|[Nn]ame's|[Cc]all me|[Tt]his is (?:Dr|Mr|Mrs|Ms)) ?[A-Z][a-z]+|"
-    r"(?<!\w)\+?\d[\d ()/-]{6,}\d\b|[\w.]+@[\w.]+\.\w+|\b\d{1,5} (?:[A-Z][a-z]+ ){1,2}(?:Street|Road|Avenue|Lane|Drive|Close)\b|"
-    r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December) \d{1,2}(?:st|nd|rd|th)?,? \d{4}|"
-    r"\b\d{1,2}(?:st|nd|rd|th)?(?: of)? (?:January|February|March|April|May|June|July|August|September|October|November|"
-    r"December),? \d{4}|\b\d{1,2}/\d{1,2}/\d{2,4}\b"
+    r"\b(?:Dr|Mr|Mrs|Ms|Prof)\.? ?[A-Z][a-z]+|\b(?:[Mm]y name is|[Nn]ame's|[Cc]all me) [A-Z][a-z]+|"
+    r"(?<!\w)\+?\d[\d ()/-]{6,}\d\b|[\w.]+@[\w.]+\.\w+|"
+    r"\b\d{1,5} (?:[A-Z][a-z]+ ){1,2}(?:Street|Road|Avenue|Lane|Drive|Close)\b|"
+    rf"\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|"
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH},? \d{{4}}|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
@@ -53,7 +56,8 @@ _LATER = rf"(?:next (?:week|time|session|month|visit|{_DAY})|then|soon|again|lat
 # Only where a clause begins: "she left without saying goodbye" is no farewell.
 _FAREWELL = re.compile(
     r"(?:^|[.!?,;:–—-] *|\b(?:so|well|and|okay|then|i'll|i will|we'll|we will) )"
-    rf"(?:good ?bye\b|bye\b|see you {_LATER}|until (?:then|{_LATER})(?=\W*$|\. )|(?:talk|speak) (?:to you )?{_LATER}(?=\W*$|[.!] )|"
+    rf"(?:good ?bye\b|bye\b|see you {_LATER}|until (?:then|{_LATER})(?=\W*$|\. )|"
+    rf"(?:talk|speak) (?:to you )?{_LATER}(?=\W*$|[.!] )|"
     r"have a (?:good|nice|safe|lovely|great) (?:day|week|weekend|evening|afternoon|one)\b|"
     r"take (?:good )?care(?: of yourself)?(?=\W*$|[,.!] ))",
     re.IGNORECASE | re.MULTILINE,

@@ -86,8 +86,7 @@ def test_what_fails_for_good_is_marked_and_traced(tmp_path: Path) -> None:
     assert all(trace.stat().st_mode & 0o777 == 0o600 for trace in traces)
     trace = json.loads(traces[0].read_text())
     assert (
-        trace["turn"] == 0
-        and trace["rejected"] == [{"reason": "role name", "text": "Client: something private"}] * 2
+        trace["turn"] == 0 and trace["rejected"] == [{"reason": "role name", "text": "Client: something private"}] * 2
     )
 
 

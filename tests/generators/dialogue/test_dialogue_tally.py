@@ -21,7 +21,7 @@ TRIES = 8
 def starts_until_the_end(good: float, seed: int, most: int = 3000) -> int:
     """Starts after which a run of batches of 24 ends, ``most`` if it does not; good starts hold 17 utterances, the
     others stop after three."""
-    rng, tally = random.Random(seed), Tally()
+    rng, tally = random.Random(seed), Tally()  # noqa: S311 (not for cryptography)
     while tally.started < most:
         for _ in range(24):
             done = rng.random() < good
@@ -59,7 +59,7 @@ def test_the_commonest_reason_names_the_setting() -> None:
 
 def test_the_same_words_at_every_try_are_said_to_be_so() -> None:
     briefs = [Brief(hand_arc(), 1, seed) for seed in range(4)]
-    with pytest.raises(UserError, match="same words at every further try.*server.draws"):
+    with pytest.raises(UserError, match=r"same words at every further try.*server\.draws"):
         conduct_sessions(briefs, Puppet(lambda *_: Response("{}")), ConductConfig())
     numbers = iter(range(10**6))
     conduct_sessions(briefs, Puppet(lambda *_: Response(f"{{}} {next(numbers)}")), ConductConfig())

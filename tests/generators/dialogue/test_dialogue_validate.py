@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.generators.dialogue.conduct.prompts import prompt_words
-from synthgen.generators.dialogue.conduct.session import Brief, Session, begin
 from synthgen.generators.dialogue.conduct.repair import repaired, spoken
+from synthgen.generators.dialogue.conduct.session import Brief, Session, begin
 from synthgen.generators.dialogue.conduct.validate import complaint, is_told, session_fault, told_now, words
 from synthgen.generators.dialogue.realisers.protocol import Response
 from synthgen.payloads.dialogue import Turn
