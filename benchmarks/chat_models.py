@@ -59,7 +59,12 @@ def conducted(realiser: Realiser, given: argparse.Namespace) -> tuple[list[Dialo
     )
     work = Path(given.work) if given.work else None
     generator = DialogueGenerator(
-        realiser=realiser, plan=planner(plan), config=config, identity=f"{given.base} {given.adapter}", scratch=work
+        realiser=realiser,
+        plan=planner(plan),
+        config=config,
+        identity=f"{given.base} {given.adapter}",
+        scratch=work,
+        segment=1 if given.url else config.in_process.segment,
     )
     condition = condition_sampler(plan)
     made = generator([Request(slot, condition(slot, given.seed)) for slot in range(given.sessions)])
