@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -27,6 +28,7 @@ from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.journal import Forgetful, Journaled
 from synthgen.generators.dialogue.realisers.protocol import Realiser, Sampling, Weighing
+from synthgen.generators.dialogue.under_way import UNDER_WAY, UnderWay
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic, Turn
 from synthgen.records import Request, Synthetic
 
@@ -53,8 +55,8 @@ class DialogueGenerator:
         plan: draws the case of a condition.
         identity: of the model, for the journal.
         excerpts: of training transcripts, one of which each session's prompts show.
-        scratch: private folder for the journal of answers (``journal/``) and the traces of sessions that were given up
-            (``failed/``); None keeps neither.
+        scratch: private folder for the journal of answers (``journal/``), the traces of sessions that were given up
+            (``failed/``) and how far the others are (``sessions_under_way.json``); None keeps none of them.
         segment: see :class:`Journaled`; 0 journals nothing (a realiser that is faster than the disk).
     """
 
@@ -74,6 +76,7 @@ class DialogueGenerator:
         self.given_up: Counter[str] = Counter()
         """How often an utterance was turned down for each reason in sessions that were given up."""
         self._relevance: Relevance | None = None
+        self._began = time.monotonic()
         self.tally = Tally()
         """Of all answers and starts."""
 
@@ -125,7 +128,14 @@ class DialogueGenerator:
                 examples=examples,
                 relevance=self._judge(),
                 tally=self.tally,
+                task=self._task(len(briefs)),
             )
+
+    def _task(self, sessions: int) -> UnderWay | None:
+        """Says in a file how far the sessions are; the grammar is done before anybody looks."""
+        if self._scratch is None or not self._segment:
+            return None
+        return UnderWay(private_folder(self._scratch) / UNDER_WAY, self.tally, sessions, self._began)
 
     def _judge(self) -> Relevance | None:
         """Asks the realiser whether its words are to the point, where it can be asked; calibrated at the first call."""

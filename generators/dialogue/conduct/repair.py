@@ -20,7 +20,6 @@ class UtteranceWords(WordLists):
     emphatic: WordSet
     signs: WordSet
     about_the_task: PhraseSet
-    narration: PhraseSet
     letters: PhraseSet
     only_patient: PhraseSet
     only_clinician: PhraseSet
@@ -48,7 +47,9 @@ _ANY = re.compile(
 )
 _MARKED = re.compile(r"\*\*?([^*\n]+?)\*\*?|\[([^\]\n]*)\]|\(([^)\n]*)\)|(?<!\w)_([^_\n]+)_(?!\w)")
 _PLACEHOLDER = re.compile(
-    r"name|date|time|number|insert|your|location|place|city|address|age|occupation|day|month|\.\.\.", re.IGNORECASE
+    r"name|date|time|number|insert|your|location|place|city|address|age|occupation|day|month|\.\.\.|"
+    r"^(?:client|patient|doctor|therapist|clinician)$",
+    re.IGNORECASE,
 )
 _END = re.compile(r"""[.!?…]["')]*(?=\s|$)""")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")

@@ -34,8 +34,12 @@ _MACHINERY = re.compile(
     r"\bas an ai\b|\blanguage model\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_SCHEMA = re.compile(r"""^\s*\{|["'][\w ]+["']\s*:\s*["'\[{\d]|^\W*(?:json|null|undefined|NaN|None)\W*$|\{\{|\}\}""")
+_SCHEMA = re.compile(r"""^\s*\{|["'][\w ]+["']\s*:\s*["'\[{\d]|^\W*(?:json|null|undefined|NaN)\W*$|\{\{|\}\}""")
 _DIRECTION = re.compile(r"\*[^*\n]*\*?|\[[^\]\n]*$|\([^)\n]*$|(?<!\w)_[^_\n]+_(?!\w)")
+_SCENE = re.compile(
+    r"(?:the )?(?:(?:patient|client|therapist|clinician|physician|other person) \w*s(?= (?!that\b)|$)|"
+    r"doctor (?:nods|pauses|looks|leans|smiles|sighs)\b)"
+)
 _PLACEHOLDER = re.compile(r"\[[^\]\n]*\]|<[A-Za-z ]{3,30}>|\b(?:Name|Date|Location)\s*[_]{2,}|_{3,}|\bX{2,}\b")
 _LIST = re.compile(r"(?:^|\n)\s*(?:[-•*]|\d+[.)])\s+\S")
 _MONTH = (
@@ -147,7 +151,7 @@ def not_said(text: str) -> str | None:
     sentences = [" ".join(words(part)) for part in _SENTENCE.findall(text)]
     if any(f"{one} ".startswith(f"{phrase} ") for one in sentences for phrase in _plain(known.about_the_task)):
         return "talk about the task"
-    if any(f"{one} ".startswith(f"{phrase} ") for one in sentences[:1] for phrase in _plain(known.narration)):
+    if sentences and _SCENE.match(sentences[0]):
         return "narration"
     letter = any(f"{one} ".startswith(f"{phrase} ") for one in sentences for phrase in _plain(known.letters))
     return "letter" if letter else None
@@ -170,9 +174,14 @@ def _grams(of: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(of[i : i + n]) for i in range(len(of) - n + 1)]
 
 
+def _fixed() -> tuple[str, ...]:
+    known = prompt_words()
+    return (*known.rules, known.clinician_manner, known.patient_manner, *DIRECTIONS)
+
+
 @cache
 def _instructed() -> frozenset[tuple[str, ...]]:
-    return frozenset(gram for sentence in (*prompt_words().rules, *DIRECTIONS) for gram in _grams(words(sentence), 5))
+    return frozenset(gram for sentence in _fixed() for gram in _grams(words(sentence), 5))
 
 
 def leaked_instruction(text: str, direction: str = "") -> str | None:

@@ -98,6 +98,13 @@ def test_a_model_that_gives_no_session_at_all_ends_the_run_and_says_why_where_an
     assert list((tmp_path / "failed").iterdir())
 
 
+def test_how_far_the_sessions_are_stands_in_a_file(tmp_path: Path) -> None:
+    generator(Puppet(), tmp_path)(asked())
+    found = json.loads((tmp_path / "sessions_under_way.json").read_text())
+    assert found["sessions_together"] == found["started"] == 3
+    assert found["utterances"] >= 1 and found["accepted"] == found["answers"] and found["peak_gib"] > 0
+
+
 def test_four_bad_sessions_do_not_end_a_run_of_many() -> None:
     def spoil(request: Asked, text: str) -> Response:
         assert request.view is not None
