@@ -36,6 +36,10 @@ _READ_AT_ONCE = 256
 """Tokens, padding included, that a CPU reads at once: enough to use its vector units."""
 
 
+_OWN = 128
+"""Tokens in common that two sessions, or two sides of one, do not have by chance."""
+
+
 class RowSampler:
     """Nucleus sampling (Holtzman et al. 2020) by one uniform number per row and token, from the row's own stream: a
     row's tokens do not depend on who else is in the batch.
@@ -316,8 +320,11 @@ class TransformersRealiser:
             shared = [_shared(prompt[:-1], kept.ids) for kept in self._kept]  # one token at least is computed anew
             best = int(np.argmax(shared)) if shared else -1
             found.append((self._kept[best], shared[best]) if best >= 0 and shared[best] > 0 else (None, 0))
-        # What holds for most of its length is replaced by what this batch computes; a few words in common are chance.
-        used = {id(kept) for kept, length in found if kept is not None and 2 * length >= len(kept.ids)}
+        # What holds for most of its length, or for a whole system message, is replaced by what this batch computes; a
+        # few words in common are chance.
+        used = {
+            id(kept) for kept, length in found if kept is not None and (length >= _OWN or 2 * length >= len(kept.ids))
+        }
         self._kept = [kept for kept in self._kept if id(kept) not in used]
         return found
 
