@@ -24,6 +24,12 @@ class ConductConfig(Section):
     """How sessions are conducted, and when one is given up."""
 
     tries: int = Field(8, ge=1, le=100, description="Tries per utterance, each with its own seed")
+    told_for: int = Field(
+        4, ge=0, le=100, description="Try from which a due fact that the model does not tell is put first; 0 never"
+    )
+    warmer: float = Field(
+        0.05, ge=0, le=1, description="Share of the temperature that every further try at an utterance adds"
+    )
     restarts: int = Field(2, ge=0, le=20, description="New starts of a session that was given up")
     max_words: int = Field(160, ge=10, le=2000, description="Longest utterance, words")
     batch: int = Field(64, ge=1, le=4096, description="Most sessions that advance together")

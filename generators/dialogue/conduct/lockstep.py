@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from synthgen.errors import SynthgenError, UserError
 from synthgen.generators.dialogue.conduct.prompts import render
@@ -12,7 +12,14 @@ from synthgen.generators.dialogue.conduct.relevance import Relevance
 from synthgen.generators.dialogue.conduct.repair import repaired
 from synthgen.generators.dialogue.conduct.session import Brief, Session, begin, turn_seed
 from synthgen.generators.dialogue.conduct.tally import ACCEPTED, Tally, repeats_itself
-from synthgen.generators.dialogue.conduct.validate import complaint, session_fault, told_now
+from synthgen.generators.dialogue.conduct.validate import (
+    UNTOLD,
+    complaint,
+    due_fact_untold,
+    session_fault,
+    told_now,
+    withheld_fact_told,
+)
 from synthgen.generators.dialogue.conduct.views import view
 from synthgen.generators.dialogue.config import ConductConfig
 from synthgen.generators.dialogue.realisers.protocol import Prompt, Realiser, Response, Sampling
@@ -97,7 +104,7 @@ def conduct_sessions(
     open_sessions = {index: Underway(begin(brief)) for index, brief in enumerate(briefs)}
     while open_sessions:
         step = list(open_sessions.items())[: config.batch]
-        requests = [_request(underway, sampling, shown[index]) for index, underway in step]
+        requests = [_request(underway, sampling, shown[index], config.warmer) for index, underway in step]
         responses = realiser.generate(requests)
         if len(responses) != len(requests):
             raise SynthgenError(f"the back-end gave {len(responses)} answers to {len(requests)} requests")
@@ -143,11 +150,24 @@ def _judged(
         complaint(underway.session, text, response, max_words=config.max_words)
         for underway, text, response in zip(step, texts, responses, strict=True)
     ]
+    for i, underway in enumerate(step):
+        if reasons[i] is not None and config.told_for and len(underway.rejected) + 1 >= config.told_for:
+            texts[i], reasons[i] = _told_for(underway.session, texts[i], reasons[i])
     if relevance is not None:
         good = [i for i, reason in enumerate(reasons) if reason is None]
         for i, reason in zip(good, relevance.reasons([(step[i].session, texts[i]) for i in good]), strict=True):
             reasons[i] = reason
     return list(zip(texts, reasons, strict=True))
+
+
+def _told_for(session: Session, text: str, reason: str | None) -> tuple[str, str | None]:
+    """The answer with the facts that it owes put before it, as the plan has them, where it lacks nothing else."""
+    if reason is None or without_key(reason) != UNTOLD:
+        return text, reason
+    told = told_now(session, text)
+    owed = " ".join(fact.statement for fact in session.due if fact.key not in told)
+    longer = f"{owed} {text}"
+    return longer, due_fact_untold(longer, session) or withheld_fact_told(text, session)
 
 
 def _count(tally: Tally, underway: Underway, text: str, reason: str | None) -> None:
@@ -157,11 +177,12 @@ def _count(tally: Tally, underway: Underway, text: str, reason: str | None) -> N
         tally.same += any(text == rejected.text for rejected in underway.rejected)
 
 
-def _request(underway: Underway, sampling: Sampling, examples: Sequence[tuple[Turn, ...]]) -> Prompt:
-    session = underway.session
+def _request(underway: Underway, sampling: Sampling, examples: Sequence[tuple[Turn, ...]], warmer: float) -> Prompt:
+    """The prompt of the next utterance; every further try is drawn a little more freely."""
+    session, tried = underway.session, len(underway.rejected)
     seen = view(session)
-    seed = turn_seed(session.brief.seed, len(session.turns), len(underway.rejected))
-    return Prompt(seed, render(seen, examples), sampling, seen)
+    drawn = replace(sampling, temperature=min(2.0, sampling.temperature * (1 + warmer * tried)))
+    return Prompt(turn_seed(session.brief.seed, len(session.turns), tried), render(seen, examples), drawn, seen)
 
 
 def _outcome(underway: Underway, tries: int) -> Dialogue | Failure | None:

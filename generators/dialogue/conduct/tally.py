@@ -75,6 +75,7 @@ _REMEDIES: Final = {
     "loop within the utterance": f"raise {_SETTINGS}.sampling.temperature, or choose a larger model",
     "repeats an earlier utterance": f"raise {_SETTINGS}.sampling.temperature, or choose a larger model",
     "nearly repeats an earlier utterance": f"raise {_SETTINGS}.sampling.temperature, or choose a larger model",
+    "mostly said before": f"raise {_SETTINGS}.sampling.temperature, or choose a larger model",
     "due fact not told": f"raise {_SETTINGS}.conduct.tries, or choose a larger model",
     "no answer": "see the server's log",
 }
