@@ -31,23 +31,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_chat(tmp_path_factory.mktemp("tiny"), hidden=128, heads=(2, 2), spread=30.0, dtype=torch.float32)
 
 
-def run(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1"}
     return subprocess.run(
-        [PYTHON, *arguments], capture_output=True, text=True, input=text, env=environment, timeout=900, check=False
+        [PYTHON, *arguments], capture_output=True, text=True, env=environment, timeout=1800, check=False
     )
+
+
+def answers_in(output: str) -> list[list[str]]:
+    """The JSON among the lines of vLLM's log, which goes to the same place."""
+    found: list[list[str]] = json.loads(next(line for line in output.splitlines() if line.startswith("[[")))
+    return found
 
 
 def test_it_answers_by_the_adapter_and_the_same_again(model: Path) -> None:
     first, again = (run(str(SCRIPT), str(model)) for _ in range(2))
     assert first.returncode == 0, first.stderr[-2000:]
-    answers = json.loads(first.stdout.splitlines()[-1])
+    answers = answers_in(first.stdout)
     assert len(answers) == 8 and all(text and finish in {"stop", "length"} for text, finish in answers)
     assert len({text for text, _ in answers}) > 4
-    assert json.loads(again.stdout.splitlines()[-1]) == answers
-
-
-def test_standard_input_has_no_engine_process_and_the_message_says_so(model: Path) -> None:
-    done = run("-", str(model), text=SCRIPT.read_text("utf-8"))
-    assert done.returncode != 0
-    assert "its engine process cannot start: run the command line" in done.stderr.splitlines()[-1]
+    assert answers_in(again.stdout) == answers
