@@ -203,7 +203,7 @@ def leaked_instruction(text: str, direction: str = "") -> str | None:
 
 def looping(text: str) -> str | None:
     """A word four times in a row (six where it is emphatic), a phrase of two to eight words three times, or more than a
-    fifth of the trigrams for the second time (0.1% of real utterances)."""
+    fifth of the trigrams for the second time (0.1 and 0.2% of real utterances)."""
     said = words(text)
     for n in range(1, 9) if len(set(said)) < len(said) else ():
         for i in range(len(said) - 3 * n + 1):
@@ -230,7 +230,7 @@ def _trigrams(text: str) -> frozenset[tuple[tuple[str, ...], int]]:
 
 def repeated(text: str, turns: Sequence[Turn], speaker: Speaker = "patient") -> str | None:
     """What was said before, by either side: whole or nearly (trigram multisets that overlap by 70%), or pieced together
-    of sentences or, by six tenths, of trigrams that were said (0.1 and 0.5% of the utterances of real interviews).
+    of sentences or, by six tenths, of trigrams that were said (0.1 and 0.4% of the utterances of real interviews).
     Signs of listening and answers of one word may come again; other short utterances may not."""
     said = words(text)
     if all(word in utterance_words().signs for word in said):
