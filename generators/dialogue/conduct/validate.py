@@ -252,11 +252,10 @@ def repeated(text: str, turns: Sequence[Turn], speaker: Speaker = "patient") -> 
         shared = len(grams & other)
         if shared > 0.7 * (shorter + longer - shared):
             return "nearly repeats an earlier utterance"
-    own = _grams(said, 3)
+    trigrams = _grams(said, 3)
     heard = frozenset(gram for turn in turns for gram, _ in _trigrams(turn.text))
-    return (
-        "mostly said before" if len(own) >= _TELLING and sum(gram in heard for gram in own) > 0.6 * len(own) else None
-    )
+    pieced = sum(gram in heard for gram in trigrams) > 0.6 * len(trigrams)
+    return "mostly said before" if pieced and len(trigrams) >= _TELLING else None
 
 
 def early_farewell(text: str, session: Session) -> str | None:
