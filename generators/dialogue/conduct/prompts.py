@@ -49,8 +49,9 @@ _THANK = "The session is over: thank the other person and say goodbye in one sho
 DIRECTIONS = (_NOW, _LEAVE, _NOT_YET, _ANSWER, _END, _ON, _THANK)
 """What a side may be told of its next utterance, whatever the session."""
 
-OPENING = "The session begins."
-"""What the side that speaks first answers to: chat templates want a user to begin."""
+OPENING = "Hello."
+"""What the side that speaks first answers to: chat templates want a user to begin, and a remark about the session is
+carried on as a tale."""
 
 
 def render(view: View, examples: Sequence[tuple[Turn, ...]] = ()) -> tuple[Message, ...]:
