@@ -39,7 +39,7 @@ from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, Iden
 from synthgen.privacy_filters.dialogue.rare_facts import RareFacts
 from synthgen.records import Request
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "generators" / "dialogue"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from tiny_chat import save_tiny_chat
 
 

@@ -24,9 +24,18 @@ class ConductConfig(Section):
     """How sessions are conducted, and when one is given up."""
 
     tries: int = Field(8, ge=1, le=100, description="Tries per utterance, each with its own seed")
+    told_for: int = Field(
+        4, ge=0, le=100, description="Try from which a due fact that the model does not tell is put first; 0 never"
+    )
+    warmer: float = Field(
+        0.05, ge=0, le=1, description="Share of the temperature that every further try at an utterance adds"
+    )
     restarts: int = Field(2, ge=0, le=20, description="New starts of a session that was given up")
     max_words: int = Field(160, ge=10, le=2000, description="Longest utterance, words")
     batch: int = Field(64, ge=1, le=4096, description="Most sessions that advance together")
+    relevance: bool = Field(
+        True, description="Ask a model in this process (transformers) whether its utterances answer what was said"
+    )
 
 
 class ServerConfig(Section):
@@ -37,6 +46,10 @@ class ServerConfig(Section):
     timeout: float = Field(300.0, gt=0, le=86_400, description="Longest wait for one answer, seconds")
     concurrency: int = Field(32, ge=1, le=4096, description="Requests under way at once")
     retries: int = Field(6, ge=0, le=100, description="Further tries after a failed request, with growing pauses")
+    draws: bool = Field(
+        False,
+        description="Have transformers serve draw its words, which it does only where its model's settings say so",
+    )
     key_variable: str = Field("", description="Environment variable with the server's API key; empty: none is sent")
 
 

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
-from synthgen.generators.dialogue.conditions import case_of
+from synthgen.generators.dialogue.conditions import case_of, condition_sampler
 from synthgen.generators.dialogue.conduct.lockstep import Failure, conduct_sessions
+from synthgen.generators.dialogue.conduct.relevance import LEAST_WORDS, Line, Relevance, calibrated
 from synthgen.generators.dialogue.conduct.session import Brief, restart_seed
-from synthgen.generators.dialogue.config import GeneratorConfig, RealiserName
+from synthgen.generators.dialogue.conduct.tally import ACCEPTED, Tally, is_hopeless, remedy
+from synthgen.generators.dialogue.conduct.validate import words
+from synthgen.generators.dialogue.config import ConductConfig, GeneratorConfig, RealiserName
 from synthgen.generators.dialogue.model_folder import ADAPTER, ModelCard, check_folder, model_digest, read_excerpts
 from synthgen.generators.dialogue.plan.config import PlanConfig
 from synthgen.generators.dialogue.plan.types import CaseArc
 from synthgen.generators.dialogue.realisers.journal import Forgetful, Journaled
-from synthgen.generators.dialogue.realisers.protocol import Realiser, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Realiser, Sampling, Weighing
+from synthgen.generators.dialogue.under_way import UNDER_WAY, UnderWay
 from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueSynthetic, Turn
 from synthgen.records import Request, Synthetic
 
+FAILURES = "failed"
+"""Folder of the traces of sessions that were given up, in the private work folder."""
 FAILED = ("failed", True)
 """The label of a dialogue that stands for a session which was given up; the screen rejects it by rule."""
 
@@ -47,8 +55,8 @@ class DialogueGenerator:
         plan: draws the case of a condition.
         identity: of the model, for the journal.
         excerpts: of training transcripts, one of which each session's prompts show.
-        scratch: private folder for the journal of answers (``journal/``) and the traces of sessions that were given up
-            (``failed/``); None keeps neither.
+        scratch: private folder for the journal of answers (``journal/``), the traces of sessions that were given up
+            (``failed/``) and how far the others are (``sessions_under_way.json``); None keeps none of them.
         segment: see :class:`Journaled`; 0 journals nothing (a realiser that is faster than the disk).
     """
 
@@ -67,6 +75,10 @@ class DialogueGenerator:
         self._identity, self._excerpts, self._scratch, self._segment = identity, tuple(excerpts), scratch, segment
         self.given_up: Counter[str] = Counter()
         """How often an utterance was turned down for each reason in sessions that were given up."""
+        self._relevance: Relevance | None = None
+        self._began = time.monotonic()
+        self.tally = Tally()
+        """Of all answers and starts."""
 
     def __call__(self, requests: Sequence[Request[DialogueCondition]]) -> list[DialogueSynthetic]:
         """One session per request; the same request twice is conducted once.
@@ -75,7 +87,8 @@ class DialogueGenerator:
         :data:`FAILED` stands in its place, which no screen keeps.
 
         Raises:
-            UserError: if every session of four or more is given up, or the back-end is gone for good.
+            UserError: if the run so far shows that its model gives no sessions (see conduct.tally), or the back-end is
+                gone for good.
         """
         wanted = list(dict.fromkeys(requests))
         arcs = {condition: self._plan(condition) for condition in dict.fromkeys(r.condition for r in wanted)}
@@ -89,19 +102,48 @@ class DialogueGenerator:
                         made[request] = result
                     else:
                         self._trace(result)
-        if not made and len(wanted) >= 4:
-            often = ", ".join(f"{reason} ({count})" for reason, count in self.given_up.most_common(3))
-            raise UserError(
-                f"the model gives no usable session: all {len(wanted)} were given up, mostly for: {often}. Choose a "
-                "larger or better instructed model, or raise conduct.tries"
-            )
+            if is_hopeless(self.tally, self._config.conduct.tries):
+                raise UserError(self._no_use())
         return [Synthetic(r.seed, r.condition, made.get(r) or _stand_in()) for r in requests]
+
+    def _no_use(self) -> str:
+        tally = self.tally
+        often = ", ".join(f"{reason} ({count})" for reason, count in tally.mostly())
+        where = "" if self._scratch is None else f". What was said lies in {self._scratch / FAILURES}"
+        return (
+            f"the model gives no usable session: of {tally.started} starts {tally.finished} came to an end, and of "
+            f"{sum(tally.answers.values())} answers {tally.answers[ACCEPTED]} were accepted; the others were turned "
+            f"down mostly for: {often}{where}. Advice: {remedy(tally)}"
+        )
 
     def _conduct(self, briefs: Sequence[Brief]) -> list[Dialogue | Failure]:
         sampling = Sampling(**self._config.sampling.model_dump())
         examples = [self._excerpts_for(brief) for brief in briefs]
         with self._journaled(briefs) as realiser:
-            return conduct_sessions(briefs, realiser, self._config.conduct, sampling=sampling, examples=examples)
+            return conduct_sessions(
+                briefs,
+                realiser,
+                self._config.conduct,
+                sampling=sampling,
+                examples=examples,
+                relevance=self._judge(),
+                tally=self.tally,
+                task=self._task(len(briefs)),
+            )
+
+    def _task(self, sessions: int) -> UnderWay | None:
+        """Says in a file how far the sessions are; the grammar is done before anybody looks."""
+        if self._scratch is None or not self._segment:
+            return None
+        return UnderWay(private_folder(self._scratch) / UNDER_WAY, self.tally, sessions, self._began)
+
+    def _judge(self) -> Relevance | None:
+        """Asks the realiser whether its words are to the point, where it can be asked; calibrated at the first call."""
+        if not self._config.conduct.relevance or not isinstance(self._realiser, Weighing):
+            return None
+        if self._relevance is None:
+            self._relevance = calibrated(self._realiser, grammar_lines())
+        return self._relevance
 
     def _journaled(self, briefs: Sequence[Brief]) -> Journaled | nullcontext[Realiser]:
         if self._scratch is None or not self._segment:
@@ -131,7 +173,25 @@ class DialogueGenerator:
             "turns": [asdict(turn) for turn in failure.turns],
         }
         content = json.dumps(trace, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-        write_atomically(private_folder(self._scratch / "failed") / f"{failure.brief.seed}.json", content)
+        write_atomically(private_folder(self._scratch / FAILURES) / f"{failure.brief.seed}.json", content)
+
+
+def grammar_lines(sessions: int = 6, most: int = 48) -> list[Line]:
+    """Utterances of the grammar's own sessions, each behind what it answers: the same ones whoever asks."""
+    from synthgen.generators.dialogue.realisers.template import TemplateRealiser
+
+    plan = PlanConfig(utterances=(16, 40), sessions=1)
+    conditions = [condition_sampler(plan)(slot, 0) for slot in range(sessions)]
+    briefs = [Brief(case_of(condition, plan), condition.session, slot) for slot, condition in enumerate(conditions)]
+    lines: list[Line] = []
+    for brief, made in zip(briefs, conduct_sessions(briefs, TemplateRealiser(), ConductConfig()), strict=True):
+        turns = made.turns
+        lines += [
+            Line(brief.plan.setting, turn.speaker, before.text, turn.text)
+            for before, turn in pairwise(turns[:-2])
+            if len(words(turn.text)) >= LEAST_WORDS
+        ]
+    return lines[:: max(1, len(lines) // most)][:most]
 
 
 def _stand_in() -> Dialogue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from synthgen.generators.dialogue.plan.types import (
     Attitude,
@@ -45,6 +46,10 @@ class Position:
     left: int
     first: bool
     last: bool
+
+
+SOMEWHERE = Position(Stage("", "", (2, 2)), 0, 0, first=False, last=False)
+"""The position in a session of which no plan is known, a real one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +108,8 @@ class PatientView:
     severity: Severity
     conceptualisation: Conceptualisation | None
     situation: Situation | None
-    style: Style
-    attitude: Attitude
+    style: Style | Literal[""]
+    attitude: Attitude | Literal[""]
     due: tuple[Fact, ...]
     told: tuple[Fact, ...]
     withheld: tuple[str, ...]

@@ -1,18 +1,20 @@
-"""The prompts of a language model: rendered from one side's view, and from nothing else.
+"""The prompt of a language model: rendered from one side's view, and from nothing else, in training as in generation.
 
-What holds for the whole session stands in the system message, what holds for the next utterance in brackets at the
-end of the last message: so the prompts of a session share a long beginning, whose keys and values a server can keep.
+What holds for the whole session comes first in the system message, what holds for the next utterance last in it. Behind
+the other side's words it would save a server the reading of the transcript, and a model takes it for a part of them and
+answers in kind (docs/dialogue_models.md has the figures).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Annotated, get_args
+from itertools import groupby
+from typing import Annotated, Literal, get_args
 
 from synthgen.generators.dialogue.plan.types import Homework, Style
 from synthgen.generators.dialogue.realisers.protocol import Message
-from synthgen.generators.dialogue.views import ClinicianView, PatientView, SessionSummary, View
+from synthgen.generators.dialogue.views import SOMEWHERE, ClinicianView, PatientView, SessionSummary, View
 from synthgen.payloads.dialogue import Speaker, Turn
 from synthgen.wordlists import Lines, WordLists, with_keys, word_lists
 
@@ -37,7 +39,19 @@ def prompt_words() -> PromptWords:
     return word_lists(__package__, "prompts", PromptWords)
 
 
-_START = "[The session begins.]"
+_NOW = "Now say your next words."
+_LEAVE = "Now say goodbye in one or two sentences. The session is over: ask nothing more."
+_NOT_YET = "Do not say goodbye yet."
+_ANSWER = "Answer what the other person has just said."
+_END = "Bring the session to its end, so that the other person can say goodbye next."
+_ON = "It is time to come to the next subject."
+_THANK = "The session is over: thank the other person and say goodbye in one short sentence."
+DIRECTIONS = (_NOW, _LEAVE, _NOT_YET, _ANSWER, _END, _ON, _THANK)
+"""What a side may be told of its next utterance, whatever the session."""
+
+OPENING = "Hello."
+"""What the side that speaks first answers to: chat templates want a user to begin, and a remark about the session is
+carried on as a tale."""
 
 
 def render(view: View, examples: Sequence[tuple[Turn, ...]] = ()) -> tuple[Message, ...]:
@@ -46,26 +60,47 @@ def render(view: View, examples: Sequence[tuple[Turn, ...]] = ()) -> tuple[Messa
     Args:
         examples: excerpts that show the manner of speaking; only where the configuration asks for them.
     """
+    own: Speaker = "clinician" if isinstance(view, ClinicianView) else "patient"
+    return (system_message(view, examples), *conversation(own, view.transcript))
+
+
+def system_message(view: View, examples: Sequence[tuple[Turn, ...]] = ()) -> Message:
+    """All that a side is told. What the view does not hold is left out: of a real session that is most of it."""
     if isinstance(view, ClinicianView):
-        own: Speaker = "clinician"
-        system, direction = _clinician_system(view), _clinician_direction(view)
+        known, direction = _clinician_system(view), _clinician_direction(view)
     else:
-        own = "patient"
-        system, direction = _patient_system(view), _patient_direction(view)
-    messages = [Message("system", "\n\n".join((system, "\n".join(prompt_words().rules), *map(_example, examples))))]
-    if not view.transcript or view.transcript[0].speaker == own:
-        messages.append(Message("user", _START))  # chat templates want the user to speak first
-    for turn in view.transcript:
-        messages.append(Message("assistant" if turn.speaker == own else "user", turn.text))
-    last = messages.pop()
-    return (*messages, Message("user", f"{last.content}\n\n[{direction}]"))
+        known, direction = _patient_system(view), _patient_direction(view)
+    rules = "\n".join(prompt_words().rules)
+    return Message("system", "\n\n".join((known, rules, *map(_example, examples), direction)))
+
+
+def conversation(own: Speaker, turns: Sequence[Turn]) -> list[Message]:
+    """What was said, as the side ``own`` takes part in it: its own turns are the assistant's, a companion's are marked,
+    and what one role says in a row is one message. The user speaks first."""
+
+    def role(turn: Turn) -> Literal["user", "assistant"]:
+        return "assistant" if turn.speaker == own else "user"
+
+    messages: list[Message] = []
+    if not turns or role(turns[0]) == "assistant":
+        messages.append(Message("user", OPENING))
+    for name, run in groupby(turns, key=role):
+        said = (f"(Companion) {t.text.strip()}" if t.speaker == "companion" else t.text.strip() for t in run)
+        messages.append(Message(name, " ".join(said)))
+    return messages
+
+
+def direction_of(view: View) -> str:
+    """What a side is told of its next utterance alone."""
+    return _clinician_direction(view) if isinstance(view, ClinicianView) else _patient_direction(view)
 
 
 def _clinician_system(view: ClinicianView) -> str:
     kind = {"therapy": "Session", "visit": "Visit"}.get(view.setting, "Session")
     parts = [
         prompt_words().clinician[view.setting or "other"],
-        f"{kind} {view.number} of {view.sessions}. Referral: {view.referral}.",
+        f"{kind} {view.number} of {view.sessions}." if view.sessions else "",
+        f"Referral: {view.referral}." if view.referral else "",
         *(f"{s.instrument} filled in before the session: total {s.total}." for s in view.scores),
         _listed("Agenda", view.agenda),
         f"Technique of today: {view.technique}." if view.technique else "",
@@ -80,16 +115,18 @@ def _clinician_system(view: ClinicianView) -> str:
 
 def _clinician_direction(view: ClinicianView) -> str:
     position = view.position
+    if position == SOMEWHERE:
+        return _NOW
     if position.last:
-        return "The session is over: say goodbye in one or two sentences and ask nothing more."
-    parts = ["Greet the other person and open the session." if position.first else ""]
-    parts.append(f"Part: {position.stage.name}. Goal: {position.stage.goal.rstrip('.')}.")
+        return _LEAVE
+    parts = [f"{_NOW} Greet the other person." if position.first else _NOW]
+    parts.append(f"What you want to reach: {position.stage.goal.rstrip('.')}.")
     if view.probes:
         parts.append(f"Ask, without guessing the answer, about {' and '.join(view.probes)}.")
     if position.left == 3 and position.stage.name == view.stages[-1]:
-        parts.append("Bring the session to its end, so that the other person can say goodbye next.")
+        parts.append(_END)
     else:
-        parts += ["Bring this part to a close." if position.left <= 2 else "", "Do not say goodbye yet."]
+        parts += [_ON if position.left <= 2 else "", _NOT_YET]
     return " ".join(part for part in parts if part)
 
 
@@ -100,20 +137,20 @@ def _patient_system(view: PatientView) -> str:
     kept = sorted({*now, *view.withheld})  # the same for the whole session: the beginning of the prompt stays as it is
     parts = [
         prompt_words().patient[view.setting or "other"],
-        f"You are a {sex} of {view.age}, {view.occupation}. This is session {view.number}.",
+        f"You are a {sex} of {view.age}, {view.occupation}. This is session {view.number}." if view.age else "",
         _listed("Your life", view.situation_in_life),
         _listed("Notes on your history", view.history),
-        f"What troubles you, in your own words: {view.problem}",
+        f"What troubles you, in your own words: {view.problem}" if view.problem else "",
         f"How bad it is these days: {view.severity}." if view.severity else "",
         _death(view),
         *_beliefs(view),
         *_lately(view),
         _homework(view.homework),
-        prompt_words().styles[view.style],
-        f"Your attitude to the treatment: {view.attitude}.",
+        prompt_words().styles[view.style] if view.style else "",
+        f"Your attitude to the treatment: {view.attitude}." if view.attitude else "",
         prompt_words().alliance.get(view.alliance, ""),
         _listed("You have told in earlier sessions", before),
-        _listed("You keep these to yourself until a direction says to tell one", kept),
+        _listed("You keep these to yourself until you are told to tell one", kept),
         prompt_words().patient_manner,
     ]
     return "\n".join(part for part in parts if part)
@@ -154,16 +191,15 @@ def _homework(homework: Homework | None) -> str:
 
 def _patient_direction(view: PatientView) -> str:
     position = view.position
-    parts = [f"You feel {view.emotion}." if view.emotion not in {"", "neutral"} else ""]
-    for fact in view.due:
-        cues = ", ".join(fact.cues)
-        parts.append(
-            f"Tell this now, in your own words: {_bare(fact.statement)}. Use one of these expressions: {cues}."
-        )
+    if position == SOMEWHERE:
+        return _NOW
+    parts = [_NOW]
+    parts.append(f"You feel {view.emotion}." if view.emotion not in {"", "neutral"} else "")
+    parts += [f'Say this now, in words of your own: "{_bare(fact.statement)}."' for fact in view.due]
     if position.last:
-        parts.append("The session is over: say goodbye in one short sentence.")
+        parts.append(_THANK)
     else:
-        parts += ["Answer the other person.", "Do not say goodbye yet."]
+        parts += [_ANSWER, _NOT_YET]
     return " ".join(part for part in parts if part)
 
 

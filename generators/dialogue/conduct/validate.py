@@ -1,6 +1,7 @@
 """What an utterance and a session must be, in code: pure functions that return the reason against, or None.
 
-The reasons go into traces and counts; they hold nothing of the utterance but the keys of facts.
+The reasons go into traces and counts; they hold nothing of the utterance but the keys of facts. What can be taken off
+an answer has been (see repair.py); whether it answers what was said is asked of the model itself (see relevance.py).
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
-from synthgen.generators.dialogue.conduct.prompts import prompt_words
+from synthgen.generators.dialogue.conduct.prompts import DIRECTIONS, prompt_words
+from synthgen.generators.dialogue.conduct.repair import utterance_words
 from synthgen.generators.dialogue.conduct.session import Session, speaker_of
 from synthgen.generators.dialogue.plan.empty_words import empty_words
 from synthgen.generators.dialogue.plan.types import Fact
 from synthgen.generators.dialogue.realisers.protocol import Response
-from synthgen.payloads.dialogue import Turn
+from synthgen.payloads.dialogue import Speaker, Turn
+
+UNTOLD = "due fact not told"
+"""The reason against an utterance that owes a fact."""
 
 _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"'})
+_QUOTED = re.compile(r'"[^"]*"')
+_SENTENCE = re.compile(r"[^.!?…\n]+")
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _ROLE = (
     r"therapist|counsell?or|clinician|doctor|physician|nurse|psychologist|psychiatrist|client|patient|companion|"
@@ -26,12 +33,29 @@ _ROLE = (
 _ROLE_AT_START = re.compile(rf"^\W*(?:{_ROLE})\s*\d?\s*[:>]", re.IGNORECASE | re.MULTILINE)
 _ROLE_INSIDE = re.compile(r"\b(?:Therapist|Counsell?or|Clinician|Doctor|Client|Patient|Assistant|User|System)\s*:")
 _MACHINERY = re.compile(
-    r"<\|[^>]*\|>|\[/?INST\]|</?s>|<</?SYS>>|</?think>|<(?:start|end)_of_turn>|```|^#{1,6}\s|\*\*|"
+    r"<\|[^>]*\|>|\[/?INST\]|</?s>|<</?SYS>>|</?think>|<(?:start|end)_of_turn>|```|^#{1,6}\s|\*\*|https?://|"
     r"\bas an ai\b|\blanguage model\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_SCHEMA = re.compile(r"""^\s*[\[{]|["'][\w ]+["']\s*:\s*["'\[{\d]|\b(?:json|null|undefined|NaN)\b|\{\{|\}\}""")
-_DIRECTION = re.compile(r"\*[^*\n]+\*|\[[^\]\n]*\]?|\([^)\n]*\)|(?<!\w)_[^_\n]+_(?!\w)")
+_SCHEMA = re.compile(r"""^\s*\{|["'][\w ]+["']\s*:\s*["'\[{\d]|^\W*(?:json|null|undefined|NaN)\W*$|\{\{|\}\}""")
+_DIRECTION = re.compile(r"\*[^*\n]*\*?|\[[^\]\n]*$|\([^)\n]*$|(?<!\w)_[^_\n]+_(?!\w)")
+_SCENE = re.compile(
+    r"(?:the )?(?:(?:patient|client|therapist|clinician|physician|other person) \w*s(?= (?!that\b)|$)|"
+    r"doctor (?:nods|pauses|looks|leans|smiles|sighs)\b)"
+)
+_PLACEHOLDER = re.compile(r"\[[^\]\n]*\]|<[A-Za-z ]{3,30}>|\b(?:Name|Date|Location)\s*[_]{2,}|_{3,}|\bX{2,}\b")
+_LIST = re.compile(r"(?:^|\n)\s*(?:[-•*]|\d+[.)])\s+\S")
+_MONTH = (
+    "(?:January|February|March|April|May|June|July|August|September|October|November|December|"
+    "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
+)
+_IDENTIFIER = re.compile(
+    r"\b(?:Dr|Mr|Mrs|Ms|Prof)\.? ?[A-Z][a-z]+|\b(?:[Mm]y name is|[Nn]ame's|[Cc]all me) [A-Z][a-z]+|"
+    r"(?<!\w)\+?\d[\d ()/-]{6,}\d\b|[\w.]+@[\w.]+\.\w+|"
+    r"\b\d{1,5} (?:[A-Z][a-z]+ ){1,2}(?:Street|Road|Avenue|Lane|Drive|Close)\b|"
+    rf"\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}}|"
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH},? \d{{4}}|\b\d{{1,2}}/\d{{1,2}}/\d{{2,4}}\b"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffd]")
 _DAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _SPAN = r"(?:a|an|two|three|four|six|\d+) (?:days?|weeks?|fortnight|months?)"
@@ -39,7 +63,8 @@ _LATER = rf"(?:next (?:week|time|session|month|visit|{_DAY})|then|soon|again|lat
 # Only where a clause begins: "she left without saying goodbye" is no farewell.
 _FAREWELL = re.compile(
     r"(?:^|[.!?,;:–—-] *|\b(?:so|well|and|okay|then|i'll|i will|we'll|we will) )"
-    rf"(?:good ?bye\b|bye\b|see you {_LATER}|until (?:then|{_LATER})(?=\W*$|\. )|(?:talk|speak) (?:to you )?{_LATER}|"
+    rf"(?:good ?bye\b|bye\b|see you {_LATER}|until (?:then|{_LATER})(?=\W*$|\. )|"
+    rf"(?:talk|speak) (?:to you )?{_LATER}(?=\W*$|[.!] )|"
     r"have a (?:good|nice|safe|lovely|great) (?:day|week|weekend|evening|afternoon|one)\b|"
     r"take (?:good )?care(?: of yourself)?(?=\W*$|[,.!] ))",
     re.IGNORECASE | re.MULTILINE,
@@ -53,23 +78,17 @@ _PARTING = re.compile(
 _SENTENCE_END = re.compile(r"""[.!?…]["')]*$""")
 
 
-def spoken(text: str) -> str:
-    """An answer as it is taken: without a reasoning model's thoughts, the quotation marks around it, double spaces."""
-    text = re.sub(r"(?s)^.*</think>", "", text.translate(_QUOTES)).strip()
-    if len(text) > 1 and text[0] == text[-1] == '"' and '"' not in text[1:-1]:
-        text = text[1:-1]
-    return re.sub(r"\s+", " ", text) if "\n" not in text.strip() else re.sub(r"[ \t]+", " ", text).strip()
-
-
 def words(text: str) -> list[str]:
     """The words of a text, lower case, straight apostrophes."""
     return _WORD.findall(text.translate(_QUOTES).casefold())
 
 
 def is_told(fact: Fact, text: str) -> bool:
-    """True where one of the fact's cues occurs in ``text``, at the beginning of a word."""
+    """True where two words of the fact's cues (all, where there are fewer) occur in ``text``, a cue as a whole and at
+    the beginning of a word. One alone comes by chance too often."""
     plain = text.translate(_QUOTES).casefold()
-    return any(re.search(rf"(?<!\w){re.escape(cue.casefold())}", plain) for cue in fact.cues)
+    said = [cue for cue in fact.cues if re.search(rf"(?<!\w){re.escape(cue.casefold())}", plain)]
+    return bool(said) and sum(len(cue.split()) for cue in said) >= min(2, len(" ".join(fact.cues).split()))
 
 
 def told_now(session: Session, text: str) -> tuple[str, ...]:
@@ -110,42 +129,92 @@ def leaked_machinery(text: str) -> str | None:
 
 
 def stage_direction(text: str) -> str | None:
+    """What a repair cannot take off: an opened bracket that is not closed."""
     return "stage direction" if _DIRECTION.search(text) else None
+
+
+def placeholder(text: str) -> str | None:
+    return "placeholder" if _PLACEHOLDER.search(text) else None
+
+
+def enumerated(text: str) -> str | None:
+    """Two points of a list and more."""
+    return "list" if len(_LIST.findall(text)) > 1 else None
+
+
+def identified(text: str) -> str | None:
+    """A name behind a title, a full date, a number to call, an address. Those that take a model to find are looked for
+    in whole sessions, before they are released (see ``privacy_filters.dialogue.identifiers``)."""
+    return "identifier" if _IDENTIFIER.search(text) else None
+
+
+def not_said(text: str) -> str | None:
+    """The model speaks about its task, tells a scene, or writes a letter."""
+    known = utterance_words()
+    sentences = [" ".join(words(part)) for part in _SENTENCE.findall(text)]
+    if any(f"{one} ".startswith(f"{phrase} ") for one in sentences for phrase in _plain(known.about_the_task)):
+        return "talk about the task"
+    if sentences and _SCENE.match(sentences[0]):
+        return "narration"
+    letter = any(f"{one} ".startswith(f"{phrase} ") for one in sentences for phrase in _plain(known.letters))
+    return "letter" if letter else None
+
+
+def other_role(text: str, speaker: Speaker) -> str | None:
+    """What only the other side says; not where the words are told of, in quotation marks."""
+    known = utterance_words()
+    plain = f" {' '.join(words(_QUOTED.sub(' ', text.translate(_QUOTES))))} "
+    foreign = known.only_patient if speaker == "clinician" else known.only_clinician
+    return "role of the other side" if any(f" {phrase} " in plain for phrase in _plain(foreign)) else None
+
+
+@cache
+def _plain(phrases: frozenset[str]) -> frozenset[str]:
+    return frozenset(" ".join(words(phrase)) for phrase in phrases)
+
+
+_TELLING = 6  # trigrams of an utterance, without which shares of them say little
 
 
 def _grams(of: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return [tuple(of[i : i + n]) for i in range(len(of) - n + 1)]
 
 
+def _fixed() -> tuple[str, ...]:
+    known = prompt_words()
+    return (*known.rules, known.clinician_manner, known.patient_manner, *DIRECTIONS)
+
+
 @cache
 def _instructed() -> frozenset[tuple[str, ...]]:
-    sentences = (
-        *prompt_words().rules,
-        "The session is over: say goodbye in one or two sentences and ask nothing more.",
-        "Tell this now, in your own words:",
-        "Use one of these expressions:",
-        "You keep these to yourself until a direction",
-        "Greet the other person and open the session.",
-        "Ask, without guessing the answer, about",
-    )
-    return frozenset(gram for sentence in sentences for gram in _grams(words(sentence), 5))
+    return frozenset(gram for sentence in _fixed() for gram in _grams(words(sentence), 5))
 
 
-def leaked_instruction(text: str) -> str | None:
-    """Five words in a row of the fixed instructions."""
-    return "instructions" if any(gram in _instructed() for gram in _grams(words(text), 5)) else None
+def leaked_instruction(text: str, direction: str = "") -> str | None:
+    """Five words in a row of the fixed instructions, or of what the side was told of this utterance.
+
+    Args:
+        direction: the same without what is to be told in it, which is there to be said.
+    """
+    grams = _grams(words(text), 5)
+    own = set(_grams(words(direction), 5))
+    return "instructions" if any(gram in _instructed() or gram in own for gram in grams) else None
 
 
 def looping(text: str) -> str | None:
-    """A phrase of one to eight words three times in a row, or mostly trigrams that were there already."""
+    """A word four times in a row (six where it is emphatic), a phrase of two to eight words three times, or more than a
+    fifth of the trigrams for the second time (0.1 and 0.2% of real utterances)."""
     said = words(text)
     for n in range(1, 9) if len(set(said)) < len(said) else ():
-        need = 4 if n == 1 else 3  # "no, no, no" is speech
-        for i in range(len(said) - need * n + 1):
-            if all(said[i : i + n] == said[i + k * n : i + (k + 1) * n] for k in range(1, need)):
+        for i in range(len(said) - 3 * n + 1):
+            need = 3 if n > 1 else 6 if said[i] in utterance_words().emphatic else 4
+            part = said[i : i + n]
+            if n > 1 and len(set(part)) == 1:
+                continue  # a run of one word, which was judged as that
+            if all(part == said[i + k * n : i + (k + 1) * n] for k in range(1, need)):
                 return "loop within the utterance"
     grams = _grams(said, 3)
-    return "loop within the utterance" if len(grams) >= 20 and len(set(grams)) < 0.6 * len(grams) else None
+    return "loop within the utterance" if len(grams) >= _TELLING and len(set(grams)) < 0.8 * len(grams) else None
 
 
 @lru_cache(maxsize=2**16)
@@ -159,12 +228,20 @@ def _trigrams(text: str) -> frozenset[tuple[tuple[str, ...], int]]:
     return frozenset(found)
 
 
-def repeated(text: str, turns: Sequence[Turn]) -> str | None:
-    """An earlier utterance of five words or more again, or nearly (trigram multisets that overlap by 70%)."""
+def repeated(text: str, turns: Sequence[Turn], speaker: Speaker = "patient") -> str | None:
+    """What was said before, by either side: whole or nearly (trigram multisets that overlap by 70%), or pieced together
+    of sentences or, by six tenths, of trigrams that were said (0.1 and 0.4% of the utterances of real interviews).
+    Signs of listening and answers of one word may come again; other short utterances may not."""
     said = words(text)
-    if len(said) < 5:
+    if all(word in utterance_words().signs for word in said):
+        own = [words(turn.text) for turn in turns if turn.speaker == speaker]
+        return "repeats an earlier utterance" if own[-2:] == [said, said] and len(said) > 1 else None
+    if len(said) < 2:
         return None
-    grams = _trigrams(text)
+    grams, before = _trigrams(text), {tuple(words(part)) for turn in turns for part in _SENTENCE.findall(turn.text)}
+    again = [tuple(words(part)) for part in _SENTENCE.findall(text)]
+    if 2 * sum(len(part) for part in again if len(part) > 3 and part in before) > len(said):
+        return "repeats an earlier utterance"
     for turn in turns:
         other = _trigrams(turn.text)
         if other == grams and words(turn.text) == said:
@@ -175,7 +252,10 @@ def repeated(text: str, turns: Sequence[Turn]) -> str | None:
         shared = len(grams & other)
         if shared > 0.7 * (shorter + longer - shared):
             return "nearly repeats an earlier utterance"
-    return None
+    trigrams = _grams(said, 3)
+    heard = frozenset(gram for turn in turns for gram, _ in _trigrams(turn.text))
+    pieced = sum(gram in heard for gram in trigrams) > 0.6 * len(trigrams)
+    return "mostly said before" if pieced and len(trigrams) >= _TELLING else None
 
 
 def early_farewell(text: str, session: Session) -> str | None:
@@ -194,7 +274,7 @@ def due_fact_untold(text: str, session: Session) -> str | None:
         return None
     told = told_now(session, text)
     untold = [fact.key for fact in session.due if fact.key not in told]
-    return f"due fact not told: {', '.join(untold)}" if untold else None
+    return f"{UNTOLD}: {', '.join(untold)}" if untold else None
 
 
 def withheld_fact_told(text: str, session: Session) -> str | None:
@@ -213,19 +293,24 @@ def complaint(session: Session, text: str, response: Response, *, max_words: int
     """The first reason against ``text`` as the session's next utterance, or None.
 
     Args:
-        text: the answer after :func:`spoken`.
+        text: the answer as it was repaired (see repair.py).
     """
     checks: tuple[Callable[[], str | None], ...] = (
         lambda: no_answer(response),
         lambda: empty(text),
         lambda: leaked_machinery(text),
         lambda: leaked_role(text),
+        lambda: placeholder(text),
         lambda: stage_direction(text),
-        lambda: leaked_instruction(text),
+        lambda: enumerated(text),
+        lambda: not_said(text),
+        lambda: leaked_instruction(text, session.stage.goal.partition(":")[0]),  # behind the colon stands what is said
+        lambda: other_role(text, session.speaker),
         lambda: truncated(text, response),
         lambda: too_long(text, max_words),
         lambda: looping(text),
-        lambda: repeated(text, session.turns),
+        lambda: repeated(text, session.turns, session.speaker),
+        lambda: identified(text),
         lambda: early_farewell(text, session),
         lambda: missing_farewell(text, session),
         lambda: due_fact_untold(text, session),

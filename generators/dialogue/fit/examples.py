@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from synthgen.errors import UserError
-from synthgen.generators.dialogue.conduct.prompts import prompt_words
+from synthgen.generators.dialogue.conduct.prompts import conversation, system_message
 from synthgen.generators.dialogue.realisers.protocol import Message
-from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Setting, Speaker
+from synthgen.generators.dialogue.views import SOMEWHERE, ClinicianView, PatientView, View
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -25,18 +25,6 @@ Side = Literal["clinician", "patient"]
 SIDES: tuple[Side, Side] = ("clinician", "patient")
 IGNORED = -100
 """Label of a token that is not trained on, as transformers and torch have it."""
-
-OPENING = "[The session begins.]"
-"""What the side that speaks first answers to, in generation too: chat templates want a user to begin."""
-
-_ROLE: dict[tuple[Side, Setting], str] = {
-    ("clinician", "therapy"): "You are an experienced therapist, in a session with a client.",
-    ("clinician", "visit"): "You are an experienced physician in a consultation with a patient.",
-    ("clinician", ""): "You are an experienced clinician in a conversation with a patient.",
-    ("patient", "therapy"): "You are a client in psychotherapy, in a session with your therapist.",
-    ("patient", "visit"): "You are a patient in a consultation with your doctor.",
-    ("patient", ""): "You are a patient in a conversation with a clinician.",
-}
 
 _MARK = "\ue000{}\ue001"  # of the private use area: stands for a message's text while the template is laid out
 
@@ -62,35 +50,61 @@ class SessionExamples:
     too_long: int
 
 
+def real_view(side: Side, condition: DialogueCondition) -> View:
+    """What is known of a real session to one side of it, before a word was said: setting, number, topic and severity;
+    nothing of who the patient is."""
+    if side == "clinician":
+        return ClinicianView(
+            setting=condition.setting,
+            number=condition.session,
+            sessions=condition.sessions if condition.sessions > 1 else 0,
+            referral=condition.disorder,
+            scores=(),
+            agenda=(),
+            technique="",
+            stages=(),
+            memory=(),
+            reviewed=None,
+            assign=None,
+            disclosed=(),
+            probes=(),
+            position=SOMEWHERE,
+            transcript=(),
+        )
+    return PatientView(
+        setting=condition.setting,
+        number=condition.session,
+        age=0,
+        sex="",
+        occupation="",
+        situation_in_life=(),
+        history=(),
+        problem=condition.disorder,
+        disorder=condition.disorder,
+        severity=condition.severity,
+        conceptualisation=None,
+        situation=None,
+        style="",
+        attitude="",
+        due=(),
+        told=(),
+        withheld=(),
+        homework=None,
+        emotion="neutral",
+        alliance="",
+        position=SOMEWHERE,
+        transcript=(),
+    )
+
+
 def system_prompt(side: Side, condition: DialogueCondition) -> str:
-    """What generation tells a side of its role (see conduct.prompts), as far as it is known of a real session: setting,
-    number, topic and severity; nothing of who the patient is.
-    """
-    known = [_ROLE[side, condition.setting]]
-    if condition.sessions > 1:
-        known.append(f"This is session {condition.session} of {condition.sessions}.")
-    if condition.disorder:
-        known.append(f"{'Referral' if side == 'clinician' else 'What troubles you'}: {condition.disorder}.")
-    if condition.severity and side == "patient":
-        known.append(f"How bad it is these days: {condition.severity}.")
-    return "\n".join((*known, "", *prompt_words().rules))
+    """What a side is told, by the prompt that generation shows it (see conduct.prompts), as far as it is known."""
+    return system_message(real_view(side, condition)).content
 
 
 def chat(side: Side, system: str, dialogue: Dialogue) -> list[Message]:
-    """The session as ``side`` takes part in it: its own turns are the assistant's; runs of one role are joined."""
-
-    def role(speaker: Speaker) -> Literal["user", "assistant"]:
-        return "assistant" if speaker == side else "user"
-
-    def said(speaker: Speaker, text: str) -> str:
-        return f"(Companion) {text.strip()}" if speaker == "companion" else text.strip()
-
-    messages = [Message("system", system)]
-    for name, turns in groupby(dialogue.turns, key=lambda turn: role(turn.speaker)):
-        if name == "assistant" and len(messages) == 1:
-            messages.append(Message("user", OPENING))
-        messages.append(Message(name, " ".join(said(turn.speaker, turn.text) for turn in turns)))
-    return messages
+    """The session as ``side`` takes part in it, laid out as generation lays it out."""
+    return [Message("system", system), *conversation(side, dialogue.turns)]
 
 
 class ChatLayout:

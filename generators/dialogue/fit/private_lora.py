@@ -28,11 +28,11 @@ from synthgen.dp.noise import private_rng
 from synthgen.dp.sgd import PatientSGD, Plan
 from synthgen.errors import UserError
 from synthgen.files import private_folder
+from synthgen.generators.dialogue.conduct.prompts import OPENING
 from synthgen.generators.dialogue.config import GeneratorConfig
 from synthgen.generators.dialogue.fit.config import FitConfig, PrivateSgdConfig
 from synthgen.generators.dialogue.fit.examples import (
     IGNORED,
-    OPENING,
     SIDES,
     ChatLayout,
     Example,

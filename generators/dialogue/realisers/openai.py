@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import email.utils
 import ipaddress
+import json
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -144,7 +145,7 @@ class OpenAIRealiser:
         """
         import httpx
 
-        body = _body(self._model, request, messages)
+        body = _body(self._model, request, messages, self._config.draws)
         try:
             answer = self._client.post(self._url, json=body, timeout=self._config.timeout)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -178,7 +179,7 @@ def _refusal(status: int, where: str, model: str) -> str:
     return f"the server at {where} refuses the request with status {status}: its log says why"
 
 
-def _body(model: str, request: Prompt, messages: Sequence[Message]) -> dict[str, JsonValue]:
+def _body(model: str, request: Prompt, messages: Sequence[Message], draws: bool = False) -> dict[str, JsonValue]:
     body: dict[str, JsonValue] = {
         "model": model,
         "messages": [{"role": message.role, "content": message.content} for message in messages],
@@ -188,6 +189,14 @@ def _body(model: str, request: Prompt, messages: Sequence[Message]) -> dict[str,
         "seed": request.seed % 2**31,  # llama.cpp and Ollama read 32 bits
         "stream": False,
     }
+    if draws:
+        settings = {
+            "do_sample": request.sampling.temperature > 0,
+            "max_new_tokens": request.sampling.max_tokens,
+            "temperature": request.sampling.temperature,
+            "top_p": request.sampling.top_p,
+        }
+        body["generation_config"] = json.dumps(settings)
     if request.schema is not None:
         schema: JsonValue = {"name": "answer", "strict": True, "schema": dict(request.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from synthgen.generators.dialogue.views import View
 from synthgen.records import JsonValue
@@ -61,3 +61,12 @@ class Realiser(Protocol):
     """Answers requests in one batch. The answer to a request does not depend on the others beyond rounding."""
 
     def generate(self, requests: Sequence[Prompt]) -> list[Response]: ...
+
+
+@runtime_checkable
+class Weighing(Protocol):
+    """A realiser that can say how likely an answer is, without drawing one."""
+
+    def log_likelihoods(self, answers: Sequence[tuple[tuple[Message, ...], str]]) -> list[float]:
+        """ln p of each text as the answer to its messages, in the mean over its tokens; texts hold a token at least."""
+        ...

@@ -36,6 +36,10 @@ _READ_AT_ONCE = 256
 """Tokens, padding included, that a CPU reads at once: enough to use its vector units."""
 
 
+_OWN = 128
+"""Tokens in common that two sessions, or two sides of one, do not have by chance."""
+
+
 class RowSampler:
     """Nucleus sampling (Holtzman et al. 2020) by one uniform number per row and token, from the row's own stream: a
     row's tokens do not depend on who else is in the batch.
@@ -150,6 +154,30 @@ class TransformersRealiser:
     def forget(self) -> None:
         """Drops the keys and values that were kept."""
         self._kept.clear()
+
+    def log_likelihoods(self, answers: Sequence[tuple[tuple[Message, ...], str]]) -> list[float]:
+        """See :class:`synthgen.generators.dialogue.realisers.protocol.Weighing`. Nothing that is kept is used."""
+        prompts = [self._encode(messages) for messages, _ in answers]
+        texts = [
+            np.asarray(self._tokenizer(text, add_special_tokens=False)["input_ids"], np.int64) for _, text in answers
+        ]
+        found = np.zeros(len(answers))
+        for group in _groups([len(p) + len(t) for p, t in zip(prompts, texts, strict=True)], 4 * _READ_AT_ONCE):
+            rows = [np.concatenate([prompts[row], texts[row]]) for row in group]
+            widest = max(map(len, rows))
+            ids = np.stack([np.pad(row, (0, widest - len(row)), constant_values=self._pad) for row in rows])
+            mask = np.stack([np.arange(widest) < len(row) for row in rows]).astype(np.int64)
+            with torch.inference_mode():
+                logits = self._model(
+                    input_ids=torch.from_numpy(ids).to(self._model.device),
+                    attention_mask=torch.from_numpy(mask).to(self._model.device),
+                    use_cache=False,
+                ).logits
+            for place, row in enumerate(group):
+                start, said = len(prompts[row]), torch.from_numpy(texts[row]).to(self._model.device)
+                about = logits[place, start - 1 : start - 1 + len(said)].float().log_softmax(-1)
+                found[row] = float(about.gather(-1, said[:, None]).mean())
+        return found.tolist()
 
     def _prompt(self, request: Prompt) -> Ids:
         messages = request.messages if request.schema is None else with_schema(request.messages, request.schema)
@@ -292,8 +320,11 @@ class TransformersRealiser:
             shared = [_shared(prompt[:-1], kept.ids) for kept in self._kept]  # one token at least is computed anew
             best = int(np.argmax(shared)) if shared else -1
             found.append((self._kept[best], shared[best]) if best >= 0 and shared[best] > 0 else (None, 0))
-        # What holds for most of its length is replaced by what this batch computes; a few words in common are chance.
-        used = {id(kept) for kept, length in found if kept is not None and 2 * length >= len(kept.ids)}
+        # What holds for most of its length, or for a whole system message, is replaced by what this batch computes; a
+        # few words in common are chance.
+        used = {
+            id(kept) for kept, length in found if kept is not None and (length >= _OWN or 2 * length >= len(kept.ids))
+        }
         self._kept = [kept for kept in self._kept if id(kept) not in used]
         return found
 

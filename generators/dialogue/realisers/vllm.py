@@ -109,7 +109,8 @@ def open_vllm(base: str, config: InProcessConfig, adapter: Path | None = None) -
         )
     except (OSError, ValueError, RuntimeError):
         raise UserError(
-            f"vLLM cannot open the model {base}: its log says why (where GPU memory is short, lower in_process.context)"
+            f"vLLM cannot open the model {base}: its log says why (where memory is short, lower in_process.context; "
+            "where Python reads a notebook or standard input, its engine process cannot start: run the command line)"
         ) from None
     if not llm.get_tokenizer().chat_template:
         raise UserError(f"the model {base} has no chat template: choose an instruction-tuned (chat) model")

@@ -107,14 +107,25 @@ def test_a_session_that_cannot_go_on_is_given_up_with_its_trace_and_the_others_a
     assert sum(second.reasons.values()) == 5
 
 
-def test_a_fact_that_is_never_told_ends_the_session() -> None:
-    def mute(request: Prompt, text: str) -> Response:
-        return Response(text.replace("cellar", "attic"))
+def mute(request: Prompt, text: str) -> Response:
+    return Response(text.replace("cellar", "attic"))
 
-    (result,) = conduct_sessions([Brief(hand_arc(), 1, 2)], Puppet(mute), ConductConfig())
+
+def test_a_fact_that_is_never_told_ends_the_session() -> None:
+    (result,) = conduct_sessions([Brief(hand_arc(), 1, 2)], Puppet(mute), ConductConfig(told_for=0))
     assert isinstance(result, Failure)
     assert set(result.reasons) == {"due fact not told"}
     assert result.rejected[0].reason == "due fact not told: cellar1"
+
+
+def test_a_fact_that_the_model_does_not_tell_is_put_before_its_words() -> None:
+    puppet = Puppet(mute)
+    dialogue = conducted(conduct_sessions([Brief(hand_arc(), 1, 2)], puppet, ConductConfig(told_for=4))[0])
+    fact = hand_arc().patient.facts[1]
+    assert fact.key == "cellar1"
+    (told,) = [turn.text for turn in dialogue.turns if fact.statement in turn.text]
+    assert told.startswith(f"{fact.statement} Well, ") and "attic" in told
+    assert len(puppet.seen) == len(dialogue.turns) + 3  # three tries of its own came before
 
 
 def test_a_back_end_that_loses_answers_is_an_error() -> None:

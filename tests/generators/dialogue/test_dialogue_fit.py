@@ -14,29 +14,36 @@ from pathlib import Path
 
 import pytest
 import torch
+from hand_arc import Puppet, hand_arc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_base import TEMPLATE, cohort, save_tiny_base, tokenizer_on
 
 from synthgen.errors import UserError
-from synthgen.generators.dialogue.conduct.prompts import prompt_words
-from synthgen.generators.dialogue.config import GeneratorConfig, InProcessConfig
+from synthgen.generators.dialogue.conduct.lockstep import conduct_sessions
+from synthgen.generators.dialogue.conduct.prompts import OPENING, prompt_words, render
+from synthgen.generators.dialogue.conduct.session import Brief
+from synthgen.generators.dialogue.config import ConductConfig, GeneratorConfig, InProcessConfig
 from synthgen.generators.dialogue.fit.config import CanaryConfig, FitConfig, LoraSection
 from synthgen.generators.dialogue.fit.examples import (
     IGNORED,
-    OPENING,
+    SIDES,
     ChatLayout,
+    Side,
     chat,
     draw_examples,
     few_shot_examples,
+    real_view,
     session_examples,
+    system_prompt,
 )
 from synthgen.generators.dialogue.fit.lora import movements, open_adapted, open_base, with_adapters
 from synthgen.generators.dialogue.fit.training import fit_adapters, fit_generator
 from synthgen.generators.dialogue.model_folder import check_folder, model_digest, read_excerpts
-from synthgen.generators.dialogue.realisers.protocol import Prompt, Sampling
+from synthgen.generators.dialogue.realisers.protocol import Prompt, Response, Sampling
 from synthgen.generators.dialogue.realisers.transformers import open_transformers
-from synthgen.payloads.dialogue import Dialogue, DialogueReal, Turn
+from synthgen.generators.dialogue.views import ClinicianView, PatientView
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition, DialogueReal, Turn
 from synthgen.progress import Silent, Task
 
 TINY = FitConfig(
@@ -322,10 +329,33 @@ def test_a_template_without_a_system_message_takes_it_into_the_first_users() -> 
     assert text == "<|user|>Be brief.\n\nHello.<|end|><|assistant|>Hello there.<|end|>"
 
 
-def test_the_session_is_opened_as_in_generation() -> None:
-    from synthgen.generators.dialogue.conduct import prompts
+@pytest.mark.parametrize("side", SIDES)
+def test_training_shows_the_prompt_of_generation(side: Side) -> None:
+    record = cohort(1)[0]
+    known = replace(real_view(side, record.condition), transcript=record.payload.turns)  # type: ignore[type-var]
+    assert chat(side, system_prompt(side, record.condition), record.payload) == list(render(known))
 
-    assert prompts._START == OPENING
+
+@pytest.mark.parametrize("side", SIDES)
+def test_what_training_tells_a_side_generation_tells_it_word_for_word(side: Side) -> None:
+    requests: list[Prompt] = []
+
+    def seen(request: Prompt, text: str) -> Response:
+        requests.append(request)
+        return Response(text)
+
+    arc = hand_arc()
+    conduct_sessions([Brief(arc, 1, 3)], Puppet(seen), ConductConfig())
+    condition = DialogueCondition(setting=arc.sessions[0].setting, session=1)
+    trained = [line for line in system_prompt(side, condition).split("\n") if line and not line.startswith("Now")]
+    kind = ClinicianView if side == "clinician" else PatientView
+    own = [request for request in requests if isinstance(request.view, kind)]
+    assert len(own) > 5
+    for request in own:
+        lines = request.messages[0].content.split("\n")
+        assert [line for line in trained if line not in lines] == []
+        assert lines[-1].startswith("Now s")  # "Now say your next words", in training alone without more behind it
+    assert system_prompt(side, condition).split("\n")[-1] == "Now say your next words."
 
 
 def test_few_shot_examples_are_of_distinct_patients_and_of_bounded_length() -> None:

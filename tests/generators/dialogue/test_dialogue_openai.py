@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -370,5 +371,10 @@ def test_transformers_serve_killed_in_the_middle_of_a_batch_and_started_again(tm
     assert batch.is_alive() and not answers  # it waits for the server to come back
     with serving(model, port, log):
         batch.join(timeout=300)
+        seeds = [replace(asked[0], seed=seed) for seed in range(4)]
+        greedy = realiser.generate(seeds)
+        drawn = open_openai(str(model), config.model_copy(update={"draws": True})).generate(seeds)
     assert len(answers) == 40
+    assert len({answer.text for answer in greedy}) == 1  # it heeds temperature only where its model's settings draw
+    assert len({answer.text for answer in drawn}) == 4
     assert all(answer.finish != "failed" and answer.text for answer in answers)

@@ -63,7 +63,7 @@ def test_a_session_that_is_given_up_starts_anew() -> None:
     def spoil(request: Asked, text: str) -> Response:
         assert request.view is not None
         bad.append(request.seed) if len(bad) < 3 and len(request.view.transcript) == 4 else None
-        return Response("Therapist: no" if request.seed in bad else text)
+        return Response("Client: no" if request.seed in bad else text)
 
     bad: list[int] = []
     made = generator(Puppet(spoil), tries=3, restarts=1)
@@ -75,7 +75,7 @@ def test_a_session_that_is_given_up_starts_anew() -> None:
 def test_what_fails_for_good_is_marked_and_traced(tmp_path: Path) -> None:
     def spoil(request: Asked, text: str) -> Response:
         assert request.view is not None
-        return Response("Therapist: something private" if request.view.number == 2 else text)
+        return Response("Client: something private" if request.view.number == 2 else text)
 
     made = generator(Puppet(spoil), tmp_path, tries=2, restarts=1)
     good, bad, other = made(asked())
@@ -86,15 +86,34 @@ def test_what_fails_for_good_is_marked_and_traced(tmp_path: Path) -> None:
     assert all(trace.stat().st_mode & 0o777 == 0o600 for trace in traces)
     trace = json.loads(traces[0].read_text())
     assert (
-        trace["turn"] == 0
-        and trace["rejected"] == [{"reason": "role name", "text": "Therapist: something private"}] * 2
+        trace["turn"] == 0 and trace["rejected"] == [{"reason": "role name", "text": "Client: something private"}] * 2
     )
 
 
-def test_a_model_that_gives_no_session_at_all_ends_the_run(tmp_path: Path) -> None:
-    made = generator(Puppet(lambda *_: Response('{"a": 1}')), tmp_path, tries=2, restarts=0)
-    with pytest.raises(UserError, match=r"all 4 were given up, mostly for: schema or JSON \(8\)"):
-        made(asked(4))
+def test_a_model_that_gives_no_session_at_all_ends_the_run_and_says_why_where_and_what_to_do(tmp_path: Path) -> None:
+    made = generator(Puppet(lambda asked, _: Response(f'{{"a": {asked.seed}}}')), tmp_path, tries=2, restarts=0)
+    with pytest.raises(UserError, match=r"of 12 starts 0 came to an end.*schema or JSON \(24\)") as error:
+        made(asked(12))
+    assert str(tmp_path / "failed") in str(error.value) and "conduct.tries" in str(error.value)
+    assert list((tmp_path / "failed").iterdir())
+
+
+def test_how_far_the_sessions_are_stands_in_a_file(tmp_path: Path) -> None:
+    generator(Puppet(), tmp_path)(asked())
+    found = json.loads((tmp_path / "sessions_under_way.json").read_text())
+    assert found["sessions_together"] == found["started"] == 3
+    assert found["utterances"] >= 1 and found["accepted"] == found["answers"] and found["peak_gib"] > 0
+
+
+def test_four_bad_sessions_do_not_end_a_run_of_many() -> None:
+    def spoil(request: Asked, text: str) -> Response:
+        assert request.view is not None
+        return Response("{}" if request.view.number == 2 and len(request.view.transcript) == 4 else text)
+
+    made = generator(Puppet(spoil), tries=2, restarts=0)
+    odd = [replace(request, condition=replace(CONDITION, session=2)) for request in asked(4)]
+    assert all(is_failed(sample.payload) for sample in made(odd))
+    assert not any(is_failed(sample.payload) for sample in made([Request(1, CONDITION)]))
 
 
 def test_a_run_that_was_killed_asks_only_for_what_was_not_answered(tmp_path: Path) -> None:

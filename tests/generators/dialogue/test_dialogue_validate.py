@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthgen.generators.dialogue.conduct.prompts import prompt_words
+from synthgen.generators.dialogue.conduct.repair import repaired, spoken
 from synthgen.generators.dialogue.conduct.session import Brief, Session, begin
-from synthgen.generators.dialogue.conduct.validate import complaint, is_told, session_fault, spoken, told_now, words
+from synthgen.generators.dialogue.conduct.validate import complaint, is_told, session_fault, told_now, words
 from synthgen.generators.dialogue.realisers.protocol import Response
 from synthgen.payloads.dialogue import Turn
 
@@ -25,8 +26,8 @@ def at(turns: int, *, seed: int = 1) -> Session:
 
 
 def reason(text: str, session: Session | None = None, finish: str = "stop") -> str | None:
-    response = Response(text, finish)  # type: ignore[arg-type]
-    return complaint(session or at(0), spoken(text), response, max_words=PLENTY)
+    response, before = Response(text, finish), session or at(0)  # type: ignore[arg-type]
+    return complaint(before, repaired(response, before.speaker, PLENTY), response, max_words=PLENTY)
 
 
 @pytest.mark.parametrize(
@@ -54,24 +55,27 @@ def test_speech_passes(text: str) -> None:
     [
         ("", "empty"),
         (" … \n", "empty"),
-        ("Therapist: How are you?", "role name"),
-        ("**Client:** I am fine.", "markup"),
-        ("I am fine. Therapist: And how did you sleep?", "role name"),
-        ("Well.\nPatient: I slept badly.", "role name"),
-        ("assistant\n: hello there", "role name"),
+        ("**Client:** I am fine.", "role name"),
+        ("Patient: I slept badly.", "role name"),
         ('{"utterance": "I am fine"}', "schema"),
         ('Sure, "text": "I am fine"', "schema"),
+        ("null", "schema"),
         ("```json\n{}```", "markup"),
         ("<|im_start|>assistant I am fine", "markup"),
         ("[INST] hello [/INST]", "markup"),
         ("As an AI, I cannot feel that.", "markup"),
         ("I\x07m fine.", "markup"),
-        ("*sighs* I am tired.", "stage direction"),
-        ("(pauses) I am tired.", "stage direction"),
-        ("[looks away] I am tired.", "schema"),
+        ("*sighs*", "empty"),
         ("I am tired [looks away", "stage direction"),
-        ("_nods slowly_ Yes.", "stage direction"),
+        ("Good morning, I'm [Name].", "placeholder"),
+        ("1. Sleep well.\n2. Eat well.", "list"),
+        ("Here is my next utterance: I am tired.", "talk about the task"),
+        ("The therapist nods. She waits.", "narration"),
+        ("I am well. Sincerely, your patient", "letter"),
+        ("Hello, I'm Dr. Miller.", "identifier"),
+        ("You can reach me at 0171 555 1234.", "identifier"),
         (prompt_words().rules[0], "instructions"),
+        ("Do not say goodbye yet, all right?", "instructions"),
         ("Okay: do not repeat, and write only what is said aloud, please.", "instructions"),
         ("word " * 5, "loop"),
         ("and then I went and then I went and then I went home", "loop"),
@@ -87,10 +91,55 @@ def test_what_is_no_utterance_has_its_reason(text: str, why: str) -> None:
     assert why in found
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Therapist: How are you?", "How are you?"),
+        ("**Therapist:** How are you?", "How are you?"),
+        ("How are you?\n\nClient: I am fine.\n\nTherapist: Good.", "How are you?"),
+        ("*smiles* How are you?", "How are you?"),
+        ("(long pause) How are you?", "How are you?"),
+        ("[nods slowly] How are you?", "How are you?"),
+        ("I just *knew* it.", "I just knew it."),
+        ("Sixteen (that's in the moderately severe range).", "Sixteen that's in the moderately severe range."),
+        ("How are you?<|im_end|>\n<|im_start|>user\nI am fine.", "How are you?"),
+        ('"How are you?"', "How are you?"),
+        ("How\nare  you?", "How are you?"),
+        ("I told the doctor: never again.", "I told the doctor: never again."),
+    ],
+)
+def test_what_is_not_said_is_taken_off(text: str, said: str) -> None:
+    assert repaired(Response(text), "clinician", PLENTY) == said
+
+
+def test_an_answer_is_cut_at_a_sentence() -> None:
+    assert repaired(Response("I was there. I stayed for", "length"), "patient", PLENTY) == "I was there."
+    many = "This has four words. " * 30
+    assert repaired(Response(many), "patient", 10) == "This has four words. This has four words."
+    assert reason("I was just about to", finish="length") == "truncated"
+
+
+@given(st.text())
+def test_a_repair_puts_in_no_word(text: str) -> None:
+    said = words(repaired(Response(text), "patient", PLENTY))
+    assert "".join(said) in "".join(words(text)) or set("".join(said)) <= set("".join(words(text)))
+
+
 def test_truncated_and_failed_answers() -> None:
     assert reason("I was just about to", finish="length") == "truncated"
     assert reason("I was there. I stayed.", finish="length") is None
     assert reason("", finish="failed") == "no answer: the back-end failed"
+
+
+def test_short_utterances_do_not_come_again_but_signs_of_listening_do() -> None:
+    session = at(1).with_turn("No, no more.", ()).with_turn("And what then?", ())
+    assert reason("No, no more.", session) == "repeats an earlier utterance"
+    assert reason("Yes.", at(1).with_turn("Yes.", ()).with_turn("And then?", ())) is None
+
+
+def test_a_sentence_that_was_said_carries_no_utterance() -> None:
+    session = at(2).with_turn("It was raining hard that day. I took the bus.", ())
+    assert reason("It was raining hard that day. So there.", session) == "repeats an earlier utterance"
 
 
 def test_a_reasoning_models_thoughts_and_quotes_are_taken_off() -> None:
@@ -139,6 +188,8 @@ def test_a_withheld_fact_is_not_told() -> None:
 
 def test_cues_begin_at_a_word() -> None:
     fact = replace(hand_arc().patient.facts[0], cues=("drink",))
+    two = replace(fact, cues=("drink", "bottle", "alone"))
+    assert is_told(two, "I drink alone.") and not is_told(two, "I drink.")
     assert is_told(fact, "I've been drinking.")
     assert not is_told(fact, "I bought a softdrink.")
 

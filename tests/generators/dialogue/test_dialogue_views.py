@@ -158,7 +158,9 @@ def test_prompts_alternate_and_share_their_beginning() -> None:
             for word in ("None", "undefined", "()", "[]", "::", "  ", ".."):
                 assert word not in request.messages[0].content, word
         for before, after in pairwise(requests):
-            assert after.messages[: len(before.messages) - 1] == before.messages[:-1]
+            assert after.messages[1 : len(before.messages)] == before.messages[1:]
+            told, then = (request.messages[0].content.rpartition("\n\n")[0] for request in (before, after))
+            assert told == then  # but for what is told of the next utterance, which comes last
 
 
 def test_examples_show_turns_without_roles() -> None:
