@@ -373,6 +373,30 @@ def evaluate(
     tables.floors(found.floors)
 
 
+@app.command(short_help="Shows the closest samples beside real patients, to the data steward alone.")
+def review(
+    work: Annotated[Path, typer.Argument(help="The private work folder of a run that has screened samples.")],
+    static: Annotated[
+        bool, typer.Option("--static", help="Write the page to audit/index.html in the work folder; serve nothing.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    withhold: Annotated[
+        list[int] | None, typer.Option("--withhold", min=0, help="Number of a sample to withhold; repeatable.")
+    ] = None,
+    give_back: Annotated[
+        list[int] | None,
+        typer.Option("--give-back", min=0, help="Number of a sample to release after all; repeatable."),
+    ] = None,
+) -> None:
+    """Serves a private page, to this machine alone, on which samples are withheld from the next sealing."""
+    from synthgen.reviewing import review as reviewed
+
+    reviewed(
+        work, static=static, port=port, withhold=withhold or (), give_back=give_back or (),
+        say=lambda line: print(line, flush=True),  # noqa: T201
+    )  # fmt: skip
+
+
 @app.command(short_help="Checks that a release is what was sealed, and who signed it.")
 def verify(
     release: Annotated[Path, typer.Argument(help="A release folder.")],

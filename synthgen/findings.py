@@ -29,6 +29,7 @@ class Why(StrEnum):
     AUDIT_BLOCKED = "audit_blocked"
     FEW_AUDITED = "few_audited"
     EMPTY_SLOTS = "empty_slots"
+    WITHHELD = "withheld"
     NO_ATTACK = "no_attack"
     ATTACK_OPEN = "attack_open"
     MEMORISES = "memorises"

@@ -48,7 +48,7 @@ from synthgen.records import (
     Rule,
     Synthetic,
 )
-from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.report import DatasetFacts, Evaluation, Preview, ShownPair
 from synthgen.slots import Conditions
 
 T = TypeVar("T")
@@ -114,8 +114,12 @@ class Cohorts(Protocol[T, C, M_contra]):
         ...
 
     def show(self, payload: T) -> str:
-        """One record as an HTML fragment that needs no other file, for the private audit page."""
+        """One record as an HTML fragment that needs no other file, for the private review page."""
         ...
+
+    def show_pair(self, sample: T, real: T) -> ShownPair:
+        """A sample and the real record that it resembles most, so that a person sees what is alike."""
+        return ShownPair(self.show(sample), self.show(real))
 
 
 def _nothing(train: object, noise: object, folder: Path, seed: int) -> None:

@@ -42,6 +42,7 @@ from synthgen.sizes import RISK, Parts, SizeCheck, parts_in, parts_of_cohort
 from synthgen.steward import NOTHING_STATED, Steward, checklist
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import privacy_report
+from synthgen.withholding import read_withheld, withhold
 
 DEMO = "simulated demo cohort, made by synthgen: nobody is in it"
 
@@ -147,6 +148,7 @@ def _release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         else kind.cohorts.conditions(cohort.train, run.settings)
     )
     tries = begin_try(loaded.records, (config.digest(), cohort.digest, model_digest), work, run.progress)
+    withheld = read_withheld(work)
 
     # 3. Calibrate the gate on strangers, and measure what it blocks and what it misses.
     run.progress.stage(3, STAGES, "calibrate")
@@ -187,13 +189,13 @@ def _release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     )
     first = first_attempts(kind.cohorts, generated, _FIRST_ATTEMPTS)
 
-    write_audit(run, screen.gate, (*cohort.train, *cohort.calibration), generated)
-
     # 5. Attack and evaluate what would be released, then protect those who were the yardstick too.
     run.progress.stage(5, STAGES, "evaluate")
     evaluation = evaluate_release(run, cohort, model, generated)
     write_patient_exposure(evaluation.patients, work.audit)
     generated = last_pass(run, screen.gate, cohort.audit, generated)
+    write_audit(run, screen.judge, cohort, generated)
+    generated = withhold(generated, withheld)
 
     # 6. The verdict, and the release that it seals.
     run.progress.stage(6, STAGES, "verdict and release")

@@ -132,6 +132,7 @@ class ScreeningFacts:
         withheld_in_persons: samples that were withheld with them.
         persons: synthetic persons with several samples.
         withheld_undeniable: kept samples that too few patients could explain, by a noisy count.
+        withheld_by_steward: kept samples that the data steward took out by hand, of those that were left.
         outsider_limit: more samples withheld for audit patients than this, and the generator knows them.
         person_limit: more persons withheld than this, and the generator deals patients out over sessions.
     """
@@ -149,12 +150,13 @@ class ScreeningFacts:
     outsider_limit: int = 0
     person_limit: int = 0
     withheld_undeniable: int = 0
+    withheld_by_steward: int = 0
 
     @property
     def released(self) -> int:
         """Slots that are left to release."""
-        withheld = self.withheld_for_audit + self.withheld_in_persons + self.withheld_undeniable
-        return self.slots - self.exhausted - withheld
+        by_gate = self.withheld_for_audit + self.withheld_in_persons + self.withheld_undeniable
+        return self.slots - self.exhausted - by_gate - self.withheld_by_steward
 
 
 @dataclass(frozen=True)
@@ -490,6 +492,22 @@ class Preview:
 
     picture: bytes | None = None
     html: str = ""
+
+
+@dataclass(frozen=True)
+class ShownPair:
+    """A sample and a real record beside each other, for the private review page alone.
+
+    HTML fragments that need no other file: escaped, without script and without ``style``. What is common to both stands
+    in ``<mark>``.
+
+    Attributes:
+        difference: of the two, where it can be seen; empty where it cannot.
+    """
+
+    sample: str
+    real: str
+    difference: str = ""
 
 
 @dataclass(frozen=True)

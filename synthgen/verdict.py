@@ -136,7 +136,8 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
         told = "no real cohort was given: only duplicate checks ran, nothing is known of copies"
         return Outcome.NO_COHORT, (Reason(Why.NO_COHORT, told),)
     refuse = [*_copies_seen(found), *_exact_copies_missed(found.planted), *_attacks_that_succeed(found)]
-    doubt = [*_blind_spots(found), *_no_power(found), *_empty_slots(found.screening), *_attacks_unsettled(found)]
+    slots = (*_empty_slots(found.screening), *_withheld_by_hand(found.screening))
+    doubt = [*_blind_spots(found), *_no_power(found), *slots, *_attacks_unsettled(found)]
     unfit = [*_not_fit(found)]
     if refuse:
         return Outcome.REFUSE, (*refuse, *doubt, *unfit)
@@ -251,6 +252,16 @@ def _empty_slots(screening: ScreeningFacts) -> Iterator[Reason]:
         )
 
 
+def _withheld_by_hand(screening: ScreeningFacts) -> Iterator[Reason]:
+    """A few are a person's caution; more say that the gate does not see what a person sees."""
+    if screening.withheld_by_steward > _EMPTY_SHARE * screening.slots:
+        yield Reason(
+            Why.WITHHELD,
+            f"the data steward withheld {screening.withheld_by_steward} of {screening.slots} samples by hand, at most "
+            f"{_EMPTY_SHARE:.0%} is a few",
+        )
+
+
 def _not_fit(found: Findings) -> Iterator[Reason]:
     """Figures of quality whose whole interval lies below what is asked for."""
     for figure, least in ((floor.estimate, floor.least) for floor in found.floors if floor.missed):
@@ -323,7 +334,17 @@ def claim(
         f"calibration patients than the {_ordinal(facts.k)} of {held_out} held-out patients, and no released record is "
         f"that close to one of {facts.patients_audit} audit patients. Planted copies of the listed kinds ({names}) are "
         f"missed at a rate ≤ {worst:.1%} (95%) an attempt, ≤ {released_share(worst, tries):.1%} in the up to {tries} "
-        f"attempts of a slot. Not claimed: {_not_claimed(planted)}. This is screening, not DP and not anonymity."
+        f"attempts of a slot. {_by_hand(screening)}Not claimed: {_not_claimed(planted)}. This is screening, not DP and "
+        "not anonymity."
+    )
+
+
+def _by_hand(screening: ScreeningFacts) -> str:
+    if not screening.withheld_by_steward:
+        return ""
+    return (
+        f"The data steward withheld {screening.withheld_by_steward} of the samples that the gate kept; privacy and "
+        "quality were measured with them. "
     )
 
 

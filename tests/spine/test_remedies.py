@@ -28,6 +28,7 @@ CASES: dict[str, Findings] = {
     "attack near its limit": findings(attacks=(Estimate("identity_auc", 0.649, (0.51, 0.79), 80),)),
     "attack unknown": findings(attacks=(Estimate("identity_auc", 0.5, (float("nan"), float("nan")), 80),)),
     "not fit for use": findings(floors=(BLURRED,)),
+    "withheld by hand": findings(screening=replace(findings().screening, withheld_by_steward=9)),
     "empty slots": findings(screening=replace(findings().screening, exhausted=9)),
 }
 

@@ -26,6 +26,7 @@ from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import write_demo_cohort
+from synthgen.generators.cxr.difference import difference
 from synthgen.generators.cxr.evolution import BY, NEAR, EvolvedGenerator, cxr_population, image_features, kind_of
 from synthgen.generators.cxr.model_folder import base_of, check_folder, model_digest, open_generator, size_of
 from synthgen.generators.cxr.pretraining import pretrain
@@ -57,7 +58,7 @@ from synthgen.privacy_filters.cxr.planted import planted_copies
 from synthgen.privacy_filters.cxr.same_image import same_images
 from synthgen.progress import Progress, Silent
 from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Planting, RoundTrip
-from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.report import DatasetFacts, Evaluation, Preview, ShownPair
 from synthgen.slots import BySeed
 
 _FEW_FILES = 3_000  # whose headers may be read twice
@@ -102,7 +103,14 @@ class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
         return np.asarray(Image.open(io.BytesIO(content)))
 
     def show(self, payload: CxrImage) -> str:
-        return f'<img src="data:image/png;base64,{base64.b64encode(self.encode(payload)).decode()}" alt="radiograph">'
+        return self._picture(payload, "radiograph")
+
+    def show_pair(self, sample: CxrImage, real: CxrImage) -> ShownPair:
+        between = self._picture(difference(sample, real), "where the two differ, black where they are alike")
+        return ShownPair(self.show(sample), self.show(real), between)
+
+    def _picture(self, image: CxrImage, alt: str) -> str:
+        return f'<img src="data:image/png;base64,{base64.b64encode(self.encode(image)).decode()}" alt="{alt}">'
 
 
 class CxrDiffusion(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):

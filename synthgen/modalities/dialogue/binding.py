@@ -35,7 +35,7 @@ from synthgen.generators.dialogue.private_model import (
 )
 from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.sampler import open_generator, realiser_of
-from synthgen.generators.dialogue.show import excerpts, transcript
+from synthgen.generators.dialogue.show import excerpts, pair, transcript
 from synthgen.generators.dialogue.write import write_release
 from synthgen.modalities.dialogue.anonymise import DialogueAnonymiser
 from synthgen.modalities.dialogue.judge import judge_of
@@ -64,7 +64,7 @@ from synthgen.privacy_filters.dialogue.same_case import same_cases
 from synthgen.privacy_filters.dialogue.told_again import ToldAgain
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, Planting, Rule
-from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.report import DatasetFacts, Evaluation, Preview, ShownPair
 from synthgen.slots import Conditions
 
 if TYPE_CHECKING:
@@ -114,6 +114,9 @@ class DialogueCohorts(Cohorts[Dialogue, DialogueCondition, DialogueConfig]):
 
     def show(self, payload: Dialogue) -> str:
         return transcript(payload)
+
+    def show_pair(self, sample: Dialogue, real: Dialogue) -> ShownPair:
+        return pair(sample, real)
 
 
 def _of_a_chat_model(config: DialogueConfig) -> PrivateFit[Dialogue, DialogueCondition]:

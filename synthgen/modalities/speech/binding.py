@@ -34,7 +34,7 @@ from synthgen.generators.speech.model_folder import (
     read_dialogues,
     reads_cohort,
 )
-from synthgen.generators.speech.preview import preview_html, show
+from synthgen.generators.speech.preview import pair, preview_html, show
 from synthgen.generators.speech.private_model import MECHANISM, events, fit_prior, voice_of
 from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
@@ -63,7 +63,7 @@ from synthgen.privacy_filters.speech.planted import planted_copies
 from synthgen.privacy_filters.speech.recordings import Levels
 from synthgen.progress import Progress, Silent
 from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Planting, Rule
-from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.report import DatasetFacts, Evaluation, Preview, ShownPair
 from synthgen.slots import Conditions
 
 _EAR = "speaker"
@@ -130,6 +130,9 @@ class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
 
     def show(self, payload: Speech) -> str:
         return show(payload)
+
+    def show_pair(self, sample: Speech, real: Speech) -> ShownPair:
+        return pair(sample, real)
 
 
 class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
