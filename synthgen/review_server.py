@@ -32,7 +32,7 @@ _PRIVATE: Final = {
 }
 _ENDED: Final = Page(
     b'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
-    b"<title>Review: ended</title><p>The marks are saved, and the review has ended. You can close this page.</p></html>",
+    b"<title>Review: ended</title><p>The marks are saved, and the review has ended. This page can be closed.</p>",
     "default-src 'none'",
 )
 
