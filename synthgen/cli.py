@@ -328,17 +328,29 @@ def screen(
     modality_name: ReadModality = None,
     work: Work = Path("work"),
     out: Annotated[Path, typer.Option(help="Report to write (JSON).")] = Path("screening.json"),
+    held_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--held-out",
+            help="File of patient ids, one a line: you declare that the generator has not seen them. A PASS needs it.",
+        ),
+    ] = None,
+    unfiltered: Annotated[
+        bool,
+        typer.Option("--unfiltered", help="You declare that the candidates are all that was made. A PASS needs it."),
+    ] = False,
     config: ReadConfig = None,
     settings: Settings = None,
     exclude: Exclude = None,
     seed: Seed = None,
 ) -> None:
-    """Judges synthetic records that were made elsewhere, with the same gate."""
+    """Judges synthetic records that were made elsewhere, with the same gate, attacks and verdict."""
     from synthgen import api, arguments
 
     outcome = api.screen(
         candidates, modality_name, data=data, out=out, work=work, config=config,
-        settings=arguments.without(settings, exclude), seed=seed, progress=None,
+        settings=arguments.without(settings, exclude), seed=seed, held_out=held_out, unfiltered=unfiltered,
+        progress=None,
     )  # fmt: skip
     from synthgen.report import Outcome, remedies_in
 

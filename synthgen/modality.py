@@ -77,6 +77,12 @@ class Cohorts(Protocol[T, C, M_contra]):
         """Reads somebody else's synthetic records, with a name each."""
         ...
 
+    def candidate_conditions(
+        self, folder: Path, names: Sequence[str], config: M_contra, progress: Progress
+    ) -> Sequence[C] | None:
+        """What each of the candidates is of, in the order of their names; None where their folder does not say."""
+        return None
+
     def links(self, records: Sequence[Real[T, C]], config: M_contra, progress: Progress) -> Sequence[Link]:
         """Pairs of records of different patients that are the same or nearly so: one person under two numbers."""
         return ()

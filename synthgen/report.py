@@ -255,6 +255,23 @@ class GuaranteeFacts:
 
 
 @dataclass(frozen=True)
+class OutsideFacts:
+    """What is known of samples that were made elsewhere. Declarations are whoever's who screens; none is verified.
+
+    Attributes:
+        held_out: patients of whom it is declared that the generator has not seen them: those who are attacked with.
+        unfiltered: declared: the candidates are all that was made, and nobody chose among them.
+        labelled: whether the candidates' folder tells each one's condition.
+        held_out_p: of Mann and Whitney's test that held-out patients lie as the others do; None without any.
+    """
+
+    held_out: int
+    unfiltered: bool
+    labelled: bool
+    held_out_p: float | None = None
+
+
+@dataclass(frozen=True)
 class PrivacyReport:
     """Everything that ``privacy_report.json`` states. Parts that could not be had are None, and a reason says why.
 
@@ -266,6 +283,7 @@ class PrivacyReport:
         private: the verdict as it would be whatever the quality: on privacy alone.
         guarantee: of the model; None where it was not fitted with differential privacy.
         exposure: the three risks, and who bears them; the verdict does not rest on them.
+        outside: of samples that were made elsewhere; None for a generator of this run.
     """
 
     outcome: Outcome
@@ -287,6 +305,7 @@ class PrivacyReport:
     private: Outcome | None = None
     guarantee: GuaranteeFacts | None = None
     exposure: Exposure = NOT_MEASURED
+    outside: OutsideFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -593,6 +612,14 @@ def remedies_in(path: Path) -> tuple[tuple[str, ...], tuple[Remedy, ...], str]:
     """Reasons, remedies and next run of a report of ``synthgen screen``."""
     told = json.loads(path.read_bytes())
     return tuple(told["reasons"]), tuple(Remedy(**one) for one in told["remedies"]), str(told["next_run"])
+
+
+def json_object(value: object) -> dict[str, JsonValue]:
+    """A dataclass of this module as a JSON object."""
+    told = to_json(value)
+    if not isinstance(told, dict):
+        raise TypeError(f"{type(value).__name__} is no object in JSON")
+    return told
 
 
 def to_json(value: object) -> JsonValue:

@@ -25,6 +25,7 @@ from synthgen.report import (
     Limits,
     LinkedFacts,
     Outcome,
+    OutsideFacts,
     PlantedResult,
     PrivacyReport,
     ScreeningFacts,
@@ -32,6 +33,7 @@ from synthgen.report import (
 from synthgen.sizes import LEAST_AUDITED
 
 ATTACK_LEVEL = 0.01  # probability at which any attack on an honest release may succeed; the attacks share it
+HELD_OUT_LEVEL = 0.01  # at which held-out patients are taken to differ from the others
 _EMPTY_SHARE = 0.01
 _NO_CLAIM = "Nothing is claimed: no real cohort was given, so no sample was compared with a patient."
 _UNSCREENED = (
@@ -68,6 +70,7 @@ def privacy_report(
         private=private,
         guarantee=promised,
         exposure=found.exposure,
+        outside=found.outside,
     )
 
 
@@ -81,7 +84,24 @@ def _claimed(found: Findings, names: Sequence[str], promised: str) -> tuple[str,
     if by_guarantee(found):
         return promised, _UNSCREENED if found.deniable is None else _counted(found.deniable)
     told = claim(names, found.facts, found.planted, found.screening) if found.facts else _NO_CLAIM
-    return told, promised
+    return told, promised or _declared(found.outside)
+
+
+def _declared(outside: OutsideFacts | None) -> str:
+    """What a claim on samples that were made elsewhere rests on beside what was measured."""
+    if outside is None:
+        return ""
+    told = []
+    if outside.held_out:
+        told.append(f"the generator has not seen the {outside.held_out} held-out patients")
+    if outside.unfiltered:
+        told.append("the candidates are all that it made, and nobody chose among them")
+    declared = f"Declared, not verified: {'; '.join(told)}. " if told else ""
+    unseen = "" if outside.held_out else "Everybody in the cohort may have been seen by the generator. "
+    return (
+        f"The samples were made elsewhere. {declared}{unseen}Whom of the others it has seen is not known: if few, the "
+        "attacks are weaker than their figures. No copies in its own domain could be planted."
+    )
 
 
 def guarantee_facts(found: Findings) -> GuaranteeFacts | None:
@@ -138,6 +158,8 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
     refuse = [*_copies_seen(found), *_exact_copies_missed(found.planted), *_attacks_that_succeed(found)]
     slots = (*_empty_slots(found.screening), *_withheld_by_hand(found.screening))
     doubt = [*_blind_spots(found), *_no_power(found), *slots, *_attacks_unsettled(found)]
+    undeclared = [*_undeclared(found)]
+    doubt += undeclared if found.audited else []
     unfit = [*_not_fit(found)]
     if refuse:
         return Outcome.REFUSE, (*refuse, *doubt, *unfit)
@@ -149,11 +171,38 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
         return Outcome.UNCALIBRATED, (Reason(Why.TOO_FEW, level), *doubt, *unfit)
     if doubt:
         return Outcome.INCONCLUSIVE, (*doubt, *unfit)
+    if found.outside is not None and not found.outside.held_out:
+        told = "no attack was run: nobody is declared whom the generator has not seen"
+        return Outcome.CALIBRATED_NOT_AUDITED, (Reason(Why.NOBODY_UNSEEN, told), *undeclared, *unfit)
     if not found.audited or not found.calibrated_on_strangers:
         told = "no attack was run: there are no audit patients, or the conditions are unknown"
         outcome = Outcome.INCONCLUSIVE if unfit else Outcome.CALIBRATED_NOT_AUDITED
         return outcome, (Reason(Why.NOT_AUDITED, told), *unfit)
     return (Outcome.INCONCLUSIVE if unfit else Outcome.PASS), tuple(unfit)
+
+
+def _undeclared(found: Findings) -> Iterator[Reason]:
+    """What is not known of samples that were made elsewhere, without which a PASS would say more than was measured."""
+    outside = found.outside
+    if outside is None:
+        return
+    if outside.held_out_p is not None and outside.held_out_p < HELD_OUT_LEVEL:
+        yield Reason(
+            Why.HELD_OUT_DIFFER,
+            f"the {outside.held_out} held-out patients do not lie as the others do (p = {outside.held_out_p:.1g}): "
+            "that an attack fails on them says little",
+        )
+    if not outside.unfiltered:
+        yield Reason(
+            Why.MAYBE_CHOSEN,
+            "the candidates may have been chosen among more: how many of them are close says nothing of the generator",
+        )
+    if not outside.labelled:
+        yield Reason(
+            Why.UNLABELLED,
+            "the candidates' conditions are not known: what the samples tell of patients' attributes, and what they "
+            "are good for, was not measured",
+        )
 
 
 def _copies_seen(found: Findings) -> Iterator[Reason]:

@@ -20,7 +20,7 @@ from synthgen.errors import UserError
 from synthgen.eval.cxr.evaluate import evaluate
 from synthgen.files import private_folder
 from synthgen.generators.cxr.base import open_base
-from synthgen.generators.cxr.candidates import load_images
+from synthgen.generators.cxr.candidates import candidate_conditions, load_images
 from synthgen.generators.cxr.cohort import load_cohort
 from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
@@ -87,6 +87,11 @@ class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
 
     def load_candidates(self, folder: Path, config: CxrConfig, progress: Progress) -> list[tuple[str, CxrImage]]:
         return load_images(folder, size=config.generator.size, progress=progress)
+
+    def candidate_conditions(
+        self, folder: Path, names: Sequence[str], config: CxrConfig, progress: Progress
+    ) -> Sequence[CxrCondition] | None:
+        return candidate_conditions(folder, names, progress)
 
     def conditions(self, train: Sequence[CxrReal], config: CxrConfig) -> BySeed[CxrCondition]:
         return BySeed(condition_sampler(train, config.conditions))

@@ -12,7 +12,7 @@ from synthgen.dp.ballots import METHOD, votes_drawn
 from synthgen.dp.screening import public_radius
 from synthgen.errors import require
 from synthgen.eval.dialogue.evaluate import evaluate, judge_release
-from synthgen.generators.dialogue.candidates import load_candidates
+from synthgen.generators.dialogue.candidates import candidate_conditions, load_candidates
 from synthgen.generators.dialogue.cohort import load_cohort
 from synthgen.generators.dialogue.cohort_counts import SAID, count, counted_conditions
 from synthgen.generators.dialogue.conditions import condition_sampler
@@ -88,6 +88,11 @@ class DialogueCohorts(Cohorts[Dialogue, DialogueCondition, DialogueConfig]):
 
     def load_candidates(self, folder: Path, config: DialogueConfig, progress: Progress) -> list[tuple[str, Dialogue]]:
         return load_candidates(folder, config.cohort, progress)
+
+    def candidate_conditions(
+        self, folder: Path, names: Sequence[str], config: DialogueConfig, progress: Progress
+    ) -> Sequence[DialogueCondition] | None:
+        return candidate_conditions(folder, names, config.cohort)
 
     def links(self, records: Sequence[DialogueReal], config: DialogueConfig, progress: Progress) -> Sequence[Link]:
         return same_cases([r.payload for r in records], [r.patient for r in records])

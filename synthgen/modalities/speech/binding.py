@@ -18,7 +18,7 @@ from synthgen.dp.screening import public_radius
 from synthgen.errors import require
 from synthgen.eval.speech.diariser import WindowClustering
 from synthgen.eval.speech.evaluate import evaluate
-from synthgen.generators.speech.candidates import load_candidates
+from synthgen.generators.speech.candidates import candidate_conditions, load_candidates
 from synthgen.generators.speech.cohort import load_cohort
 from synthgen.generators.speech.cohort.recognise import recognise
 from synthgen.generators.speech.demo_cohort import write_demo_cohort
@@ -94,6 +94,11 @@ class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
 
     def load_candidates(self, folder: Path, config: SpeechConfig, progress: Progress) -> list[tuple[str, Speech]]:
         return load_candidates(folder, config.cohort, _until_exit(), progress)
+
+    def candidate_conditions(
+        self, folder: Path, names: Sequence[str], config: SpeechConfig, progress: Progress
+    ) -> Sequence[SpeechCondition] | None:
+        return candidate_conditions(folder, names, config.cohort)
 
     def links(self, records: Sequence[SpeechReal], config: SpeechConfig, progress: Progress) -> Sequence[Link]:
         """Recordings of different patients of which one holds the other's sound, through a codec, louder or cut."""
