@@ -101,7 +101,7 @@ def test_the_page_shows_pairs_and_runs_nothing_that_stands_in_them(work: Path) -
     assert seen.tags.count("article") == len(read_pairs(work / "audit" / "pairs.parquet").pairs) > 24
     assert not {"script", "link", "iframe", "form", "base", "object"} & set(seen.tags)
     assert seen.active == []
-    assert HOSTILE in seen.text and "rejected: nearest_row" in seen.text
+    assert HOSTILE in seen.text and "rejected: nearest row" in seen.text
     policy = unescape(page.read_text().partition('Security-Policy" content="')[2].partition('"')[0])
     assert policy.startswith("default-src 'none'; img-src data:") and "unsafe" not in policy and "script" not in policy
 
