@@ -35,12 +35,12 @@ def review(
         UserError: the folder is no work folder, is in use, or holds no screened samples; a slot holds nothing that
             could be withheld; the port is in use.
     """
-    from synthgen.audit import PAIRS, Pairs, read_pairs  # which need what a wrong folder does not wait for
-    from synthgen.review_page import Page, review_page
-    from synthgen.review_server import serving, until_ended
-    from synthgen.withholding import read_withheld, write_withheld
-
     with reopened(folder) as work:
+        from synthgen.audit import PAIRS, Pairs, read_pairs  # which need what a wrong folder does not wait for
+        from synthgen.review_page import Page, review_page
+        from synthgen.review_server import serving, until_ended
+        from synthgen.withholding import read_withheld, write_withheld
+
         if not (work.audit / PAIRS).is_file():
             raise UserError(
                 f"{folder} holds no screened samples: they are there once synthgen generate has screened samples "
