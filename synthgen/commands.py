@@ -19,7 +19,7 @@ from synthgen.fitting import fit_filters, fit_model
 from synthgen.gate import Judged, OpenGate, open_gate
 from synthgen.patient_exposure import write_patient_exposure
 from synthgen.pipeline import split_cohort
-from synthgen.records import C, Synthetic
+from synthgen.records import C, Cohort, Synthetic
 from synthgen.report import Evaluation, Outcome, OutsideFacts, json_object, to_json
 from synthgen.run import Run
 from synthgen.sizes import RISK, SizeCheck
@@ -107,6 +107,7 @@ def screen(
             unfiltered=unfiltered,
             labelled=told is not None,
             held_out_p=opened.held_out_p(),
+            copies=copies_among([payload for _, payload in named], cohort),
         ),
     )
     written = {**json_object(report), "quality": to_json(evaluation.quality)}
@@ -114,6 +115,15 @@ def screen(
     end_try(work, report.outcome)
     progress.say(f"{len(kept)} of {len(named)} records are kept; their names are in {work.screen / 'kept.txt'}")
     return report.outcome
+
+
+def copies_among(payloads: Sequence[T], cohort: Cohort[T, C]) -> int:
+    """How many payloads are records of the cohort, byte for byte; 0 where two patients share one: chance may then."""
+    owner: dict[bytes, str] = {}
+    for record in (*cohort.train, *cohort.calibration, *cohort.audit):
+        if owner.setdefault(content_digest(record.payload), record.patient) != record.patient:
+            return 0
+    return sum(content_digest(payload) in owner for payload in payloads)
 
 
 def evaluate_candidates(opened: OpenGate[T, C, M], found: Judged[T], told: Sequence[C] | None) -> Evaluation:

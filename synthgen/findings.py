@@ -47,6 +47,7 @@ class Why(StrEnum):
     DEALT_OUT = "dealt_out"
     NO_EXACT = "no_exact"
     EXACT_MISSED = "exact_missed"
+    COPIED = "copied"
     ATTACK_SUCCEEDS = "attack_succeeds"
     TOO_FEW = "too_few"
     NOT_AUDITED = "not_audited"

@@ -263,12 +263,14 @@ class OutsideFacts:
         unfiltered: declared: the candidates are all that was made, and nobody chose among them.
         labelled: whether the candidates' folder tells each one's condition.
         held_out_p: of Mann and Whitney's test that held-out patients lie as the others do; None without any.
+        copies: candidates that are records of the cohort, byte for byte; none are counted where patients share records.
     """
 
     held_out: int
     unfiltered: bool
     labelled: bool
     held_out_p: float | None = None
+    copies: int = 0
 
 
 @dataclass(frozen=True)

@@ -207,6 +207,11 @@ def _undeclared(found: Findings) -> Iterator[Reason]:
 
 def _copies_seen(found: Findings) -> Iterator[Reason]:
     test, screening = found.generator_test, found.screening
+    if found.outside is not None and found.outside.copies:
+        yield Reason(
+            Why.COPIED,
+            f"candidates are records of the cohort, byte for byte: {found.outside.copies} of {screening.slots}",
+        )
     if test is not None and test.rejected > test.limit:
         yield Reason(
             Why.MEMORISES,

@@ -60,7 +60,7 @@ def test_honest_candidates_pass_where_all_is_declared(clinic: list[list[str]], v
     assert len(kept) == facts["slots"] - facts["rejected"] - facts["withheld_for_audit"]
 
 
-@pytest.mark.parametrize("share", [0.05, 1.0])
+@pytest.mark.parametrize("share", [0.002, 0.05, 1.0])
 def test_copies_have_no_pass_whatever_is_declared(clinic: list[list[str]], vitals: Vitals, share: float) -> None:
     known, count = seen(clinic), 600
     copies = [known[i % len(known)] for i in range(round(share * count))]

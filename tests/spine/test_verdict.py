@@ -100,6 +100,7 @@ def test_nothing_wrong_and_enough_seen_is_a_pass() -> None:
         ({"outside": replace(OUTSIDE, unfiltered=False)}, Outcome.INCONCLUSIVE),
         ({"outside": replace(OUTSIDE, labelled=False)}, Outcome.INCONCLUSIVE),
         ({"outside": replace(OUTSIDE, held_out_p=0.001)}, Outcome.INCONCLUSIVE),
+        ({"outside": replace(OUTSIDE, copies=1)}, Outcome.REFUSE),
         ({"outside": OUTSIDE, "attacks": ()}, Outcome.INCONCLUSIVE),
         ({"outside": OUTSIDE, "attacks": (Estimate("identity_auc", 0.7, (0.6, 0.8), 80),)}, Outcome.REFUSE),
         ({"floors": (COVERED,)}, Outcome.PASS),
