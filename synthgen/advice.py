@@ -80,8 +80,9 @@ def next_run(reasons: Iterable[Reason], found: Findings) -> str:
         return ""
     settings = {key: value for wish in wishes for key, value in wish.settings}
     told = [f"--set {key}={value:g}" for key, value in settings.items()]
-    if found.outside is not None:  # whoever screens has the candidates and the held-out patients that there are
-        return " ".join(["the same command with --work NEW", *told]) if told else ""
+    if found.outside is not None:  # no setting makes more patients, or moves them to the held-out ones
+        alone = told and not any(wish.train or wish.calibration or wish.audit for wish in wishes)
+        return " ".join(["the same command with --work NEW", *told]) if alone else ""
     wanted = _together(wishes, found, settings.get("gate.alpha", found.facts.alpha))
     has = _parts(found)
     if wanted is None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from synthgen.config import Section
 from synthgen.errors import UserError
 from synthgen.files import private_folder, write_atomically
-from synthgen.privacy_filters.gate import Gate
+from synthgen.privacy_filters.calibration import Calibration
 from synthgen.records import C, Cohort, Rule
 from synthgen.report import ShownPair
 from synthgen.run import Run
@@ -109,7 +109,7 @@ def write_audit(run: Run[T, C, M], judge: Judgement[T], cohort: Cohort[T, C], ge
     gate = judge.gate.protecting(cohort.audit) if cohort.audit else judge.gate
     calibration, kind = gate.calibration, run.modality.cohorts
     names = frozenset(calibration.names)
-    chosen, totals = _chosen(generated, gate)
+    chosen, totals = _chosen(generated, calibration)
     rows = {(row.slot, row.attempt): row for row in generated.rows() if (row.slot, row.attempt) in chosen}
     payloads = {key: kind.decode(row.payload, generated.scratch) for key, row in rows.items()}
     nearest = gate.filters.nearest_patients(list(payloads.values())) if payloads else []
@@ -125,7 +125,7 @@ def write_audit(run: Run[T, C, M], judge: Judgement[T], cohort: Cohort[T, C], ge
                 slot=row.slot,
                 attempt=row.attempt,
                 kept=row.kept and row.slot not in generated.withheld,
-                reasons=_reasons(row, payload, gate, judge.rules, generated.withheld),
+                reasons=reasons_of(row, payload, calibration, judge.rules, generated.withheld),
                 stratum=kind.condition_from(row.condition).stratum,
                 condition=json.dumps(row.condition, sort_keys=True, ensure_ascii=False),
                 closer=rank_among(calibration.strangers, closeness(row, names)),
@@ -184,19 +184,19 @@ def _table(found: Pairs) -> bytes:
     return buffer.getvalue()
 
 
-def _chosen(generated: Generated[T, C], gate: Gate[T]) -> tuple[list[tuple[int, int]], Counter[bool]]:
+def _chosen(generated: Generated[T, C], calibration: Calibration) -> tuple[list[tuple[int, int]], Counter[bool]]:
     """Slot and attempt of what is shown, the closest first: of what is kept, then of each reason; and how many of both.
 
     Only keys are held, so that memory does not grow with the payloads.
     """
-    names = frozenset(gate.calibration.names)
+    names = frozenset(calibration.names)
     kept: list[tuple[float, int, int]] = []
     rejected: defaultdict[str, list[tuple[float, int, int]]] = defaultdict(list)
     totals: Counter[bool] = Counter()
     for row in generated.rows():
         key, stays = (closeness(row, names), row.slot, row.attempt), row.kept and row.slot not in generated.withheld
         totals[stays] += 1
-        for reason in () if stays else _groups(row, gate):
+        for reason in () if stays else _groups(row, calibration):
             rejected[reason].append(key)
         if stays:
             kept.append(key)
@@ -204,27 +204,28 @@ def _chosen(generated: Generated[T, C], gate: Gate[T]) -> tuple[list[tuple[int, 
     return list(dict.fromkeys((slot, attempt) for found in best for _, slot, attempt in found)), totals
 
 
-def _groups(row: Row, gate: Gate[T]) -> tuple[str, ...]:
+def _groups(row: Row, calibration: Calibration) -> tuple[str, ...]:
     """The reasons by which a rejected attempt is shown: its filters; that rules did it; or the last pass."""
     if row.kept:
         return (LAST_PASS,)
-    return tuple(_blocking(row, gate)) if row.close else (_BY_RULE,)
+    return tuple(_blocking(row, calibration)) if row.close else (_BY_RULE,)
 
 
-def _blocking(row: Row, gate: Gate[T]) -> Iterator[str]:
+def _blocking(row: Row, calibration: Calibration) -> Iterator[str]:
     """The calibrated filters that reject an attempt; a score that is no number rejects too."""
     for name, score in row.verdicts:
-        if name in gate.calibration.names and (score is None or score <= gate.calibration.threshold):
+        if name in calibration.names and (score is None or score <= calibration.threshold):
             yield name
 
 
-def _reasons(
-    row: Row, payload: T, gate: Gate[T], rules: Sequence[Rule[T]], withheld: Collection[int]
+def reasons_of(
+    row: Row, payload: T, calibration: Calibration, rules: Sequence[Rule[T]], withheld: Collection[int]
 ) -> tuple[str, ...]:
+    """The filters and rules that reject an attempt, or the last pass; nothing where it would be released."""
     if row.kept:
         return (LAST_PASS,) if row.slot in withheld else ()
     broken = [rule.name for rule in rules if not rule([payload])[0].keeps]
-    return (*(_blocking(row, gate) if row.close else ()), *broken)
+    return (*(_blocking(row, calibration) if row.close else ()), *broken)
 
 
 def closeness(row: Row, names: Collection[str]) -> float:
