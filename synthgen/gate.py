@@ -117,18 +117,21 @@ class OpenGate(Generic[T, C, M]):
         return replace(judged, kept=judged.kept & ~close, known=close)
 
     def held_out_p(self) -> float | None:
-        """Mann and Whitney's two-sided p that audit patients lie as calibration patients do; None without any.
+        """Mann and Whitney's two-sided p that audit and calibration patients lie as far from T; None without either.
 
-        Both are looked at by the gate's common score among the protected, whose patients neither part has in common.
-        Who is held out by a declaration and not by lot may be of another site or time, and attacks on such people fail
-        or succeed whatever the generator knows.
+        In the filters' retrieval embedding, which has seen neither, so that both are alike where both were drawn by
+        lot. Who is held out by a declaration may be of another site or time, and attacks on such people fail or
+        succeed whatever the generator knows.
         """
-        gate = self.screen.gate
-        each = one_record_each(self.cohort.audit, self.run.seed("held out"))
-        if not each:
+        cohort, seed = self.cohort, self.run.seed("held out")
+        known = [record.payload for record in one_record_each(cohort.train, seed)]
+        if not cohort.audit or not cohort.calibration:
             return None
-        theirs = gate.calibration.common(gate.scores([record.payload for record in each]))
-        return float(mannwhitneyu(theirs, np.asarray(gate.calibration.strangers)).pvalue)
+        theirs, others = (
+            self.screen.gate.outsiders.distances([r.payload for r in one_record_each(part, seed)], known).min(axis=1)
+            for part in (cohort.audit, cohort.calibration)
+        )
+        return float(mannwhitneyu(theirs, others).pvalue)
 
     def report(
         self,
