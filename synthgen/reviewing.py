@@ -78,7 +78,7 @@ def review(
 
 def _told(held: frozenset[int]) -> str:
     again = "; the same synthgen generate with a new --out seals without them" if held else ""
-    return f"{len(held)} samples are withheld{again}"
+    return f"{len(held)} {'sample is' if len(held) == 1 else 'samples are'} withheld{again}"
 
 
 def _check(work: Workfolder, places: int, slots: Collection[int]) -> None:
