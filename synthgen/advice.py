@@ -80,6 +80,9 @@ def next_run(reasons: Iterable[Reason], found: Findings) -> str:
         return ""
     settings = {key: value for wish in wishes for key, value in wish.settings}
     told = [f"--set {key}={value:g}" for key, value in settings.items()]
+    if found.outside is not None:  # no setting makes more patients, or moves them to the held-out ones
+        alone = told and not any(wish.train or wish.calibration or wish.audit for wish in wishes)
+        return " ".join(["the same command with --work NEW", *told]) if alone else ""
     wanted = _together(wishes, found, settings.get("gate.alpha", found.facts.alpha))
     has = _parts(found)
     if wanted is None:
@@ -196,6 +199,8 @@ def _no_power(found: Findings) -> Wish | None:
     attempts = attempts_for_test(rate, share, risk, catch)
     if attempts:
         attempts = max(attempts, math.ceil(1.2 * test.attempts))
+        if found.outside is not None:
+            return Wish(f"{mended}{attempts} candidates instead of {test.attempts}")
         return Wish(f"{mended}--set gate.attempts={attempts}", settings=(("gate.attempts", attempts),))
     levels = [alpha for alpha in (facts.alpha, 0.02, 0.01) if alpha <= facts.alpha]
     patients = {alpha: patients_for_test(alpha, _ATTEMPTS, share, risk, catch) for alpha in levels}

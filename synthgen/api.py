@@ -236,15 +236,23 @@ def screen(
     config: str | None = None,
     settings: Sequence[str] = (),
     seed: int | None = None,
+    held_out: str | Path | None = None,
+    unfiltered: bool = False,
     progress: Progress | None = _SILENT,
 ) -> Outcome:
-    """Judges synthetic records that were made elsewhere, with the same gate; the report goes to ``out``."""
+    """Judges synthetic records that were made elsewhere, with the same gate; the report goes to ``out``.
+
+    Args:
+        held_out: file of ids of patients whom the generator has not seen: declared, and needed for a PASS.
+        unfiltered: declared likewise: the candidates are all that was made, and nobody chose among them.
+    """
     folder = Path(work)
     name = arguments.modality_of(modality, Path(candidates), folder)
     # Not the settings of the candidates: who made them must not set the gate.
     preset = config or arguments.settings_of(None, folder, name, settings)
     asked = arguments.asked(name, preset, settings, work=folder, seed=seed)
     arguments.present(Path(candidates), "CANDIDATES")
+    arguments.present(_path(held_out), "--held-out")
     arguments.present(Path(data), "--data")
     arguments.apart(Path(data), work=folder, out=Path(out))
     if Path(out).exists():
@@ -253,7 +261,9 @@ def screen(
     from synthgen.session import session
 
     with session(asked, folder, progress) as run:
-        return commands.screen(run, Path(data), Path(candidates), Path(out))
+        return commands.screen(
+            run, Path(data), Path(candidates), Path(out), held_out=_path(held_out), unfiltered=unfiltered
+        )
 
 
 def evaluate(

@@ -328,17 +328,29 @@ def screen(
     modality_name: ReadModality = None,
     work: Work = Path("work"),
     out: Annotated[Path, typer.Option(help="Report to write (JSON).")] = Path("screening.json"),
+    held_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--held-out",
+            help="File of patient ids, one a line: you declare that the generator has not seen them. A PASS needs it.",
+        ),
+    ] = None,
+    unfiltered: Annotated[
+        bool,
+        typer.Option("--unfiltered", help="You declare that the candidates are all that was made. A PASS needs it."),
+    ] = False,
     config: ReadConfig = None,
     settings: Settings = None,
     exclude: Exclude = None,
     seed: Seed = None,
 ) -> None:
-    """Judges synthetic records that were made elsewhere, with the same gate."""
+    """Judges synthetic records that were made elsewhere, with the same gate, attacks and verdict."""
     from synthgen import api, arguments
 
     outcome = api.screen(
         candidates, modality_name, data=data, out=out, work=work, config=config,
-        settings=arguments.without(settings, exclude), seed=seed, progress=None,
+        settings=arguments.without(settings, exclude), seed=seed, held_out=held_out, unfiltered=unfiltered,
+        progress=None,
     )  # fmt: skip
     from synthgen.report import Outcome, remedies_in
 
@@ -371,6 +383,30 @@ def evaluate(
     tables.risks(found.exposure.risks)
     tables.estimates((*found.attacks, *found.quality))
     tables.floors(found.floors)
+
+
+@app.command(short_help="Shows the closest samples beside real patients, to the data steward alone.")
+def review(
+    work: Annotated[Path, typer.Argument(help="The private work folder of a run that has screened samples.")],
+    static: Annotated[
+        bool, typer.Option("--static", help="Write the page to audit/index.html in the work folder; serve nothing.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    withhold: Annotated[
+        list[int] | None, typer.Option("--withhold", min=0, help="Number of a sample to withhold; repeatable.")
+    ] = None,
+    give_back: Annotated[
+        list[int] | None,
+        typer.Option("--give-back", min=0, help="Number of a sample to release after all; repeatable."),
+    ] = None,
+) -> None:
+    """Serves a private page, to this machine alone, on which samples are withheld from the next sealing."""
+    from synthgen.reviewing import review as reviewed
+
+    reviewed(
+        work, static=static, port=port, withhold=withhold or (), give_back=give_back or (),
+        say=lambda line: print(line, flush=True),  # noqa: T201
+    )  # fmt: skip
 
 
 @app.command(short_help="Checks that a release is what was sealed, and who signed it.")

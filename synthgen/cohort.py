@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,11 +23,15 @@ _RARE_STRATUM = 10
 
 
 def split_by_patient(
-    loaded: Loaded[T, C], config: SplitConfig, person_of: Mapping[str, str] | None = None
+    loaded: Loaded[T, C],
+    config: SplitConfig,
+    person_of: Mapping[str, str] | None = None,
+    held_out: Collection[str] | None = None,
 ) -> Cohort[T, C]:
     """Assigns every patient, with all records, to one part: stratified by condition, seeded, or as a file says.
 
     Args:
+        held_out: patients who are the audit, and nobody else is: whom the split would audit is calibrated on.
         person_of: the patient by :func:`patient_key` of every identifier that a split file may hold; several where
             linked patients count as one. Without it, the cohort's patients.
 
@@ -41,6 +45,9 @@ def split_by_patient(
         part = read_split(config.file, patients, person_of)
     else:
         part = _assign(patients, _strata(loaded.records), config)
+    if held_out is not None:
+        others = {p: "calibration" if name == "audit" else name for p, name in part.items()}
+        part = {p: "audit" if p in held_out else name for p, name in others.items()}
     parts = {name: tuple(r for r in loaded.records if part[r.patient] == name) for name in PARTS}
     if not parts["train"]:
         raise UserError(

@@ -21,7 +21,7 @@ from synthgen.seeds import stage_seed
 T = TypeVar("T")
 M = TypeVar("M", bound=Section)
 
-_MOST_SAMPLES = 2000  # of a larger release so many are evaluated, so that memory does not grow with it
+MOST_SAMPLES = 2000  # of a larger release so many are evaluated, so that memory does not grow with it
 
 
 def generator_test(
@@ -65,7 +65,7 @@ def evaluate_release(run: Run[T, C, M], cohort: Cohort[T, C], model: Path, gener
     """Attacks and quality of the kept samples; nothing where the generator was stopped, since nothing is released."""
     if generated.stopped:
         return Evaluation()
-    samples = [sample for _, sample in islice(kept_samples(run.modality.cohorts, generated), _MOST_SAMPLES)]
+    samples = [sample for _, sample in islice(kept_samples(run.modality.cohorts, generated), MOST_SAMPLES)]
     if not samples:
         return Evaluation()
     seed, kind = run.seed("evaluation"), run.modality

@@ -11,7 +11,16 @@ from synthgen.config import ReleaseMode
 from synthgen.dp.guarantee import Guarantee
 from synthgen.privacy_filters.calibration import Calibration
 from synthgen.records import Estimate
-from synthgen.report import CalibrationFacts, DeniableFacts, Floor, GeneratorTest, Limits, PlantedResult, ScreeningFacts
+from synthgen.report import (
+    CalibrationFacts,
+    DeniableFacts,
+    Floor,
+    GeneratorTest,
+    Limits,
+    OutsideFacts,
+    PlantedResult,
+    ScreeningFacts,
+)
 from synthgen.risks import NOT_MEASURED, Exposure
 from synthgen.sizes import RISK
 
@@ -29,6 +38,7 @@ class Why(StrEnum):
     AUDIT_BLOCKED = "audit_blocked"
     FEW_AUDITED = "few_audited"
     EMPTY_SLOTS = "empty_slots"
+    WITHHELD = "withheld"
     NO_ATTACK = "no_attack"
     ATTACK_OPEN = "attack_open"
     MEMORISES = "memorises"
@@ -37,9 +47,14 @@ class Why(StrEnum):
     DEALT_OUT = "dealt_out"
     NO_EXACT = "no_exact"
     EXACT_MISSED = "exact_missed"
+    COPIED = "copied"
     ATTACK_SUCCEEDS = "attack_succeeds"
     TOO_FEW = "too_few"
     NOT_AUDITED = "not_audited"
+    NOBODY_UNSEEN = "nobody_unseen"
+    MAYBE_CHOSEN = "maybe_chosen"
+    UNLABELLED = "unlabelled"
+    HELD_OUT_DIFFER = "held_out_differ"
     NO_COHORT = "no_cohort"
     DOUBLES = "doubles"
     NOT_FIT = "not_fit"
@@ -70,6 +85,7 @@ class Findings:
         release: what of the private model was to be released, by its name; None where the model is not private.
         deniable: how the samples of a private model were chosen, where a noisy count chose them.
         exposure: the three risks and the subgroups: they are passed on to the report, and no reason is made of them.
+        outside: of samples that were made elsewhere, what is declared of them; None for a generator of this run.
     """
 
     calibration: Calibration | None
@@ -89,6 +105,7 @@ class Findings:
     release: ReleaseMode | None = None
     deniable: DeniableFacts | None = None
     exposure: Exposure = NOT_MEASURED
+    outside: OutsideFacts | None = None
 
 
 def upper_end(attack: Estimate, risk: float = RISK) -> float:

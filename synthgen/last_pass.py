@@ -67,7 +67,7 @@ def last_pass(
         withheld_persons=withheld_persons,
         withheld_in_persons=len(dealt),
         persons=persons,
-        outsider_limit=_limit(gate.block_rate, generated.facts.slots - generated.facts.exhausted),
+        outsider_limit=outsider_limit(gate, generated.facts.slots - generated.facts.exhausted),
         person_limit=_limit(BlockRate(1, PSEUDO_PERSONS), persons),
     )
     return replace(generated, facts=facts, withheld=frozenset(known | dealt))
@@ -89,6 +89,11 @@ def person_threshold(
     people = [[each[i].payload for i in rng.permutation(len(each))[:sessions]] for _ in range(PSEUDO_PERSONS)]
     scores = [gate.scores([joined(person)]) for person in people]
     return min(gate.calibration.threshold, float(gate.calibration.common(np.concatenate(scores)).min()))
+
+
+def outsider_limit(gate: Gate[T], samples: int) -> int:
+    """More of so many kept samples close to an audit patient than this, and the generator knows those patients."""
+    return _limit(gate.block_rate, samples)
 
 
 def _limit(block: BlockRate, count: int) -> int:

@@ -48,7 +48,7 @@ from synthgen.records import (
     Rule,
     Synthetic,
 )
-from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.report import DatasetFacts, Evaluation, Preview, ShownPair
 from synthgen.slots import Conditions
 
 T = TypeVar("T")
@@ -76,6 +76,12 @@ class Cohorts(Protocol[T, C, M_contra]):
     def load_candidates(self, folder: Path, config: M_contra, progress: Progress) -> list[tuple[str, T]]:
         """Reads somebody else's synthetic records, with a name each."""
         ...
+
+    def candidate_conditions(
+        self, folder: Path, names: Sequence[str], config: M_contra, progress: Progress
+    ) -> Sequence[C] | None:
+        """What each of the candidates is of, in the order of their names; None where their folder does not say."""
+        return None
 
     def links(self, records: Sequence[Real[T, C]], config: M_contra, progress: Progress) -> Sequence[Link]:
         """Pairs of records of different patients that are the same or nearly so: one person under two numbers."""
@@ -114,8 +120,12 @@ class Cohorts(Protocol[T, C, M_contra]):
         ...
 
     def show(self, payload: T) -> str:
-        """One record as an HTML fragment that needs no other file, for the private audit page."""
+        """One record as an HTML fragment that needs no other file, for the private review page."""
         ...
+
+    def show_pair(self, sample: T, real: T) -> ShownPair:
+        """A sample and the real record that it resembles most, so that a person sees what is alike."""
+        return ShownPair(self.show(sample), self.show(real))
 
 
 def _nothing(train: object, noise: object, folder: Path, seed: int) -> None:

@@ -19,7 +19,7 @@ from synthgen.digests import keyed, keyed_seed
 from synthgen.dp.guarantee import read_guarantee
 from synthgen.engines import Engine
 from synthgen.evaluation import catch_rate, evaluate_release, far_from_all, generator_test
-from synthgen.excluding import without
+from synthgen.excluding import people_in, without
 from synthgen.findings import Findings, Why
 from synthgen.fitting import fit_filters, fit_model
 from synthgen.last_pass import last_pass
@@ -42,6 +42,7 @@ from synthgen.sizes import RISK, Parts, SizeCheck, parts_in, parts_of_cohort
 from synthgen.steward import NOTHING_STATED, Steward, checklist
 from synthgen.tries import begin_try, end_try, level_for_try
 from synthgen.verdict import privacy_report
+from synthgen.withholding import read_withheld, withhold
 
 DEMO = "simulated demo cohort, made by synthgen: nobody is in it"
 
@@ -72,13 +73,22 @@ class Plan:
 
 
 def split_cohort(
-    run: Run[T, C, M], data: Path, check: Callable[[Parts], str] | None = None
+    run: Run[T, C, M],
+    data: Path,
+    check: Callable[[Parts], str] | None = None,
+    *,
+    outside: bool = False,
+    held_out: Path | None = None,
 ) -> tuple[Loaded[T, C], Cohort[T, C], LinkedFacts]:
     """Loads the cohort, counts linked patients as one, leaves out who is to be, and splits.
 
     A work folder serves one split of one cohort.
 
     There are enough patients, or too few, by the listing already, then by what was read, then by who is one person.
+
+    Args:
+        outside: the samples were made elsewhere: nobody is the audit but whom ``held_out`` lists.
+        held_out: file of patient ids.
     """
     config, work, progress = run.config, run.work, run.progress
     cohorts, told = run.modality.cohorts, set[str]()
@@ -89,17 +99,19 @@ def split_cohort(
             progress.say(line)
         told.add(line)
 
-    if (listed := cohorts.listed(data, run.settings, work.cohort, progress)) is not None:
+    if held_out is None and (listed := cohorts.listed(data, run.settings, work.cohort, progress)) is not None:
         checked(parts_of_cohort(listed, config.split))
     loaded = cohorts.load(data, run.settings, work.cohort, progress)
-    checked(parts_of_cohort([record.patient for record in loaded.records], config.split))
+    if held_out is None:
+        checked(parts_of_cohort([record.patient for record in loaded.records], config.split))
     people = find_people(cohorts, loaded, config, work.cohort, progress)
     split_from = people.loaded
     if config.people.exclude is not None:
         split_from, left_out = without(split_from, config.people.exclude, people.person_of)
         loaded = replace(loaded, skipped=(*loaded.skipped, left_out))  # they stay private, and may not be named
         progress.say(f"{left_out.count} {left_out.reason}")
-    cohort = split_by_patient(split_from, config.split, people.person_of)
+    unseen = people_in(held_out, "--held-out", people.person_of) if held_out else frozenset[str]()
+    cohort = split_by_patient(split_from, config.split, people.person_of, unseen if outside else None)
     checked(parts_in(cohort))
     work.claim_cohort(cohort.digest)
     return loaded, cohort, people.facts
@@ -147,6 +159,7 @@ def _release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
         else kind.cohorts.conditions(cohort.train, run.settings)
     )
     tries = begin_try(loaded.records, (config.digest(), cohort.digest, model_digest), work, run.progress)
+    withheld = read_withheld(work)
 
     # 3. Calibrate the gate on strangers, and measure what it blocks and what it misses.
     run.progress.stage(3, STAGES, "calibrate")
@@ -187,13 +200,13 @@ def _release_from(run: Run[T, C, M], plan: Plan, engine: Engine) -> Sealed:
     )
     first = first_attempts(kind.cohorts, generated, _FIRST_ATTEMPTS)
 
-    write_audit(run, screen.gate, (*cohort.train, *cohort.calibration), generated)
-
     # 5. Attack and evaluate what would be released, then protect those who were the yardstick too.
     run.progress.stage(5, STAGES, "evaluate")
     evaluation = evaluate_release(run, cohort, model, generated)
     write_patient_exposure(evaluation.patients, work.audit)
     generated = last_pass(run, screen.gate, cohort.audit, generated)
+    write_audit(run, screen.judge, cohort, generated)
+    generated = withhold(generated, withheld)
 
     # 6. The verdict, and the release that it seals.
     run.progress.stage(6, STAGES, "verdict and release")

@@ -132,6 +132,7 @@ class ScreeningFacts:
         withheld_in_persons: samples that were withheld with them.
         persons: synthetic persons with several samples.
         withheld_undeniable: kept samples that too few patients could explain, by a noisy count.
+        withheld_by_steward: kept samples that the data steward took out by hand, of those that were left.
         outsider_limit: more samples withheld for audit patients than this, and the generator knows them.
         person_limit: more persons withheld than this, and the generator deals patients out over sessions.
     """
@@ -149,12 +150,13 @@ class ScreeningFacts:
     outsider_limit: int = 0
     person_limit: int = 0
     withheld_undeniable: int = 0
+    withheld_by_steward: int = 0
 
     @property
     def released(self) -> int:
         """Slots that are left to release."""
-        withheld = self.withheld_for_audit + self.withheld_in_persons + self.withheld_undeniable
-        return self.slots - self.exhausted - withheld
+        by_gate = self.withheld_for_audit + self.withheld_in_persons + self.withheld_undeniable
+        return self.slots - self.exhausted - by_gate - self.withheld_by_steward
 
 
 @dataclass(frozen=True)
@@ -253,6 +255,25 @@ class GuaranteeFacts:
 
 
 @dataclass(frozen=True)
+class OutsideFacts:
+    """What is known of samples that were made elsewhere. Declarations are whoever's who screens; none is verified.
+
+    Attributes:
+        held_out: patients of whom it is declared that the generator has not seen them: those who are attacked with.
+        unfiltered: declared: the candidates are all that was made, and nobody chose among them.
+        labelled: whether the candidates' folder tells each one's condition.
+        held_out_p: of Mann and Whitney's test that held-out patients lie as the others do; None without any.
+        copies: candidates that are records of the cohort, byte for byte; none are counted where patients share records.
+    """
+
+    held_out: int
+    unfiltered: bool
+    labelled: bool
+    held_out_p: float | None = None
+    copies: int = 0
+
+
+@dataclass(frozen=True)
 class PrivacyReport:
     """Everything that ``privacy_report.json`` states. Parts that could not be had are None, and a reason says why.
 
@@ -264,6 +285,7 @@ class PrivacyReport:
         private: the verdict as it would be whatever the quality: on privacy alone.
         guarantee: of the model; None where it was not fitted with differential privacy.
         exposure: the three risks, and who bears them; the verdict does not rest on them.
+        outside: of samples that were made elsewhere; None for a generator of this run.
     """
 
     outcome: Outcome
@@ -285,6 +307,7 @@ class PrivacyReport:
     private: Outcome | None = None
     guarantee: GuaranteeFacts | None = None
     exposure: Exposure = NOT_MEASURED
+    outside: OutsideFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -493,6 +516,22 @@ class Preview:
 
 
 @dataclass(frozen=True)
+class ShownPair:
+    """A sample and a real record beside each other, for the private review page alone.
+
+    HTML fragments that need no other file: escaped, without script and without ``style``. What is common to both stands
+    in ``<mark>``.
+
+    Attributes:
+        difference: of the two, where it can be seen; empty where it cannot.
+    """
+
+    sample: str
+    real: str
+    difference: str = ""
+
+
+@dataclass(frozen=True)
 class ChecklistLine:
     """What whoever signs a release must know of it, and no measurement tells.
 
@@ -575,6 +614,14 @@ def remedies_in(path: Path) -> tuple[tuple[str, ...], tuple[Remedy, ...], str]:
     """Reasons, remedies and next run of a report of ``synthgen screen``."""
     told = json.loads(path.read_bytes())
     return tuple(told["reasons"]), tuple(Remedy(**one) for one in told["remedies"]), str(told["next_run"])
+
+
+def json_object(value: object) -> dict[str, JsonValue]:
+    """A dataclass of this module as a JSON object."""
+    told = to_json(value)
+    if not isinstance(told, dict):
+        raise TypeError(f"{type(value).__name__} is no object in JSON")
+    return told
 
 
 def to_json(value: object) -> JsonValue:

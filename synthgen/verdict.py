@@ -25,6 +25,7 @@ from synthgen.report import (
     Limits,
     LinkedFacts,
     Outcome,
+    OutsideFacts,
     PlantedResult,
     PrivacyReport,
     ScreeningFacts,
@@ -32,6 +33,7 @@ from synthgen.report import (
 from synthgen.sizes import LEAST_AUDITED
 
 ATTACK_LEVEL = 0.01  # probability at which any attack on an honest release may succeed; the attacks share it
+HELD_OUT_LEVEL = 0.01  # at which held-out patients are taken to differ from the others
 _EMPTY_SHARE = 0.01
 _NO_CLAIM = "Nothing is claimed: no real cohort was given, so no sample was compared with a patient."
 _UNSCREENED = (
@@ -68,6 +70,7 @@ def privacy_report(
         private=private,
         guarantee=promised,
         exposure=found.exposure,
+        outside=found.outside,
     )
 
 
@@ -81,7 +84,24 @@ def _claimed(found: Findings, names: Sequence[str], promised: str) -> tuple[str,
     if by_guarantee(found):
         return promised, _UNSCREENED if found.deniable is None else _counted(found.deniable)
     told = claim(names, found.facts, found.planted, found.screening) if found.facts else _NO_CLAIM
-    return told, promised
+    return told, promised or _declared(found.outside)
+
+
+def _declared(outside: OutsideFacts | None) -> str:
+    """What a claim on samples that were made elsewhere rests on beside what was measured."""
+    if outside is None:
+        return ""
+    told = []
+    if outside.held_out:
+        told.append(f"the generator has not seen the {outside.held_out} held-out patients")
+    if outside.unfiltered:
+        told.append("the candidates are all that it made, and nobody chose among them")
+    declared = f"Declared, not verified: {'; '.join(told)}. " if told else ""
+    unseen = "" if outside.held_out else "Everybody in the cohort may have been seen by the generator. "
+    return (
+        f"The samples were made elsewhere. {declared}{unseen}Whom of the others it has seen is not known: if few, the "
+        "attacks are weaker than their figures. No copies in its own domain could be planted."
+    )
 
 
 def guarantee_facts(found: Findings) -> GuaranteeFacts | None:
@@ -136,7 +156,10 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
         told = "no real cohort was given: only duplicate checks ran, nothing is known of copies"
         return Outcome.NO_COHORT, (Reason(Why.NO_COHORT, told),)
     refuse = [*_copies_seen(found), *_exact_copies_missed(found.planted), *_attacks_that_succeed(found)]
-    doubt = [*_blind_spots(found), *_no_power(found), *_empty_slots(found.screening), *_attacks_unsettled(found)]
+    slots = (*_empty_slots(found.screening), *_withheld_by_hand(found.screening))
+    doubt = [*_blind_spots(found), *_no_power(found), *slots, *_attacks_unsettled(found)]
+    undeclared = [*_undeclared(found)]
+    doubt += undeclared if found.audited else []
     unfit = [*_not_fit(found)]
     if refuse:
         return Outcome.REFUSE, (*refuse, *doubt, *unfit)
@@ -148,6 +171,9 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
         return Outcome.UNCALIBRATED, (Reason(Why.TOO_FEW, level), *doubt, *unfit)
     if doubt:
         return Outcome.INCONCLUSIVE, (*doubt, *unfit)
+    if found.outside is not None and not found.outside.held_out:
+        told = "no attack was run: nobody is declared whom the generator has not seen"
+        return Outcome.CALIBRATED_NOT_AUDITED, (Reason(Why.NOBODY_UNSEEN, told), *undeclared, *unfit)
     if not found.audited or not found.calibrated_on_strangers:
         told = "no attack was run: there are no audit patients, or the conditions are unknown"
         outcome = Outcome.INCONCLUSIVE if unfit else Outcome.CALIBRATED_NOT_AUDITED
@@ -155,8 +181,37 @@ def decide(found: Findings) -> tuple[Outcome, tuple[Reason, ...]]:
     return (Outcome.INCONCLUSIVE if unfit else Outcome.PASS), tuple(unfit)
 
 
+def _undeclared(found: Findings) -> Iterator[Reason]:
+    """What is not known of samples that were made elsewhere, without which a PASS would say more than was measured."""
+    outside = found.outside
+    if outside is None:
+        return
+    if outside.held_out_p is not None and outside.held_out_p < HELD_OUT_LEVEL:
+        yield Reason(
+            Why.HELD_OUT_DIFFER,
+            f"the {outside.held_out} held-out patients do not lie as the others do (p = {outside.held_out_p:.1g}): "
+            "that an attack fails on them says little",
+        )
+    if not outside.unfiltered:
+        yield Reason(
+            Why.MAYBE_CHOSEN,
+            "the candidates may have been chosen among more: how many of them are close says nothing of the generator",
+        )
+    if not outside.labelled:
+        yield Reason(
+            Why.UNLABELLED,
+            "the candidates' conditions are not known: what the samples tell of patients' attributes, and what they "
+            "are good for, was not measured",
+        )
+
+
 def _copies_seen(found: Findings) -> Iterator[Reason]:
     test, screening = found.generator_test, found.screening
+    if found.outside is not None and found.outside.copies:
+        yield Reason(
+            Why.COPIED,
+            f"candidates are records of the cohort, byte for byte: {found.outside.copies} of {screening.slots}",
+        )
     if test is not None and test.rejected > test.limit:
         yield Reason(
             Why.MEMORISES,
@@ -251,6 +306,16 @@ def _empty_slots(screening: ScreeningFacts) -> Iterator[Reason]:
         )
 
 
+def _withheld_by_hand(screening: ScreeningFacts) -> Iterator[Reason]:
+    """A few are a person's caution; more say that the gate does not see what a person sees."""
+    if screening.withheld_by_steward > _EMPTY_SHARE * screening.slots:
+        yield Reason(
+            Why.WITHHELD,
+            f"the data steward withheld {screening.withheld_by_steward} of {screening.slots} samples by hand, at most "
+            f"{_EMPTY_SHARE:.0%} is a few",
+        )
+
+
 def _not_fit(found: Findings) -> Iterator[Reason]:
     """Figures of quality whose whole interval lies below what is asked for."""
     for figure, least in ((floor.estimate, floor.least) for floor in found.floors if floor.missed):
@@ -323,7 +388,17 @@ def claim(
         f"calibration patients than the {_ordinal(facts.k)} of {held_out} held-out patients, and no released record is "
         f"that close to one of {facts.patients_audit} audit patients. Planted copies of the listed kinds ({names}) are "
         f"missed at a rate ≤ {worst:.1%} (95%) an attempt, ≤ {released_share(worst, tries):.1%} in the up to {tries} "
-        f"attempts of a slot. Not claimed: {_not_claimed(planted)}. This is screening, not DP and not anonymity."
+        f"attempts of a slot. {_by_hand(screening)}Not claimed: {_not_claimed(planted)}. This is screening, not DP and "
+        "not anonymity."
+    )
+
+
+def _by_hand(screening: ScreeningFacts) -> str:
+    if not screening.withheld_by_steward:
+        return ""
+    return (
+        f"The data steward withheld {screening.withheld_by_steward} of the samples that the gate kept; privacy and "
+        "quality were measured with them. "
     )
 
 

@@ -174,12 +174,7 @@ def opened(
             raise UserError(f"{folder} exists and is not a work folder of synthgen: choose another --work")
     before = _Before.of(folder)
     private_folder(folder)
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another process is using the work folder {folder}: wait for it, or use another") from None
+    with _locked(folder, "wait for it, or use another"):
         work = Workfolder(folder.resolve())
         before.keep()
         try:
@@ -200,6 +195,32 @@ def opened(
             raise
         finally:
             shutil.rmtree(folder / _BEFORE, ignore_errors=True)
+
+
+@contextmanager
+def reopened(folder: Path) -> Iterator[Workfolder]:
+    """Holds the lock of a work folder that is there, whatever run it is of; nothing is made or claimed.
+
+    Raises:
+        UserError: it is no work folder, or is in use.
+    """
+    with disk_errors(folder):
+        if not (folder / _RUN).is_file():
+            raise UserError(f"{folder} is no work folder of synthgen: give the --work of a run")
+        private_folder(folder)
+        with _locked(folder, "wait until it has ended"):
+            yield Workfolder(folder.resolve())
+
+
+@contextmanager
+def _locked(folder: Path, advice: str) -> Iterator[None]:
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another process is using the work folder {folder}: {advice}") from None
+        yield
     finally:
         os.close(descriptor)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from synthgen.generators.dialogue.cohort import CohortConfig, find_dialogues
-from synthgen.payloads.dialogue import Dialogue
-from synthgen.progress import Progress
+from synthgen.payloads.dialogue import Dialogue, DialogueCondition
+from synthgen.progress import Progress, Silent
 
 
 def load_candidates(folder: Path, config: CohortConfig, progress: Progress) -> list[tuple[str, Dialogue]]:
@@ -17,3 +18,14 @@ def load_candidates(folder: Path, config: CohortConfig, progress: Progress) -> l
     """
     found, _, _ = find_dialogues(folder, config, progress)
     return [(one.record, one.dialogue) for one in found]
+
+
+def candidate_conditions(folder: Path, names: Sequence[str], config: CohortConfig) -> list[DialogueCondition] | None:
+    """What each dialogue is labelled with: setting, topic, severity; None where that is said of fewer than all."""
+    found, _, _ = find_dialogues(folder, config, Silent())
+    told = {
+        one.record: DialogueCondition(one.labels.setting, one.labels.topic, one.labels.severity)
+        for one in found
+        if one.labels.topic or one.labels.severity
+    }
+    return [told[name] for name in names] if told.keys() >= set(names) else None

@@ -12,7 +12,7 @@ from synthgen.generators.speech.cohort.conversion import Store
 from synthgen.generators.speech.cohort.decoding import UnreadableError, header
 from synthgen.generators.speech.cohort.listing import Entry, sound_files
 from synthgen.generators.speech.cohort.recognise import LAYOUTS
-from synthgen.payloads.speech import Recording, Speech
+from synthgen.payloads.speech import Recording, Speech, SpeechCondition
 from synthgen.progress import Progress
 
 
@@ -50,6 +50,12 @@ def load_candidates(folder: Path, config: CohortConfig, cache: Path, progress: P
         task.advance()
     store.save()
     return found
+
+
+def candidate_conditions(folder: Path, names: Sequence[str], config: CohortConfig) -> list[SpeechCondition] | None:
+    """The emotion of each recording by the table beside the files; None where it names fewer than all."""
+    told = {entry.record: SpeechCondition(emotion=entry.emotion) for entry in _entries(folder, config)[0]}
+    return [told[name] for name in names] if all(name in told and told[name].emotion for name in names) else None
 
 
 def _entries(folder: Path, config: CohortConfig) -> tuple[Sequence[Entry], tuple[str, ...]]:

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from synthgen.generators.dialogue.shared_runs import marked
 from synthgen.generators.speech.annotations import in_order
+from synthgen.generators.speech.spectrogram import HEIGHT, WIDTH, png, spectrogram
 from synthgen.generators.speech.tracks import excerpt, soundfile
 from synthgen.generators.speech.world import FRAME, pitch
-from synthgen.payloads.speech import Recording, Speech, SpeechSynthetic
+from synthgen.payloads.speech import Recording, Role, Speech, SpeechSynthetic
+from synthgen.report import ShownPair
 
-_SECONDS = 8.0
+_SECONDS, _REVIEWED = 8.0, 12.0
 _WIDTH, _HEIGHT, _SPLIT = 640, 120, 70  # of the picture, and where F0 begins
 _LOW, _HIGH = 60.0, 400.0  # Hz, of the plot
 _COLOURS = {"clinician": "#4a6fa5", "patient": "#b0563a", "companion": "#5a8a5a", "speaker": "#4a6fa5"}
@@ -24,6 +27,32 @@ _COLOURS = {"clinician": "#4a6fa5", "patient": "#b0563a", "companion": "#5a8a5a"
 def show(speech: Speech) -> str:
     """One sample: the first seconds of its first recording from the first turn on."""
     return fragment(speech.recordings[0])
+
+
+def pair(sample: Speech, real: Speech) -> ShownPair:
+    """The beginning of the first recording of each: a player, its spectrogram, and the words, shared runs marked."""
+    return ShownPair(_beside(sample, real), _beside(real, sample))
+
+
+def _beside(speech: Speech, other: Speech) -> str:
+    recording = speech.recordings[0]
+    pairs, rate = in_order(recording), recording.tracks[0].audio.rate
+    start = pairs[0][1].start if pairs else 0
+    end = min(recording.tracks[0].audio.frames, start + round(_REVIEWED * rate))
+    _, mix = _heard(recording, start, end)
+    picture = base64.b64encode(png(spectrogram(mix, rate))).decode()
+    texts = marked([segment.text for _, segment in pairs], _said(other))
+    length = f"the first {(end - start) / rate:.1f} s"
+    return (
+        f'<audio controls preload="none" aria-label="{length}" src="data:audio/flac;base64,{_flac(mix, rate)}"></audio>'
+        f'<img class="spectrogram" src="data:image/png;base64,{picture}" width="{WIDTH}" height="{HEIGHT}" '
+        f'alt="spectrogram of {length}, 0 to {rate / 2000:g} kHz">'
+        + "".join(f"<p><b>{track.role}</b> {text}</p>" for (track, _), text in zip(pairs, texts, strict=True) if text)
+    )
+
+
+def _said(speech: Speech) -> list[str]:
+    return [segment.text for recording in speech.recordings for _, segment in in_order(recording)]
 
 
 def preview_html(samples: Sequence[SpeechSynthetic], most: int = 3) -> str:
@@ -43,9 +72,8 @@ def fragment(recording: Recording, seconds: float = _SECONDS) -> str:
     # From the second turn where there is one: the end of one voice and the beginning of the other are heard.
     start = max(0, pairs[1][1].start - round(seconds / 2 * rate)) if len(pairs) > 1 else 0
     end = min(frames, start + round(seconds * rate))
-    tracks = {track.role: excerpt(track.audio, start, end) for track in recording.tracks}
-    mix = np.clip(np.sum([t.astype(np.int32) for t in tracks.values()], axis=0), -32768, 32767).astype(np.int16)
-    plots = "".join(_plot(sound, rate, _COLOURS[role]) for role, sound in tracks.items())
+    tracks, mix = _heard(recording, start, end)
+    plots = "".join(_plot(sound, rate, _COLOURS[role]) for role, sound in tracks)
     spoken = "".join(
         f'<li style="color:{_COLOURS[track.role]}">{html.escape(track.role)}'
         f"{f' ({segment.emotion})' if segment.emotion else ''}: {html.escape(_short(segment.text))}</li>"
@@ -57,6 +85,15 @@ def fragment(recording: Recording, seconds: float = _SECONDS) -> str:
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" '
         f'aria-label="waveform above, F0 from {_LOW:g} to {_HIGH:g} Hz below">{plots}</svg><ul>{spoken}</ul>'
     )
+
+
+def _heard(
+    recording: Recording, start: int, end: int
+) -> tuple[list[tuple[Role, NDArray[np.int16]]], NDArray[np.int16]]:
+    """The tracks from ``start`` to ``end``, and their sum."""
+    tracks = [(track.role, excerpt(track.audio, start, end)) for track in recording.tracks]
+    whole = np.sum([sound.astype(np.int32) for _, sound in tracks], axis=0)
+    return tracks, np.clip(whole, -32768, 32767).astype(np.int16)
 
 
 def _short(text: str, most: int = 160) -> str:

@@ -205,7 +205,10 @@ def _same_release(out: Path, sums: str) -> bool:
     if not (out / SUMS).exists():
         return False
     if (out / SUMS).read_text(encoding="utf-8") != sums:
-        raise UserError(f"--out {out} holds the release of another run: choose another folder")
+        raise UserError(
+            f"--out {out} holds the release of another run, or of this one with other samples withheld: choose another "
+            "folder"
+        )
     if sums_of(out) != sums:
         raise UserError(f"--out {out} was changed after it was sealed: remove it, or choose another folder")
     return True

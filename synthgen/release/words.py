@@ -484,6 +484,9 @@ def screening(report: PrivacyReport) -> str:
         lines.append(f"{facts.exhausted:,} found no acceptable sample and are missing.")
     if facts.withheld_undeniable:
         lines.append(f"Withheld, since too few patients could explain them: {facts.withheld_undeniable:,}.")
+    if facts.withheld_by_steward:
+        told = "their places stay empty; privacy and quality were measured with them"
+        lines.append(f"Withheld by the data steward by hand: {facts.withheld_by_steward:,}; {told}.")
     if facts.withheld_for_audit:
         lines.append(f"Withheld, since they lay too close to an audit patient: {facts.withheld_for_audit:,}.")
     if facts.persons:

@@ -9,7 +9,7 @@ import pytest
 from vitals_command import Vitals, last_line
 
 from synthgen.errors import UserError
-from synthgen.excluding import REASON, read_excluded, without
+from synthgen.excluding import REASON, read_patients, without
 from synthgen.patient_exposure import write_patient_exposure
 from synthgen.records import Loaded, Real
 from synthgen.risks import PatientExposure
@@ -74,7 +74,7 @@ def test_a_person_under_two_numbers_is_left_out_with_both(tmp_path: Path) -> Non
     kept, told = without(Loaded(records, "table", "CC0"), listed, {"a": "a", "b": "a", "c": "c"})
     assert [r.patient for r in kept.records] == ["c"] and told.count == 1
     with pytest.raises(UserError, match="cannot read"):
-        read_excluded(tmp_path)
+        read_patients(tmp_path, "--exclude")
 
 
 def test_the_private_list_of_who_stands_out_is_a_list_to_leave_out(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_the_private_list_of_who_stands_out_is_a_list_to_leave_out(tmp_path: Pat
     rows = path.read_text().splitlines()
     assert [row.rsplit(",", 3)[0] for row in rows] == ["patient_id", "copied", '"near, by"', "far"]
     path.write_text("\n".join(rows[:3]) + "\n")
-    assert len(read_excluded(path)) == 2
+    assert len(read_patients(path, "--exclude")) == 2
     kept, told = without(
         Loaded(tuple(Real(one.patient, "r", 0, 0) for one in found), "table", "CC0"), path,
         {key: key for key in ("near, by", "far", "copied")},

@@ -73,10 +73,12 @@ def test_private_stays_private(finished: Path) -> None:
         assert image.stem.encode() not in text
 
 
-def test_the_audit_page_is_private_and_shows_pairs(finished: Path) -> None:
-    page = finished / "work" / "audit" / "index.html"
-    assert page.stat().st_mode & 0o077 == 0
-    assert page.read_text().count("data:image/png;base64,") == 2 * 12
+def test_what_is_to_be_reviewed_is_private_and_shows_pairs(finished: Path, synthgen: Run) -> None:
+    assert synthgen("review", "work", "--static", cwd=finished).returncode == 0
+    for name in ("pairs.parquet", "index.html"):
+        assert (finished / "work" / "audit" / name).stat().st_mode & 0o077 == 0
+    page = (finished / "work" / "audit" / "index.html").read_text()
+    assert page.count("data:image/png;base64,") == 3 * page.count("<article") >= 3 * 12
     assert not list(result_of(finished).rglob("audit*"))
 
 

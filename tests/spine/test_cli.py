@@ -26,6 +26,7 @@ WRONG = (
     ("screen", "nowhere", "--modality", "cxr", "--data", "nowhere"),
     ("evaluate", "nowhere", "--data", "nowhere"),
     ("verify", "nowhere"),
+    ("review", "nowhere"),
     ("sign", "nowhere", "--key", "nokey"),
 )
 

@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 def test_every_command_and_preset_is_in_the_readme() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert set(commands) == {
-        *("generate", "anonymize", "compare", "fit", "pretrain", "screen", "evaluate", "verify", "sign"),
+        *("generate", "anonymize", "compare", "fit", "pretrain", "screen", "evaluate", "review", "verify", "sign"),
         *("demo-cohort", "config"),
     }
     for name in commands:

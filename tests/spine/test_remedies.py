@@ -11,7 +11,7 @@ from synthgen.config import load_config
 from synthgen.findings import Findings, Reason, Why
 from synthgen.modalities.cxr.settings import CxrConfig
 from synthgen.records import Estimate
-from synthgen.report import PlantedResult
+from synthgen.report import OutsideFacts, PlantedResult
 from synthgen.verdict import decide, privacy_report
 
 FEW = replace(FACTS, patients_train=40, patients_calibration=60, patients_audit=12)
@@ -28,6 +28,12 @@ CASES: dict[str, Findings] = {
     "attack near its limit": findings(attacks=(Estimate("identity_auc", 0.649, (0.51, 0.79), 80),)),
     "attack unknown": findings(attacks=(Estimate("identity_auc", 0.5, (float("nan"), float("nan")), 80),)),
     "not fit for use": findings(floors=(BLURRED,)),
+    "withheld by hand": findings(screening=replace(findings().screening, withheld_by_steward=9)),
+    "outside, nothing declared": findings(audited=False, attacks=(), outside=OutsideFacts(0, False, False)),
+    "outside, others held out": findings(outside=OutsideFacts(60, False, False, 0.002)),
+    "outside, no power": findings(
+        generator_test=replace(TEST, detectable_share=0.19), outside=OutsideFacts(60, True, True, 0.5)
+    ),
     "empty slots": findings(screening=replace(findings().screening, exhausted=9)),
 }
 

@@ -18,6 +18,7 @@ from synthgen.report import (
     GeneratorTest,
     Limits,
     Outcome,
+    OutsideFacts,
     PlantedResult,
     ScreeningFacts,
 )
@@ -32,6 +33,7 @@ FACTS = CalibrationFacts(
     360, 120, 80, 0.05, 6, 0.05, (0.02, 0.09), 0.01, (), (), Estimate("audit_block_rate", 0.05, (0.01, 0.12), 80), 9
 )
 
+OUTSIDE = OutsideFacts(80, unfiltered=True, labelled=True, held_out_p=0.4)
 BLURRED = Floor(Estimate("neutral_coverage", 0.1, (0.05, 0.16), 80), 0.3, 0.9)
 COVERED = Floor(Estimate("label_auc_macro", 0.6, (0.5, 0.7), 80), 0.65, 0.8)
 
@@ -91,6 +93,16 @@ def test_nothing_wrong_and_enough_seen_is_a_pass() -> None:
         ({"attacks": ()}, Outcome.INCONCLUSIVE),
         ({"screening": ScreeningFacts(100, 150, 51, 1)}, Outcome.PASS),
         ({"screening": ScreeningFacts(100, 150, 51, 2)}, Outcome.INCONCLUSIVE),
+        ({"screening": ScreeningFacts(100, 100, 0, 0, withheld_by_steward=1)}, Outcome.PASS),
+        ({"screening": ScreeningFacts(100, 100, 0, 0, withheld_by_steward=2)}, Outcome.INCONCLUSIVE),
+        ({"outside": OUTSIDE}, Outcome.PASS),
+        ({"outside": replace(OUTSIDE, held_out=0, held_out_p=None)}, Outcome.CALIBRATED_NOT_AUDITED),
+        ({"outside": replace(OUTSIDE, unfiltered=False)}, Outcome.INCONCLUSIVE),
+        ({"outside": replace(OUTSIDE, labelled=False)}, Outcome.INCONCLUSIVE),
+        ({"outside": replace(OUTSIDE, held_out_p=0.001)}, Outcome.INCONCLUSIVE),
+        ({"outside": replace(OUTSIDE, copies=1)}, Outcome.REFUSE),
+        ({"outside": OUTSIDE, "attacks": ()}, Outcome.INCONCLUSIVE),
+        ({"outside": OUTSIDE, "attacks": (Estimate("identity_auc", 0.7, (0.6, 0.8), 80),)}, Outcome.REFUSE),
         ({"floors": (COVERED,)}, Outcome.PASS),
         ({"floors": (COVERED, BLURRED)}, Outcome.INCONCLUSIVE),
         ({"floors": (BLURRED,), "planted": ()}, Outcome.REFUSE),

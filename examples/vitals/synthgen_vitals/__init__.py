@@ -46,6 +46,9 @@ class Table(Cohorts):  # a payload is a tuple of six numbers
     def load_candidates(self, folder, config, progress):
         return [(real.record, real.payload) for real in self.load(folder, config, None, progress).records]
 
+    def candidate_conditions(self, folder, names, config, progress):
+        return [Admission() for _ in names]
+
     def conditions(self, train, config):
         return BySeed(lambda seed: Admission())
 

@@ -20,12 +20,13 @@ from synthgen.errors import UserError
 from synthgen.eval.cxr.evaluate import evaluate
 from synthgen.files import private_folder
 from synthgen.generators.cxr.base import open_base
-from synthgen.generators.cxr.candidates import load_images
+from synthgen.generators.cxr.candidates import candidate_conditions, load_images
 from synthgen.generators.cxr.cohort import load_cohort
 from synthgen.generators.cxr.cohort.recognise import recognise
 from synthgen.generators.cxr.conditions import condition_sampler, uniform_sampler
 from synthgen.generators.cxr.contact_sheet import contact_sheet
 from synthgen.generators.cxr.demo_cohort import write_demo_cohort
+from synthgen.generators.cxr.difference import difference
 from synthgen.generators.cxr.evolution import BY, NEAR, EvolvedGenerator, cxr_population, image_features, kind_of
 from synthgen.generators.cxr.model_folder import base_of, check_folder, model_digest, open_generator, size_of
 from synthgen.generators.cxr.pretraining import pretrain
@@ -57,7 +58,7 @@ from synthgen.privacy_filters.cxr.planted import planted_copies
 from synthgen.privacy_filters.cxr.same_image import same_images
 from synthgen.progress import Progress, Silent
 from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Planting, RoundTrip
-from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.report import DatasetFacts, Evaluation, Preview, ShownPair
 from synthgen.slots import BySeed
 
 _FEW_FILES = 3_000  # whose headers may be read twice
@@ -87,6 +88,11 @@ class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
     def load_candidates(self, folder: Path, config: CxrConfig, progress: Progress) -> list[tuple[str, CxrImage]]:
         return load_images(folder, size=config.generator.size, progress=progress)
 
+    def candidate_conditions(
+        self, folder: Path, names: Sequence[str], config: CxrConfig, progress: Progress
+    ) -> Sequence[CxrCondition] | None:
+        return candidate_conditions(folder, names, progress)
+
     def conditions(self, train: Sequence[CxrReal], config: CxrConfig) -> BySeed[CxrCondition]:
         return BySeed(condition_sampler(train, config.conditions))
 
@@ -102,7 +108,14 @@ class CxrCohorts(Cohorts[CxrImage, CxrCondition, CxrConfig]):
         return np.asarray(Image.open(io.BytesIO(content)))
 
     def show(self, payload: CxrImage) -> str:
-        return f'<img src="data:image/png;base64,{base64.b64encode(self.encode(payload)).decode()}" alt="radiograph">'
+        return self._picture(payload, "radiograph")
+
+    def show_pair(self, sample: CxrImage, real: CxrImage) -> ShownPair:
+        between = self._picture(difference(sample, real), "where the two differ, black where they are alike")
+        return ShownPair(self.show(sample), self.show(real), between)
+
+    def _picture(self, image: CxrImage, alt: str) -> str:
+        return f'<img src="data:image/png;base64,{base64.b64encode(self.encode(image)).decode()}" alt="{alt}">'
 
 
 class CxrDiffusion(GeneratorKind[CxrImage, CxrCondition, CxrConfig]):

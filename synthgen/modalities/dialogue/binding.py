@@ -12,7 +12,7 @@ from synthgen.dp.ballots import METHOD, votes_drawn
 from synthgen.dp.screening import public_radius
 from synthgen.errors import require
 from synthgen.eval.dialogue.evaluate import evaluate, judge_release
-from synthgen.generators.dialogue.candidates import load_candidates
+from synthgen.generators.dialogue.candidates import candidate_conditions, load_candidates
 from synthgen.generators.dialogue.cohort import load_cohort
 from synthgen.generators.dialogue.cohort_counts import SAID, count, counted_conditions
 from synthgen.generators.dialogue.conditions import condition_sampler
@@ -35,7 +35,7 @@ from synthgen.generators.dialogue.private_model import (
 )
 from synthgen.generators.dialogue.read import read_release
 from synthgen.generators.dialogue.sampler import open_generator, realiser_of
-from synthgen.generators.dialogue.show import excerpts, transcript
+from synthgen.generators.dialogue.show import excerpts, pair, transcript
 from synthgen.generators.dialogue.write import write_release
 from synthgen.modalities.dialogue.anonymise import DialogueAnonymiser
 from synthgen.modalities.dialogue.judge import judge_of
@@ -64,7 +64,7 @@ from synthgen.privacy_filters.dialogue.same_case import same_cases
 from synthgen.privacy_filters.dialogue.told_again import ToldAgain
 from synthgen.progress import Progress
 from synthgen.records import Cohort, Estimate, Generator, JsonValue, Link, Loaded, Planted, Planting, Rule
-from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.report import DatasetFacts, Evaluation, Preview, ShownPair
 from synthgen.slots import Conditions
 
 if TYPE_CHECKING:
@@ -88,6 +88,11 @@ class DialogueCohorts(Cohorts[Dialogue, DialogueCondition, DialogueConfig]):
 
     def load_candidates(self, folder: Path, config: DialogueConfig, progress: Progress) -> list[tuple[str, Dialogue]]:
         return load_candidates(folder, config.cohort, progress)
+
+    def candidate_conditions(
+        self, folder: Path, names: Sequence[str], config: DialogueConfig, progress: Progress
+    ) -> Sequence[DialogueCondition] | None:
+        return candidate_conditions(folder, names, config.cohort)
 
     def links(self, records: Sequence[DialogueReal], config: DialogueConfig, progress: Progress) -> Sequence[Link]:
         return same_cases([r.payload for r in records], [r.patient for r in records])
@@ -114,6 +119,9 @@ class DialogueCohorts(Cohorts[Dialogue, DialogueCondition, DialogueConfig]):
 
     def show(self, payload: Dialogue) -> str:
         return transcript(payload)
+
+    def show_pair(self, sample: Dialogue, real: Dialogue) -> ShownPair:
+        return pair(sample, real)
 
 
 def _of_a_chat_model(config: DialogueConfig) -> PrivateFit[Dialogue, DialogueCondition]:

@@ -18,7 +18,7 @@ from synthgen.dp.screening import public_radius
 from synthgen.errors import require
 from synthgen.eval.speech.diariser import WindowClustering
 from synthgen.eval.speech.evaluate import evaluate
-from synthgen.generators.speech.candidates import load_candidates
+from synthgen.generators.speech.candidates import candidate_conditions, load_candidates
 from synthgen.generators.speech.cohort import load_cohort
 from synthgen.generators.speech.cohort.recognise import recognise
 from synthgen.generators.speech.config import PACKAGED
@@ -36,7 +36,7 @@ from synthgen.generators.speech.model_folder import (
     reads_cohort,
     spoken_by,
 )
-from synthgen.generators.speech.preview import preview_html, show
+from synthgen.generators.speech.preview import pair, preview_html, show
 from synthgen.generators.speech.private_model import MECHANISM, events, fit_prior, voice_of
 from synthgen.generators.speech.read import read_release
 from synthgen.generators.speech.sampler import SpeechGenerator
@@ -65,7 +65,7 @@ from synthgen.privacy_filters.speech.planted import planted_copies
 from synthgen.privacy_filters.speech.recordings import Levels
 from synthgen.progress import Progress, Silent
 from synthgen.records import Cohort, Generator, JsonValue, Link, Loaded, Planted, Planting, Rule
-from synthgen.report import DatasetFacts, Evaluation, Preview
+from synthgen.report import DatasetFacts, Evaluation, Preview, ShownPair
 from synthgen.slots import Conditions
 
 _EAR = "speaker"
@@ -96,6 +96,11 @@ class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
 
     def load_candidates(self, folder: Path, config: SpeechConfig, progress: Progress) -> list[tuple[str, Speech]]:
         return load_candidates(folder, config.cohort, _until_exit(), progress)
+
+    def candidate_conditions(
+        self, folder: Path, names: Sequence[str], config: SpeechConfig, progress: Progress
+    ) -> Sequence[SpeechCondition] | None:
+        return candidate_conditions(folder, names, config.cohort)
 
     def links(self, records: Sequence[SpeechReal], config: SpeechConfig, progress: Progress) -> Sequence[Link]:
         """Recordings of different patients of which one holds the other's sound, through a codec, louder or cut."""
@@ -132,6 +137,9 @@ class SpeechCohorts(Cohorts[Speech, SpeechCondition, SpeechConfig]):
 
     def show(self, payload: Speech) -> str:
         return show(payload)
+
+    def show_pair(self, sample: Speech, real: Speech) -> ShownPair:
+        return pair(sample, real)
 
 
 class SpeechGeneratorKind(GeneratorKind[Speech, SpeechCondition, SpeechConfig]):
