@@ -70,7 +70,8 @@ def test_screening_counts_everybody_who_is_held_out_and_names_no_option_that_it_
         more = words(options(way))
         done = vitals("screen", cohort, "--data", cohort, *more, "--work", f"w{number}", "--out", f"{number}.json")
         assert done.exit_code == 3, done.stderr
-        assert "1. the generator memorises" in done.stderr and "What helps: Fewer steps" in done.stderr
+        assert "1. candidates are records of the cohort, byte for byte: 60 of 60" in done.stderr
+        assert "2. the generator memorises" in done.stderr and "What helps: Fewer steps" in done.stderr
 
 
 @pytest.mark.field("advice", "refused")
