@@ -21,8 +21,9 @@ from synthgen.errors import MissingExtraError
 from synthgen.privacy_filters.dialogue.clinical import clinical
 from synthgen.privacy_filters.dialogue.identifier_config import Entity
 from synthgen.privacy_filters.dialogue.identifiers.moved_dates import date_moved
+from synthgen.privacy_filters.dialogue.identifiers.numerals import first_numeral
 from synthgen.privacy_filters.dialogue.identifiers.patterns import luhn
-from synthgen.privacy_filters.dialogue.identifiers.said_anew import date_anew, email_anew, number_said, numbers_anew
+from synthgen.privacy_filters.dialogue.identifiers.said_anew import email_anew, numbers_anew
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import (
     folded,
     given_names,
@@ -192,7 +193,7 @@ class Inventor:
         said = f"{self._faker.last_name()} {kind}" if kind else str(self._faker.street_name())
         if number:
             said = f"{self._number(number[0])} {said}"
-        elif spelt := number_said(original):
+        elif spelt := first_numeral(original):
             said = f"{numbers_anew(spelt, self._random)} {said}"
         return _cased(said, original)
 
@@ -232,8 +233,7 @@ class Inventor:
         return made
 
     def _date(self, original: str) -> str:
-        moved = date_anew(original, self._days) if number_said(original) else None
-        moved = moved or date_moved(original, self._days, day_first=self._faker.locales[0] != "en_US")
+        moved = date_moved(original, self._days, day_first=self._faker.locales[0] != "en_US")
         return self._digits(original) if moved is None else moved
 
 

@@ -6,7 +6,18 @@ import datetime as dt
 import re
 from functools import cache
 
-from synthgen.english import MONTHS, ORDINALS, TENS
+from synthgen.english import MONTHS
+from synthgen.privacy_filters.dialogue.identifiers.numerals import (
+    ORDINAL,
+    TWO_DIGITS,
+    UNITS,
+    YEAR,
+    cardinal,
+    number,
+    ordinal,
+    year_number,
+    year_said,
+)
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import dates, folded
 
 _ISO = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(.*)", re.DOTALL)
@@ -15,12 +26,6 @@ _DAY_MONTH = re.compile(r"(\d{1,2})([-/.])(\d{1,2})")
 _MONTH_YEAR = re.compile(r"(\d{1,2})/(\d{4})")
 _NO_YEAR = 2001  # of dates that name none: not a leap year, so that every written day exists
 _MIDDLE = 15  # of months that name no day
-_DAYS = (
-    *ORDINALS,
-    *(f"{TENS[0]}-{ordinal}" for ordinal in ORDINALS[:9]),
-    "thirtieth",
-    f"{TENS[1]}-{ORDINALS[0]}",
-)
 
 
 def date_moved(written: str, days: int, *, day_first: bool) -> str | None:
@@ -67,23 +72,47 @@ def _numbers_moved(
 
 
 def _words_moved(written: str, days: int) -> str | None:
-    """A date that names its month: "12 March 1956", "the third of March", "12 de marzo de 1956"."""
+    """A date that names its month: "12 March 1956", "the third of March, eighty four", "12 de marzo de 1956"."""
     month = _months().search(written)
-    year = re.search(r"\b\d{4}\b", written)
-    rest = written.replace(year[0], " " * 4) if year else written
-    day = _day().search(rest)
     if month is None:
         return None
-    number = _MIDDLE if day is None else _day_number(day[0])
-    start = _moved(int(year[0]) if year else _NO_YEAR, _month_number(month[0]), number, days)
+    rest = _without(written, month)
+    year = re.search(r"\b\d{4}\b", rest) or _year().search(rest, month.end())
+    day = _day().search(_without(rest, year))
+    if year is None and (short := _short_year().search(rest, month.end())) and (first := _day().search(rest)):
+        alone = first.start() == short.start() or first.end() == short.end()  # "March twelve" is a day
+        other = _day().search(_without(rest, short)) if alone else first
+        year, day = (short, other) if other is not None else (None, first)
+    start = _moved(
+        year_number(year[0]) if year else _NO_YEAR,
+        _month_number(month[0]),
+        _MIDDLE if day is None else number(day[0]),
+        days,
+    )
     if start is None:
         return None
     new = [(month.span(), _month_like(month[0], start.month))]
     new += [(day.span(), _day_like(day[0], start.day))] if day else []
-    new += [(year.span(), str(start.year))] if year else []
+    new += [(year.span(), _cased(year_said(year[0], start.year), year[0]))] if year else []
     for (begin, end), text in sorted(new, reverse=True):
         written = written[:begin] + text + written[end:]
     return written
+
+
+def _without(written: str, part: re.Match[str] | None) -> str:
+    """The same with blanks in place of a part."""
+    return written if part is None else written[: part.start()] + " " * len(part[0]) + written[part.end() :]
+
+
+@cache
+def _year() -> re.Pattern[str]:
+    return re.compile(rf"\b{YEAR}\b$", re.IGNORECASE)
+
+
+@cache
+def _short_year() -> re.Pattern[str]:
+    """A year without its century, which might be a day."""
+    return re.compile(rf"(?:(?<!\d)\d\d|\boh? (?:{UNITS})|\b{TWO_DIGITS})$", re.IGNORECASE)
 
 
 @cache
@@ -108,26 +137,25 @@ def _month_number(name: str) -> int:
 def _month_like(was: str, number: int) -> str:
     plain = "sept" if folded(was) == "sep" else folded(was)
     group = next(group for group in _month_names() if plain in group)
-    made = group[number - 1]
-    return made if was.islower() else made.upper() if was.isupper() else made.capitalize()
+    return _cased(group[number - 1], was)
+
+
+def _cased(made: str, was: str) -> str:
+    if was.islower() or not any(c.isalpha() for c in was):
+        return made
+    return made.upper() if was.isupper() else made.capitalize()
 
 
 @cache
 def _day() -> re.Pattern[str]:
-    spelt = "|".join(sorted((name.replace("-", "[ -]") for name in _DAYS), key=len, reverse=True))
-    return re.compile(rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?(?!\d)|\b(?:{spelt})\b", re.IGNORECASE)
+    return re.compile(rf"(?<!\d)\d{{1,2}}(?:st|nd|rd|th)?(?!\d)|\b(?:{ORDINAL}|{TWO_DIGITS}|{UNITS})\b", re.IGNORECASE)
 
 
-def _day_number(day: str) -> int:
-    digits = re.match(r"\d+", day)
-    return int(digits[0]) if digits else _DAYS.index(re.sub(r"\s", "-", day.lower())) + 1
-
-
-def _day_like(was: str, number: int) -> str:
+def _day_like(was: str, day: int) -> str:
     digits = re.match(r"(\d+)(\w*)", was)
     if digits:
-        ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10 if number not in (11, 12, 13) else 0, "th")
-        plain = f"{number:02d}" if digits[1].startswith("0") else str(number)
+        ending = {1: "st", 2: "nd", 3: "rd"}.get(day % 10 if day not in (11, 12, 13) else 0, "th")
+        plain = f"{day:02d}" if digits[1].startswith("0") else str(day)
         return plain + (ending if digits[2] else "")
-    made = _DAYS[number - 1].replace("-", " " if " " in was else "-")
-    return made.capitalize() if was[0].isupper() else made
+    said = ordinal(day) if re.fullmatch(ORDINAL, was, re.IGNORECASE) else cardinal(day)
+    return _cased(said if " " in was else said.replace(" ", "-"), was)

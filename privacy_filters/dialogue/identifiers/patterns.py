@@ -7,18 +7,17 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from synthgen.english import MONTHS, ONES, ORDINALS, TENS
+from synthgen.english import MONTHS, ONES, TENS
+from synthgen.privacy_filters.dialogue.identifiers.numerals import ORDINAL, TEENS, UNITS
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import cues, dates
 from synthgen.wordlists import alternatives
 
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
 _YEAR = r"(?:1[89]|20)\d\d"
-_UNITS, _TEENS = "|".join(ONES[1:10]), "|".join(ONES[10:])
-_ORDINAL = rf"(?:{'|'.join(TENS[:2])})[ -](?:{'|'.join(ORDINALS[:9])})|{'|'.join(ORDINALS)}|thirtieth"
 _SPELT = (
-    rf"(?:(?:a |one )?hundred(?: and)?(?: (?:{_UNITS}|{_TEENS}))?|"
-    rf"(?:{'|'.join(TENS)})(?:[ -](?:{_UNITS}))?|{_TEENS}|{_UNITS})"
+    rf"(?:(?:a |one )?hundred(?: and)?(?: (?:{UNITS}|{TEENS}))?|"
+    rf"(?:{'|'.join(TENS)})(?:[ -](?:{UNITS}))?|{TEENS}|{UNITS})"
 )
 
 Check = Callable[[str], bool]
@@ -110,7 +109,7 @@ def _forms() -> tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...]:
         ("ID", _p(r"\b(?:licen[cs]e)\b[^\d\n]{0,25}((?=[A-Z\d-]*\d[A-Z\d-]*\d[A-Z\d-]*\d)[A-Z\d][A-Z\d-]{4,})\b"), 0.8, None),
         ("ID", re.compile(r"(?<![\w-])([A-Z]{1,3}\d{6,}[A-Z\d]*)(?![\w-])"), 0.6, None),
         ("PLATE", re.compile(r"\b(?i:plates?|registration|matr[íi]cula)(?i: number| no\.?)?(?i: is|:| was)*\s*([A-Z0-9]{1,4}[ -]?[A-Z0-9]{2,4}(?:[ -]?[A-Z0-9]{1,3})?)\b"), 0.8, lambda s: any(c.isdigit() for c in s)),
-        ("PLATE", re.compile(r"\b([A-HJ-PR-Y]{2}[0-9]{2}[ ][A-HJ-PR-Z]{3}|\d{4}[ ][BCDFGHJKLMNPRSTVWXYZ]{3})\b"), 0.6, None),
+        ("PLATE", re.compile(r"\b([A-Z]{2}[0-9]{2}[ ][A-Z]{3}|\d{4}[ ][BCDFGHJKLMNPRSTVWXYZ]{3})\b"), 0.6, None),
         ("PHONE", _p(r"(?<![\w.,/$£€+(-])((?:\+|00)\d{1,3}[ .-]?(?:\(0?\d{0,4}\)[ .-]?)?\d(?:[ .()-]{0,2}\d){5,12})(?![\w-])"), 0.8, _telephone),
         ("PHONE", _p(r"(?<![\w.,/$£€+-])(\(\d{2,5}\)[ .-]?\d{2,4}(?:[ .-]?\d{2,4}){1,4})(?![\w-])"), 0.75, _telephone),
         ("PHONE", _p(r"(?<![\w.,/$£€+(-])(\d{3}[ .-]\d{3}[ .-]\d{4})(?:\s?x\d+)?(?![\w-])"), 0.75, _telephone),
@@ -122,14 +121,13 @@ def _forms() -> tuple[tuple[Entity, re.Pattern[str], float, Check | None], ...]:
         ("ID", _p(r"\b([A-Z9]{5}\d{6}[A-Z9]{2}\d[A-Z]{2})\b"), 0.9, None),
         ("ID", _p(r"\b([1-9][A-Z][A-Z\d]\d-?[A-Z][A-Z\d]\d-?[A-Z]{2}\d{2})\b"), 0.8, None),
         ("IBAN", _p(r"\b(GB\d{2}(?: ?[A-Z]{4})(?: ?\d{4}){3} ?\d{2})\b"), 0.8, None),
-        ("PLATE", re.compile(r"\b([A-Z]{2}\d{2} [A-Z]{3})\b"), 0.7, None),
         ("PLATE", _p(r"\b(?:plates?|registration|reg|park(?:ing|ed)?|car)\b[^.?!\n]{0,25}?\b([A-Z]{2}\d{2} ?[A-Z]{3})\b"), 0.7, None),
         ("PLATE", _p(r"\b([A-Z]{2}\d{2} ?[A-Z]{3})\b(?=[^.?!\n]{0,25}\b(?:parking|parked|plates?|registration)\b)"), 0.7, None),
         ("PHONE", _p(r"((?<!\d)[+(]?\d[\d ()./-]{5,18}\d)(?=[\s\\,-]*(?:office|fax|mobile|cell|home|work|direct)\b)"), 0.7, lambda s: 7 <= sum(c.isdigit() for c in s) <= 15),
         ("DATE", _p(rf"(?<![\d./-])({_YEAR}[-/.]\d{{1,2}}[-/.]\d{{1,2}})(?:[ T]\d{{1,2}}:\d{{2}}(?::\d{{2}})?)?(?![\d-])"), 0.95, None),
         ("DATE", _p(r"(?<![\d./-])((?:0?[1-9]|[12]\d|3[01])[/.-](?:0?[1-9]|[12]\d|3[01])[/.-](?:(?:1[89]|20)\d\d|\d\d))(?![\d/-])"), 0.9, None),
-        ("DATE", _p(rf"\b((?:{_DAY}|{_ORDINAL})\s+(?:of\s+|de\s+)?{month}(?:,?\s+(?:of\s+|de\s+|del\s+)?{_YEAR})?)\b"), 0.85, None),
-        ("DATE", _p(rf"\b({month}\.?\s+(?:the\s+)?(?:{_DAY}|{_ORDINAL})(?:,?\s+{_YEAR})?)\b(?!\s*(?:mg|%|percent|times|years?|months?|weeks?|days?|people))"), 0.85, None),
+        ("DATE", _p(rf"\b((?:{_DAY}|{ORDINAL})\s+(?:of\s+|de\s+)?{month}(?:,?\s+(?:of\s+|de\s+|del\s+)?{_YEAR})?)\b"), 0.85, None),
+        ("DATE", _p(rf"\b({month}\.?\s+(?:the\s+)?(?:{_DAY}|{ORDINAL})(?:,?\s+{_YEAR})?)\b(?!\s*(?:mg|%|percent|times|years?|months?|weeks?|days?|people))"), 0.85, None),
         ("DATE", _p(r"\b(?:born on|date of birth|dob|birthday)(?: is|:| on)*\s*(?:the\s+)?(\d{1,2}[/.-]\d{1,2}(?:[/.-]\d{2,4})?)\b"), 0.9, None),
         ("DATE", _p(r"\b(?:born on|date of birth|dob|birthday)(?:\s*[,:]| is| on)*\s*(\d{1,2}\s*,\s*\d{1,2}\s*,\s*(?:19|20)?\d\d)\b"), 0.9, None),
         ("DATE", _p(r"\b(?:on|since|until|till|dated)\s+(\d{1,2}/\d{1,2})\b(?![/\d.%])"), 0.6, _day_of_year),

@@ -179,7 +179,7 @@ def _said_organisations() -> tuple[re.Pattern[str], ...]:
         re.compile(rf"\b{led} (?:the )?((?:st |saint )?({word})(?: (?!(?:road|street|hill|park) )({word}))?(?: road| street| hill| park)? (?:{kinds}))\b"),
         re.compile(rf"\b((?:st|saint) ({word}) (?:{saints}))\b"),
         re.compile(rf"\b(university of ({word}))\b"),
-        re.compile(rf"\b(?:work at|works at|worked at|boss at|work for|works for|worked for|keeper for|nights at) (({word}) and ({word}))\b"),
+        re.compile(rf"\b(?:(?:work|works|worked|bookkeeper) (?:at|for)|(?:boss|nights) at) (({word}) and ({word}))\b"),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from synthgen.english import MONTHS, ONES, ORDINALS, TENS
+from synthgen.privacy_filters.dialogue.identifiers.numerals import ORDINAL, TEENS, TWO_DIGITS, UNITS, YEAR
 from synthgen.privacy_filters.dialogue.identifiers.said import Code, Word, codes, spoken, words_of
 from synthgen.privacy_filters.dialogue.identifiers.types import Entity, Identifier
 from synthgen.privacy_filters.dialogue.identifiers.vocabulary import dates, folded, lexicon
@@ -45,23 +46,12 @@ def _fillers() -> re.Pattern[str]:
 # Dates
 
 
-_ORDINAL = (
-    rf"(?:(?:{alternatives(TENS[:2])})[ -](?:{alternatives(ORDINALS[:9])})|{alternatives(ORDINALS[::-1])}|thirtieth)"
-)
-_UNITS, _TEENS = alternatives(ONES[1:10]), alternatives(ONES[:9:-1])
-_TWO = rf"(?:(?:{alternatives(TENS)})[ -](?:{_UNITS})|{alternatives(TENS)}|{_TEENS})"
-_WHOLE_YEAR = (
-    rf"(?:nineteen|eighteen|twenty)[ -](?:hundred|oh[ -](?:{_UNITS})|{_TWO})|"
-    rf"two thousand(?:(?: and)? (?:{_TWO}|{_UNITS}))?"
-)
-
-
 @cache
 def _date_forms() -> tuple[re.Pattern[str], ...]:
-    year = rf"(?: ?,? +(?:in |of )?(?:{_WHOLE_YEAR}|oh? (?:{_UNITS})|{_TWO}|(?:18|19|20)\d\d|['’]?\d\d(?!\d))\b)"
-    below = rf"(?:{TENS[0]}(?:[ -](?:{_UNITS}))?|{TENS[1]}(?:[ -]{ONES[1]})?|{_TEENS}|{_UNITS})\b"
+    year = rf"(?: ?,? +(?:in |of )?(?:{YEAR}|oh? (?:{UNITS})|{TWO_DIGITS}|(?:18|19|20)\d\d|['’]?\d\d(?!\d))\b)"
+    below = rf"(?:{TENS[0]}(?:[ -](?:{UNITS}))?|{TENS[1]}(?:[ -]{ONES[1]})?|{TEENS}|{UNITS})\b"
     cardinal = rf"(?:{below}(?! +(?:thousand|hundred))|\d{{1,2}}(?:st|nd|rd|th)?)"
-    ordinal, numbered = _ORDINAL, rf"(?:{_ORDINAL}|\d{{1,2}}(?:st|nd|rd|th))"
+    ordinal, numbered = ORDINAL, rf"(?:{ORDINAL}|\d{{1,2}}(?:st|nd|rd|th))"
     sure = alternatives((*(month for month in MONTHS if month not in {"may", "march"}), *dates().months_short))
     month, day = rf"(?:{sure}|may|march)", rf"(?:{ordinal}|{cardinal})"
     return tuple(
@@ -83,7 +73,7 @@ def _date_forms() -> tuple[re.Pattern[str], ...]:
 @cache
 def _month_form() -> re.Pattern[str]:
     """A month with a year in words: a year of two digits would be a day."""
-    return re.compile(rf"\b(?:{alternatives(MONTHS)}) ?,? +(?:of )?(?:{_WHOLE_YEAR})\b", re.IGNORECASE)
+    return re.compile(rf"\b(?:{alternatives(MONTHS)}) ?,? +(?:of )?(?:{YEAR})\b", re.IGNORECASE)
 
 
 def _dates(text: str) -> Iterator[Identifier]:
@@ -102,7 +92,7 @@ def _dates(text: str) -> Iterator[Identifier]:
 def _street_forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     """With numbers in words or figures, and whether something must say that it is an address."""
     known = spoken()
-    below = rf"(?:(?:{alternatives(TENS)})(?:[ -](?:{alternatives(ONES[1:10])}))?|{alternatives(ONES[1:])})"
+    below = rf"(?:(?:{alternatives(TENS)})(?:[ -](?:{UNITS}))?|{alternatives(ONES[1:])})"
     number = (
         rf"(?:\d{{1,5}}|(?:{below}|a) (?:hundred|thousand)(?:(?: and)? {below})?|"
         rf"{below}(?:[ -](?:{below}|oh|zero)){{0,4}})(?: (?:stroke|slash) {below})?(?:[ -]?[a-d]\b)?"
@@ -110,7 +100,7 @@ def _street_forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     flat = rf"(?:(?:flat|apartment|apt|unit|suite) +(?:number )?(?:{number}|[a-z])[, ]+)?"
     direction = rf"(?:(?:{_any(known.directions)}) +)?"
     name = rf"(?:(?!(?:{_any(known.not_named)})\b)[^\W\d_]+(?:['’][^\W\d_]+)? +){{1,3}}"
-    numbered = rf"(?:(?:(?:{_UNITS}) +)?hundred +(?:and +)?)?{_ORDINAL} +"
+    numbered = rf"(?:(?:(?:{UNITS}) +)?hundred +(?:and +)?)?{ORDINAL} +"
     before = rf"\b[^\W\d_]{{3,}}(?:{_any(known.streets_before_number)}) +{number}"
     start = rf"\b{flat}{number}[,]? +{direction}(?:{numbered}|{name})"
     forms = (

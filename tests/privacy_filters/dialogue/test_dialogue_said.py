@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from synthgen.payloads.dialogue import Dialogue, Turn
 from synthgen.privacy_filters.dialogue.identifiers import IdentifierConfig, find_identifiers
+from synthgen.privacy_filters.dialogue.identifiers.moved_dates import date_moved
 from synthgen.privacy_filters.dialogue.identifiers.said import codes, words_of
-from synthgen.privacy_filters.dialogue.identifiers.said_anew import date_anew, numbers_anew
+from synthgen.privacy_filters.dialogue.identifiers.said_anew import numbers_anew
 from synthgen.privacy_filters.dialogue.identifiers.surrogates import surrogate
 
 SAID = [
@@ -71,10 +72,14 @@ def test_talk_is_kept(text: str) -> None:
         ("March the fifth two thousand and three", "April the fourth two thousand and three"),
         ("december twenty second, eighty four", "january twenty first, eighty five"),
         ("October of nineteen ninety nine", "November of nineteen ninety nine"),
+        ("march twelve", "april eleven"),
+        ("The thirty-first of May nineteen oh four", "The thirtieth of June nineteen oh four"),
+        ("June 12th, '84", "July 12th, '84"),
+        ("May two thousand", "June two thousand"),
     ],
 )
 def test_a_date_moves_in_its_own_words(said: str, later: str) -> None:
-    assert date_anew(said, 30) == later
+    assert date_moved(said, 30, day_first=True) == later
 
 
 @given(st.integers(0, 2**32), st.sampled_from([said for _, said, kind in SAID if kind in {"ID", "PLATE", "PHONE"}]))
