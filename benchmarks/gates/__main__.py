@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.gates.releases import Pool, alarms
 from benchmarks.gates.rules import Fitted, Rule, Scores, at_one_in_a_hundred
 from benchmarks.red_team.bench import kinds_of
-from benchmarks.red_team.caught import copies_of, nobody_twice, parts_of, victims_of
+from benchmarks.red_team.caught import copies_of, nobody_twice, options_of_cohort, parts_of, victims_of
 from benchmarks.red_team.kinds import AnyKind, number
 from synthgen.estimates import one_record_each
 from synthgen.fitting import fit_filters
@@ -34,13 +34,8 @@ DRAWS = 200
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--modality", required=True)
-    parser.add_argument("--data", default="demo", help="a cohort, or demo")
-    parser.add_argument("--set", dest="settings", action="append", default=[], help="key=value, as for generate")
-    parser.add_argument("--parts", type=int, nargs=3, default=(200, 100, 100), help="patients of T, C and E")
-    parser.add_argument("--copies", type=int, default=40, help="copies of a kind, of as many patients")
+    options_of_cohort(parser)
     parser.add_argument("--seeds", type=int, default=3, help="so many splits")
-    parser.add_argument("--work", type=Path, required=True, help="private folder for cohort and filters")
     parser.add_argument("--out", type=Path, required=True, help="JSON; splits that stand in it are not run again")
     given = parser.parse_args()
     kind = load(given.modality)

@@ -43,16 +43,11 @@ Records = tuple[Real[Any, Any], ...]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--modality", required=True)
-    parser.add_argument("--data", default="demo", help="a cohort, or demo")
-    parser.add_argument("--set", dest="settings", action="append", default=[], help="key=value, as for generate")
-    parser.add_argument("--parts", type=int, nargs=3, default=(200, 100, 100), help="patients of T, C and E")
-    parser.add_argument("--copies", type=int, default=50, help="copies of a kind, of as many patients")
+    options_of_cohort(parser)
     parser.add_argument("--kinds", nargs="*", help="names; default: all of the second adversary; 'listed' adds others")
     parser.add_argument("--planted", action="store_true", help="the planted copies of the gate itself too")
     parser.add_argument("--wordnet", type=Path, help="folder of WordNet's files, for synonyms of every word")
     parser.add_argument("--seed", type=int, default=0, help="of the split and of the copies")
-    parser.add_argument("--work", type=Path, required=True, help="private folder for cohort and filters")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     kind = load(given.modality)
@@ -73,6 +68,16 @@ def main() -> None:
             )
             found = measured(gated, parts, copies, given.seed)
     given.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def options_of_cohort(parser: argparse.ArgumentParser) -> None:
+    """Which cohort is dealt into how large parts, and how many of T are copied."""
+    parser.add_argument("--modality", required=True)
+    parser.add_argument("--data", default="demo", help="a cohort, or demo")
+    parser.add_argument("--set", dest="settings", action="append", default=[], help="key=value, as for generate")
+    parser.add_argument("--parts", type=int, nargs=3, default=(200, 100, 100), help="patients of T, C and E")
+    parser.add_argument("--copies", type=int, default=50, help="copies of a kind, of as many patients")
+    parser.add_argument("--work", type=Path, required=True, help="private folder for cohort and filters")
 
 
 def nobody_twice(kind: Modality[Any, Any, Any], data: str, preset: str, settings: Sequence[str], work: Path) -> Records:

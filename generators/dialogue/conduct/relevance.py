@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from synthgen.estimates import auc
 from synthgen.generators.dialogue.conduct.prompts import OPENING, prompt_words
 from synthgen.generators.dialogue.conduct.session import Session
 from synthgen.generators.dialogue.conduct.validate import told_now, words
@@ -91,5 +92,5 @@ def calibrated(weigher: Weighing, lines: Sequence[Line], seed: int = 0) -> Relev
     shift = 1 + int(np.random.default_rng(seed).integers(len(lines) - 1))
     others = [Line(a.setting, a.speaker, lines[(i + shift) % len(lines)].before, a.text) for i, a in enumerate(lines)]
     good, bad = np.array(scored(weigher, lines)), np.array(scored(weigher, others))
-    power = float(np.mean(good[:, None] > bad) + 0.5 * np.mean(good[:, None] == bad))
+    power = auc("relevance_auc", good, bad).value
     return Relevance(weigher, float(np.quantile(good, REJECTED)) if power >= LEAST_AUC else -np.inf, power)
